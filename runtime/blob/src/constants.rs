@@ -1,0 +1,41 @@
+//! Where a weighted operator's constants stand behind its `constants` offset into WEIGHTS.
+//!
+//! ```text
+//! int8:  bias i32[O] | requantization u32[O or 1] | extra shifts u8[O or 1], if flagged, padded to 4 | weights i8[]
+//! f32:   bias f32[O] | weights f32[]
+//! ```
+//!
+//! One offset a record instead of four keeps the records short; writer and engine share these functions.
+
+/// Flag of a requantization: one word for all channels.
+pub const PER_TENSOR: u8 = 1;
+/// Flag of a requantization: extra shift bytes are present.
+pub const EXTRA_SHIFTS: u8 = 2;
+
+/// Byte ranges of an int8 operator's constants, relative to its `constants` offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConstantsI8 {
+    /// First byte after the bias.
+    pub bias_end: usize,
+    /// First byte after the requantization words.
+    pub requant_end: usize,
+    /// First byte after the extra shifts, without padding.
+    pub extra_end: usize,
+    /// First byte of the weights.
+    pub weights_start: usize,
+    /// First byte after the weights.
+    pub end: usize,
+}
+
+impl ConstantsI8 {
+    /// The layout for `outputs` channels and `weight_bytes` bytes of weights; `None` on overflow.
+    pub fn new(outputs: usize, flags: u8, weight_bytes: usize) -> Option<Self> {
+        let words = if flags & PER_TENSOR != 0 { 1 } else { outputs };
+        let bias_end = outputs.checked_mul(4)?;
+        let requant_end = words.checked_mul(4)?.checked_add(bias_end)?;
+        let extra_end = if flags & EXTRA_SHIFTS != 0 { requant_end.checked_add(words)? } else { requant_end };
+        let weights_start = extra_end.checked_add(3)? & !3;
+        let end = weights_start.checked_add(weight_bytes)?;
+        Some(ConstantsI8 { bias_end, requant_end, extra_end, weights_start, end })
+    }
+}

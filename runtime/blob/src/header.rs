@@ -1,0 +1,162 @@
+//! The first bytes of a blob: header and section table.
+
+use crate::field::record;
+
+/// The first four bytes.
+pub const MAGIC: [u8; 4] = *b"KGLT";
+/// Readers refuse another major version.
+pub const FORMAT_MAJOR: u16 = 1;
+/// Readers accept any minor version of their major one.
+pub const FORMAT_MINOR: u16 = 0;
+/// Every section starts at a multiple of this; so must the blob itself in memory.
+pub const SECTION_ALIGN: usize = 16;
+
+record! {
+    /// 64 bytes at offset 0.
+    Header {
+        /// [`MAGIC`].
+        magic: [u8; 4],
+        /// [`FORMAT_MAJOR`].
+        format_major: u16,
+        /// [`FORMAT_MINOR`].
+        format_minor: u16,
+        /// Length of the whole blob.
+        total_bytes: u32,
+        /// Length of the prefix that the CRC covers: header, section table, PORTS, OPERATORS.
+        table_bytes: u32,
+        /// Working memory that a session needs, 16-byte aligned.
+        arena_bytes: u32,
+        /// Operators in OPERATORS.
+        operator_count: u16,
+        /// Entries of the section table.
+        section_count: u16,
+        /// Model inputs: the first records of PORTS.
+        input_count: u16,
+        /// Model outputs: the records after them.
+        output_count: u16,
+        /// What the blob was compiled for, a [`KernelSet`]. Informative: each operator names its packing.
+        kernel_set: u16,
+        /// Zero.
+        reserved: [u8; 30],
+        /// CRC-32 (IEEE 802.3) of the first `table_bytes` bytes, this field left out.
+        crc32: u32,
+    }
+}
+
+record! {
+    /// One entry of the section table, 16 bytes.
+    SectionEntry {
+        /// A [`SectionKind`].
+        kind: u16,
+        /// Bit 0: a reader that does not know the kind must refuse the blob. The others are zero.
+        flags: u16,
+        /// Offset from the blob's start, a multiple of [`SECTION_ALIGN`].
+        offset: u32,
+        /// Length without the zero padding that follows, a multiple of 4.
+        bytes: u32,
+        /// [`crate::checksum::words`] of the section; 0 for sections under the CRC. A section of an unknown
+        /// kind is under the CRC when it ends within `table_bytes`.
+        checksum: u32,
+    }
+}
+
+const _: () = assert!(<Header as crate::Field>::SIZE == 64 && <SectionEntry as crate::Field>::SIZE == 16);
+
+impl SectionEntry {
+    /// Flag: an unknown section of this kind must not be skipped.
+    pub const REQUIRED: u16 = 1;
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum SectionKind {
+    /// Inputs and outputs: [`crate::PortRecord`]s.
+    Ports = 1,
+    /// Operator records in execution order.
+    Operators = 2,
+    /// The names that ports refer to, UTF-8.
+    Names = 3,
+    /// Weights, biases, requantization words, tables.
+    Weights = 4,
+    /// Postcard-encoded description for people and tools; the engine does not read it.
+    Manifest = 5,
+    /// What the compiler computed: see `docs/blob-format.md`.
+    Certificate = 6,
+    /// Test vectors, see [`crate::golden`].
+    Golden = 7,
+}
+
+impl SectionKind {
+    /// Every kind, in the order in which sections stand.
+    pub const ALL: [SectionKind; 7] = [
+        SectionKind::Ports,
+        SectionKind::Operators,
+        SectionKind::Names,
+        SectionKind::Weights,
+        SectionKind::Manifest,
+        SectionKind::Certificate,
+        SectionKind::Golden,
+    ];
+
+    /// The kind with tag `tag`.
+    pub fn from_tag(tag: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u16 == tag)
+    }
+
+    /// True for the sections that the header's CRC covers.
+    pub fn is_under_crc(self) -> bool {
+        matches!(self, SectionKind::Ports | SectionKind::Operators)
+    }
+}
+
+/// The machine that a blob's packings were chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum KernelSet {
+    /// Runs everywhere.
+    Portable = 0,
+    /// Armv6-M: Cortex-M0, M0+.
+    CortexM0 = 1,
+    /// Armv7-M.
+    CortexM3 = 2,
+    /// Armv7E-M with DSP.
+    CortexM4 = 3,
+    /// Armv7E-M with DSP, dual issue.
+    CortexM7 = 4,
+    /// Armv8-M mainline with DSP.
+    CortexM33 = 5,
+    /// Armv8.1-M with Helium.
+    CortexM55 = 6,
+    /// 64-bit Arm.
+    Aarch64 = 7,
+    /// 64-bit x86.
+    X86_64 = 8,
+}
+
+impl KernelSet {
+    /// Every set with the name it has on the command line.
+    pub const ALL: [(KernelSet, &'static str); 9] = [
+        (KernelSet::Portable, "portable"),
+        (KernelSet::CortexM0, "cortex-m0"),
+        (KernelSet::CortexM3, "cortex-m3"),
+        (KernelSet::CortexM4, "cortex-m4"),
+        (KernelSet::CortexM7, "cortex-m7"),
+        (KernelSet::CortexM33, "cortex-m33"),
+        (KernelSet::CortexM55, "cortex-m55"),
+        (KernelSet::Aarch64, "aarch64"),
+        (KernelSet::X86_64, "x86-64"),
+    ];
+
+    /// The set with tag `tag`.
+    pub fn from_tag(tag: u16) -> Option<Self> {
+        Self::ALL.into_iter().map(|(set, _)| set).find(|set| *set as u16 == tag)
+    }
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(set, _)| *set == self).map_or("", |(_, name)| name)
+    }
+}

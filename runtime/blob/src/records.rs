@@ -1,0 +1,401 @@
+//! Operator records, without their four-byte head.
+//!
+//! All arena positions are byte offsets from the arena's start; `constants` is a byte offset into WEIGHTS,
+//! see [`crate::constants`] for what stands there. Records are self-contained: an operator names its memory
+//! and shapes itself instead of referring to a table of tensors. That makes verifying one linear pass over
+//! one section, and costs fewer bytes, because most tensors have one writer and one reader.
+
+use crate::field::record;
+
+record! {
+    /// Shapes of a windowed operator on `batch` images.
+    Window {
+        /// Height, width, channels.
+        input: [u16; 3],
+        /// Height, width, channels.
+        output: [u16; 3],
+        /// Height, width.
+        kernel: [u8; 2],
+        /// Along height, width.
+        stride: [u8; 2],
+        /// Along height, width.
+        dilation: [u8; 2],
+        /// Above, to the left.
+        pad: [u8; 2],
+        /// Images.
+        batch: u16,
+        /// Channel groups of a convolution, depth multiplier of a depthwise one, 1 for pools.
+        groups: u16,
+    }
+}
+
+record! {
+    /// How an int8 layer's accumulators become outputs.
+    LayerQuant {
+        /// The smallest shift of the layer's factors.
+        shift_base: i8,
+        /// What positions outside the image read as.
+        padding_value: i8,
+        /// Output zero point.
+        zero_point: i8,
+        /// Lower clamp.
+        min: i8,
+        /// Upper clamp.
+        max: i8,
+        /// [`crate::constants`] flags.
+        flags: u8,
+        /// Zero.
+        reserved: u16,
+    }
+}
+
+record! {
+    /// Conv2D and DepthwiseConv2D, int8.
+    Conv2dI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Arena.
+        scratch: u32,
+        /// Weights.
+        constants: u32,
+        /// Shapes.
+        window: Window,
+        /// Requantization.
+        quant: LayerQuant,
+    }
+}
+
+record! {
+    /// Conv2D and DepthwiseConv2D, float.
+    Conv2dF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Arena.
+        scratch: u32,
+        /// Weights.
+        constants: u32,
+        /// Shapes.
+        window: Window,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+    }
+}
+
+record! {
+    /// `rows` products of a `[outputs, taps]` matrix with a vector, int8.
+    FullyConnectedI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Arena.
+        scratch: u32,
+        /// Weights.
+        constants: u32,
+        /// Vectors.
+        rows: u32,
+        /// Elements of an input vector.
+        taps: u32,
+        /// Elements of an output vector.
+        outputs: u32,
+        /// Requantization.
+        quant: LayerQuant,
+    }
+}
+
+record! {
+    /// `rows` products of a `[outputs, taps]` matrix with a vector, float.
+    FullyConnectedF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Weights.
+        constants: u32,
+        /// Vectors.
+        rows: u32,
+        /// Elements of an input vector.
+        taps: u32,
+        /// Elements of an output vector.
+        outputs: u32,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+    }
+}
+
+record! {
+    /// Average or maximum over windows, int8.
+    PoolI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Shapes.
+        window: Window,
+        /// Lower clamp.
+        min: i8,
+        /// Upper clamp.
+        max: i8,
+        /// Zero.
+        reserved: u16,
+    }
+}
+
+record! {
+    /// Average or maximum over windows, float.
+    PoolF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Shapes.
+        window: Window,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+    }
+}
+
+/// The second operand of a binary operator is in the arena.
+pub const OPERAND_ARENA: u8 = 0;
+/// The second operand is in WEIGHTS.
+pub const OPERAND_CONSTANT: u8 = 1;
+/// The second operand is the first one: `x + x`.
+pub const OPERAND_SAME: u8 = 2;
+
+record! {
+    /// Elementwise `a ∘ b`; `b` is read at index `(i / inner) % b_len`.
+    Operands {
+        /// Arena.
+        a: u32,
+        /// Arena or weights, see `b_source`.
+        b: u32,
+        /// Arena.
+        output: u32,
+        /// Elements of `a` and the output.
+        len: u32,
+        /// How many consecutive elements share one of `b`.
+        inner: u32,
+        /// Elements of `b`.
+        b_len: u32,
+    }
+}
+
+record! {
+    /// Add and Mul, int8. Mul uses the output's factor only.
+    BinaryI8 {
+        /// Where and how long.
+        operands: Operands,
+        /// Factor of the first operand.
+        a_multiplier: i32,
+        /// Factor of the second operand.
+        b_multiplier: i32,
+        /// Factor of the result.
+        output_multiplier: i32,
+        /// Shift of the first factor.
+        a_shift: i8,
+        /// Shift of the second factor.
+        b_shift: i8,
+        /// Shift of the result's factor.
+        output_shift: i8,
+        /// `OPERAND_*`.
+        b_source: u8,
+        /// Zero point of the first operand.
+        a_zero_point: i8,
+        /// Zero point of the second operand.
+        b_zero_point: i8,
+        /// Output zero point.
+        zero_point: i8,
+        /// Lower clamp.
+        min: i8,
+        /// Upper clamp.
+        max: i8,
+        /// Zero.
+        reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// Add and Mul, float.
+    BinaryF32 {
+        /// Where and how long.
+        operands: Operands,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+        /// `OPERAND_*`.
+        b_source: u8,
+        /// Zero.
+        reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// Softmax over rows, int8; the output's scale is 1/256 and its zero point -128.
+    SoftmaxI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Vectors.
+        rows: u32,
+        /// Elements of each.
+        depth: u32,
+        /// Factor of a difference of inputs.
+        multiplier: i32,
+        /// Its shift, to the left.
+        shift: i32,
+        /// Smaller differences count as zero.
+        diff_min: i32,
+    }
+}
+
+record! {
+    /// Softmax over rows, float.
+    SoftmaxF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Vectors.
+        rows: u32,
+        /// Elements of each.
+        depth: u32,
+        /// Factor on the logits.
+        beta: f32,
+    }
+}
+
+record! {
+    /// Constant elements around a tensor of up to four axes.
+    Pad {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Extents of the input.
+        input_dims: [u16; 4],
+        /// Elements before each axis.
+        before: [u16; 4],
+        /// Extents of the output.
+        output_dims: [u16; 4],
+        /// The added elements.
+        value: u32,
+    }
+}
+
+record! {
+    /// Copies `blocks` runs of bytes.
+    Copy {
+        /// Arena; the first run.
+        input: u32,
+        /// Arena; where the first run goes.
+        output: u32,
+        /// Runs.
+        blocks: u32,
+        /// Bytes of each.
+        block_bytes: u32,
+        /// From one run to the next.
+        input_stride: u32,
+        /// From one copy to the next.
+        output_stride: u32,
+    }
+}
+
+record! {
+    /// Mean of `[outer, reduced, inner]` over the middle axis, int8.
+    MeanI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Outer extent.
+        outer: u32,
+        /// Elements of a mean.
+        reduced: u32,
+        /// Inner extent.
+        inner: u32,
+        /// Factor of the sum.
+        multiplier: i32,
+        /// Its shift.
+        shift: i8,
+        /// Zero point of the input.
+        input_zero_point: i8,
+        /// Zero point of the output.
+        zero_point: i8,
+        /// Zero.
+        reserved: u8,
+    }
+}
+
+record! {
+    /// Mean of `[outer, reduced, inner]` over the middle axis, float.
+    MeanF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Outer extent.
+        outer: u32,
+        /// Elements of a mean.
+        reduced: u32,
+        /// Inner extent.
+        inner: u32,
+    }
+}
+
+record! {
+    /// `output[i] = table[input[i] + 128]`.
+    LookupI8 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Elements.
+        len: u32,
+        /// Weights: 256 bytes.
+        constants: u32,
+    }
+}
+
+record! {
+    /// Elementwise float function.
+    UnaryF32 {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Elements.
+        len: u32,
+        /// Lower clamp of ClampF32.
+        min: f32,
+        /// Upper clamp of ClampF32.
+        max: f32,
+    }
+}
+
+record! {
+    /// Between float and int8.
+    Convert {
+        /// Arena.
+        input: u32,
+        /// Arena.
+        output: u32,
+        /// Elements.
+        len: u32,
+        /// Of the int8 side.
+        scale: f32,
+        /// Of the int8 side.
+        zero_point: i32,
+    }
+}

@@ -1,0 +1,118 @@
+//! Puts sections together into a blob. Equal inputs give equal bytes.
+
+use alloc::vec::Vec;
+
+use crate::header::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, SECTION_ALIGN};
+use crate::reader::crc_of_table;
+use crate::{Field, Header, KernelSet, OpCode, PortRecord, SectionEntry, SectionKind, checksum};
+
+/// The parts of a blob.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// What the packings were chosen for.
+    pub kernel_set: KernelSet,
+    /// Working memory of a session.
+    pub arena_bytes: u32,
+    /// Inputs.
+    pub inputs: Vec<PortRecord>,
+    /// Outputs.
+    pub outputs: Vec<PortRecord>,
+    /// Operator records with their heads, see [`operator_bytes`].
+    pub operators: Vec<Vec<u8>>,
+    /// NAMES.
+    pub names: Vec<u8>,
+    /// WEIGHTS.
+    pub weights: Vec<u8>,
+    /// MANIFEST, left out when empty.
+    pub manifest: Vec<u8>,
+    /// CERTIFICATE, left out when empty.
+    pub certificate: Vec<u8>,
+    /// GOLDEN, left out when empty.
+    pub golden: Vec<u8>,
+}
+
+/// A record with its head. Records are far shorter than the 1,020 bytes that the length byte can say.
+pub fn operator_bytes<R: Field>(opcode: OpCode, kernel: u8, record: &R) -> Vec<u8> {
+    let words = const { R::SIZE.div_ceil(4).saturating_add(1) };
+    let mut out = alloc::vec![opcode as u8, u8::try_from(words).unwrap_or(u8::MAX), kernel, 0];
+    record.put(&mut out);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+impl Writer {
+    /// The blob's bytes; `None` when a part is larger than the format can say (4 GiB, 65,535 operators or ports).
+    pub fn finish(&self) -> Option<Vec<u8>> {
+        let mut ports = Vec::new();
+        self.inputs.iter().chain(&self.outputs).for_each(|port| port.put(&mut ports));
+        let sections: Vec<(SectionKind, Vec<u8>)> = [
+            (SectionKind::Ports, ports),
+            (SectionKind::Operators, self.operators.concat()),
+            (SectionKind::Names, self.names.clone()),
+            (SectionKind::Weights, self.weights.clone()),
+            (SectionKind::Manifest, self.manifest.clone()),
+            (SectionKind::Certificate, self.certificate.clone()),
+            (SectionKind::Golden, self.golden.clone()),
+        ]
+        .into_iter()
+        .filter(|(kind, bytes)| !bytes.is_empty() || is_needed(*kind))
+        .collect();
+
+        let mut body = alloc::vec![0; sections.len().saturating_mul(SectionEntry::SIZE).saturating_add(Header::SIZE)];
+        let mut entries = Vec::new();
+        let mut table_bytes = 0;
+        for (kind, bytes) in &sections {
+            body.resize(body.len().next_multiple_of(SECTION_ALIGN), 0);
+            let offset = body.len();
+            body.extend_from_slice(bytes);
+            body.resize(body.len().next_multiple_of(4), 0);
+            let padded = body.get(offset..)?;
+            let checksum = if kind.is_under_crc() { 0 } else { checksum::words(&words(padded)) };
+            if kind.is_under_crc() {
+                table_bytes = body.len();
+            }
+            let flags = if is_needed(*kind) { SectionEntry::REQUIRED } else { 0 };
+            let bytes = u32::try_from(padded.len()).ok()?;
+            SectionEntry { kind: *kind as u16, flags, offset: u32::try_from(offset).ok()?, bytes, checksum }
+                .put(&mut entries);
+        }
+        let mut header = Header {
+            magic: MAGIC,
+            format_major: FORMAT_MAJOR,
+            format_minor: FORMAT_MINOR,
+            total_bytes: u32::try_from(body.len()).ok()?,
+            table_bytes: u32::try_from(table_bytes).ok()?,
+            arena_bytes: self.arena_bytes,
+            operator_count: u16::try_from(self.operators.len()).ok()?,
+            section_count: u16::try_from(sections.len()).ok()?,
+            input_count: u16::try_from(self.inputs.len()).ok()?,
+            output_count: u16::try_from(self.outputs.len()).ok()?,
+            kernel_set: self.kernel_set as u16,
+            reserved: [0; 30],
+            crc32: 0,
+        };
+        place(&mut body, &header, &entries);
+        header.crc32 = crc_of_table(body.get(..table_bytes)?);
+        place(&mut body, &header, &entries);
+        Some(body)
+    }
+}
+
+/// Sections without which a reader refuses the blob.
+fn is_needed(kind: SectionKind) -> bool {
+    matches!(kind, SectionKind::Ports | SectionKind::Operators | SectionKind::Names | SectionKind::Weights)
+}
+
+/// Overwrites the start of `body` with header and section table.
+fn place(body: &mut [u8], header: &Header, entries: &[u8]) {
+    let mut head = Vec::new();
+    header.put(&mut head);
+    head.extend_from_slice(entries);
+    body.iter_mut().zip(head).for_each(|(to, from)| *to = from);
+}
+
+/// The words of padded bytes.
+fn words(bytes: &[u8]) -> Vec<u32> {
+    let (chunks, _) = bytes.as_chunks::<4>();
+    chunks.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect()
+}
