@@ -1,0 +1,225 @@
+//! Every kernel of the registry on one layer of a size that occurs in keyword spotting and image models.
+//!
+//! `cargo bench -p kinglet-kernels --bench kernels [FILTER]` prints the median of eleven samples, single thread:
+//! nanoseconds a call, and multiply-accumulates (or elements) a nanosecond.
+
+use core::hint::black_box;
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::packing::pack;
+use kinglet_kernels::conv2d::{Conv2dF32, Conv2dI8, Geometry, conv2d_i8_scratch_len};
+use kinglet_kernels::copy::CopyBlocks;
+use kinglet_kernels::depthwise::{DepthwiseF32, DepthwiseI8, depthwise_i8_scratch_len};
+use kinglet_kernels::elementwise::{AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::fully_connected::{FullyConnectedF32, FullyConnectedI8, fully_connected_i8_scratch_len};
+use kinglet_kernels::mean::{MeanF32, MeanI8};
+use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::pad::PadGeometry;
+use kinglet_kernels::pool::{PoolF32, PoolI8};
+use kinglet_kernels::registry::{KERNELS, Kernel};
+use std::time::Instant;
+
+const SAMPLES: usize = 11;
+const SAMPLE_NS: u128 = 4_000_000;
+
+/// 16x16x32 to 16x16x32 under a 3x3 window: ResNet on CIFAR-10.
+const WINDOW: Geometry = square(16, 32, 3);
+/// 24x24x32 pointwise: MobileNet.
+const POINT: Geometry = square(24, 32, 1);
+const CLAMP: ClampF32 = ClampF32 { min: 0.0, max: 6.0 };
+const STAGE: OutputStage = OutputStage::unclamped(-3);
+const FACTOR: FixedPoint = FixedPoint { multiplier: 1_500_000_000, shift: -9 };
+
+const fn square(size: usize, channels: usize, kernel: usize) -> Geometry {
+    Geometry {
+        input: [size, size, channels],
+        output: [size, size, channels],
+        kernel: [kernel, kernel],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pad: [kernel / 2, kernel / 2],
+        groups: 1,
+    }
+}
+
+fn main() {
+    // Cargo passes `--bench` before the arguments of the user.
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
+    println!("{:<55} {:>12} {:>10}", "kernel", "ns", "per ns");
+    for row in KERNELS.iter().filter(|row| row.name.contains(&filter)) {
+        match row.kernel {
+            Some(kernel) => bench(row.name, kernel),
+            None => println!("{:<55} skipped: not in this build", row.name),
+        }
+    }
+}
+
+/// Deterministic numbers in the range of `i8`.
+fn bytes(len: usize) -> Vec<i8> {
+    let mut state = 1_u32;
+    core::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 24) as i8).max(-127)
+    })
+    .take(len)
+    .collect()
+}
+
+fn floats(len: usize) -> Vec<f32> {
+    bytes(len).into_iter().map(|byte| f32::from(byte) / 64.0).collect()
+}
+
+/// Prints the median time of `run`, which does `work` units of work.
+fn measure(name: &str, work: usize, mut run: impl FnMut()) {
+    run();
+    let once = Instant::now();
+    run();
+    let repeats = (SAMPLE_NS / once.elapsed().as_nanos().max(1)).clamp(1, 1_000_000) as u32;
+    let mut samples: Vec<f64> = (0..SAMPLES)
+        .map(|_| {
+            let start = Instant::now();
+            (0..repeats).for_each(|_| run());
+            start.elapsed().as_nanos() as f64 / f64::from(repeats)
+        })
+        .collect();
+    samples.sort_by(f64::total_cmp);
+    let median = samples[SAMPLES / 2];
+    println!("{name:<55} {median:>12.0} {:>10.2}", work as f64 / median);
+}
+
+/// Runs a kernel with a fresh view of the same memory each time.
+fn with_io<T: Copy + Default>(
+    name: &str,
+    work: usize,
+    input: &[T],
+    output_len: usize,
+    mut run: impl FnMut(&mut Io<T>),
+) {
+    let mut output = vec![T::default(); output_len];
+    measure(name, work, || run(&mut Io::split(black_box(input), black_box(&mut output))));
+}
+
+fn len(shape: [usize; 3]) -> usize {
+    shape.iter().product()
+}
+
+fn bench(name: &str, kernel: Kernel) {
+    match kernel {
+        Kernel::Conv2dI8(packing, run) => {
+            for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
+                let (outputs, taps) = (geometry.output[2], geometry.taps());
+                let mut weights = vec![0; packing.weight_len(outputs, taps)];
+                pack(packing, outputs, taps, &bytes(outputs * taps), &mut weights);
+                let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
+                let requant = Requant { words: &words, shift_base: -9, extra: &[] };
+                let (padding_value, stage) = (3, STAGE);
+                let layer =
+                    Conv2dI8 { geometry, padding_value, stage, packing, weights: &weights, bias: &bias, requant };
+                let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, packing)];
+                let macs = geometry.pixels() * outputs * taps;
+                with_io(&format!("{name} {label}"), macs, &bytes(len(geometry.input)), len(geometry.output), |io| {
+                    run(&layer, io, &mut scratch);
+                });
+            }
+        }
+        Kernel::Conv2dF32(run) => {
+            for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
+                let (outputs, taps) = (geometry.output[2], geometry.taps());
+                let (weights, bias) = (floats(outputs * taps), floats(outputs));
+                let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: &weights, bias: &bias };
+                let macs = geometry.pixels() * outputs * taps;
+                with_io(&format!("{name} {label}"), macs, &floats(len(geometry.input)), len(geometry.output), |io| {
+                    run(&layer, io);
+                });
+            }
+        }
+        Kernel::DepthwiseI8(packing, run) => {
+            let (geometry, outputs) = (WINDOW, WINDOW.output[2]);
+            let weights = bytes(packing.weight_len(outputs, 9));
+            let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
+            let requant = Requant { words: &words, shift_base: -9, extra: &[] };
+            let (padding_value, stage, multiplier) = (3, STAGE, 1);
+            let layer = DepthwiseI8 {
+                geometry,
+                multiplier,
+                padding_value,
+                stage,
+                packing,
+                weights: &weights,
+                bias: &bias,
+                requant,
+            };
+            let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing)];
+            with_io(name, len(geometry.output) * 9, &bytes(len(geometry.input)), len(geometry.output), |io| {
+                run(&layer, io, &mut scratch);
+            });
+        }
+        Kernel::DepthwiseF32(run) => {
+            let (weights, bias) = (floats(9 * WINDOW.output[2]), floats(WINDOW.output[2]));
+            let layer = DepthwiseF32 { geometry: WINDOW, multiplier: 1, clamp: CLAMP, weights: &weights, bias: &bias };
+            with_io(name, len(WINDOW.output) * 9, &floats(len(WINDOW.input)), len(WINDOW.output), |io| {
+                run(&layer, io);
+            });
+        }
+        Kernel::FullyConnectedI8(packing, run) => {
+            let (rows, taps, outputs) = (1, 640, 128);
+            let mut weights = vec![0; packing.weight_len(outputs, taps)];
+            pack(packing, outputs, taps, &bytes(outputs * taps), &mut weights);
+            let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
+            let requant = Requant { words: &words, shift_base: -10, extra: &[] };
+            let stage = STAGE;
+            let layer =
+                FullyConnectedI8 { rows, taps, outputs, stage, packing, weights: &weights, bias: &bias, requant };
+            let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
+            with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
+        }
+        Kernel::FullyConnectedF32(run) => {
+            let (rows, taps, outputs) = (1, 640, 128);
+            let (weights, bias) = (floats(taps * outputs), floats(outputs));
+            let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: &weights, bias: &bias };
+            with_io(name, taps * outputs, &floats(taps), outputs, |io| run(&layer, io));
+        }
+        _ => bench_small(name, kernel),
+    }
+}
+
+/// Kernels without weights, on 16x16x32 elements.
+fn bench_small(name: &str, kernel: Kernel) {
+    let count = len(WINDOW.input);
+    let (integers, reals) = (bytes(count), floats(count));
+    let pool = Geometry { output: [8, 8, 32], kernel: [2, 2], stride: [2, 2], pad: [0, 0], ..WINDOW };
+    let pool_i8 = PoolI8 { geometry: pool, min: -128, max: 127 };
+    let pool_f32 = PoolF32 { geometry: pool, clamp: CLAMP };
+    let broadcast = Broadcast { inner: 1, len: count };
+    let (b_i8, b_f32) = (Operand::Slice(&integers, broadcast), Operand::Slice(&reals, broadcast));
+    let add = AddI8 {
+        a_zero_point: 3,
+        b_zero_point: -5,
+        a_factor: FACTOR,
+        b_factor: FACTOR,
+        output_factor: FACTOR,
+        stage: STAGE,
+    };
+    let mul = MulI8 { a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
+    let float = ElementwiseF32 { clamp: CLAMP };
+    let (outer, reduced, inner) = (1, 256, 32);
+    let mean_i8 = MeanI8 { outer, reduced, inner, input_zero_point: 3, factor: FACTOR, stage: STAGE };
+    let mean_f32 = MeanF32 { outer, reduced, inner };
+    let pad = PadGeometry { input: [1, 16, 16, 32], before: [0, 1, 1, 0], output: [1, 18, 18, 32] };
+    let copy = CopyBlocks { blocks: 256, block_len: 32, input_stride: 32, output_stride: 64, output_offset: 32 };
+    match kernel {
+        Kernel::AveragePoolI8(run) | Kernel::MaxPoolI8(run) => {
+            with_io(name, count, &integers, count / 4, |io| run(&pool_i8, io));
+        }
+        Kernel::AveragePoolF32(run) | Kernel::MaxPoolF32(run) => {
+            with_io(name, count, &reals, count / 4, |io| run(&pool_f32, io));
+        }
+        Kernel::AddI8(run) => with_io(name, count, &integers, count, |io| run(&add, io, b_i8)),
+        Kernel::MulI8(run) => with_io(name, count, &integers, count, |io| run(&mul, io, b_i8)),
+        Kernel::AddF32(run) | Kernel::MulF32(run) => with_io(name, count, &reals, count, |io| run(&float, io, b_f32)),
+        Kernel::MeanI8(run) => with_io(name, count, &integers, inner, |io| run(&mean_i8, io)),
+        Kernel::MeanF32(run) => with_io(name, count, &reals, inner, |io| run(&mean_f32, io)),
+        Kernel::PadI8(run) => with_io(name, count, &integers, 18 * 18 * 32, |io| run(&pad, 3, io)),
+        Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
+        _ => {}
+    }
+}

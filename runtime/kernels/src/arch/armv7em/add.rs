@@ -1,0 +1,113 @@
+//! Elementwise addition, four elements at a time.
+//!
+//! Both operands go through [`AddI8`]'s formula with the doubled product of `SMMULR`: `x - zero_point` shifted left
+//! by 21 instead of 20 bits. A factor of one half or more has no second rounding; a mask then keeps the sign
+//! correction out.
+
+use crate::Io;
+use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
+use crate::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
+
+/// An operand's way to the common scale.
+#[repr(C)]
+struct Factor {
+    /// `-zero_point << 21`.
+    offset: i32,
+    multiplier: i32,
+    /// `2^(shift - 1)`, or 0 when there is no shift.
+    rounding: i32,
+    /// To the right.
+    shift: i32,
+    /// All ones when there is a shift, else 0.
+    mask: i32,
+}
+
+/// Arguments of the assembly, which knows the offsets.
+#[repr(C)]
+struct Add {
+    /// 0
+    a: *const i8,
+    /// 4
+    b: *const i8,
+    /// 8: may be `a`.
+    output: *mut i8,
+    /// 12: elements / 4, not zero.
+    groups: usize,
+    /// 16
+    a_factor: Factor,
+    /// 36
+    b_factor: Factor,
+    /// 56
+    multiplier: i32,
+    /// 60: `(2 * zero_point + 1) << (shift - 1)`.
+    rounding: i32,
+    /// 64: to the right.
+    shift: i32,
+    /// 68: the lower clamp in each byte.
+    min: u32,
+    /// 72: the upper clamp in each byte.
+    max: u32,
+}
+
+unsafe extern "C" {
+    /// Reads `4 * groups` elements at `a` and `b`, writes as many at `output`, and overwrites the pointers.
+    fn kinglet_armv7em_add(arguments: *mut Add);
+}
+
+core::arch::global_asm!(include_str!("add.s"), options(raw));
+
+/// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly
+/// takes: a broadcast, or factors outside its range.
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
+    let len = io.input().len();
+    let b = match b {
+        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => Some(*b),
+        Operand::SameAsInput => None,
+        Operand::Slice(..) => return false,
+    };
+    let output = layer.output_factor;
+    let is_taken = |factor: FixedPoint| (-20..=0).contains(&factor.shift);
+    let taken = is_taken(layer.a_factor) && is_taken(layer.b_factor) && DUAL_MULTIPLY_SHIFTS.contains(&output.shift);
+    if !taken || io.output().len() < len {
+        return false;
+    }
+    let shift = output.shift.wrapping_neg();
+    let bytes = |value: i32| u32::from(value as u8).wrapping_mul(0x0101_0101);
+    let a = io.input().as_ptr();
+    let mut arguments = Add {
+        a,
+        b: b.map_or(a, <[i8]>::as_ptr),
+        output: io.output().as_mut_ptr(),
+        groups: len / 4,
+        a_factor: factor(layer.a_factor, layer.a_zero_point),
+        b_factor: factor(layer.b_factor, layer.b_zero_point),
+        multiplier: output.multiplier,
+        rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(shift.wrapping_sub(1) as u32),
+        shift,
+        min: bytes(layer.stage.min),
+        max: bytes(layer.stage.max),
+    };
+    if arguments.groups > 0 {
+        // SAFETY: `a`, `b` and the output have `len` elements each. When memory is shared, each element is
+        // read before one at its place or behind it is written, as the in-place contract wants.
+        unsafe { kinglet_armv7em_add(&mut arguments) };
+    }
+    let done = len & !3;
+    for index in done..len {
+        let a = io.input().get(index).copied().unwrap_or(0);
+        let b = b.map_or(Some(a), |b| b.get(index).copied()).unwrap_or(0);
+        io.set(index, layer.apply(a, b));
+    }
+    true
+}
+
+fn factor(factor: FixedPoint, zero_point: i32) -> Factor {
+    let shift = factor.shift.wrapping_neg();
+    Factor {
+        offset: zero_point.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT + 1),
+        multiplier: factor.multiplier,
+        rounding: if shift == 0 { 0 } else { 1i32.wrapping_shl(shift.wrapping_sub(1) as u32) },
+        shift,
+        mask: if shift == 0 { 0 } else { -1 },
+    }
+}

@@ -1,0 +1,38 @@
+//! Armv7E-M (Cortex-M4, M7): the DSP extension's dual 16-bit multiply-accumulate.
+//!
+//! # The paired multiplication
+//!
+//! `SMLAD` multiplies the halves of two registers and adds both products to a third: two MACs. Weights are
+//! 8-bit in flash, so the usual price is one unpacking instruction for each `SMLAD`. Here a 16-bit weight is
+//! `256 * b + a`, the weights of two output channels for the same tap ([`Packing::Paired`]). `SMLAD` on the raw
+//! word accumulates `256 * B + A`; `SXTB16` extracts `a` exactly, and a second `SMLAD` accumulates `A`. The
+//! channel sums are `A` and `(256 * B + A - A) >> 8`. One load and one unpacking instruction thus serve two
+//! channels times two taps, times as many pixels as there are accumulators. It is exact while
+//! `512 * |B| < 2^31` with the doubling below, which the host proves from the weights
+//! ([`packing::paired_is_exact`]).
+//!
+//! [`Packing::Paired`]: crate::conv2d::Packing::Paired
+//! [`packing::paired_is_exact`]: crate::conv2d::packing::paired_is_exact
+//!
+//! # Requantization
+//!
+//! `SMMULR` computes `(x * m + 2^31) >> 32`; gemmlowp's rounding wants `(x * m + 2^30) >> 31`, which is the same
+//! for a doubled `x`. Activations are therefore widened to twice their value (depthwise: weights are), and
+//! accumulators arrive doubled. The second rounding, `e` bits to the right with halves away from zero, is
+//! `(h + (h >> 31) + 2^(e-1)) >> e`, and the zero point joins the constant: `(2 * zero_point + 1) << (e - 1)`.
+//! Six instructions an output, branch-free, for `1 <= e <= 20`.
+//!
+//! Assembly is in files of their own, whole functions by `global_asm!`: the register allocator would not fit
+//! eight accumulators otherwise, and no compiler flag is needed to assemble `SMLAD`.
+
+mod add;
+mod columns;
+mod conv2d;
+mod depthwise;
+mod fully_connected;
+mod tile;
+
+pub(crate) use add::add_i8;
+pub(crate) use conv2d::conv2d_i8;
+pub(crate) use depthwise::depthwise_i8;
+pub(crate) use fully_connected::fully_connected_i8;

@@ -1,0 +1,8 @@
+//! Micro-kernels for particular instruction sets: the only unsafe code of this crate.
+//!
+//! An instruction-set module exports operators' inner kernels with the signature of the portable ones, and the
+//! operators' `mod.rs` choose at compile time. `cfg` stands on these `mod` lines and in those dispatch
+//! functions, nowhere else.
+
+#[cfg(kinglet_isa = "armv7em")]
+pub(crate) mod armv7em;

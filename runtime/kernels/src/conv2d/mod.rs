@@ -1,0 +1,212 @@
+//! Conv2D and the geometry all windowed operators share.
+//!
+//! - `input: [H, W, C]`, one image; `output: [H', W', O]`.
+//! - weights: `[O, KH, KW, C / groups]`, or the same numbers in another order, see [`Packing`].
+//! - `output[y, x, o] = stage(bias[o] + sum over (i, j, c) of input[y * sh + i * dh - top, x * sw + j * dw - left, c] * weight[o, i, j, c])`
+//! - Positions outside the image read as `padding_value`, the input's zero point. The host has folded the
+//!   zero point into the bias (`bias[o] = b[o] - zero_point * sum(weight[o])`), so kernels multiply raw `i8`.
+//! - Accumulators are `i32` and wrap; the host proves that they do not.
+//! - Overlapping input and output: pixels are written in raster order, in groups of at most
+//!   [`PIXEL_TILE`], each after all its inputs have been read. So the output of pixel `p` must not touch an
+//!   input of a pixel after `p`; it may touch those of `p` itself. The reference kernels want them disjoint.
+//!
+//! Float convolutions start each sum at the bias and add the products in the order `(i, j, c)`; positions
+//! outside the image read as `0.0` and are multiplied and added like any other, so that every kernel gives
+//! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
+
+mod float;
+pub mod packing;
+pub mod portable;
+mod reference;
+
+pub use float::conv2d_f32;
+pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
+
+use crate::Io;
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use core::ops::RangeInclusive;
+
+/// Most output pixels a kernel computes before it writes them.
+pub const PIXEL_TILE: usize = 4;
+
+/// The order of a layer's weights in the blob, and with it the family of kernels that runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Packing {
+    /// `[O, KH, KW, C / groups]` as it is written; every kernel set runs it.
+    RowMajor = 0,
+    /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
+    /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
+    Paired = 1,
+}
+
+impl Packing {
+    /// Every packing, in the order of its tag.
+    pub const ALL: [Packing; 2] = [Packing::RowMajor, Packing::Paired];
+
+    /// The packing with tag `tag`.
+    pub fn from_tag(tag: u8) -> Option<Packing> {
+        Self::ALL.into_iter().find(|packing| *packing as u8 == tag)
+    }
+
+    /// True when this build has a kernel for the packing. Hosts run every packing, so that a blob for a board
+    /// can be tried where it was compiled; a board runs its own and the row-major one.
+    pub const fn is_runnable(self) -> bool {
+        match self {
+            Packing::RowMajor => cfg!(feature = "row-major"),
+            Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+        }
+    }
+
+    /// Shifts of the factors that the packing's kernels take.
+    pub const fn shifts(self) -> RangeInclusive<i32> {
+        match self {
+            Packing::RowMajor => ALL_SHIFTS,
+            Packing::Paired => DUAL_MULTIPLY_SHIFTS,
+        }
+    }
+
+    /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
+    pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
+        match self {
+            Packing::RowMajor => outputs.saturating_mul(taps),
+            Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
+        }
+    }
+}
+
+/// Shape of a windowed operator on one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Height, width and channels of the input.
+    pub input: [usize; 3],
+    /// Height, width and channels of the output.
+    pub output: [usize; 3],
+    /// Height and width of the window.
+    pub kernel: [usize; 2],
+    /// Step along height and width.
+    pub stride: [usize; 2],
+    /// Distance between taps along height and width.
+    pub dilation: [usize; 2],
+    /// Padding above and to the left; below and to the right it follows from the output size.
+    pub pad: [usize; 2],
+    /// Channel groups; 1 for an ordinary convolution.
+    pub groups: usize,
+}
+
+impl Geometry {
+    /// Weights of one output channel.
+    #[inline]
+    pub fn taps(&self) -> usize {
+        let channels = self.input[2].checked_div(self.groups).unwrap_or(0);
+        self.kernel[0].wrapping_mul(self.kernel[1]).wrapping_mul(channels)
+    }
+
+    /// Output pixels.
+    #[inline]
+    pub fn pixels(&self) -> usize {
+        self.output[0].wrapping_mul(self.output[1])
+    }
+
+    /// True when each window is one pixel and none lies outside the image.
+    #[inline]
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.pad == [0, 0] && self.groups == 1
+    }
+
+    /// The input pixel (`row * width + column`) of tap `(i, j)` of output pixel `(y, x)`, or `None` outside the
+    /// image.
+    #[inline]
+    pub fn source_pixel(&self, (y, x): (usize, usize), (i, j): (usize, usize)) -> Option<usize> {
+        let row = self.source(0, y, i)?;
+        Some(row.wrapping_mul(self.input[1]).wrapping_add(self.source(1, x, j)?))
+    }
+
+    /// The taps of output position `position` that lie inside the image along an axis: the input row or column
+    /// of the first, and how many there are, `dilation` apart.
+    #[inline]
+    pub fn clipped(&self, axis: usize, position: usize) -> (usize, usize) {
+        let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(1);
+        let (dilation, pad, taps) = (field(&self.dilation), field(&self.pad), field(&self.kernel));
+        let extent = self.input.get(axis).copied().unwrap_or(0);
+        let at = position.wrapping_mul(field(&self.stride));
+        let outside = pad.saturating_sub(at);
+        let skipped = if dilation == 1 { outside } else { outside.div_ceil(dilation.max(1)) };
+        let first = at.wrapping_add(skipped.wrapping_mul(dilation)).wrapping_sub(pad);
+        let Some(room) = extent.checked_sub(first).filter(|&room| room > 0) else { return (0, 0) };
+        let inside = if dilation == 1 { room } else { room.div_ceil(dilation.max(1)) };
+        (first, taps.saturating_sub(skipped).min(inside))
+    }
+
+    /// The input row (axis 0) or column (axis 1) of tap `tap` of output position `position`, or `None`
+    /// outside the image.
+    #[inline]
+    pub fn source(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
+        let stride = self.stride.get(axis)?;
+        let dilation = self.dilation.get(axis)?;
+        let at = position.wrapping_mul(*stride).wrapping_add(tap.wrapping_mul(*dilation));
+        let at = at.checked_sub(*self.pad.get(axis)?)?;
+        (at < *self.input.get(axis)?).then_some(at)
+    }
+}
+
+/// Everything an int8 convolution needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dI8<'a> {
+    /// Shapes.
+    pub geometry: Geometry,
+    /// What positions outside the image read as: the input's zero point.
+    pub padding_value: i8,
+    /// Zero point and clamp of the output.
+    pub stage: OutputStage,
+    /// Order of `weights`.
+    pub packing: Packing,
+    /// See [`Packing`].
+    pub weights: &'a [i8],
+    /// `[O]`, with the input's zero point folded in.
+    pub bias: &'a [i32],
+    /// One factor for each output channel, or one for all.
+    pub requant: Requant<'a>,
+}
+
+/// Everything a float convolution needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dF32<'a> {
+    /// Shapes.
+    pub geometry: Geometry,
+    /// Fused activation.
+    pub clamp: ClampF32,
+    /// `[O, KH, KW, C / groups]`.
+    pub weights: &'a [f32],
+    /// `[O]`.
+    pub bias: &'a [f32],
+}
+
+/// Bytes of scratch [`conv2d_i8`] needs.
+pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
+    match packing {
+        // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
+        Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
+        // One tile of pixels, widened to 16 bits, taps padded to an even number.
+        Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+    }
+}
+
+/// Computes the convolution with the fastest kernel this target has for the layer's packing.
+///
+/// `scratch` has at least [`conv2d_i8_scratch_len`] bytes and is 4-byte aligned.
+pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    match layer.packing {
+        #[cfg(feature = "row-major")]
+        Packing::RowMajor => portable::conv2d_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "armv7em")]
+        Packing::Paired => crate::arch::armv7em::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7em")))]
+        Packing::Paired => portable::conv2d_i8_paired(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
+        Packing::Paired => {}
+        #[cfg(not(feature = "row-major"))]
+        Packing::RowMajor => {}
+    }
+}

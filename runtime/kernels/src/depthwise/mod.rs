@@ -1,0 +1,145 @@
+//! DepthwiseConv2D: each output channel sees one input channel.
+//!
+//! - `input: [H, W, C]`, one image; `output: [H', W', C * multiplier]`.
+//! - weights: `[KH, KW, C * multiplier]`, or the same numbers in another order, see [`DepthwisePacking`].
+//! - `output[y, x, o] = stage(bias[o] + sum over (i, j) of input[y * sh + i * dh - top, x * sw + j * dw - left, o / multiplier] * weight[i, j, o])`
+//! - int8: positions outside the image read as `padding_value`, the input's zero point, which the host has
+//!   folded into the bias (`bias[o] = b[o] - zero_point * sum(weight[.., o])`). Accumulators are `i32` and wrap.
+//! - float: each sum starts at the bias and adds products in the order `(i, j)`; positions outside the image
+//!   are left out.
+//! - Overlapping input and output: pixels are written in raster order. The output of pixel `p` must not touch
+//!   an input of pixel `p` or of any pixel after it, because a pixel's channels are written block by block.
+//! - `geometry.groups` is not read.
+
+mod float;
+pub mod planar;
+pub mod portable;
+mod reference;
+
+pub use float::depthwise_f32;
+pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
+
+use crate::Io;
+use crate::conv2d::Geometry;
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use core::ops::RangeInclusive;
+
+/// The order of a depthwise layer's weights in the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum DepthwisePacking {
+    /// `[KH, KW, C * multiplier]` as it is written; every kernel set runs it.
+    RowMajor = 0,
+    /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
+    Planar = 1,
+}
+
+impl DepthwisePacking {
+    /// Every packing, in the order of its tag.
+    pub const ALL: [DepthwisePacking; 2] = [DepthwisePacking::RowMajor, DepthwisePacking::Planar];
+
+    /// The packing with tag `tag`.
+    pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
+        Self::ALL.into_iter().find(|packing| *packing as u8 == tag)
+    }
+
+    /// True when this build has a kernel for the packing, see [`crate::conv2d::Packing::is_runnable`].
+    pub const fn is_runnable(self) -> bool {
+        match self {
+            DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
+            DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+        }
+    }
+
+    /// Shifts of the factors that the packing's kernels take.
+    pub const fn shifts(self) -> RangeInclusive<i32> {
+        match self {
+            DepthwisePacking::RowMajor => ALL_SHIFTS,
+            DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
+        }
+    }
+
+    /// Writes `row_major`, `[kernel_area, outputs]`, into `out` as the packing orders it.
+    pub fn pack(self, outputs: usize, kernel_area: usize, row_major: &[i8], out: &mut [i8]) {
+        for (at, weight) in row_major.iter().enumerate() {
+            let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
+            let place = match self {
+                DepthwisePacking::RowMajor => at,
+                DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
+            };
+            if let Some(place) = out.get_mut(place) {
+                *place = *weight;
+            }
+        }
+    }
+
+    /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
+    pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
+        match self {
+            DepthwisePacking::RowMajor | DepthwisePacking::Planar => outputs.saturating_mul(kernel_area),
+        }
+    }
+}
+
+/// Everything an int8 depthwise convolution needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct DepthwiseI8<'a> {
+    /// Shapes; the output's channels are the input's times `multiplier`.
+    pub geometry: Geometry,
+    /// Output channels of one input channel.
+    pub multiplier: usize,
+    /// What positions outside the image read as: the input's zero point.
+    pub padding_value: i8,
+    /// Zero point and clamp of the output.
+    pub stage: OutputStage,
+    /// Order of `weights`.
+    pub packing: DepthwisePacking,
+    /// See [`DepthwisePacking`].
+    pub weights: &'a [i8],
+    /// `[C * multiplier]`, with the input's zero point folded in.
+    pub bias: &'a [i32],
+    /// One factor for each output channel, or one for all.
+    pub requant: Requant<'a>,
+}
+
+/// Everything a float depthwise convolution needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct DepthwiseF32<'a> {
+    /// Shapes; the output's channels are the input's times `multiplier`.
+    pub geometry: Geometry,
+    /// Output channels of one input channel.
+    pub multiplier: usize,
+    /// Fused activation.
+    pub clamp: ClampF32,
+    /// `[KH, KW, C * multiplier]`.
+    pub weights: &'a [f32],
+    /// `[C * multiplier]`.
+    pub bias: &'a [f32],
+}
+
+/// Bytes of scratch [`depthwise_i8`] needs.
+pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
+    match packing {
+        DepthwisePacking::RowMajor => 0,
+        DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
+    }
+}
+
+/// Computes the convolution with the fastest kernel this target has for the layer's packing.
+///
+/// `scratch` has at least [`depthwise_i8_scratch_len`] bytes and is 4-byte aligned.
+pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    match layer.packing {
+        #[cfg(feature = "row-major")]
+        DepthwisePacking::RowMajor => portable::depthwise_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "armv7em")]
+        DepthwisePacking::Planar => crate::arch::armv7em::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7em")))]
+        DepthwisePacking::Planar => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
+        DepthwisePacking::Planar => {}
+        #[cfg(not(feature = "row-major"))]
+        DepthwisePacking::RowMajor => {}
+    }
+}

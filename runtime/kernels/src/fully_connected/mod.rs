@@ -1,0 +1,86 @@
+//! FullyConnected: every output sees every input of its row.
+//!
+//! - `input: [rows, taps]`, `output: [rows, outputs]`.
+//! - weights: `[outputs, taps]`, or the same numbers in another order, see [`Packing`].
+//! - `output[r, o] = stage(bias[o] + sum over k of input[r, k] * weight[o, k])`
+//! - int8: the host has folded the input's zero point into the bias
+//!   (`bias[o] = b[o] - zero_point * sum(weight[o])`). Accumulators are `i32` and wrap.
+//! - float: each sum starts at the bias and adds products in the order of `k`.
+//! - Overlapping input and output: rows are written in order; the output of row `r` must not touch an input of
+//!   row `r` or of any row after it.
+
+mod float;
+pub mod portable;
+mod reference;
+
+pub use float::fully_connected_f32;
+pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
+
+use crate::Io;
+use crate::conv2d::Packing;
+use crate::numerics::{ClampF32, OutputStage, Requant};
+
+/// Everything an int8 dense layer needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct FullyConnectedI8<'a> {
+    /// Rows of the input and of the output: the batch.
+    pub rows: usize,
+    /// Inputs of a row.
+    pub taps: usize,
+    /// Outputs of a row.
+    pub outputs: usize,
+    /// Zero point and clamp of the output.
+    pub stage: OutputStage,
+    /// Order of `weights`.
+    pub packing: Packing,
+    /// See [`Packing`].
+    pub weights: &'a [i8],
+    /// `[outputs]`, with the input's zero point folded in.
+    pub bias: &'a [i32],
+    /// One factor for each output, or one for all.
+    pub requant: Requant<'a>,
+}
+
+/// Everything a float dense layer needs besides its activations.
+#[derive(Clone, Copy, Debug)]
+pub struct FullyConnectedF32<'a> {
+    /// Rows of the input and of the output: the batch.
+    pub rows: usize,
+    /// Inputs of a row.
+    pub taps: usize,
+    /// Outputs of a row.
+    pub outputs: usize,
+    /// Fused activation.
+    pub clamp: ClampF32,
+    /// `[outputs, taps]`.
+    pub weights: &'a [f32],
+    /// `[outputs]`.
+    pub bias: &'a [f32],
+}
+
+/// Bytes of scratch [`fully_connected_i8`] needs.
+pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
+    match packing {
+        Packing::RowMajor => 0,
+        // One row widened to 16 bits, taps padded to an even number.
+        Packing::Paired => taps.div_ceil(2).saturating_mul(4),
+    }
+}
+
+/// Computes the layer with the fastest kernel this target has for its packing.
+///
+/// `scratch` has at least [`fully_connected_i8_scratch_len`] bytes and is 4-byte aligned.
+pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    match layer.packing {
+        #[cfg(feature = "row-major")]
+        Packing::RowMajor => portable::fully_connected_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "armv7em")]
+        Packing::Paired => crate::arch::armv7em::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7em")))]
+        Packing::Paired => portable::fully_connected_i8_paired(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
+        Packing::Paired => {}
+        #[cfg(not(feature = "row-major"))]
+        Packing::RowMajor => {}
+    }
+}

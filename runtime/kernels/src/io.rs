@@ -1,0 +1,124 @@
+//! Where a kernel reads its activations and writes its results.
+//!
+//! The memory plan may lay an operator's output over its input, wholly or in part, when the kernel's order of
+//! work allows it. Two Rust slices cannot alias, so kernels do not take an input and an output slice but an
+//! [`Io`], and ask it for one side at a time: gather from [`Io::input`], then write to [`Io::output`]. The
+//! alternative, two copies of each kernel for the disjoint and the overlapping case, was rejected.
+
+/// An operator's activation memory.
+#[derive(Debug)]
+pub enum Io<'a, T> {
+    /// Input and output do not share memory.
+    Split {
+        /// Read from here.
+        input: &'a [T],
+        /// Write here.
+        output: &'a mut [T],
+    },
+    /// Input and output are two ranges of one buffer that overlap.
+    Overlapped {
+        /// The hull of both ranges.
+        buffer: &'a mut [T],
+        /// First element and length of the input.
+        input: (usize, usize),
+        /// First element and length of the output.
+        output: (usize, usize),
+    },
+}
+
+impl<'a, T> Io<'a, T> {
+    /// Disjoint input and output.
+    pub fn split(input: &'a [T], output: &'a mut [T]) -> Self {
+        Io::Split { input, output }
+    }
+
+    /// Input and output are the same elements.
+    pub fn in_place(buffer: &'a mut [T]) -> Self {
+        let all = (0, buffer.len());
+        Io::Overlapped { buffer, input: all, output: all }
+    }
+
+    /// The elements to read. After a write to an overlapping output they may have changed.
+    #[inline]
+    pub fn input(&self) -> &[T] {
+        match self {
+            Io::Split { input, .. } => input,
+            Io::Overlapped { buffer, input: (start, len), .. } => range(buffer, *start, *len),
+        }
+    }
+
+    /// The elements to write.
+    #[inline]
+    pub fn output(&mut self) -> &mut [T] {
+        match self {
+            Io::Split { output, .. } => output,
+            Io::Overlapped { buffer, output: (start, len), .. } => {
+                let end = start.saturating_add(*len);
+                buffer.get_mut(*start..end).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Writes one element; nothing happens outside the output.
+    #[inline]
+    pub fn set(&mut self, index: usize, value: T) {
+        if let Some(element) = self.output().get_mut(index) {
+            *element = value;
+        }
+    }
+
+    /// Both sides narrowed to one image of a batch: elements `input.0 .. input.0 + input.1`, and likewise for
+    /// the output. A range that does not fit becomes empty.
+    pub fn narrow(&mut self, input: (usize, usize), output: (usize, usize)) -> Io<'_, T> {
+        match self {
+            Io::Split { input: all, output: out } => Io::Split {
+                input: range(all, input.0, input.1),
+                output: out.get_mut(output.0..output.0.saturating_add(output.1)).unwrap_or_default(),
+            },
+            Io::Overlapped { buffer, input: i, output: o } => Io::Overlapped {
+                buffer,
+                input: (i.0.saturating_add(input.0), input.1),
+                output: (o.0.saturating_add(output.0), output.1),
+            },
+        }
+    }
+}
+
+impl<T: Copy + Default> Io<'_, T> {
+    /// Replaces `chunk`, `len` input elements from `index`, by what `map` makes of them, from the first
+    /// element to the last: the skeleton of every operator whose output element depends on the input
+    /// element at the same place. The output may start at the input's first element or before it.
+    ///
+    /// `map` gets the index of the chunk's first element.
+    #[inline]
+    pub fn map_chunks(&mut self, mut map: impl FnMut(usize, &mut [T])) {
+        let mut chunk = [T::default(); MAP_CHUNK];
+        let mut index: usize = 0;
+        loop {
+            let rest = self.input().get(index..).unwrap_or_default();
+            let len = rest.len().min(MAP_CHUNK);
+            for (local, element) in chunk.iter_mut().zip(rest) {
+                *local = *element;
+            }
+            let Some(used) = chunk.get_mut(..len) else { return };
+            map(index, used);
+            let output = self.output().get_mut(index..).unwrap_or_default();
+            if len == 0 || output.is_empty() {
+                return;
+            }
+            for (element, local) in output.iter_mut().zip(used) {
+                *element = *local;
+            }
+            index = index.wrapping_add(len);
+        }
+    }
+}
+
+/// Elements that [`Io::map_chunks`] takes at a time.
+const MAP_CHUNK: usize = 32;
+
+/// `len` elements from `start`, or none when they do not fit.
+#[inline]
+pub(crate) fn range<T>(slice: &[T], start: usize, len: usize) -> &[T] {
+    slice.get(start..start.saturating_add(len)).unwrap_or_default()
+}

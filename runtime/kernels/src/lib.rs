@@ -1,0 +1,38 @@
+//! Arithmetic on slices: the reference kernels and their fast variants.
+//!
+//! This crate knows neither blobs nor graphs. Each operator has a module whose head is its contract (layout,
+//! ranges, rounding, scratch), a parameter struct, a *reference* kernel that is the formula written as loops,
+//! and the kernels that are fast on some machine. Every fast kernel equals the reference: to the bit for
+//! integers, and for floats as well, because all of them add in the reference's order.
+//!
+//! Kernels take sizes that the engine has verified. Should a size be wrong all the same they compute
+//! something else or nothing, but they never read or write outside their slices and never panic: a device
+//! build links only when no panic is reachable.
+//!
+//! Unsafe code lives in `arch/` only.
+#![no_std]
+#![deny(unsafe_code)]
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic)]
+
+#[allow(unsafe_code)]
+mod arch;
+pub mod conv2d;
+pub mod copy;
+mod dense;
+pub mod depthwise;
+pub mod elementwise;
+pub mod fixed_math;
+pub mod float_math;
+pub mod fully_connected;
+pub mod io;
+pub mod lookup;
+pub mod mean;
+pub mod numerics;
+pub mod pad;
+pub mod pool;
+pub mod quantize;
+pub mod registry;
+pub mod softmax;
+pub mod unary_f32;
+
+pub use io::Io;

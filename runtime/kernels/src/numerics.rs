@@ -1,0 +1,136 @@
+//! Fixed-point requantization: from an `i32` accumulator to an `i8`, rounding twice.
+//!
+//! A real factor `f > 0` is a 31-bit multiplier `m` in `[2^30, 2^31)` and a power of two: `f = m / 2^31 * 2^shift`.
+//! The product is taken as TensorFlow Lite Micro's reference kernels take it:
+//!
+//! 1. `x << max(shift, 0)`, wrapping;
+//! 2. the high half of the doubled product, rounded to nearest, halves up:
+//!    `h = (x * m + 2^30) >> 31`;
+//! 3. `h` divided by `2^max(-shift, 0)`, rounded to nearest, halves away from zero.
+//!
+//! Step 2 is gemmlowp's `SaturatingRoundingDoublingHighMul`. Its saturating case needs both factors to be
+//! `-2^31`, and `m` is positive. Its truncating division with a sign-dependent nudge equals the floor above
+//! for both signs. Step 3 is `RoundingDivideByPOT`.
+
+/// Mask of the multiplier's stored bits in a packed word.
+const STORED_BITS: u32 = 0x3fff_ffff;
+/// The multiplier's top bit, always set and so never stored.
+const TOP_BIT: u32 = 0x4000_0000;
+
+/// A factor `multiplier / 2^31 * 2^shift`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedPoint {
+    /// In `[2^30, 2^31)`.
+    pub multiplier: i32,
+    /// In `-31..=30`; positive shifts to the left.
+    pub shift: i32,
+}
+
+impl FixedPoint {
+    /// `x` times the factor, rounded twice as described above.
+    #[inline]
+    pub fn apply(self, x: i32) -> i32 {
+        let left = self.shift.max(0) as u32;
+        let right = self.shift.min(0).unsigned_abs();
+        rounding_shift_right(doubling_high_mul(x.wrapping_shl(left), self.multiplier), right)
+    }
+}
+
+/// `(a * b + 2^30) >> 31`: the rounded high half of the doubled product.
+#[inline]
+pub fn doubling_high_mul(a: i32, b: i32) -> i32 {
+    let product = i64::from(a).wrapping_mul(i64::from(b));
+    (product.wrapping_add(1 << 30) >> 31) as i32
+}
+
+/// `x / 2^exponent` rounded to nearest, halves away from zero. `exponent` in `0..=31`.
+#[inline]
+pub fn rounding_shift_right(x: i32, exponent: u32) -> i32 {
+    let mask = (1u32.wrapping_shl(exponent).wrapping_sub(1)) as i32;
+    let remainder = x & mask;
+    let threshold = (mask >> 1).wrapping_add(i32::from(x < 0));
+    x.wrapping_shr(exponent).wrapping_add(i32::from(remainder > threshold))
+}
+
+/// The factors of a layer's output channels, four bytes each.
+///
+/// Word `c` holds the low 30 bits of the multiplier and, in the top two bits, the channel's shift relative to
+/// `shift_base`. A layer whose shifts span more than four values adds `extra` bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Requant<'a> {
+    /// One word for each output channel, or a single one for all.
+    pub words: &'a [u32],
+    /// The smallest shift of the layer.
+    pub shift_base: i32,
+    /// Empty, or one more shift increment for each word.
+    pub extra: &'a [u8],
+}
+
+impl Requant<'_> {
+    /// The factor of output channel `channel`.
+    #[inline]
+    pub fn at(&self, channel: usize) -> FixedPoint {
+        let index = if self.words.len() == 1 { 0 } else { channel };
+        let word = self.words.get(index).copied().unwrap_or(0);
+        let extra = self.extra.get(index).copied().unwrap_or(0);
+        FixedPoint {
+            multiplier: ((word & STORED_BITS) | TOP_BIT) as i32,
+            shift: self.shift_base.wrapping_add((word >> 30) as i32).wrapping_add(i32::from(extra)),
+        }
+    }
+
+    /// The word for a factor; `relative_shift` in `0..=3` is its shift less the layer's base. There is none for a
+    /// factor of zero: the host sets that channel's weights and bias to zero instead.
+    pub fn pack(multiplier: i32, relative_shift: u32) -> u32 {
+        (multiplier as u32 & STORED_BITS) | (relative_shift << 30)
+    }
+}
+
+/// Shifts that the output stage of the dual-multiply kernels takes: it always rounds to the right, and its
+/// rounding constant includes the zero point.
+pub const DUAL_MULTIPLY_SHIFTS: core::ops::RangeInclusive<i32> = -20..=-1;
+
+/// Shifts of any factor.
+pub const ALL_SHIFTS: core::ops::RangeInclusive<i32> = -31..=30;
+
+/// How an accumulator leaves an integer operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputStage {
+    /// Added after requantization, in `-128..=127`.
+    pub zero_point: i32,
+    /// Lower clamp of the result, in `-128..=127`.
+    pub min: i32,
+    /// Upper clamp of the result, in `min..=127`.
+    pub max: i32,
+}
+
+impl OutputStage {
+    /// The whole `i8` range around `zero_point`.
+    pub const fn unclamped(zero_point: i32) -> Self {
+        OutputStage { zero_point, min: -128, max: 127 }
+    }
+
+    /// `acc * factor + zero_point`, clamped.
+    #[inline]
+    pub fn apply(self, acc: i32, factor: FixedPoint) -> i8 {
+        factor.apply(acc).wrapping_add(self.zero_point).max(self.min).min(self.max) as i8
+    }
+}
+
+/// The clamp of a float operator's output; `-inf..=inf` when it has no activation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClampF32 {
+    /// Lower bound.
+    pub min: f32,
+    /// Upper bound.
+    pub max: f32,
+}
+
+impl ClampF32 {
+    /// `x` within the bounds; NaN stays NaN.
+    #[inline]
+    pub fn apply(self, x: f32) -> f32 {
+        let x = if x < self.min { self.min } else { x };
+        if x > self.max { self.max } else { x }
+    }
+}

@@ -1,0 +1,195 @@
+//! Sizes that fit nothing: every kernel must end without a panic and without touching what is not its output.
+//!
+//! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
+//! for overflow, so an unguarded one fails here.
+
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
+use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwisePacking};
+use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use kinglet_kernels::lookup::lookup_i8;
+use kinglet_kernels::mean::{self, MeanF32, MeanI8};
+use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::pad::{PadGeometry, pad};
+use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
+use proptest::prelude::*;
+
+/// Elements of the one buffer everything is in.
+const LEN: usize = 120;
+/// What only a kernel writes.
+const STALE: i8 = 0x55;
+
+/// Small, zero, or so large that products wrap. Loops run over the small ones only, or tests would not end.
+fn small() -> impl Strategy<Value = usize> {
+    0..=5_usize
+}
+
+/// Sizes that steer addresses but no loop.
+fn wild() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 0..=5_usize, 1 => Just(usize::MAX), 1 => Just(usize::MAX / 2), 1 => Just(1 << 31)]
+}
+
+fn geometry() -> impl Strategy<Value = Geometry> {
+    let input = (wild(), wild(), small());
+    (
+        input,
+        [small(), small(), small()],
+        [small(), small()],
+        [wild(), wild()],
+        [wild(), wild()],
+        [wild(), wild()],
+        small(),
+    )
+        .prop_map(|(input, output, kernel, stride, dilation, pad, groups)| Geometry {
+            input: input.into(),
+            output,
+            kernel,
+            stride,
+            dilation,
+            pad,
+            groups,
+        })
+}
+
+/// Numbers of any size.
+#[derive(Clone, Debug)]
+struct Numbers {
+    factor: FixedPoint,
+    stage: OutputStage,
+    bytes: Vec<i8>,
+    words: Vec<u32>,
+    bias: Vec<i32>,
+    floats: Vec<f32>,
+    extra: Vec<u8>,
+    zero_point: i32,
+}
+
+fn numbers() -> impl Strategy<Value = Numbers> {
+    use proptest::collection::vec;
+    let slices = (
+        vec(any::<i8>(), 0..90),
+        vec(any::<u32>(), 0..4),
+        vec(any::<i32>(), 0..4),
+        vec(any::<f32>(), 0..90),
+        vec(any::<u8>(), 0..4),
+    );
+    (any::<[i32; 6]>(), slices).prop_map(|([multiplier, shift, zero_point, min, max, other], slices)| {
+        let (bytes, words, bias, floats, extra) = slices;
+        let stage = OutputStage { zero_point, min, max };
+        Numbers {
+            factor: FixedPoint { multiplier, shift },
+            stage,
+            bytes,
+            words,
+            bias,
+            floats,
+            extra,
+            zero_point: other,
+        }
+    })
+}
+
+/// Where input and output lie in the buffer; `None` is apart.
+fn places() -> impl Strategy<Value = (Option<(usize, usize)>, (usize, usize))> {
+    let place = || (0..=LEN + 9, prop_oneof![9 => 0..=LEN, 1 => Just(usize::MAX)]);
+    (proptest::option::of(place()), place())
+}
+
+/// Runs `kernel` on the places and checks that nothing outside the output has changed.
+fn run<T: Copy + Default + PartialEq + core::fmt::Debug>(
+    (input, output): (Option<(usize, usize)>, (usize, usize)),
+    stale: T,
+    kernel: impl Fn(&mut Io<T>),
+) -> Result<(), TestCaseError> {
+    let elements = [stale; LEN];
+    let mut buffer = [stale; LEN];
+    let end = output.0.saturating_add(output.1);
+    match input {
+        Some(input) => kernel(&mut Io::Overlapped { buffer: &mut buffer, input, output }),
+        None => kernel(&mut Io::split(&elements, buffer.get_mut(output.0..end).unwrap_or_default())),
+    }
+    let outside = buffer.iter().enumerate().filter(|(index, _)| *index < output.0 || *index >= end);
+    for (index, element) in outside {
+        prop_assert_eq!(*element, stale, "element {} outside {:?} was written", index, output);
+    }
+    Ok(())
+}
+
+const CLAMP: ClampF32 = ClampF32 { min: -1.0, max: 1.0 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn windows(geometry in geometry(), multiplier in wild(), numbers in numbers(), places in places(), scratch_len in 0..200_usize) {
+        let Numbers { stage, bytes, words, bias, floats, extra, .. } = &numbers;
+        let requant = Requant { words, shift_base: numbers.factor.shift, extra };
+        let padding_value = STALE;
+        for packing in Packing::ALL {
+            let layer = Conv2dI8 { geometry, padding_value, stage: *stage, packing, weights: bytes, bias, requant };
+            run(places, STALE, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; scratch_len]))?;
+            run(places, STALE, |io| conv2d::conv2d_i8_reference(&layer, io))?;
+        }
+        let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: floats, bias: floats };
+        run(places, 0.0, |io| conv2d::conv2d_f32(&layer, io))?;
+        for packing in DepthwisePacking::ALL {
+            let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant };
+                run(places, STALE, |io| depthwise::depthwise_i8(&layer, io, &mut vec![0; scratch_len]))?;
+        }
+        let layer = DepthwiseF32 { geometry, multiplier, clamp: CLAMP, weights: floats, bias: floats };
+        run(places, 0.0, |io| depthwise::depthwise_f32(&layer, io))?;
+        let layer = PoolI8 { geometry, min: stage.min, max: stage.max };
+        run(places, STALE, |io| pool::average_pool_i8(&layer, io))?;
+        run(places, STALE, |io| pool::max_pool_i8(&layer, io))?;
+        let layer = PoolF32 { geometry, clamp: CLAMP };
+        run(places, 0.0, |io| pool::average_pool_f32(&layer, io))?;
+        run(places, 0.0, |io| pool::max_pool_f32(&layer, io))?;
+    }
+
+    #[test]
+    fn rows(shape in (small(), wild(), small()), numbers in numbers(), places in places()) {
+        let Numbers { stage, bytes, words, bias, floats, extra, .. } = &numbers;
+        let requant = Requant { words, shift_base: numbers.factor.shift, extra };
+        let (rows, taps, outputs) = shape;
+        for packing in Packing::ALL {
+            let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, weights: bytes, bias, requant };
+            run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
+        }
+        let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: floats, bias: floats };
+        run(places, 0.0, |io| fully_connected::fully_connected_f32(&layer, io))?;
+        let layer = SoftmaxI8 { rows, depth: taps, input_factor: numbers.factor, diff_min: numbers.zero_point };
+        run(places, STALE, |io| softmax_i8(&layer, io))?;
+        run(places, 0.0, |io| softmax_f32(&SoftmaxF32 { rows, depth: taps, beta: f32::NAN }, io))?;
+        let [outer, reduced, inner] = [rows, outputs, taps.min(40)];
+        let layer = MeanI8 { outer, reduced, inner, input_zero_point: numbers.zero_point, factor: numbers.factor, stage: *stage };
+        run(places, STALE, |io| mean::mean_i8(&layer, io))?;
+        run(places, 0.0, |io| mean::mean_f32(&MeanF32 { outer, reduced, inner }, io))?;
+    }
+
+    #[test]
+    fn elements(broadcast in [wild(), wild()], numbers in numbers(), places in places()) {
+        let [inner, len] = broadcast;
+        let (stage, factor, zero_point) = (numbers.stage, numbers.factor, numbers.zero_point);
+        let b = Operand::Slice(&numbers.bytes, Broadcast { inner, len });
+        let layer = AddI8 { a_zero_point: zero_point, b_zero_point: zero_point, a_factor: factor, b_factor: factor, output_factor: factor, stage };
+        run(places, STALE, |io| elementwise::add_i8(&layer, io, b))?;
+        run(places, STALE, |io| elementwise::add_i8_reference(&layer, io, b))?;
+        let layer = MulI8 { a_zero_point: zero_point, b_zero_point: zero_point, factor, stage };
+        run(places, STALE, |io| elementwise::mul_i8(&layer, io, b))?;
+        let b = Operand::Slice(&numbers.floats, Broadcast { inner, len });
+        run(places, 0.0, |io| elementwise::add_f32(&ElementwiseF32 { clamp: CLAMP }, io, b))?;
+        run(places, STALE, |io| lookup_i8(&numbers.bytes, io))?;
+    }
+
+    #[test]
+    fn copies(input in [wild(), wild(), wild(), wild()], before in [wild(), wild(), wild(), wild()], output in [small(), small(), small(), small()], strides in [wild(), wild(), wild()], places in places()) {
+        let geometry = PadGeometry { input, before, output };
+        run(places, STALE, |io| pad(&geometry, 7, io))?;
+        let [input_stride, output_stride, output_offset] = strides;
+        let layer = CopyBlocks { blocks: output[0], block_len: output[1], input_stride, output_stride, output_offset };
+        run(places, STALE, |io| copy_blocks(&layer, io))?;
+    }
+}

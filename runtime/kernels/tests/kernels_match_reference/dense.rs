@@ -1,0 +1,73 @@
+//! FullyConnected.
+
+use super::harness::{Overlap, check_all, compare, elements, float};
+use super::layers::{clamp, factors, weight};
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::Packing;
+use kinglet_kernels::conv2d::packing::pack;
+use kinglet_kernels::fully_connected::{
+    FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
+    fully_connected_i8_scratch_len,
+};
+use proptest::prelude::*;
+
+/// Rows, taps and outputs.
+fn shape() -> impl Strategy<Value = [usize; 3]> {
+    (1..=4_usize, 1..=150_usize, 1..=11_usize).prop_map(|(rows, taps, outputs)| [rows, taps, outputs])
+}
+
+/// Row `r` must not be written before row `r` has been read.
+fn before([rows, taps, outputs]: [usize; 3]) -> Overlap {
+    Overlap::Before((0..rows).map(|row| ((row + 1) * outputs).saturating_sub(row * taps)).max().unwrap_or(0))
+}
+
+pub(crate) fn fully_connected_i8(packing: Packing, run: fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8])) {
+    let layers = shape().prop_flat_map(move |shape| {
+        let [rows, taps, outputs] = shape;
+        let weights = elements(weight(packing), outputs * taps);
+        let bias = elements(-20_000..=20_000, outputs);
+        (Just(shape), weights, bias, factors(outputs, packing.shifts()), elements(any::<i8>(), rows * taps))
+    });
+    check_all(layers, |(shape, row_major, bias, factors, input)| {
+        let [rows, taps, outputs] = shape;
+        let mut weights = vec![0; packing.weight_len(outputs, taps)];
+        pack(packing, outputs, taps, &row_major, &mut weights);
+        let packed = FullyConnectedI8 {
+            rows,
+            taps,
+            outputs,
+            stage: factors.stage,
+            packing,
+            weights: &weights,
+            bias: &bias,
+            requant: factors.requant(),
+        };
+        let plain = FullyConnectedI8 { packing: Packing::RowMajor, weights: &row_major, ..packed };
+        compare(
+            &input,
+            rows * outputs,
+            before(shape),
+            |io| fully_connected_i8_reference(&plain, io),
+            |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(taps, packing)]),
+        )
+    });
+}
+
+pub(crate) fn fully_connected_f32(run: fn(&FullyConnectedF32, &mut Io<f32>)) {
+    let layers = shape().prop_flat_map(|shape| {
+        let [rows, taps, outputs] = shape;
+        let numbers = (elements(float(), outputs * taps), elements(float(), outputs), elements(float(), rows * taps));
+        (Just(shape), numbers, clamp())
+    });
+    check_all(layers, |(shape, (weights, bias, input), clamp)| {
+        let [rows, taps, outputs] = shape;
+        let layer = FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias };
+        compare(
+            &input,
+            rows * outputs,
+            before(shape),
+            |io| fully_connected_f32_reference(&layer, io),
+            |io| run(&layer, io),
+        )
+    });
+}

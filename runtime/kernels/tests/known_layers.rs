@@ -1,0 +1,226 @@
+//! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
+
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
+use kinglet_kernels::depthwise::{self, DepthwiseI8, DepthwisePacking};
+use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::fully_connected::{self, FullyConnectedI8};
+use kinglet_kernels::mean::{self, MeanI8};
+use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::pad::{PadGeometry, pad};
+use kinglet_kernels::pool::{self, PoolI8};
+
+/// A factor of one, and of a half.
+const ONE: [u32; 1] = [1 << 30];
+const HALF: [u32; 1] = [0];
+
+/// `factor` is `ONE` or `HALF`: the multiplier is `2^30` and the relative shift in the top bits 1 or 0.
+fn requant(factor: &[u32]) -> Requant<'_> {
+    Requant { words: factor, shift_base: 0, extra: &[] }
+}
+
+fn geometry(input: [usize; 3], output: [usize; 3], kernel: [usize; 2]) -> Geometry {
+    Geometry { input, output, kernel, stride: [1, 1], dilation: [1, 1], pad: [0, 0], groups: 1 }
+}
+
+const UNCLAMPED: ClampF32 = ClampF32 { min: f32::NEG_INFINITY, max: f32::INFINITY };
+
+/// The output of `run` on `input`.
+fn output_of<T: Copy + Default>(input: &[T], len: usize, run: impl FnOnce(&mut Io<T>)) -> Vec<T> {
+    let mut output = vec![T::default(); len];
+    run(&mut Io::split(input, &mut output));
+    output
+}
+
+#[test]
+fn conv2d_pads_with_the_zero_point() {
+    // A 2x2 image, zero point 10, under a 3x3 window of ones: each output sees all four pixels.
+    let layer = Conv2dI8 {
+        geometry: Geometry { pad: [1, 1], ..geometry([2, 2, 1], [2, 2, 1], [3, 3]) },
+        padding_value: 10,
+        stage: OutputStage::unclamped(-1),
+        packing: Packing::RowMajor,
+        weights: &[1; 9],
+        bias: &[-90],
+        requant: requant(&ONE),
+    };
+    // (1 + 2 + 3 + 4) - 4 * 10, less the output's zero point.
+    let expected = vec![-31; 4];
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 9])), expected);
+}
+
+#[test]
+fn conv2d_strides_dilates_and_rounds() {
+    // One row 1 2 3 4 5 6 7, taps two apart, output pixels three apart, weights 1 and 10, halved.
+    let layer = Conv2dI8 {
+        geometry: Geometry { stride: [1, 3], dilation: [1, 2], ..geometry([1, 7, 1], [1, 2, 1], [1, 2]) },
+        padding_value: 0,
+        stage: OutputStage::unclamped(0),
+        packing: Packing::RowMajor,
+        weights: &[1, 10],
+        bias: &[0],
+        requant: requant(&HALF),
+    };
+    // 1 + 30 = 31 and 4 + 60 = 64; a half goes up.
+    let expected = [16, 32];
+    assert_eq!(output_of(&[1, 2, 3, 4, 5, 6, 7], 2, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&[1, 2, 3, 4, 5, 6, 7], 2, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 2])), expected);
+}
+
+#[test]
+fn conv2d_groups_see_their_own_channels() {
+    let layer = Conv2dI8 {
+        geometry: Geometry { groups: 2, ..geometry([1, 1, 4], [1, 1, 4], [1, 1]) },
+        padding_value: 0,
+        stage: OutputStage { zero_point: 0, min: -20, max: 30 },
+        packing: Packing::RowMajor,
+        weights: &[1, 0, 0, 1, 1, 1, 1, -10],
+        bias: &[0, 0, 100, 0],
+        requant: requant(&ONE),
+    };
+    let expected = [1, 2, 30, -20];
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
+}
+
+#[test]
+fn conv2d_of_floats_starts_at_the_bias() {
+    // 2^24 + 1 is not a float: starting at the bias loses both ones, adding it last would keep them.
+    let layer = Conv2dF32 {
+        geometry: geometry([1, 1, 2], [1, 1, 1], [1, 1]),
+        clamp: UNCLAMPED,
+        weights: &[1.0, 1.0],
+        bias: &[16_777_216.0],
+    };
+    assert_eq!(output_of(&[1.0, 1.0], 1, |io| conv2d::conv2d_f32(&layer, io)), [16_777_216.0]);
+}
+
+#[test]
+fn depthwise_output_channels_share_an_input_channel() {
+    let layer = DepthwiseI8 {
+        geometry: Geometry { pad: [0, 1], ..geometry([1, 1, 2], [1, 1, 4], [1, 2]) },
+        multiplier: 2,
+        padding_value: -3,
+        stage: OutputStage::unclamped(0),
+        packing: DepthwisePacking::RowMajor,
+        // The first tap lies in the padding, the second on the pixel (5, 7).
+        weights: &[1, 1, 1, 10, 1, 2, 3, 4],
+        bias: &[0, 0, 0, 1],
+        requant: requant(&ONE),
+    };
+    let expected = [2, 7, 18, -1];
+    assert_eq!(output_of(&[5, 7], 4, |io| depthwise::depthwise_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&[5, 7], 4, |io| depthwise::depthwise_i8(&layer, io, &mut [])), expected);
+}
+
+#[test]
+fn fully_connected_computes_each_row() {
+    let layer = FullyConnectedI8 {
+        rows: 2,
+        taps: 3,
+        outputs: 2,
+        stage: OutputStage::unclamped(1),
+        packing: Packing::RowMajor,
+        weights: &[1, 2, 3, -1, 0, 1],
+        bias: &[10, 0],
+        requant: requant(&ONE),
+    };
+    // 1 + 4 + 9 + 10 + 1, -1 + 3 + 1, then 4 - 9 + 10 + 1 and -4 - 3 + 1.
+    let expected = [25, 3, 6, -6];
+    let input = [1, 2, 3, 4, 0, -3];
+    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8(&layer, io, &mut [])), expected);
+}
+
+#[test]
+fn averages_round_halves_away_from_zero_and_count_the_image_only() {
+    // Windows of two over 1 2 | -1 -2 | 5 (padding): 1.5, -1.5 and 5.
+    let geometry = Geometry { stride: [1, 2], ..geometry([1, 5, 1], [1, 3, 1], [1, 2]) };
+    let layer = PoolI8 { geometry, min: -128, max: 4 };
+    assert_eq!(output_of(&[1, 2, -1, -2, 5], 3, |io| pool::average_pool_i8(&layer, io)), [2, -2, 4]);
+    assert_eq!(output_of(&[1, 2, -1, -2, 5], 3, |io| pool::max_pool_i8(&layer, io)), [2, -1, 4]);
+    // Just below zero, where the sign decides: -0.5, 0 and -1.
+    assert_eq!(output_of(&[0, -1, 1, -1, -1], 3, |io| pool::average_pool_i8(&layer, io)), [-1, 0, -1]);
+}
+
+#[test]
+fn an_empty_window_is_no_division_by_zero() {
+    let geometry = Geometry { pad: [0, 4], ..geometry([1, 1, 1], [1, 1, 1], [1, 2]) };
+    let layer = PoolI8 { geometry, min: -100, max: 100 };
+    assert_eq!(output_of(&[7], 1, |io| pool::average_pool_i8(&layer, io)), [0]);
+    assert_eq!(output_of(&[7], 1, |io| pool::max_pool_i8(&layer, io)), [-100]);
+}
+
+/// Scales 0.05, 0.1 and 0.12, zero points 3, -10 and 5; results of the oracle.
+#[test]
+fn known_sums_and_products() {
+    let a = [-128, -1, 0, 50, 127, 100];
+    let b = [127, 0, -10, -128, 127, -60];
+    let second = Operand::Slice(&b, Broadcast { inner: 1, len: 6 });
+    let stage = OutputStage::unclamped(5);
+    let (a_zero_point, b_zero_point) = (3, -10);
+    let add = AddI8 {
+        a_zero_point,
+        b_zero_point,
+        a_factor: FixedPoint { multiplier: 1 << 30, shift: -1 },
+        b_factor: FixedPoint { multiplier: 1 << 30, shift: 0 },
+        output_factor: FixedPoint { multiplier: 1_789_569_773, shift: -19 },
+        stage,
+    };
+    assert_eq!(output_of(&a, 6, |io| elementwise::add_i8(&add, io, second)), [65, 12, 4, -74, 127, 4]);
+    let factor = FixedPoint { multiplier: 1_431_655_840, shift: -4 };
+    let mul = MulI8 { a_zero_point, b_zero_point, factor, stage };
+    assert_eq!(output_of(&a, 6, |io| elementwise::mul_i8(&mul, io, second)), [-128, 3, 5, -128, 127, -128]);
+}
+
+#[test]
+fn broadcasts_repeat_the_second_operand() {
+    let layer = ElementwiseF32 { clamp: ClampF32 { min: f32::NEG_INFINITY, max: 14.0 } };
+    let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let b = [0.0, 10.0];
+    let sum = |broadcast: Broadcast| {
+        output_of(&a, 6, |io| elementwise::add_f32(&layer, io, Operand::Slice(&b[..broadcast.len], broadcast)))
+    };
+    assert_eq!(sum(Broadcast { inner: 1, len: 2 }), [1.0, 12.0, 3.0, 14.0, 5.0, 14.0]);
+    assert_eq!(sum(Broadcast { inner: 3, len: 2 }), [1.0, 2.0, 3.0, 14.0, 14.0, 14.0]);
+    assert_eq!(sum(Broadcast { inner: 6, len: 1 }), a);
+    let mut in_place = a;
+    elementwise::mul_f32(&layer, &mut Io::in_place(&mut in_place), Operand::SameAsInput);
+    assert_eq!(in_place, [1.0, 4.0, 9.0, 14.0, 14.0, 14.0]);
+}
+
+/// Scales 0.1 and 0.07, zero points -11 and 4, six values each; results of the oracle.
+#[test]
+fn known_means() {
+    let input = [-100, -90, -95, -99, -80, -128, 1, 2, 3, 4, 5, 6, 100, 127, 127, 90, 80, 3];
+    let layer = MeanI8 {
+        outer: 3,
+        reduced: 6,
+        inner: 1,
+        input_zero_point: -11,
+        factor: FixedPoint { multiplier: 1_022_611_272, shift: -1 },
+        stage: OutputStage::unclamped(4),
+    };
+    assert_eq!(output_of(&input, 3, |io| mean::mean_i8(&layer, io)), [-121, 25, 127]);
+}
+
+#[test]
+fn pad_surrounds_the_input() {
+    let geometry = PadGeometry { input: [1, 2, 1, 2], before: [0, 1, 1, 0], output: [1, 3, 3, 3] };
+    let got = output_of(&[1, 2, 3, 4], 27, |io| pad(&geometry, 9, io));
+    let row = |pixels: [i8; 3]| [9, 9, 9, pixels[0], pixels[1], pixels[2], 9, 9, 9];
+    assert_eq!(got, [row([9, 9, 9]), row([1, 2, 9]), row([3, 4, 9])].concat());
+}
+
+#[test]
+fn concat_is_two_copies() {
+    // [2, 2] and [2, 1] side by side.
+    let mut output = [0; 6];
+    let first = CopyBlocks { blocks: 2, block_len: 2, input_stride: 2, output_stride: 3, output_offset: 0 };
+    copy_blocks(&first, &mut Io::split(&[1, 2, 3, 4], &mut output));
+    let second = CopyBlocks { blocks: 2, block_len: 1, input_stride: 1, output_stride: 3, output_offset: 2 };
+    copy_blocks(&second, &mut Io::split(&[10, 20], &mut output));
+    assert_eq!(output, [1, 2, 10, 3, 4, 20]);
+}
