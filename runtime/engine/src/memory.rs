@@ -1,0 +1,173 @@
+//! An operator's memory: ranges of the arena and of the constants, checked at load and cut out at run.
+//!
+//! Loading and running go through the same functions. Each operator describes its memory once, as
+//! [`Span`]s; [`Limits`] checks a description, [`Memory`] cuts it out of the arena.
+
+use core::cell::Cell;
+use core::ops::Range;
+
+use kinglet_blob::cast;
+use kinglet_kernels::Io;
+
+use crate::error::LoadRule;
+
+/// Bytes `start .. start + bytes` of the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Span {
+    pub(crate) const EMPTY: Span = Span { start: 0, bytes: 0 };
+
+    /// `len` elements of `size` bytes at byte `start`; so long that no arena holds it when that overflows.
+    #[inline]
+    pub(crate) fn new(start: u32, len: usize, size: usize) -> Span {
+        Span { start: start as usize, bytes: len.saturating_mul(size) }
+    }
+
+    /// An empty span stands at 0, where it overlaps nothing.
+    #[inline]
+    fn range(self) -> Range<usize> {
+        if self.bytes == 0 { 0..0 } else { self.start..self.start.saturating_add(self.bytes) }
+    }
+
+    #[inline]
+    pub(crate) fn overlaps(self, other: Span) -> bool {
+        let (a, b) = (self.range(), other.range());
+        a.start < b.end && b.start < a.end
+    }
+
+    /// The smallest span that holds both.
+    #[inline]
+    fn hull(self, other: Span) -> Span {
+        let start = self.start.min(other.start);
+        let end = self.range().end.max(other.range().end);
+        Span { start, bytes: end.saturating_sub(start) }
+    }
+}
+
+/// An operator's activations: one input, one output, scratch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spans {
+    pub(crate) input: Span,
+    pub(crate) output: Span,
+    pub(crate) scratch: Span,
+    /// Input and output start at multiples of this.
+    pub(crate) align: usize,
+    /// Scratch starts at a multiple of this.
+    pub(crate) scratch_align: usize,
+}
+
+/// What a record may refer to, and how much work its check may be.
+#[derive(Debug)]
+pub(crate) struct Limits<'b> {
+    arena_bytes: usize,
+    pub(crate) weights: &'b [u8],
+    /// Channels that checks may still look at one by one. Records are short and may share constants: without a
+    /// limit, loading could take the square of the blob's length.
+    channels_left: Cell<usize>,
+}
+
+impl<'b> Limits<'b> {
+    /// Honest operators look at no more channels than WEIGHTS has bytes: a channel has a bias, a factor and at
+    /// least one weight, nine bytes or more.
+    pub(crate) fn new(arena_bytes: usize, weights: &'b [u8]) -> Self {
+        Limits { arena_bytes, weights, channels_left: Cell::new(weights.len()) }
+    }
+
+    /// Announces that a check is about to look at `channels` channels.
+    pub(crate) fn look_at(&self, channels: usize) -> Result<(), LoadRule> {
+        self.channels_left.set(self.channels_left.get().checked_sub(channels).ok_or(LoadRule::ConstantRange)?);
+        Ok(())
+    }
+
+    /// `span` is in the arena and starts at a multiple of `align`.
+    pub(crate) fn span(&self, span: Span, align: usize) -> Result<(), LoadRule> {
+        let end = span.start.checked_add(span.bytes).ok_or(LoadRule::ArenaRange)?;
+        if end > self.arena_bytes {
+            return Err(LoadRule::ArenaRange);
+        }
+        if !span.start.is_multiple_of(align) { Err(LoadRule::ArenaAlignment) } else { Ok(()) }
+    }
+
+    /// All spans of an operator are in the arena, aligned, and can be cut out of it together.
+    pub(crate) fn spans(&self, spans: &Spans) -> Result<(), LoadRule> {
+        self.span(spans.input, spans.align)?;
+        self.span(spans.output, spans.align)?;
+        self.span(spans.scratch, spans.scratch_align)?;
+        // Ranges that share memory are handed to the kernel as one hull, so scratch must be outside the hull.
+        let outside = if spans.input.overlaps(spans.output) {
+            !spans.scratch.overlaps(spans.input.hull(spans.output))
+        } else {
+            !spans.scratch.overlaps(spans.input) && !spans.scratch.overlaps(spans.output)
+        };
+        if outside { Ok(()) } else { Err(LoadRule::ArenaOverlap) }
+    }
+}
+
+/// WEIGHTS from `offset` on.
+#[inline]
+pub(crate) fn constants(weights: &[u8], offset: u32) -> Option<&[u8]> {
+    if !offset.is_multiple_of(4) {
+        return None;
+    }
+    weights.get(offset as usize..)
+}
+
+/// The arena and the constants while an operator runs.
+pub(crate) struct Memory<'a, 'b> {
+    pub(crate) arena: &'a mut [u8],
+    pub(crate) weights: &'b [u8],
+}
+
+impl Memory<'_, '_> {
+    /// Input, output and scratch as bytes.
+    #[inline]
+    fn cut(&mut self, spans: &Spans) -> Option<(Io<'_, u8>, &mut [u8])> {
+        let (input, output) = (spans.input, spans.output);
+        if input.overlaps(output) {
+            let hull = input.hull(output);
+            let at = |span: Span| (span.start.wrapping_sub(hull.start), span.bytes);
+            let [buffer, scratch] = self.arena.get_disjoint_mut([hull.range(), spans.scratch.range()]).ok()?;
+            Some((Io::Overlapped { buffer, input: at(input), output: at(output) }, scratch))
+        } else {
+            let ranges = [input.range(), output.range(), spans.scratch.range()];
+            let [input, output, scratch] = self.arena.get_disjoint_mut(ranges).ok()?;
+            Some((Io::Split { input, output }, scratch))
+        }
+    }
+
+    /// Two disjoint spans as bytes, for operators that change the element type.
+    #[inline]
+    pub(crate) fn pair(&mut self, input: Span, output: Span) -> Option<(&[u8], &mut [u8])> {
+        let [input, output] = self.arena.get_disjoint_mut([input.range(), output.range()]).ok()?;
+        Some((input, output))
+    }
+
+    /// Input, output and scratch of an int8 operator.
+    #[inline]
+    pub(crate) fn i8(&mut self, spans: &Spans) -> Option<(Io<'_, i8>, &mut [i8])> {
+        let (io, scratch) = self.cut(spans)?;
+        let io = match io {
+            Io::Split { input, output } => Io::Split { input: cast::i8s(input), output: cast::i8s_mut(output) },
+            Io::Overlapped { buffer, input, output } => Io::Overlapped { buffer: cast::i8s_mut(buffer), input, output },
+        };
+        Some((io, cast::i8s_mut(scratch)))
+    }
+
+    /// Input, output and scratch of a float operator.
+    #[inline]
+    pub(crate) fn f32(&mut self, spans: &Spans) -> Option<(Io<'_, f32>, &mut [f32])> {
+        let (io, scratch) = self.cut(spans)?;
+        let io = match io {
+            Io::Split { input, output } => Io::Split { input: cast::f32s(input)?, output: cast::f32s_mut(output)? },
+            Io::Overlapped { buffer, input, output } => {
+                let elements = |(start, bytes): (usize, usize)| (start / 4, bytes / 4);
+                Io::Overlapped { buffer: cast::f32s_mut(buffer)?, input: elements(input), output: elements(output) }
+            }
+        };
+        Some((io, cast::f32s_mut(scratch)?))
+    }
+}

@@ -1,0 +1,193 @@
+//! A verified blob.
+
+use kinglet_blob::{Blob, DType, KernelSet, OpCode, PortRecord, SectionKind, golden};
+
+use crate::error::{LoadError, LoadRule};
+use crate::memory::{Limits, Span};
+use crate::op;
+
+/// A blob of which every byte has been checked. Costs a few words; shares the blob's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'b> {
+    blob: Blob<'b>,
+    arena_bytes: usize,
+}
+
+/// An input or output as the caller sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Port<'b> {
+    /// The source model's name for it.
+    pub name: &'b str,
+    /// Element type.
+    pub dtype: DType,
+    /// `real = scale * (q - zero_point)`; 1 for floats.
+    pub scale: f32,
+    /// 0 for floats.
+    pub zero_point: i8,
+    /// True when the source model has this tensor channels-first and the blob has it channels-last.
+    pub channels_moved: bool,
+    dims: [u32; 4],
+    rank: u8,
+}
+
+impl Port<'_> {
+    /// Extent of each axis.
+    pub fn shape(&self) -> &[u32] {
+        self.dims.get(..usize::from(self.rank)).unwrap_or_default()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape().iter().fold(1usize, |product, &dim| product.wrapping_mul(dim as usize))
+    }
+
+    /// False: verified ports have elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'b> Model<'b> {
+    /// Checks `bytes` once, in one pass over tables and weights. They must start at a 16-byte aligned
+    /// address (see [`crate::include_blob!`]) and must not change while the model is in use.
+    pub fn from_bytes(bytes: &'b [u8]) -> Result<Self, LoadError> {
+        let blob = Blob::parse(bytes).map_err(LoadError::Format)?;
+        let header = blob.header();
+        let arena_bytes = usize::try_from(header.arena_bytes).ok().filter(|&size| size <= i32::MAX as usize);
+        let arena_bytes = arena_bytes.ok_or(LoadError::Record { rule: LoadRule::ArenaSize, offset: 16 })?;
+        let model = Model { blob, arena_bytes };
+        model.check_operators()?;
+        model.check_ports()?;
+        model.check_golden()?;
+        Ok(model)
+    }
+
+    fn check_operators(&self) -> Result<(), LoadError> {
+        let base = self.blob.section_offset(SectionKind::Operators);
+        let fail = |rule, offset: usize| LoadError::Record { rule, offset: offset_u32(base, offset) };
+        let limits = Limits::new(self.arena_bytes, self.weights());
+        let mut operators = self.blob.operators();
+        let mut count = 0usize;
+        for operator in operators.by_ref() {
+            let opcode = OpCode::from_tag(operator.opcode).ok_or(fail(LoadRule::UnknownOperator, operator.offset))?;
+            let entry = op::operator(opcode).ok_or(fail(LoadRule::OperatorNotLinked, operator.offset))?;
+            op::check_head(opcode, &operator).map_err(|rule| fail(rule, operator.offset))?;
+            (entry.check)(&operator, &limits).map_err(|rule| fail(rule, operator.offset))?;
+            count = count.wrapping_add(1);
+        }
+        if operators.offset() != self.blob.section(SectionKind::Operators).len() {
+            return Err(fail(LoadRule::RecordLength, operators.offset()));
+        }
+        if count != usize::from(self.blob.header().operator_count) {
+            return Err(LoadError::Record { rule: LoadRule::OperatorCount, offset: 20 });
+        }
+        Ok(())
+    }
+
+    fn check_ports(&self) -> Result<(), LoadError> {
+        let base = self.blob.section_offset(SectionKind::Ports);
+        for index in 0..self.input_count().wrapping_add(self.output_count()) {
+            let fail = |rule| LoadError::Record { rule, offset: offset_u32(base, index.wrapping_mul(32)) };
+            let record = self.blob.port(index).ok_or(fail(LoadRule::Port))?;
+            let port = self.port(index).ok_or(fail(LoadRule::Port))?;
+            let beyond_rank = record.dims.get(usize::from(record.rank)..).ok_or(fail(LoadRule::Port))?;
+            let sound = port.scale.is_finite() && port.scale > 0.0 && beyond_rank.iter().all(|&dim| dim == 1);
+            if !sound || record.channels_moved > 1 || port.is_empty() {
+                return Err(fail(LoadRule::Port));
+            }
+            let span = self.span(index).ok_or(fail(LoadRule::Port))?.1;
+            Limits::new(self.arena_bytes, &[]).span(span, port.dtype.size_bytes()).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// GOLDEN is as long as its vectors, of which each has bytes: of empty ones, four billion would fit.
+    fn check_golden(&self) -> Result<(), LoadError> {
+        let section = self.blob.section(SectionKind::Golden);
+        if section.is_empty() {
+            return Ok(());
+        }
+        let fits = golden::split(section).and_then(|(count, vectors)| {
+            let each = self.vector_bytes().filter(|&each| each > 0)?;
+            Some(usize::try_from(count).ok()?.checked_mul(each)? == vectors.len())
+        });
+        let offset = offset_u32(self.blob.section_offset(SectionKind::Golden), 0);
+        if fits == Some(true) { Ok(()) } else { Err(LoadError::Record { rule: LoadRule::Golden, offset }) }
+    }
+
+    /// Bytes of one vector in GOLDEN.
+    fn vector_bytes(&self) -> Option<usize> {
+        (0..self.input_count().checked_add(self.output_count())?)
+            .try_fold(0usize, |sum, index| sum.checked_add(golden::padded(self.span(index)?.1.bytes)))
+    }
+
+    /// Memory that a [`crate::Session`] needs.
+    pub fn arena_bytes(&self) -> usize {
+        self.arena_bytes
+    }
+
+    /// Number of operators, the steps of a run.
+    pub fn operator_count(&self) -> usize {
+        self.blob.header().operator_count.into()
+    }
+
+    /// Number of inputs.
+    pub fn input_count(&self) -> usize {
+        self.blob.header().input_count.into()
+    }
+
+    /// Number of outputs.
+    pub fn output_count(&self) -> usize {
+        self.blob.header().output_count.into()
+    }
+
+    /// What the blob was compiled for.
+    pub fn kernel_set(&self) -> Option<KernelSet> {
+        KernelSet::from_tag(self.blob.header().kernel_set)
+    }
+
+    /// Input `index`.
+    pub fn input(&self, index: usize) -> Option<Port<'b>> {
+        if index < self.input_count() { self.port(index) } else { None }
+    }
+
+    /// Output `index`.
+    pub fn output(&self, index: usize) -> Option<Port<'b>> {
+        if index < self.output_count() { self.port(index.checked_add(self.input_count())?) } else { None }
+    }
+
+    /// The blob underneath.
+    pub fn blob(&self) -> &Blob<'b> {
+        &self.blob
+    }
+
+    pub(crate) fn weights(&self) -> &'b [u8] {
+        self.blob.section(SectionKind::Weights)
+    }
+
+    /// Port `index`, outputs behind the inputs.
+    fn port(&self, index: usize) -> Option<Port<'b>> {
+        let record: PortRecord = self.blob.port(index)?;
+        record.len()?;
+        Some(Port {
+            name: self.blob.name(&record)?,
+            dtype: DType::from_tag(record.dtype)?,
+            scale: record.scale,
+            zero_point: record.zero_point,
+            channels_moved: record.channels_moved == 1,
+            dims: record.dims,
+            rank: record.rank,
+        })
+    }
+
+    /// Type and memory of port `index`, outputs behind the inputs.
+    pub(crate) fn span(&self, index: usize) -> Option<(DType, Span)> {
+        let record: PortRecord = self.blob.port(index)?;
+        let dtype = DType::from_tag(record.dtype)?;
+        Some((dtype, Span::new(record.arena_offset, record.len()?, dtype.size_bytes())))
+    }
+}
+
+fn offset_u32(base: usize, offset: usize) -> u32 {
+    u32::try_from(base.saturating_add(offset)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,107 @@
+//! Conv2D.
+
+use kinglet_blob::OperatorBytes;
+use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+
+use super::layer::{LayerI8, clamp, constants_f32, geometry, image_lens};
+use super::record;
+use crate::error::LoadRule;
+use crate::memory::{Limits, Memory, Span, Spans, constants};
+
+/// Shapes of a record: geometry, images, elements of an input and of an output image.
+fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, usize, usize), LoadRule> {
+    let geometry = geometry(window, window.groups.into())?;
+    let (input_len, output_len) = image_lens(&geometry)?;
+    let divides =
+        geometry.input[2].is_multiple_of(geometry.groups) && geometry.output[2].is_multiple_of(geometry.groups);
+    if divides { Ok((geometry, window.batch.into(), input_len, output_len)) } else { Err(LoadRule::Shape) }
+}
+
+fn resolve_i8<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(RecordI8, Conv2dI8<'b>, Spans), LoadRule> {
+    let record: RecordI8 = record(operator)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let packing = Packing::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = packing.weight_len(geometry.output[2], geometry.taps());
+    let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
+    let spans = Spans {
+        input: Span::new(record.input, input_len, batch),
+        output: Span::new(record.output, output_len, batch),
+        scratch: Span::new(record.scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing), 1),
+        align: 1,
+        scratch_align: 4,
+    };
+    let LayerI8 { stage, weights, bias, requant } = layer;
+    let padding_value = record.quant.padding_value;
+    Ok((record, Conv2dI8 { geometry, padding_value, stage, packing, weights, bias, requant }, spans))
+}
+
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
+    let Conv2dI8 { stage, weights, bias, requant, .. } = layer;
+    LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
+    let runnable = layer.packing.is_runnable() && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
+    if !runnable {
+        return Err(LoadRule::PackingNotRunnable);
+    }
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
+    let (mut io, scratch) = memory.i8(&spans)?;
+    for_each_image(record.window.batch, &layer.geometry, |input, output| {
+        conv2d::conv2d_i8(&layer, &mut io.narrow(input, output), scratch);
+    });
+    Some(spans.output)
+}
+
+fn resolve_f32<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(RecordF32, Conv2dF32<'b>, Spans), LoadRule> {
+    let record: RecordF32 = record(operator)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = Packing::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
+    let bytes = batch.checked_mul(4).ok_or(LoadRule::Shape)?;
+    let spans = Spans {
+        input: Span::new(record.input, input_len, bytes),
+        output: Span::new(record.output, output_len, bytes),
+        scratch: Span::EMPTY,
+        align: 4,
+        scratch_align: 4,
+    };
+    Ok((record, Conv2dF32 { geometry, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
+}
+
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, _, spans) = resolve_f32(operator, limits.weights)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.f32(&spans)?;
+    for_each_image(record.window.batch, &layer.geometry, |input, output| {
+        conv2d::conv2d_f32(&layer, &mut io.narrow(input, output));
+    });
+    Some(spans.output)
+}
+
+/// Calls `run` with the start and length of each image of a batch, on the input and on the output side.
+#[inline]
+pub(super) fn for_each_image(batch: u16, geometry: &Geometry, mut run: impl FnMut((usize, usize), (usize, usize))) {
+    let len = |[h, w, c]: [usize; 3]| h.wrapping_mul(w).wrapping_mul(c);
+    let (input_len, output_len) = (len(geometry.input), len(geometry.output));
+    for image in 0..usize::from(batch) {
+        run((image.wrapping_mul(input_len), input_len), (image.wrapping_mul(output_len), output_len));
+    }
+}

@@ -1,0 +1,108 @@
+//! DepthwiseConv2D. Records are Conv2D's; their `groups` field is the depth multiplier.
+
+use kinglet_blob::OperatorBytes;
+use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
+use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwisePacking};
+
+use super::conv2d::for_each_image;
+use super::layer::{LayerI8, clamp, constants_f32, geometry, image_lens};
+use super::record;
+use crate::error::LoadRule;
+use crate::memory::{Limits, Memory, Span, Spans, constants};
+
+/// Shapes of a record: geometry, images, elements of an input and of an output image.
+fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, usize, usize), LoadRule> {
+    let geometry = geometry(window, window.input[2].into())?;
+    let (input_len, output_len) = image_lens(&geometry)?;
+    let channels = geometry.input[2].checked_mul(window.groups.into());
+    if channels == Some(geometry.output[2]) && window.groups > 0 {
+        Ok((geometry, window.batch.into(), input_len, output_len))
+    } else {
+        Err(LoadRule::Shape)
+    }
+}
+
+fn resolve_i8<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(RecordI8, DepthwiseI8<'b>, Spans), LoadRule> {
+    let record: RecordI8 = record(operator)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let packing = DepthwisePacking::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = packing.weight_len(geometry.output[2], geometry.taps());
+    let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
+    let spans = Spans {
+        input: Span::new(record.input, input_len, batch),
+        output: Span::new(record.output, output_len, batch),
+        scratch: Span::new(
+            record.scratch,
+            depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing),
+            1,
+        ),
+        align: 1,
+        scratch_align: 4,
+    };
+    let LayerI8 { stage, weights, bias, requant } = layer;
+    let padding_value = record.quant.padding_value;
+    let multiplier = record.window.groups.into();
+    Ok((record, DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant }, spans))
+}
+
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
+    let DepthwiseI8 { stage, weights, bias, requant, .. } = layer;
+    LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
+    let dilated = layer.geometry.dilation != [1, 1];
+    if !layer.packing.is_runnable() || (layer.packing == DepthwisePacking::Planar && dilated) {
+        return Err(LoadRule::PackingNotRunnable);
+    }
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
+    let (mut io, scratch) = memory.i8(&spans)?;
+    for_each_image(record.window.batch, &layer.geometry, |input, output| {
+        depthwise::depthwise_i8(&layer, &mut io.narrow(input, output), scratch);
+    });
+    Some(spans.output)
+}
+
+fn resolve_f32<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(RecordF32, DepthwiseF32<'b>, Spans), LoadRule> {
+    let record: RecordF32 = record(operator)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
+    let bytes = batch.checked_mul(4).ok_or(LoadRule::Shape)?;
+    let spans = Spans {
+        input: Span::new(record.input, input_len, bytes),
+        output: Span::new(record.output, output_len, bytes),
+        scratch: Span::EMPTY,
+        align: 4,
+        scratch_align: 4,
+    };
+    let multiplier = record.window.groups.into();
+    Ok((record, DepthwiseF32 { geometry, multiplier, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
+}
+
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, _, spans) = resolve_f32(operator, limits.weights)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.f32(&spans)?;
+    for_each_image(record.window.batch, &layer.geometry, |input, output| {
+        depthwise::depthwise_f32(&layer, &mut io.narrow(input, output));
+    });
+    Some(spans.output)
+}

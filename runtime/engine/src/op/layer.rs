@@ -1,0 +1,116 @@
+//! What weighted and windowed operators share: shapes, constants, requantization.
+
+use core::ops::RangeInclusive;
+
+use kinglet_blob::cast;
+use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, PER_TENSOR};
+use kinglet_blob::records::{LayerQuant, Window};
+use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+
+use super::product;
+use crate::error::LoadRule;
+use crate::memory::Limits;
+
+/// The kernels' geometry of a window record, with every extent at least 1. `groups` is the caller's: the
+/// record's field means different things to a convolution and to a depthwise one.
+#[inline]
+pub(super) fn geometry(window: &Window, groups: usize) -> Result<Geometry, LoadRule> {
+    let wide = |[a, b, c]: [u16; 3]| [usize::from(a), usize::from(b), usize::from(c)];
+    let pair = |[a, b]: [u8; 2]| [usize::from(a), usize::from(b)];
+    let geometry = Geometry {
+        input: wide(window.input),
+        output: wide(window.output),
+        kernel: pair(window.kernel),
+        stride: pair(window.stride),
+        dilation: pair(window.dilation),
+        pad: pair(window.pad),
+        groups,
+    };
+    for extents in [geometry.kernel, geometry.stride, geometry.dilation] {
+        product(&extents)?;
+    }
+    product(&[usize::from(window.batch), groups])?;
+    Ok(geometry)
+}
+
+/// Elements of one image on the input and on the output side.
+#[inline]
+pub(super) fn image_lens(geometry: &Geometry) -> Result<(usize, usize), LoadRule> {
+    Ok((product(&geometry.input)?, product(&geometry.output)?))
+}
+
+/// An int8 layer's constants, cut out of WEIGHTS.
+pub(super) struct LayerI8<'b> {
+    pub(super) stage: OutputStage,
+    pub(super) weights: &'b [i8],
+    pub(super) bias: &'b [i32],
+    pub(super) requant: Requant<'b>,
+}
+
+impl<'b> LayerI8<'b> {
+    /// `constants` starts at the record's offset; `outputs` channels with `weight_len` bytes of weights. The
+    /// clamp must be in order and the flags known.
+    #[inline]
+    pub(super) fn new(
+        quant: &LayerQuant,
+        constants: &'b [u8],
+        outputs: usize,
+        weight_len: usize,
+    ) -> Result<Self, LoadRule> {
+        if quant.flags & !(PER_TENSOR | EXTRA_SHIFTS) != 0 || quant.reserved != 0 || quant.min > quant.max {
+            return Err(LoadRule::Parameter);
+        }
+        let places = ConstantsI8::new(outputs, quant.flags, weight_len).ok_or(LoadRule::ConstantRange)?;
+        let part = |from: usize, to: usize| constants.get(from..to).ok_or(LoadRule::ConstantRange);
+        Ok(LayerI8 {
+            stage: stage(quant.zero_point, quant.min, quant.max),
+            weights: cast::i8s(part(places.weights_start, places.end)?),
+            bias: cast::i32s(part(0, places.bias_end)?).ok_or(LoadRule::ConstantRange)?,
+            requant: Requant {
+                words: cast::u32s(part(places.bias_end, places.requant_end)?).ok_or(LoadRule::ConstantRange)?,
+                shift_base: i32::from(quant.shift_base),
+                extra: part(places.requant_end, places.extra_end)?,
+            },
+        })
+    }
+
+    /// Shifts are in the range that the kernels of this packing document.
+    pub(super) fn check(&self, allowed: RangeInclusive<i32>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+        let lowest = self.requant.shift_base;
+        // The largest shift a word could add is 3; only a layer near the end of the range, or one with extra
+        // shifts, pays for looking.
+        let highest = if lowest.saturating_add(3) <= *allowed.end() && self.requant.extra.is_empty() {
+            lowest
+        } else {
+            limits.look_at(self.requant.words.len())?;
+            self.highest_shift()
+        };
+        let shifts = lowest >= *allowed.start() && highest <= *allowed.end();
+        if shifts { Ok(()) } else { Err(LoadRule::Parameter) }
+    }
+
+    fn highest_shift(&self) -> i32 {
+        (0..self.requant.words.len()).map(|channel| self.requant.at(channel).shift).max().unwrap_or(0)
+    }
+}
+
+/// A float layer's constants: bias, then weights.
+#[inline]
+pub(super) fn constants_f32(constants: &[u8], outputs: usize, weight_len: usize) -> Result<(&[f32], &[f32]), LoadRule> {
+    let len = outputs.checked_add(weight_len).and_then(|len| len.checked_mul(4)).ok_or(LoadRule::ConstantRange)?;
+    let all = constants.get(..len).and_then(cast::f32s).ok_or(LoadRule::ConstantRange)?;
+    all.split_at_checked(outputs).ok_or(LoadRule::ConstantRange)
+}
+
+/// The output stage with these parameters.
+#[inline]
+pub(super) fn stage(zero_point: i8, min: i8, max: i8) -> OutputStage {
+    OutputStage { zero_point: zero_point.into(), min: min.into(), max: max.into() }
+}
+
+/// The clamp with these bounds, which must be in order.
+#[inline]
+pub(super) fn clamp(min: f32, max: f32) -> Result<ClampF32, LoadRule> {
+    if min <= max { Ok(ClampF32 { min, max }) } else { Err(LoadRule::Parameter) }
+}

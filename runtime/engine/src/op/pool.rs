@@ -1,0 +1,75 @@
+//! AveragePool and MaxPool.
+
+use kinglet_blob::OperatorBytes;
+use kinglet_blob::records::{PoolF32 as RecordF32, PoolI8 as RecordI8, Window};
+use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+
+use super::conv2d::for_each_image;
+use super::layer::{clamp, geometry, image_lens};
+use super::record;
+use crate::error::LoadRule;
+use crate::memory::{Limits, Memory, Span, Spans};
+
+/// Geometry and spans of a pool over elements of `size` bytes.
+fn resolve(window: &Window, input: u32, output: u32, size: usize) -> Result<(Geometry, Spans), LoadRule> {
+    let geometry = geometry(window, 1)?;
+    let (input_len, output_len) = image_lens(&geometry)?;
+    if geometry.input[2] != geometry.output[2] || window.groups != 1 {
+        return Err(LoadRule::Shape);
+    }
+    let bytes = usize::from(window.batch).checked_mul(size).ok_or(LoadRule::Shape)?;
+    let spans = Spans {
+        input: Span::new(input, input_len, bytes),
+        output: Span::new(output, output_len, bytes),
+        scratch: Span::EMPTY,
+        align: size,
+        scratch_align: 4,
+    };
+    Ok((geometry, spans))
+}
+
+fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(RecordI8, PoolI8, Spans), LoadRule> {
+    let record: RecordI8 = record(operator)?;
+    let (geometry, spans) = resolve(&record.window, record.input, record.output, 1)?;
+    if record.min > record.max || record.reserved != 0 {
+        return Err(LoadRule::Parameter);
+    }
+    Ok((record, PoolI8 { geometry, min: record.min.into(), max: record.max.into() }, spans))
+}
+
+fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(RecordF32, PoolF32, Spans), LoadRule> {
+    let record: RecordF32 = record(operator)?;
+    let (geometry, spans) = resolve(&record.window, record.input, record.output, 4)?;
+    Ok((record, PoolF32 { geometry, clamp: clamp(record.min, record.max)? }, spans))
+}
+
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, _, spans) = resolve_i8(operator)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, _, spans) = resolve_f32(operator)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+/// Declares the run function of one pool: its records, its memory, its kernel.
+macro_rules! run {
+    ($name:ident, $resolve:ident, $memory:ident, $kernel:path) => {
+        pub(super) fn $name(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+            let (record, layer, spans) = $resolve(operator).ok()?;
+            let (mut io, _) = memory.$memory(&spans)?;
+            for_each_image(record.window.batch, &layer.geometry, |input, output| {
+                $kernel(&layer, &mut io.narrow(input, output));
+            });
+            Some(spans.output)
+        }
+    };
+}
+run!(run_average_i8, resolve_i8, i8, pool::average_pool_i8);
+run!(run_max_i8, resolve_i8, i8, pool::max_pool_i8);
+run!(run_average_f32, resolve_f32, f32, pool::average_pool_f32);
+run!(run_max_f32, resolve_f32, f32, pool::max_pool_f32);

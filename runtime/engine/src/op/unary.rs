@@ -1,0 +1,113 @@
+//! Operators on one tensor, element by element: Lookup, Clamp, Logistic, Tanh, Quantize, Dequantize.
+
+use kinglet_blob::records::{Convert as RecordConvert, LookupI8 as RecordLookup, UnaryF32 as RecordF32};
+use kinglet_blob::{OperatorBytes, cast};
+use kinglet_kernels::lookup::{self, TABLE_LEN};
+use kinglet_kernels::quantize::{self, Affine};
+use kinglet_kernels::unary_f32;
+
+use super::layer::clamp;
+use super::{product, record};
+use crate::error::LoadRule;
+use crate::memory::{Limits, Memory, Span, Spans, constants};
+
+/// Spans of an operator that maps `len` elements of `size` bytes to as many of the same size.
+pub(super) fn elementwise(input: u32, output: u32, len: usize, size: usize) -> Spans {
+    Spans {
+        input: Span::new(input, len, size),
+        output: Span::new(output, len, size),
+        scratch: Span::EMPTY,
+        align: size,
+        scratch_align: 1,
+    }
+}
+
+fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(&'b [i8], Spans), LoadRule> {
+    let record: RecordLookup = record(operator)?;
+    let table = constants(weights, record.constants).and_then(|bytes| bytes.get(..TABLE_LEN));
+    let spans = elementwise(record.input, record.output, product(&[record.len as usize])?, 1);
+    Ok((cast::i8s(table.ok_or(LoadRule::ConstantRange)?), spans))
+}
+
+pub(super) fn check_lookup(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, spans) = resolve_lookup(operator, limits.weights)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_lookup(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (table, spans) = resolve_lookup(operator, memory.weights).ok()?;
+    lookup::lookup_i8(table, &mut memory.i8(&spans)?.0);
+    Some(spans.output)
+}
+
+fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(RecordF32, Spans), LoadRule> {
+    let record: RecordF32 = record(operator)?;
+    clamp(record.min, record.max)?;
+    Ok((record, elementwise(record.input, record.output, product(&[record.len as usize])?, 4)))
+}
+
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    let (_, spans) = resolve_f32(operator)?;
+    limits.spans(&spans)?;
+    Ok(spans.output)
+}
+
+pub(super) fn run_clamp(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, spans) = resolve_f32(operator).ok()?;
+    unary_f32::clamp_f32(clamp(record.min, record.max).ok()?, &mut memory.f32(&spans)?.0);
+    Some(spans.output)
+}
+
+pub(super) fn run_logistic(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (_, spans) = resolve_f32(operator).ok()?;
+    unary_f32::logistic_f32(&mut memory.f32(&spans)?.0);
+    Some(spans.output)
+}
+
+pub(super) fn run_tanh(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (_, spans) = resolve_f32(operator).ok()?;
+    unary_f32::tanh_f32(&mut memory.f32(&spans)?.0);
+    Some(spans.output)
+}
+
+/// Parameters and the two spans of a conversion; `sizes` are the bytes of an input and an output element.
+fn resolve_convert(operator: &OperatorBytes<'_>, sizes: (usize, usize)) -> Result<(Affine, Span, Span), LoadRule> {
+    let record: RecordConvert = record(operator)?;
+    let len = product(&[record.len as usize])?;
+    let sound = record.scale.is_finite() && record.scale > 0.0 && (-128..=127).contains(&record.zero_point);
+    if !sound {
+        return Err(LoadRule::Parameter);
+    }
+    let affine = Affine { scale: record.scale, zero_point: record.zero_point };
+    Ok((affine, Span::new(record.input, len, sizes.0), Span::new(record.output, len, sizes.1)))
+}
+
+fn check_convert(operator: &OperatorBytes<'_>, limits: &Limits<'_>, sizes: (usize, usize)) -> Result<Span, LoadRule> {
+    let (_, input, output) = resolve_convert(operator, sizes)?;
+    limits.span(input, sizes.0)?;
+    limits.span(output, sizes.1)?;
+    if input.overlaps(output) { Err(LoadRule::ArenaOverlap) } else { Ok(output) }
+}
+
+pub(super) fn check_quantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    check_convert(operator, limits, (4, 1))
+}
+
+pub(super) fn check_dequantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+    check_convert(operator, limits, (1, 4))
+}
+
+pub(super) fn run_quantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (affine, input, output) = resolve_convert(operator, (4, 1)).ok()?;
+    let (from, to) = memory.pair(input, output)?;
+    quantize::quantize_f32_i8(&affine, cast::f32s(from)?, cast::i8s_mut(to));
+    Some(output)
+}
+
+pub(super) fn run_dequantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (affine, input, output) = resolve_convert(operator, (1, 4)).ok()?;
+    let (from, to) = memory.pair(input, output)?;
+    quantize::dequantize_i8_f32(&affine, cast::i8s(from), cast::f32s_mut(to)?);
+    Some(output)
+}

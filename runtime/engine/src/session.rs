@@ -1,0 +1,175 @@
+//! A running instance: a model and the memory it works in.
+
+use kinglet_blob::{DType, OpCode, Operators, SectionKind, cast};
+
+use crate::error::{RunError, SessionError, TensorError};
+use crate::memory::Memory;
+use crate::op;
+use crate::tracer::{NoTracer, Tracer};
+use crate::{Model, SelfTestReport};
+
+/// A model bound to an arena. Several sessions may share a model, each with its own arena; several models may
+/// share an arena one after the other.
+///
+/// Inputs live in the arena: write them before each run, because a run may reuse their memory. Outputs stay
+/// until the next run or write.
+#[derive(Debug)]
+pub struct Session<'m, 'a> {
+    model: &'m Model<'m>,
+    arena: &'a mut [u8],
+    /// Offset of the next operator in OPERATORS, and its index.
+    next: (usize, usize),
+}
+
+/// What [`Session::step`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Ran the operator with this index; there are more.
+    Ran {
+        /// Index in execution order.
+        operator: usize,
+    },
+    /// Ran the last operator: outputs are ready, and the next step starts a new run.
+    Finished,
+}
+
+impl<'m, 'a> Session<'m, 'a> {
+    /// Binds `model` to `arena`, which needs [`Model::arena_bytes`] bytes at a 16-byte aligned address. More
+    /// is fine and stays untouched.
+    pub fn new(model: &'m Model<'_>, arena: &'a mut [u8]) -> Result<Self, SessionError> {
+        let (needed, given) = (model.arena_bytes(), arena.len());
+        if !(arena.as_ptr() as usize).is_multiple_of(16) {
+            return Err(SessionError::ArenaMisaligned);
+        }
+        let arena = arena.get_mut(..needed).ok_or(SessionError::ArenaTooSmall { needed, given })?;
+        Ok(Session { model, arena, next: (0, 0) })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'m Model<'m> {
+        self.model
+    }
+
+    /// Input `index`, to be written before a run.
+    pub fn input_i8(&mut self, index: usize) -> Result<&mut [i8], TensorError> {
+        Ok(cast::i8s_mut(self.input_bytes(index, Some(DType::I8))?))
+    }
+
+    /// Input `index`, to be written before a run.
+    pub fn input_f32(&mut self, index: usize) -> Result<&mut [f32], TensorError> {
+        cast::f32s_mut(self.input_bytes(index, Some(DType::F32))?).ok_or(TensorError::NoSuchTensor)
+    }
+
+    /// Input `index` as little-endian bytes, whatever its type.
+    pub fn input_raw(&mut self, index: usize) -> Result<&mut [u8], TensorError> {
+        self.input_bytes(index, None)
+    }
+
+    /// Output `index` of the last run.
+    pub fn output_i8(&self, index: usize) -> Result<&[i8], TensorError> {
+        Ok(cast::i8s(self.output_bytes(index, Some(DType::I8))?))
+    }
+
+    /// Output `index` of the last run.
+    pub fn output_f32(&self, index: usize) -> Result<&[f32], TensorError> {
+        cast::f32s(self.output_bytes(index, Some(DType::F32))?).ok_or(TensorError::NoSuchTensor)
+    }
+
+    /// Output `index` of the last run as little-endian bytes, whatever its type.
+    pub fn output_raw(&self, index: usize) -> Result<&[u8], TensorError> {
+        self.output_bytes(index, None)
+    }
+
+    /// Runs all operators from the first one on.
+    pub fn run(&mut self) -> Result<(), RunError> {
+        self.run_traced(&mut NoTracer)
+    }
+
+    /// Runs all operators from the first one on and tells `tracer` about each.
+    pub fn run_traced(&mut self, tracer: &mut impl Tracer) -> Result<(), RunError> {
+        self.restart();
+        while self.step_traced(tracer)? != Step::Finished {}
+        Ok(())
+    }
+
+    /// Runs one operator and returns; call it until it says [`Step::Finished`]. For super-loops and
+    /// watchdogs: the longest step is the model's largest operator.
+    pub fn step(&mut self) -> Result<Step, RunError> {
+        self.step_traced(&mut NoTracer)
+    }
+
+    /// [`Session::step`] with a tracer.
+    pub fn step_traced(&mut self, tracer: &mut impl Tracer) -> Result<Step, RunError> {
+        let (offset, index) = self.next;
+        let section = self.model.blob().section(SectionKind::Operators);
+        let mut operators = Operators::new(section, offset);
+        if offset < section.len() {
+            let changed = RunError::BlobChanged { offset: u32::try_from(offset).unwrap_or(u32::MAX) };
+            let operator = operators.next().ok_or(changed)?;
+            let opcode = OpCode::from_tag(operator.opcode).ok_or(changed)?;
+            let entry = op::operator(opcode).ok_or(changed)?;
+            tracer.started(index, opcode);
+            let mut memory = Memory { arena: self.arena, weights: self.model.weights() };
+            let output = (entry.run)(&operator, &mut memory).ok_or(changed)?;
+            let written = self.arena.get(output.start..output.start.saturating_add(output.bytes));
+            tracer.finished(index, opcode, written.unwrap_or_default());
+        }
+        if operators.offset() >= section.len() {
+            self.restart();
+            return Ok(Step::Finished);
+        }
+        self.next = (operators.offset(), index.wrapping_add(1));
+        Ok(Step::Ran { operator: index })
+    }
+
+    /// Forgets a run that was begun with [`Session::step`]; the next step is the first operator.
+    pub fn restart(&mut self) {
+        self.next = (0, 0);
+    }
+
+    /// Index of the operator that the next step runs; 0 between runs.
+    pub fn next_operator(&self) -> usize {
+        let (_, index) = self.next;
+        index
+    }
+
+    /// Goes on with operator `index` as if those before it had just been run; an index past the last operator
+    /// starts a new run. For callers who cannot keep a session between steps, only where it stood: the C
+    /// interface makes one for each call.
+    pub fn seek(&mut self, index: usize) {
+        let mut operators = self.model.blob().operators();
+        let skipped = operators.by_ref().take(index).count();
+        self.next = if index < self.model.operator_count() { (operators.offset(), skipped) } else { (0, 0) };
+    }
+
+    /// Runs the test vectors that the blob carries and compares every output bit with what the compiler
+    /// computed. Overwrites inputs and outputs.
+    pub fn self_test(&mut self) -> Result<SelfTestReport, crate::SelfTestError> {
+        crate::self_test::run(self)
+    }
+
+    fn input_bytes(&mut self, index: usize, dtype: Option<DType>) -> Result<&mut [u8], TensorError> {
+        if index >= self.model.input_count() {
+            return Err(TensorError::NoSuchTensor);
+        }
+        let (start, end) = self.port_range(index, dtype)?;
+        self.arena.get_mut(start..end).ok_or(TensorError::NoSuchTensor)
+    }
+
+    fn output_bytes(&self, index: usize, dtype: Option<DType>) -> Result<&[u8], TensorError> {
+        if index >= self.model.output_count() {
+            return Err(TensorError::NoSuchTensor);
+        }
+        let (start, end) = self.port_range(index.wrapping_add(self.model.input_count()), dtype)?;
+        self.arena.get(start..end).ok_or(TensorError::NoSuchTensor)
+    }
+
+    fn port_range(&self, index: usize, dtype: Option<DType>) -> Result<(usize, usize), TensorError> {
+        let (found, span) = self.model.span(index).ok_or(TensorError::NoSuchTensor)?;
+        if dtype.is_some_and(|wanted| wanted != found) {
+            return Err(TensorError::WrongType);
+        }
+        Ok((span.start, span.start.saturating_add(span.bytes)))
+    }
+}

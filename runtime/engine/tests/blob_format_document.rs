@@ -1,0 +1,227 @@
+//! `docs/blob-format.md` says what the code does: every table of the page is compared with the sources, every byte of
+//! its example with what the writer writes and the engine accepts.
+
+use core::fmt::Write;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use kinglet::{Aligned, Arena, Model, Session};
+use kinglet_blob::constants::PER_TENSOR;
+use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
+use kinglet_blob::{DType, FORMAT_MAJOR, KernelSet, OpCode, PortRecord, SectionKind, Writer, operator_bytes};
+
+fn source(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn page() -> String {
+    source("docs/blob-format.md")
+}
+
+/// The rows of the first table after `heading`, each cell without spaces and code marks.
+fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, rest) = page.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no `{heading}`"));
+    let lines = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    lines.skip(2).map(cells).collect()
+}
+
+/// Fields of every `record!`: names and types, in order.
+fn records() -> BTreeMap<String, Vec<(String, String)>> {
+    let mut all = BTreeMap::new();
+    for file in ["header.rs", "port.rs", "records.rs"] {
+        let text = source(&format!("runtime/blob/src/{file}"));
+        for body in text.split("\nrecord! {\n").skip(1).filter_map(|rest| rest.split("\n}\n").next()) {
+            let code = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+            let (mut name, mut fields) = (String::new(), Vec::new());
+            for line in code {
+                if let Some(record) = line.strip_suffix(" {") {
+                    name = record.to_owned();
+                } else if let Some((field, ty)) = line.trim_end_matches(',').split_once(": ") {
+                    fields.push((field.to_owned(), ty.to_owned()));
+                }
+            }
+            all.insert(name, fields);
+        }
+    }
+    assert_eq!(all.len(), 23, "every record of the sources was read");
+    all
+}
+
+/// Bytes of a type: a scalar, an array or another record.
+fn size(ty: &str, records: &BTreeMap<String, Vec<(String, String)>>) -> usize {
+    match ty {
+        "u8" | "i8" => 1,
+        "u16" => 2,
+        "u32" | "i32" | "f32" => 4,
+        _ => match ty.trim_matches(['[', ']']).split_once("; ") {
+            Some((element, count)) => size(element, records) * count.parse::<usize>().unwrap(),
+            None => records[ty].iter().map(|(_, ty)| size(ty, records)).sum(),
+        },
+    }
+}
+
+/// Records that are a part of others, or stand by themselves; all others follow a head of four bytes.
+const WITHOUT_HEAD: [&str; 6] = ["Header", "SectionEntry", "PortRecord", "Window", "LayerQuant", "Operands"];
+
+#[test]
+fn every_field_of_every_record_is_where_the_page_says() {
+    let (page, records) = (page(), records());
+    for (name, fields) in &records {
+        let head = if WITHOUT_HEAD.contains(&name.as_str()) { 0 } else { 4 };
+        let total = head + fields.iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
+        let level = if name == "Header" { "##" } else { "###" };
+        let rows = table(&page, &format!("{level} {name}, {total} bytes"));
+        let mut offset = head;
+        let expected = fields.iter().map(|(field, ty)| {
+            let row = [offset.to_string(), ty.clone(), field.clone()];
+            offset += size(ty, &records);
+            row
+        });
+        let said = rows.iter().map(|row| [row[0].clone(), row[1].clone(), row[2].clone()]);
+        assert_eq!(said.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[test]
+fn opcodes_and_their_records() {
+    let operators = source("runtime/blob/src/operator.rs");
+    let records = records();
+    let rows = table(&page(), "## OPERATORS").len();
+    assert_eq!(rows, 4, "the first table is the head's");
+    let page = page();
+    let rows = table(&page[page.find("| opcode | name |").unwrap() - 1..], "");
+    assert_eq!(rows.len(), OpCode::ALL.len());
+    for (row, (opcode, name)) in rows.iter().zip(OpCode::ALL) {
+        assert_eq!((row[0].as_str(), row[1].as_str()), ((opcode as u8).to_string().as_str(), name));
+        let before = operators.split(&format!("\n    {opcode:?} = {}", opcode as u8)).next().unwrap();
+        let record = before.rsplit("[`crate::records::").next().and_then(|rest| rest.split('`').next()).unwrap();
+        let bytes = 4 + records[record].iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
+        assert_eq!(row[2], format!("[{record}](#{}-{bytes}-bytes)", record.to_lowercase()), "{name}");
+        assert_eq!(row[3] == "yes", opcode.is_packed(), "{name}");
+    }
+}
+
+#[test]
+fn sections_and_kernel_sets() {
+    assert!(page().starts_with(&format!("# The blob format, version {FORMAT_MAJOR}.")));
+    let rows = table(&page(), "### Sections");
+    let said = rows.iter().map(|row| (row[0].clone(), row[1].clone(), row[3] == "yes"));
+    let known = SectionKind::ALL.map(|kind| ((kind as u16).to_string(), format!("{kind:?}"), kind.is_under_crc()));
+    assert_eq!(said.collect::<Vec<_>>(), known);
+    let rows = table(&page(), "### Kernel sets");
+    let known = KernelSet::ALL.map(|(set, name)| vec![(set as u16).to_string(), name.to_owned()]);
+    assert_eq!(rows, known);
+}
+
+/// Names and numbers of an enum's variants in a source file.
+fn variants(path: &str, name: &str) -> Vec<[String; 2]> {
+    let text = source(path);
+    let body = text.split(&format!("pub enum {name} {{")).nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
+    let pairs = body.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = "));
+    pairs.map(|(name, number)| [number.to_owned(), name.to_owned()]).collect()
+}
+
+#[test]
+fn rules_have_their_numbers() {
+    let page = page();
+    for (heading, path, name) in [
+        ("### Rules of structure", "runtime/blob/src/reader.rs", "FormatRule"),
+        ("### Rules of records", "runtime/engine/src/error.rs", "LoadRule"),
+    ] {
+        let said = table(&page, heading).into_iter().map(|row| [row[0].clone(), row[1].clone()]).collect::<Vec<_>>();
+        let known = variants(path, name);
+        assert!(known.len() > 10 && said == known, "{name}: the page has {said:?}, the code {known:?}");
+    }
+}
+
+/// The page's example.
+fn example() -> Vec<u8> {
+    let port = |arena_offset: u32, len: u32, name_offset: u16| PortRecord {
+        arena_offset,
+        dims: [len, 1, 1, 1],
+        scale: 0.5,
+        zero_point: 0,
+        dtype: DType::I8 as u8,
+        rank: 1,
+        channels_moved: 0,
+        name_offset,
+        name_bytes: 1,
+    };
+    let quant = LayerQuant {
+        shift_base: -1,
+        padding_value: 0,
+        zero_point: 0,
+        min: -128,
+        max: 127,
+        flags: PER_TENSOR,
+        reserved: 0,
+    };
+    let layer =
+        FullyConnectedI8 { input: 0, output: 16, scratch: 0, constants: 0, rows: 1, taps: 3, outputs: 2, quant };
+    let mut weights: Vec<u8> = [1i32, -2, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
+    weights.extend([1i8, 2, 3, -1, 0, 5].map(|weight| weight as u8));
+    let golden = [1, 0, 0, 0, 4, 8, 0xfc, 0, 3, 0xf9, 0, 0].to_vec();
+    let writer = Writer {
+        kernel_set: KernelSet::Portable,
+        arena_bytes: 32,
+        inputs: vec![port(0, 3, 0)],
+        outputs: vec![port(16, 2, 1)],
+        operators: vec![operator_bytes(OpCode::FullyConnectedI8, 0, &layer)],
+        names: b"xy".to_vec(),
+        weights,
+        manifest: Vec::new(),
+        certificate: Vec::new(),
+        golden,
+    };
+    writer.finish().unwrap()
+}
+
+/// Offset and sixteen bytes a line, with the name of what begins in it.
+fn dump(bytes: &[u8]) -> String {
+    let begins = [
+        (0, "Header"),
+        (64, "section table: PORTS"),
+        (80, "OPERATORS"),
+        (96, "NAMES"),
+        (112, "WEIGHTS"),
+        (128, "GOLDEN"),
+        (144, "PORTS: input x"),
+        (176, "output y"),
+        (208, "OPERATORS: FullyConnectedI8, 10 words"),
+        (256, "NAMES"),
+        (272, "WEIGHTS: biases 1, -2; one factor"),
+        (288, "two more weights"),
+        (304, "GOLDEN: 1 vector; 4 8 -4; 3 -7"),
+    ];
+    let mut text = String::new();
+    for (line, chunk) in bytes.chunks(16).enumerate() {
+        let at = line * 16;
+        let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        let what = begins.iter().find(|(start, _)| *start == at).map_or("", |(_, what)| what);
+        let _ = writeln!(text, "{}", format!("{at:04x}  {:<47}  {what}", hex.join(" ")).trim_end());
+    }
+    text
+}
+
+#[test]
+fn the_example_is_what_the_writer_writes() {
+    let dump = dump(&example());
+    assert!(page().contains(&format!("```text\n{dump}```\n")), "the page should have\n{dump}");
+}
+
+#[test]
+fn the_example_computes_what_the_page_says() {
+    let bytes = example();
+    let mut aligned = Aligned([0; 512]);
+    aligned.0[..bytes.len()].copy_from_slice(&bytes);
+    let model = Model::from_bytes(&aligned.0[..bytes.len()]).unwrap();
+    let mut arena = Arena::<32>::new();
+    let mut session = Session::new(&model, arena.as_mut_slice()).unwrap();
+    assert_eq!(session.self_test().unwrap().vectors, 1);
+    session.input_i8(0).unwrap().copy_from_slice(&[4, 8, -4]);
+    session.run().unwrap();
+    assert_eq!(session.output_i8(0).unwrap(), [3, -7]);
+}

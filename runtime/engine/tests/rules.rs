@@ -1,0 +1,486 @@
+//! Each rule of a model, broken by itself.
+//!
+//! `OperatorNotLinked` needs a build in which an operator is missing: see `features.rs`.
+#![cfg(feature = "all-operators")]
+
+use std::sync::OnceLock;
+
+use kinglet::{DType, LoadError, LoadRule, Model};
+use kinglet_blob::{SectionKind, Writer, golden};
+use kinglet_test_blobs::programs::{every_opcode, in_place, network_i8};
+use kinglet_test_blobs::{AlignedBytes, Program};
+
+/// What the writer gets for the program of that name, to be spoilt.
+fn program(name: &str) -> Writer {
+    static WRITERS: OnceLock<Vec<(String, Writer)>> = OnceLock::new();
+    let all = || every_opcode().into_iter().chain(in_place()).chain([network_i8()]);
+    let writers = WRITERS.get_or_init(|| all().map(|each| (each.name().to_owned(), each.writer().clone())).collect());
+    let found = writers.iter().find(|(each, _)| each == name);
+    found.unwrap_or_else(|| panic!("no program is called {name}")).1.clone()
+}
+
+/// The names of every opcode's programs.
+fn names() -> Vec<String> {
+    every_opcode().iter().map(|program| program.name().to_owned()).collect()
+}
+
+fn blob(writer: &Writer) -> AlignedBytes {
+    AlignedBytes::copy_of(&writer.finish().expect("test blobs are small"))
+}
+
+/// Where a section starts.
+fn section_offset(writer: &Writer, kind: SectionKind) -> u32 {
+    kinglet_blob::Blob::parse(&blob(writer)).unwrap().section_offset(kind) as u32
+}
+
+/// The rule that a blob breaks, and where; panics if it breaks none.
+fn broken(writer: &Writer) -> (LoadRule, u32) {
+    match Model::from_bytes(&blob(writer)).expect_err("the blob breaks a rule") {
+        LoadError::Record { rule, offset } => (rule, offset),
+        error => panic!("{error}"),
+    }
+}
+
+fn is_sound(writer: &Writer) -> bool {
+    Model::from_bytes(&blob(writer)).is_ok()
+}
+
+/// The rule that is broken when the first record of program `name` has `bytes` at byte `at`, counted with its head.
+fn patched(name: &str, at: usize, bytes: &[u8]) -> LoadRule {
+    let mut program = program(name);
+    program.operators[0][at..at + bytes.len()].copy_from_slice(bytes);
+    let (rule, offset) = broken(&program);
+    assert_eq!(offset, section_offset(&program, SectionKind::Operators), "the error names the record");
+    rule
+}
+
+/// Byte offsets of fields in the record of a convolution.
+mod conv {
+    pub(super) const INPUT: usize = 4;
+    pub(super) const SCRATCH: usize = 12;
+    pub(super) const CONSTANTS: usize = 16;
+    pub(super) const INPUT_DIMS: [usize; 3] = [20, 22, 24];
+    pub(super) const OUTPUT_DIMS: [usize; 3] = [26, 28, 30];
+    pub(super) const KERNEL: usize = 32;
+    pub(super) const STRIDE: usize = 34;
+    pub(super) const DILATION: usize = 36;
+    pub(super) const BATCH: usize = 40;
+    pub(super) const GROUPS: usize = 42;
+    pub(super) const SHIFT_BASE: usize = 44;
+    pub(super) const MIN: usize = 47;
+    pub(super) const FLAGS: usize = 49;
+    pub(super) const RESERVED: usize = 50;
+}
+
+/// Names of the four convolutions, int8 first.
+const CONVOLUTIONS: [&str; 4] = ["conv2d-i8", "depthwise-i8", "conv2d-f32", "depthwise-f32"];
+
+#[test]
+fn unknown_operator() {
+    for tag in [0, 28, 127, 255] {
+        assert_eq!(patched("copy", 0, &[tag]), LoadRule::UnknownOperator);
+    }
+}
+
+#[test]
+fn packing_not_runnable() {
+    for name in ["conv2d-i8", "depthwise-i8", "fully-connected-i8"] {
+        assert_eq!(patched(name, 2, &[2]), LoadRule::PackingNotRunnable, "{name}");
+    }
+    // Paired knows no groups, planar no dilation, and the dense paired kernel no extra shifts.
+    let mut grouped = program("conv2d-i8 paired");
+    let record = &mut grouped.operators[0];
+    record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
+    record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
+    assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
+    assert_eq!(patched("depthwise-i8 planar", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
+    let mut extra = program("fully-connected-i8");
+    extra.operators[0][2] = 1;
+    extra.weights.resize(1024, 0);
+    extra.arena_bytes += 64;
+    assert_eq!(broken(&extra).0, LoadRule::PackingNotRunnable);
+}
+
+#[test]
+fn packing_of_an_operator_without_weights_is_zero() {
+    for name in names() {
+        let mut program = program(&name);
+        let record = &mut program.operators[0];
+        if !matches!(record[0], 1 | 3 | 5) {
+            record[2] = 1;
+            assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}");
+        }
+    }
+}
+
+#[test]
+fn record_length() {
+    for name in names() {
+        // A word more than the operator's record has, and a word less.
+        for change in [1i8, -1] {
+            let mut program = program(&name);
+            let record = &mut program.operators[0];
+            record[1] = record[1].wrapping_add_signed(change);
+            let len = usize::from(record[1]) * 4;
+            record.resize(len, 0);
+            assert_eq!(broken(&program).0, LoadRule::RecordLength, "{name}");
+        }
+    }
+    // Lengths that lead nowhere, and beyond the section.
+    for words in [0, 255] {
+        let mut program = program("copy");
+        program.operators[0][1] = words;
+        assert_eq!(broken(&program).0, LoadRule::RecordLength);
+    }
+    // Half a record behind the last one.
+    let mut program = program("copy");
+    let len = program.operators[0].len();
+    program.operators[0].extend_from_slice(&[19, 7, 0, 0]);
+    let (rule, offset) = broken(&program);
+    let records = section_offset(&program, SectionKind::Operators);
+    assert_eq!((rule, offset), (LoadRule::RecordLength, records + len as u32));
+}
+
+#[test]
+fn operator_count() {
+    let mut program = program("network-i8");
+    let all: Vec<u8> = program.operators.concat();
+    // The writer counts its pieces, so two records in one piece make the count wrong.
+    program.operators = vec![all];
+    assert_eq!(broken(&program), (LoadRule::OperatorCount, 20));
+}
+
+#[test]
+fn arena_range() {
+    for name in CONVOLUTIONS {
+        for offset in [0x0001_0000u32, 0x7fff_fff0, 0xffff_fff0] {
+            assert_eq!(patched(name, conv::INPUT, &offset.to_le_bytes()), LoadRule::ArenaRange, "{name}");
+        }
+    }
+    assert_eq!(patched("conv2d-i8", conv::SCRATCH, &u32::MAX.to_le_bytes()), LoadRule::ArenaRange);
+    // One byte too small for whatever reaches the arena's end.
+    for name in names() {
+        let mut program = program(&name);
+        program.arena_bytes = 4;
+        assert_eq!(broken(&program).0, LoadRule::ArenaRange, "{name}");
+    }
+}
+
+#[test]
+fn arena_range_of_tensors_that_no_machine_could_hold() {
+    let largest = u16::MAX.to_le_bytes();
+    for name in CONVOLUTIONS {
+        let mut program = program(name);
+        let record = &mut program.operators[0];
+        record[conv::BATCH..][..2].copy_from_slice(&largest);
+        for at in [conv::INPUT_DIMS[0], conv::INPUT_DIMS[1]] {
+            record[at..at + 2].copy_from_slice(&largest);
+        }
+        assert_eq!(broken(&program).0, LoadRule::ArenaRange, "{name}");
+    }
+}
+
+#[test]
+fn arena_alignment() {
+    for name in ["conv2d-f32", "depthwise-f32", "average-pool-f32", "pad-f32", "mean-f32", "softmax-f32", "tanh-f32"] {
+        for offset in [1u8, 2, 3] {
+            assert_eq!(patched(name, 4, &[offset]), LoadRule::ArenaAlignment, "{name}");
+        }
+    }
+    assert_eq!(patched("quantize", 4, &[2]), LoadRule::ArenaAlignment);
+    assert_eq!(patched("dequantize", 8, &[82]), LoadRule::ArenaAlignment);
+    // Scratch is aligned whatever the element.
+    let mut program = program("conv2d-i8");
+    let scratch = program.operators[0][conv::SCRATCH];
+    program.operators[0][conv::SCRATCH] = scratch + 1;
+    program.arena_bytes += 16;
+    assert_eq!(broken(&program).0, LoadRule::ArenaAlignment);
+    // The second operand of a binary operator.
+    assert_eq!(patched("add-f32", 8, &[98]), LoadRule::ArenaAlignment);
+}
+
+#[test]
+fn arena_overlap() {
+    // Scratch over the input, over the output, and inside the hull of an input and output that overlap.
+    for over in [0u8, 64] {
+        assert_eq!(patched("conv2d-i8", conv::SCRATCH, &[over, 0, 0, 0]), LoadRule::ArenaOverlap);
+    }
+    let scratch = 40u32.to_le_bytes();
+    assert_eq!(patched("in place: conv2d-i8", conv::SCRATCH, &scratch), LoadRule::ArenaOverlap);
+    // The second operand over the output, and over the first.
+    assert_eq!(patched("add-i8", 8, &[64]), LoadRule::ArenaOverlap);
+    assert_eq!(patched("mul-f32", 8, &[0]), LoadRule::ArenaOverlap);
+    // Operators that change the element type cannot be in place.
+    for name in ["quantize", "dequantize"] {
+        assert_eq!(patched(name, 8, &[0, 0, 0, 0]), LoadRule::ArenaOverlap, "{name}");
+    }
+}
+
+#[test]
+fn constant_range() {
+    for name in CONVOLUTIONS.into_iter().chain(["fully-connected-i8"]) {
+        for offset in [1u32, 2, 4, 0x0010_0000, 0xffff_fffc] {
+            let rule = patched(name, conv::CONSTANTS, &offset.to_le_bytes());
+            assert_eq!(rule, LoadRule::ConstantRange, "{name} at {offset}");
+        }
+        let mut shorter = program(name);
+        let len = shorter.weights.len();
+        shorter.weights.truncate(len - 4);
+        assert_eq!(broken(&shorter).0, LoadRule::ConstantRange, "{name}");
+    }
+    assert_eq!(patched("fully-connected-f32", 12, &[4]), LoadRule::ConstantRange);
+    assert_eq!(patched("lookup-i8", 16, &[4]), LoadRule::ConstantRange);
+    assert_eq!(patched("add-f32 constant", 8, &[8]), LoadRule::ConstantRange);
+    assert_eq!(patched("mul-i8 constant", 8, &[1]), LoadRule::ConstantRange);
+    assert_eq!(patched("mul-i8 constant", 8, &[4]), LoadRule::ConstantRange);
+}
+
+#[test]
+fn shape_without_elements() {
+    let zero = [0u8; 2];
+    for name in CONVOLUTIONS {
+        for at in conv::INPUT_DIMS.into_iter().chain(conv::OUTPUT_DIMS).chain([conv::BATCH, conv::GROUPS]) {
+            assert_eq!(patched(name, at, &zero), LoadRule::Shape, "{name}, field at {at}");
+        }
+        for at in [conv::KERNEL, conv::STRIDE, conv::DILATION] {
+            for axis in 0..2 {
+                assert_eq!(patched(name, at + axis, &[0]), LoadRule::Shape, "{name}, field at {at}");
+            }
+        }
+    }
+    let nothing = [0u8; 4];
+    for at in [20, 24, 28] {
+        assert_eq!(patched("fully-connected-i8", at, &nothing), LoadRule::Shape);
+        assert_eq!(patched("fully-connected-f32", at - 4, &nothing), LoadRule::Shape);
+    }
+    for at in [16, 20, 24] {
+        assert_eq!(patched("add-i8", at, &nothing), LoadRule::Shape);
+    }
+    for (name, fields) in
+        [("mean-i8", &[12, 16, 20][..]), ("mean-f32", &[12, 16, 20]), ("softmax-i8", &[12, 16]), ("softmax-f32", &[12])]
+    {
+        for &at in fields {
+            assert_eq!(patched(name, at, &nothing), LoadRule::Shape, "{name}, field at {at}");
+        }
+    }
+    for name in ["lookup-i8", "tanh-f32", "quantize", "dequantize"] {
+        assert_eq!(patched(name, 12, &nothing), LoadRule::Shape, "{name}");
+    }
+    for at in (12..20).step_by(2).chain((28..36).step_by(2)) {
+        assert_eq!(patched("pad-i8", at, &zero), LoadRule::Shape);
+    }
+}
+
+#[test]
+fn shape_of_a_copy_that_would_never_end() {
+    // No blocks; blocks of nothing, four billion of them; blocks that overlap each other.
+    assert_eq!(patched("copy: concat", 12, &0u32.to_le_bytes()), LoadRule::Shape);
+    let mut endless = [0u8; 16];
+    endless[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(patched("copy: concat", 12, &endless), LoadRule::Shape);
+    assert_eq!(patched("copy: concat", 24, &2u32.to_le_bytes()), LoadRule::Shape);
+}
+
+#[test]
+fn shape_that_does_not_fit() {
+    // Channels that groups do not divide; a multiplier that does not give the output's channels.
+    assert_eq!(patched("conv2d-i8", conv::GROUPS, &[2]), LoadRule::Shape);
+    assert_eq!(patched("conv2d-f32", conv::GROUPS, &[4]), LoadRule::Shape);
+    assert_eq!(patched("depthwise-i8", conv::GROUPS, &[3]), LoadRule::Shape);
+    assert_eq!(patched("depthwise-f32", conv::GROUPS, &[1]), LoadRule::Shape);
+    // A pool that changes the number of channels, or has groups.
+    for name in ["average-pool-i8", "average-pool-f32", "max-pool-i8", "max-pool-f32"] {
+        assert_eq!(patched(name, 22, &[2]), LoadRule::Shape, "{name}");
+        assert_eq!(patched(name, 34, &[3]), LoadRule::Shape, "{name}");
+    }
+}
+
+#[test]
+fn parameter_of_a_layer() {
+    for name in ["conv2d-i8", "depthwise-i8"] {
+        assert_eq!(patched(name, conv::MIN, &[121]), LoadRule::Parameter, "{name}: min > max");
+        assert_eq!(patched(name, conv::FLAGS, &[4]), LoadRule::Parameter, "{name}: a flag that does not exist");
+        assert_eq!(patched(name, conv::RESERVED, &[1]), LoadRule::Parameter, "{name}");
+        assert_eq!(patched(name, conv::RESERVED + 1, &[1]), LoadRule::Parameter, "{name}");
+        for shift in [-32i8, 31, 127, -128] {
+            assert_eq!(patched(name, conv::SHIFT_BASE, &[shift as u8]), LoadRule::Parameter, "{name}: {shift}");
+        }
+    }
+    for name in ["conv2d-i8 paired", "depthwise-i8 planar"] {
+        assert_eq!(patched(name, conv::SHIFT_BASE, &[0]), LoadRule::Parameter, "{name}");
+    }
+    // A base within the range to which the channels add.
+    assert_eq!(patched("fully-connected-i8", 32, &[30]), LoadRule::Parameter);
+}
+
+#[test]
+fn parameter_of_a_float_clamp() {
+    let nan = f32::NAN.to_le_bytes();
+    let fields = [
+        ("conv2d-f32", 44),
+        ("depthwise-f32", 44),
+        ("fully-connected-f32", 28),
+        ("average-pool-f32", 36),
+        ("max-pool-f32", 36),
+        ("add-f32", 28),
+        ("mul-f32", 28),
+        ("clamp-f32", 16),
+        ("logistic-f32", 16),
+        ("tanh-f32", 16),
+    ];
+    for (name, min) in fields {
+        assert_eq!(patched(name, min, &nan), LoadRule::Parameter, "{name}: min is NaN");
+        assert_eq!(patched(name, min + 4, &nan), LoadRule::Parameter, "{name}: max is NaN");
+        let upside_down = [1.0f32.to_le_bytes(), 0.5f32.to_le_bytes()].concat();
+        assert_eq!(patched(name, min, &upside_down), LoadRule::Parameter, "{name}: min > max");
+    }
+}
+
+#[test]
+fn parameter_of_other_operators() {
+    let minus = (-1i32).to_le_bytes();
+    // Binary: three multipliers, three shifts, kind of the second operand, clamp, zeros.
+    for at in [28, 32, 36] {
+        assert_eq!(patched("add-i8", at, &minus), LoadRule::Parameter);
+    }
+    for at in [40, 41, 42] {
+        assert_eq!(patched("mul-i8", at, &[31]), LoadRule::Parameter);
+        assert_eq!(patched("mul-i8", at, &[224]), LoadRule::Parameter);
+    }
+    assert_eq!(patched("add-i8", 43, &[3]), LoadRule::Parameter);
+    assert_eq!(patched("add-f32", 36, &[3]), LoadRule::Parameter);
+    assert_eq!(patched("add-i8", 47, &[111]), LoadRule::Parameter);
+    for at in [49, 50, 51] {
+        assert_eq!(patched("mul-i8", at, &[1]), LoadRule::Parameter);
+    }
+    for at in [37, 38, 39] {
+        assert_eq!(patched("mul-f32", at, &[1]), LoadRule::Parameter);
+    }
+    // Pool: clamp, zeros.
+    assert_eq!(patched("max-pool-i8", 36, &[101]), LoadRule::Parameter);
+    assert_eq!(patched("average-pool-i8", 38, &[1]), LoadRule::Parameter);
+    assert_eq!(patched("average-pool-i8", 39, &[1]), LoadRule::Parameter);
+    // Mean: multiplier, shift, zero.
+    assert_eq!(patched("mean-i8", 24, &minus), LoadRule::Parameter);
+    assert_eq!(patched("mean-i8", 28, &[31]), LoadRule::Parameter);
+    assert_eq!(patched("mean-i8", 31, &[1]), LoadRule::Parameter);
+    // Softmax: multiplier, shift, limit of differences.
+    assert_eq!(patched("softmax-i8", 20, &minus), LoadRule::Parameter);
+    assert_eq!(patched("softmax-i8", 24, &[31]), LoadRule::Parameter);
+    assert_eq!(patched("softmax-i8", 28, &1i32.to_le_bytes()), LoadRule::Parameter);
+    // Conversions: scale, zero point.
+    for name in ["quantize", "dequantize"] {
+        for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(patched(name, 16, &scale.to_le_bytes()), LoadRule::Parameter, "{name}: {scale}");
+        }
+        for zero_point in [128i32, -129, i32::MAX] {
+            assert_eq!(patched(name, 20, &zero_point.to_le_bytes()), LoadRule::Parameter, "{name}");
+        }
+    }
+}
+
+#[test]
+fn parameter_in_the_head() {
+    for name in names() {
+        assert_eq!(patched(&name, 3, &[1]), LoadRule::Parameter, "{name}");
+    }
+}
+
+#[test]
+fn port() {
+    let spoilt = |spoil: fn(&mut kinglet_blob::PortRecord)| {
+        let mut program = program("network-i8");
+        spoil(&mut program.outputs[0]);
+        let ports = section_offset(&program, SectionKind::Ports);
+        let (rule, offset) = broken(&program);
+        assert_eq!(offset, ports + 32, "the error names the record");
+        rule
+    };
+    assert_eq!(spoilt(|port| port.dtype = 2), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.rank = 0), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.rank = 5), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.rank = 1), LoadRule::Port, "an extent beyond the rank");
+    assert_eq!(spoilt(|port| port.dims[1] = 0), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.dims = [u32::MAX; 4]), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.channels_moved = 2), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.name_offset = 1000), LoadRule::Port);
+    assert_eq!(spoilt(|port| port.name_bytes = u16::MAX), LoadRule::Port);
+    for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let mut program = program("network-i8");
+        program.inputs[0].scale = scale;
+        assert_eq!(broken(&program).0, LoadRule::Port, "scale {scale}");
+    }
+}
+
+#[test]
+fn port_outside_the_arena() {
+    let mut program = program("network-i8");
+    program.inputs[0].arena_offset = 2;
+    assert_eq!(broken(&program).0, LoadRule::ArenaAlignment);
+    for offset in [program.arena_bytes, u32::MAX - 3] {
+        program.inputs[0].arena_offset = offset;
+        assert_eq!(broken(&program).0, LoadRule::ArenaRange);
+    }
+}
+
+#[test]
+fn arena_size() {
+    for arena_bytes in [0x8000_0000, u32::MAX] {
+        let mut program = program("network-i8");
+        program.arena_bytes = arena_bytes;
+        assert_eq!(broken(&program), (LoadRule::ArenaSize, 16));
+    }
+    let mut program = program("network-i8");
+    program.arena_bytes = 0x7fff_ffff;
+    assert!(is_sound(&program));
+}
+
+#[test]
+fn golden_section() {
+    let each = 4 * 48 + 4 * 5 + golden::padded(5);
+    for (count, bytes) in [(1u32, each - 4), (1, each + 4), (2, each), (0, 4), (u32::MAX, each), (1, 0)] {
+        let mut program = program("network-i8");
+        program.golden = count.to_le_bytes().to_vec();
+        program.golden.resize(4 + bytes, 0);
+        assert_eq!(
+            broken(&program),
+            (LoadRule::Golden, section_offset(&program, SectionKind::Golden)),
+            "{count} vectors, {bytes} bytes"
+        );
+    }
+    let mut none = program("network-i8");
+    none.golden = vec![0; 4];
+    assert!(is_sound(&none), "no vectors are no fault");
+}
+
+#[test]
+fn golden_vectors_of_nothing() {
+    // A model without ports: each of its vectors has no bytes, so the section could claim four billion of them.
+    let mut program = Program::new("no ports");
+    let at = program.memory(16);
+    program.lookup_i8(at, at, 16);
+    let mut writer = program.writer().clone();
+    assert!(is_sound(&writer));
+    writer.golden = u32::MAX.to_le_bytes().to_vec();
+    assert_eq!(broken(&writer).0, LoadRule::Golden);
+}
+
+#[test]
+fn constants_shared_without_end() {
+    // Factors with extra shifts are looked at one by one. A thousand records that share a thousand of them would
+    // make loading take the square of the blob's length.
+    let mut program = Program::new("shared");
+    let (input, output) = (program.memory(1), program.memory(1000));
+    program.input(DType::I8, &[1], input);
+    program.output(DType::I8, &[1000], output);
+    let factors = kinglet_test_blobs::Factors { per_tensor: false, extra: true };
+    let row_major = kinglet_kernels::conv2d::Packing::RowMajor;
+    program.fully_connected_i8(input, output, [1, 1, 1000], row_major, factors);
+    let mut writer = program.writer().clone();
+    let record = writer.operators[0].clone();
+    // The layer alone, and a few that share its constants, are fine.
+    writer.operators = vec![record.clone(); 8];
+    assert!(is_sound(&writer));
+    writer.operators = vec![record; 1000];
+    assert_eq!(broken(&writer).0, LoadRule::ConstantRange);
+}
