@@ -1,0 +1,227 @@
+//! What the host computes for the int8 kernels: multipliers, clamps and the parameters of each operator.
+//!
+//! A scale is stored as `f32`; a factor is computed from scales in `f64` unless the oracle rounds to `f32` on
+//! the way, and both the order of the operations and those roundings decide bits. `docs/numerics.md` and
+//! `tests/golden/README.md` state the formulas. Quantization, elimination and lowering all take them from
+//! here, so that what one of them proves about a layer is what the device computes.
+
+use kinglet_kernels::elementwise::{AddI8, MulI8};
+use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8};
+use kinglet_kernels::numerics::{FixedPoint, OutputStage};
+use kinglet_kernels::quantize::Affine;
+
+use crate::ir::{Activation, Quantization};
+
+/// A scale from which an int8 operator's parameters cannot be computed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FixedPointError {
+    /// Add brings both operands and the sum to common scales by factors below one.
+    #[error("adding scales {a} and {b} into {output}: a factor is not below 1; recalibrate or rescale the result")]
+    AddScales {
+        /// Scale of the first operand.
+        a: f32,
+        /// Scale of the second operand.
+        b: f32,
+        /// Scale of the sum.
+        output: f32,
+    },
+    /// Softmax needs `beta * scale * 2^26 > 1`.
+    #[error("softmax input scale {scale} with beta {beta} is too small: their product must exceed 2^-26")]
+    SoftmaxScale {
+        /// Scale of the input.
+        scale: f32,
+        /// Factor on the logits.
+        beta: f32,
+    },
+}
+
+/// The fixed-point form of a factor `d >= 0`: a rounded 31-bit multiplier and a power of two.
+///
+/// A factor of 0, or one below what 31 places to the right can express, is a multiplier of 0.
+pub fn quantize_multiplier(d: f64) -> FixedPoint {
+    let (fraction, mut shift) = split(d);
+    // Exact products of a fraction in [1/2, 1), then one rounding, halves away from zero.
+    let mut multiplier = (fraction * 2f64.powi(31)).round() as i64;
+    if multiplier == 1 << 31 {
+        multiplier = 1 << 30;
+        shift += 1;
+    }
+    if multiplier == 0 || shift < -31 {
+        return FixedPoint { multiplier: 0, shift: 0 };
+    }
+    FixedPoint { multiplier: multiplier as i32, shift }
+}
+
+/// `d = fraction * 2^exponent` with the fraction in `[1/2, 1)`; zero for anything not positive and finite.
+fn split(d: f64) -> (f64, i32) {
+    if !(d.is_finite() && d > 0.0) {
+        return (0.0, 0);
+    }
+    // Scales are f32, so no product or quotient of a few of them is subnormal as f64.
+    let bits = d.to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1022;
+    (f64::from_bits((bits & !(0x7ff << 52)) | (1022 << 52)), exponent)
+}
+
+/// `zero_point + round(real / scale)`, with the quotient in `f32`.
+fn quantized_bound(real: f32, scale: f32, zero_point: i32) -> i32 {
+    zero_point.saturating_add((real / scale).round() as i32)
+}
+
+/// The output stage of an operator: its zero point and the clamp of its fused activation.
+pub fn output_stage(activation: Activation, output: &Quantization) -> OutputStage {
+    let (scale, zero_point) = (output.scale(0), output.zero_point());
+    let (min, max) = match activation {
+        Activation::None => (-128, 127),
+        Activation::Relu => (zero_point.max(-128), 127),
+        Activation::Relu6 => (zero_point.max(-128), quantized_bound(6.0, scale, zero_point).min(127)),
+    };
+    OutputStage { zero_point, min, max }
+}
+
+/// The factors of a convolution's or dense layer's output channels: one, or one for each scale of the weights.
+pub fn layer_factors(input: &Quantization, weights: &Quantization, output: &Quantization) -> Vec<FixedPoint> {
+    let (sx, sy) = (f64::from(input.scale(0)), f64::from(output.scale(0)));
+    weights.scales.iter().map(|&sw| quantize_multiplier(sx * f64::from(sw) / sy)).collect()
+}
+
+/// Parameters of an addition.
+pub fn add(
+    a: &Quantization,
+    b: &Quantization,
+    output: &Quantization,
+    activation: Activation,
+) -> Result<AddI8, FixedPointError> {
+    let twice_max = 2.0 * f64::from(a.scale(0).max(b.scale(0)));
+    let params = AddI8 {
+        a_zero_point: a.zero_point(),
+        b_zero_point: b.zero_point(),
+        a_factor: quantize_multiplier(f64::from(a.scale(0)) / twice_max),
+        b_factor: quantize_multiplier(f64::from(b.scale(0)) / twice_max),
+        output_factor: quantize_multiplier(twice_max / (f64::from(1u32 << 20) * f64::from(output.scale(0)))),
+        stage: output_stage(activation, output),
+    };
+    if [params.a_factor, params.b_factor, params.output_factor].iter().any(|factor| factor.shift > 0) {
+        let (a, b, output) = (a.scale(0), b.scale(0), output.scale(0));
+        return Err(FixedPointError::AddScales { a, b, output });
+    }
+    Ok(params)
+}
+
+/// Parameters of a multiplication.
+pub fn mul(a: &Quantization, b: &Quantization, output: &Quantization, activation: Activation) -> MulI8 {
+    MulI8 {
+        a_zero_point: a.zero_point(),
+        b_zero_point: b.zero_point(),
+        factor: quantize_multiplier(f64::from(a.scale(0)) * f64::from(b.scale(0)) / f64::from(output.scale(0))),
+        stage: output_stage(activation, output),
+    }
+}
+
+/// Input side of the logistic function and of the hyperbolic tangent.
+pub fn sigmoid(input: &Quantization) -> SigmoidI8 {
+    let factor = quantize_multiplier(f64::from(input.scale(0)) * 2f64.powi(27));
+    // The radius is below 2^31 as soon as the shift is not negative; a tinier scale has no input that far out.
+    let radius = (15.0 * 2f64.powi(27 - factor.shift)).floor().min(f64::from(i32::MAX)) as i32;
+    SigmoidI8 { input_zero_point: input.zero_point(), factor, radius }
+}
+
+/// From one int8 quantization to another.
+pub fn requantize(input: &Quantization, output: &Quantization) -> RequantizeI8 {
+    RequantizeI8 {
+        input_zero_point: input.zero_point(),
+        factor: quantize_multiplier(f64::from(input.scale(0)) / f64::from(output.scale(0))),
+        stage: output_stage(Activation::None, output),
+    }
+}
+
+/// A ReLU of its own.
+pub fn relu(input: &Quantization, output: &Quantization) -> RequantizeI8 {
+    RequantizeI8 {
+        input_zero_point: input.zero_point(),
+        factor: quantize_multiplier(f64::from(input.scale(0)) / f64::from(output.scale(0))),
+        stage: output_stage(Activation::Relu, output),
+    }
+}
+
+/// A ReLU6 of its own: clamps and does not rescale, whatever the output's quantization says.
+pub fn relu6(input: &Quantization) -> RequantizeI8 {
+    let (scale, zero_point) = (input.scale(0), input.zero_point());
+    let max = quantized_bound(6.0, scale, zero_point).clamp(-128, 127);
+    RequantizeI8 {
+        input_zero_point: zero_point,
+        factor: FixedPoint { multiplier: 1 << 30, shift: 1 },
+        stage: OutputStage { zero_point, min: zero_point.max(-128), max },
+    }
+}
+
+/// The factor of a mean over `reduced` elements: the division by their number is part of it.
+pub fn mean_factor(input: &Quantization, output: &Quantization, reduced: usize) -> FixedPoint {
+    let FixedPoint { multiplier, shift } = quantize_multiplier(f64::from(input.scale(0)) / f64::from(output.scale(0)));
+    let reduced = (reduced as i64).max(1);
+    let spare = (reduced.ilog2() as i32).min(32).min(31 + shift);
+    let multiplier = (i64::from(multiplier) << spare) / reduced;
+    FixedPoint { multiplier: multiplier as i32, shift: shift - spare }
+}
+
+/// Input side of an int8 softmax: the factor that brings a difference to `Q5`, and the smallest difference
+/// that counts.
+pub fn softmax(input: &Quantization, beta: f32) -> Result<(FixedPoint, i32), FixedPointError> {
+    let scale = input.scale(0);
+    let real = (f64::from(beta) * f64::from(scale) * 2f64.powi(26)).min(f64::from(i32::MAX));
+    if real.is_nan() || real <= 1.0 {
+        return Err(FixedPointError::SoftmaxScale { scale, beta });
+    }
+    let factor = quantize_multiplier(real);
+    let diff_min = -(31.0 * 2f64.powi(26 - factor.shift)).floor();
+    Ok((factor, diff_min as i32))
+}
+
+/// The int8 value of a real constant, for instance of padding.
+pub fn quantize_real(real: f32, quantization: &Quantization) -> i8 {
+    Affine { scale: quantization.scale(0), zero_point: quantization.zero_point() }.quantize(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multiplier_of_known_factors() {
+        let of = |d| {
+            let FixedPoint { multiplier, shift } = quantize_multiplier(d);
+            (multiplier, shift)
+        };
+        assert_eq!(of(1.0), (1 << 30, 1));
+        assert_eq!(of(0.5), (1 << 30, 0));
+        assert_eq!(of(0.75), (3 << 29, 0));
+        assert_eq!(of(0.0), (0, 0));
+        assert_eq!(of(2f64.powi(-33)), (0, 0));
+        assert_eq!(of(2f64.powi(-32)), (1 << 30, -31));
+        // The fraction rounds up to 1, which becomes 1/2 with one more place.
+        assert_eq!(of(1.0 - 2f64.powi(-40)), (1 << 30, 1));
+    }
+
+    #[test]
+    fn relu6_clamps_where_six_is() {
+        let stage = output_stage(Activation::Relu6, &Quantization::per_tensor(6.0 / 255.0, -128));
+        assert_eq!((stage.min, stage.max), (-128, 127));
+        let stage = output_stage(Activation::Relu6, &Quantization::per_tensor(0.1, 10));
+        assert_eq!((stage.min, stage.max), (10, 70));
+    }
+
+    #[test]
+    fn mean_of_equal_scales_divides() {
+        let q = Quantization::per_tensor(0.3, 0);
+        let factor = mean_factor(&q, &q, 49);
+        assert_eq!(factor.apply(49 * 100), 100);
+        assert_eq!(factor.apply(-49 * 7), -7);
+    }
+
+    #[test]
+    fn tiny_softmax_scale_is_refused() {
+        assert!(softmax(&Quantization::per_tensor(1e-9, 0), 1.0).is_err());
+        assert!(softmax(&Quantization::per_tensor(0.1, 0), 1.0).is_ok());
+    }
+}

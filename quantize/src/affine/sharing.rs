@@ -1,0 +1,182 @@
+//! Which values have to share one scale and zero point, and which are bound to a given one.
+//!
+//! Operators that move or compare codes without rescaling (Reshape, Pad, pooling, ...) keep the quantization of
+//! their operand, so operand and result form one group with one range. Softmax, Logistic and Tanh have a
+//! quantization that their kernel assumes. Concat copies codes: its operands join the result's group, except
+//! those that would pay for it. They are requantized on the way in:
+//!
+//! - results of Softmax, Logistic or Tanh, unless all operands are;
+//! - values with another reader, when the group's range is at least twice theirs: the copy loses the bit
+//!   that the wider range costs, the other reader does not.
+//!
+//! Logistic and Tanh are flat beyond a few units. A value that only they read covers no more than that; one
+//! that others read too is requantized for them when its steps are so long that their kernels' fixed-point
+//! input has no bits left.
+
+use std::collections::BTreeMap;
+
+use super::activation::activation;
+use crate::calibrate::Range;
+use crate::ir::{Graph, Node, Op, Quantization, ValueId};
+
+/// Longest step of an operand of Logistic or Tanh. Their kernels take it as 4 integer bits: at 16 a single step
+/// leaves the representable range, and results next to the zero point are wrong already at 4.
+const SATURATING_STEP_MAX: f32 = 2.0;
+
+/// A value's range, wherever it comes from.
+pub(super) type RangeOf<'a> = &'a dyn Fn(ValueId) -> Range;
+
+/// Beyond this an operator's result is at the end of its int8 range: the logistic function of 8 and the hyperbolic
+/// tangent of 4 are within half a step of 1.
+fn saturates_at(op: &Op) -> Option<f32> {
+    match op {
+        Op::Logistic => Some(8.0),
+        Op::Tanh => Some(4.0),
+        _ => None,
+    }
+}
+
+/// The part of a value's range that makes a difference to its readers.
+fn useful_range(graph: &Graph, id: ValueId, range: Range) -> Range {
+    let limits: Option<Vec<f32>> =
+        graph.consumers(id).into_iter().map(|node| saturates_at(&graph.nodes[node].op)).collect();
+    let widest = limits.unwrap_or_default().into_iter().reduce(f32::max);
+    match widest {
+        Some(limit) if !graph.is_output(id) => {
+            Range { lo: range.lo.clamp(-limit, limit), hi: range.hi.clamp(-limit, limit) }
+        }
+        _ => range,
+    }
+}
+
+/// Groups of values, as a forest of parents over the graph's values.
+pub(super) struct Sharing {
+    parents: Vec<usize>,
+    bound: Vec<Option<Quantization>>,
+    ranges: Vec<Range>,
+    /// Operands that are requantized, by node index and operand position: for Concat into the result's
+    /// quantization, for others into their own.
+    requantized: BTreeMap<(usize, usize), Option<Quantization>>,
+}
+
+/// The output quantization that an operator's kernel assumes.
+fn bound_output(op: &Op) -> Option<Quantization> {
+    match op {
+        Op::Softmax { .. } | Op::Logistic => Some(Quantization::per_tensor(1.0 / 256.0, -128)),
+        Op::Tanh => Some(Quantization::per_tensor(1.0 / 128.0, 0)),
+        _ => None,
+    }
+}
+
+/// Operators whose result has the quantization of their operand.
+fn keeps_codes(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. }
+            | Op::MaxPool2D { .. }
+            | Op::AveragePool2D { .. }
+            // Clamps in the codes of its operand.
+            | Op::Relu6
+    )
+}
+
+impl Sharing {
+    /// The groups of `graph`.
+    pub(super) fn new(graph: &Graph, range_of: RangeOf<'_>) -> Self {
+        let ids = || (0..graph.values.len()).map(|index| ValueId(index as u32));
+        let mut sharing = Sharing {
+            parents: (0..graph.values.len()).collect(),
+            bound: vec![None; graph.values.len()],
+            ranges: ids().map(|id| useful_range(graph, id, range_of(id))).collect(),
+            requantized: BTreeMap::new(),
+        };
+        for node in &graph.nodes {
+            sharing.bound[node.output.0 as usize] = bound_output(&node.op);
+        }
+        for node in &graph.nodes {
+            if keeps_codes(&node.op) {
+                sharing.join(node.inputs[0], node.output);
+            }
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if matches!(node.op, Op::Concat { .. }) {
+                sharing.add_concat(graph, index, node);
+            }
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if let Some(limit) = saturates_at(&node.op) {
+                sharing.shorten_steps(index, node, limit);
+            }
+        }
+        sharing
+    }
+
+    /// A number that all values of a group have in common.
+    pub(super) fn group(&self, id: ValueId) -> usize {
+        let mut index = id.0 as usize;
+        while self.parents[index] != index {
+            index = self.parents[index];
+        }
+        index
+    }
+
+    /// The quantization a group is bound to.
+    pub(super) fn bound(&self, group: usize) -> Option<&Quantization> {
+        self.bound[group].as_ref()
+    }
+
+    /// The union of the ranges of a group.
+    pub(super) fn range(&self, group: usize) -> Range {
+        self.ranges[group]
+    }
+
+    fn join(&mut self, a: ValueId, b: ValueId) {
+        let (a, b) = (self.group(a), self.group(b));
+        if a != b {
+            self.parents[b] = a;
+            self.ranges[a] = self.ranges[a].union(self.ranges[b]);
+            self.bound[a] = self.bound[a].take().or(self.bound[b].take());
+        }
+    }
+
+    /// Requantizes the operand of a saturating function when its steps are too long for it.
+    fn shorten_steps(&mut self, index: usize, node: &Node, limit: f32) {
+        let group = self.group(node.inputs[0]);
+        let step = activation(self.ranges[group], 0.0).scale(0);
+        if self.bound[group].is_none() && step > SATURATING_STEP_MAX {
+            let shortened = activation(Range { lo: -limit, hi: limit }, 0.0);
+            self.requantized.insert((index, 0), Some(shortened));
+        }
+    }
+
+    /// Whether operand `position` of node `index`, which computes `output`, is requantized on the way in. The
+    /// inner quantization is absent when it is that of the output.
+    pub(super) fn requantized(&self, index: usize, position: usize) -> Option<Option<&Quantization>> {
+        self.requantized.get(&(index, position)).map(Option::as_ref)
+    }
+
+    fn add_concat(&mut self, graph: &Graph, index: usize, node: &Node) {
+        let bounds: Vec<Option<Quantization>> =
+            node.inputs.iter().map(|&id| self.bound[self.group(id)].clone()).collect();
+        if bounds[0].is_some() && bounds.iter().all(|bound| *bound == bounds[0]) {
+            node.inputs.iter().for_each(|&id| self.join(id, node.output));
+            return;
+        }
+        let ranges = node.inputs.iter().map(|&id| self.ranges[self.group(id)]);
+        let whole = ranges.fold(self.ranges[self.group(node.output)], Range::union);
+        for (position, &id) in node.inputs.iter().enumerate() {
+            let narrow = self.ranges[self.group(id)].width() * 2.0 <= whole.width();
+            let read_elsewhere = graph.consumers(id).len() > 1 || graph.is_output(id);
+            if bounds[position].is_some() || (narrow && read_elsewhere) {
+                self.requantized.insert((index, position), None);
+            } else {
+                self.join(node.output, id);
+            }
+        }
+        // The result holds what is requantized into it as well.
+        let group = self.group(node.output);
+        self.ranges[group] = self.ranges[group].union(whole);
+    }
+}

@@ -1,0 +1,230 @@
+//! Quantizing small graphs.
+
+use super::*;
+use crate::ir::{Activation, Padding, Port, Window, infer};
+
+/// A graph under construction; every value gets a range when it is made.
+#[derive(Default)]
+struct Builder {
+    graph: Graph,
+    table: CalibrationTable,
+}
+
+impl Builder {
+    fn input(&mut self, shape: &[usize], lo: f32, hi: f32) -> ValueId {
+        let name = format!("in{}", self.graph.inputs.len());
+        let (dtype, shape) = (DType::F32, shape.to_vec());
+        let value = Value { name: name.clone(), dtype, shape: shape.clone(), quantization: None, elements: None };
+        let value = self.graph.add_value(value);
+        self.graph.inputs.push(Port { value, name, source_shape: shape, permutation: None });
+        self.table.set(value, Range { lo, hi });
+        value
+    }
+
+    fn constant(&mut self, shape: &[usize], elements: &[f32]) -> ValueId {
+        self.graph.add_constant("c", shape.to_vec(), Elements::F32(elements.to_vec()))
+    }
+
+    fn node(&mut self, op: Op, inputs: &[ValueId], lo: f32, hi: f32) -> ValueId {
+        let shape = infer(&self.graph, &op, inputs).expect("fits");
+        let output = self.graph.add_intermediate(op.name(), shape);
+        let name = self.graph.value(output).name.clone();
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.table.set(output, Range { lo, hi });
+        output
+    }
+
+    fn output(&mut self, value: ValueId) {
+        let name = format!("out{}", self.graph.outputs.len());
+        let source_shape = self.graph.value(value).shape.clone();
+        self.graph.outputs.push(Port { value, name, source_shape, permutation: None });
+    }
+
+    fn quantize(&self) -> Graph {
+        quantize(&self.graph, &self.table).expect("quantizable")
+    }
+}
+
+fn parameters(graph: &Graph, id: ValueId) -> (f32, i32) {
+    let quantization = graph.value(id).quantization.as_ref().expect("quantized");
+    (quantization.scale(0), quantization.zero_point())
+}
+
+const NONE: Activation = Activation::None;
+
+#[test]
+fn dense_layer_becomes_integers() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.28, 1.27);
+    let w = builder.constant(&[2, 2], &[1.27, -0.5, 0.0127, 0.01]);
+    let b = builder.constant(&[2], &[0.5, -0.25]);
+    let y = builder.node(Op::FullyConnected { activation: Activation::Relu }, &[x, w, b], 0.0, 2.55);
+    builder.output(y);
+    let graph = builder.quantize();
+    let (scale, zero_point) = parameters(&graph, x);
+    assert!((scale - 0.01).abs() < 1e-6 && zero_point == 0);
+    assert_eq!(parameters(&graph, y).1, -128, "a fused ReLU uses all codes");
+    let [_, w, b] = graph.nodes[0].inputs[..] else { panic!("three operands") };
+    assert_eq!(graph.value(w).elements, Some(Elements::I8(vec![127, -50, 127, 100])));
+    let quantization = graph.value(w).quantization.clone().expect("quantized");
+    assert_eq!((quantization.axis, quantization.scales.len()), (Some(0), 2), "dense layers are per channel too");
+    let Some(Elements::I32(bias)) = &graph.value(b).elements else { panic!("int32 bias") };
+    assert_eq!(bias.len(), 2);
+    assert!((f64::from(bias[0]) * f64::from(scale) * f64::from(quantization.scales[0]) - 0.5).abs() < 1e-4);
+}
+
+#[test]
+fn values_that_are_not_rescaled_share_parameters() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 4, 4, 2], -1.0, 3.0);
+    let window = Window { size: [2, 2], stride: [2, 2], padding: Padding::default() };
+    let pooled = builder.node(Op::MaxPool2D { window, activation: NONE }, &[x], 0.0, 3.0);
+    let padded = Op::Pad { before: vec![0, 1, 1, 0], after: vec![0; 4], value: 0.0 };
+    let padded = builder.node(padded, &[pooled], 0.0, 3.0);
+    let flat = builder.node(Op::Reshape, &[padded], 0.0, 3.0);
+    builder.output(flat);
+    let graph = builder.quantize();
+    for id in [pooled, padded, flat] {
+        assert_eq!(graph.value(id).quantization, graph.value(x).quantization);
+    }
+}
+
+#[test]
+fn kernels_with_a_given_output_get_it() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 4], -1.0, 3.0);
+    let softmax = builder.node(Op::Softmax { beta: 1.0 }, &[x], 0.0, 1.0);
+    let logistic = builder.node(Op::Logistic, &[x], 0.2, 0.9);
+    let tanh = builder.node(Op::Tanh, &[x], -0.7, 0.9);
+    let flat = builder.node(Op::Reshape, &[tanh], -0.7, 0.9);
+    [softmax, logistic, flat].into_iter().for_each(|id| builder.output(id));
+    let graph = builder.quantize();
+    assert_eq!(parameters(&graph, softmax), (1.0 / 256.0, -128));
+    assert_eq!(parameters(&graph, logistic), (1.0 / 256.0, -128));
+    assert_eq!(parameters(&graph, tanh), (1.0 / 128.0, 0));
+    assert_eq!(parameters(&graph, flat), (1.0 / 128.0, 0));
+}
+
+#[test]
+fn concat_takes_the_union() {
+    let mut builder = Builder::default();
+    let (a, b) = (builder.input(&[1, 2], -1.0, 1.0), builder.input(&[1, 2], 0.0, 4.0));
+    let c = builder.constant(&[1, 1], &[-2.0]);
+    let y = builder.node(Op::Concat { axis: 1 }, &[a, c, b], -2.0, 4.0);
+    builder.output(y);
+    let graph = builder.quantize();
+    assert_eq!(graph.nodes.len(), 1);
+    assert_eq!(parameters(&graph, y), parameters(&graph, a));
+    assert!((parameters(&graph, y).0 - 6.0 / 255.0).abs() < 1e-6);
+    assert_eq!(graph.value(graph.nodes[0].inputs[1]).elements, Some(Elements::I8(vec![-128])));
+}
+
+#[test]
+fn concat_requantizes_what_cannot_or_should_not_join() {
+    let mut builder = Builder::default();
+    let (a, b) = (builder.input(&[1, 2], -1.0, 1.0), builder.input(&[1, 2], -8.0, 8.0));
+    let logistic = builder.node(Op::Logistic, &[a], 0.0, 1.0);
+    let narrow = builder.node(Op::Relu, &[a], 0.0, 1.0);
+    let y = builder.node(Op::Concat { axis: 1 }, &[logistic, narrow, b], -8.0, 8.0);
+    let other = builder.node(Op::Tanh, &[narrow], 0.0, 1.0);
+    [y, other].into_iter().for_each(|id| builder.output(id));
+    let graph = builder.quantize();
+    let requantized: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Op::Quantize).collect();
+    assert_eq!(requantized.iter().map(|node| node.inputs[0]).collect::<Vec<_>>(), [logistic, narrow]);
+    assert_eq!(parameters(&graph, logistic), (1.0 / 256.0, -128));
+    assert!((parameters(&graph, narrow).0 - 1.0 / 255.0).abs() < 1e-6, "keeps its own resolution");
+    assert_eq!(parameters(&graph, b), parameters(&graph, y));
+}
+
+#[test]
+fn concat_of_results_bound_alike_is_bound() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 1.0);
+    let (a, b) = (builder.node(Op::Logistic, &[x], 0.0, 1.0), builder.node(Op::Logistic, &[x], 0.0, 1.0));
+    let y = builder.node(Op::Concat { axis: 1 }, &[a, b], 0.0, 1.0);
+    builder.output(y);
+    let graph = builder.quantize();
+    assert_eq!(graph.nodes.len(), 3);
+    assert_eq!(parameters(&graph, y), (1.0 / 256.0, -128));
+}
+
+#[test]
+fn saturating_functions_get_short_steps() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1e4, 1e4);
+    let relu = builder.node(Op::Relu, &[x], 0.0, 1e4);
+    let only = builder.node(Op::Logistic, &[relu], 0.0, 1.0);
+    let shared = builder.node(Op::Tanh, &[x], -1.0, 1.0);
+    [only, shared].into_iter().for_each(|id| builder.output(id));
+    let graph = builder.quantize();
+    assert!((parameters(&graph, relu).0 - 8.0 / 255.0).abs() < 1e-6, "covers what its only reader tells apart");
+    assert!(parameters(&graph, x).0 > 70.0, "keeps the range for its other reader");
+    let requantized = graph.nodes.iter().find(|node| node.op == Op::Quantize).expect("before Tanh");
+    assert_eq!(requantized.inputs, [x]);
+    assert!((parameters(&graph, requantized.output).0 - 8.0 / 255.0).abs() < 1e-6);
+    assert_eq!(
+        graph.nodes.iter().find(|node| node.op == Op::Tanh).map(|node| node.inputs[0]),
+        Some(requantized.output)
+    );
+}
+
+#[test]
+fn shared_weights_are_quantized_for_each_reader() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 1.0);
+    let w = builder.constant(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+    let b = builder.constant(&[2], &[1.0, 1.0]);
+    let op = Op::FullyConnected { activation: NONE };
+    let y = builder.node(op.clone(), &[x, w, b], -8.0, 8.0);
+    let z = builder.node(op, &[y, w, b], -99.0, 99.0);
+    builder.output(z);
+    let graph = builder.quantize();
+    let bias = |node: usize| graph.value(graph.nodes[node].inputs[2]).elements.clone();
+    assert_ne!(bias(0), bias(1), "the bias has the scale of its layer's input");
+}
+
+#[test]
+fn cancelling_sum_gets_a_scale_its_kernel_can_compute() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1e6, 1e6);
+    let c = builder.constant(&[2], &[1.0, -1.0]);
+    let sum = builder.node(Op::Add { activation: NONE }, &[x, c], -1e-6, 1e-6);
+    let product = builder.node(Op::Mul { activation: NONE }, &[x, x], 0.0, 1e-6);
+    let w = builder.constant(&[1, 2], &[1e6, -1e6]);
+    let dense = builder.node(Op::FullyConnected { activation: NONE }, &[x, w], 0.0, 1e-9);
+    let relu = builder.node(Op::Relu, &[x], 0.0, 1e-9);
+    [sum, product, dense, relu].into_iter().for_each(|id| builder.output(id));
+    let graph = builder.quantize();
+    let quantization = |id: ValueId| graph.value(id).quantization.clone().expect("quantized");
+    let constant = graph.nodes[0].inputs[1];
+    assert!(fixed::add(&quantization(x), &quantization(constant), &quantization(sum), NONE).is_ok());
+    assert!(fixed::mul(&quantization(x), &quantization(x), &quantization(product), NONE).factor.shift <= 15);
+    let weights = quantization(graph.nodes[2].inputs[1]);
+    let factor = fixed::layer_factors(&quantization(x), &weights, &quantization(dense))[0];
+    assert!((127 * 2 * 256) << factor.shift.max(0) < 1 << 30, "{factor:?}");
+    assert!(fixed::relu(&quantization(x), &quantization(relu)).factor.shift <= 21);
+}
+
+#[test]
+fn everything_that_stands_in_the_way_is_listed() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 1.0);
+    let p = builder.constant(&[2], &[1.0, 1.0]);
+    let normalized = builder.node(Op::BatchNorm { epsilon: 0.1 }, &[x, p, p, p, p], -1.0, 1.0);
+    let w = builder.input(&[3, 2], -1.0, 1.0);
+    let y = builder.node(Op::FullyConnected { activation: NONE }, &[normalized, w], -1.0, 1.0);
+    builder.output(y);
+    let Err(QuantizeError::Unsupported(nodes)) = quantize(&builder.graph, &builder.table) else { panic!("refused") };
+    assert_eq!(nodes.iter().map(|node| node.op).collect::<Vec<_>>(), ["BatchNorm", "FullyConnected"]);
+}
+
+#[test]
+fn value_without_range_is_named() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 1.0);
+    let y = builder.node(Op::Relu, &[x], 0.0, 1.0);
+    builder.output(y);
+    builder.table = CalibrationTable::default();
+    let error = quantize(&builder.graph, &builder.table).expect_err("no range").to_string();
+    assert!(error.contains("no range for `in0`"), "{error}");
+}

@@ -1,0 +1,157 @@
+//! Runs a graph by compiling it and asking the engine what every operator computed.
+//!
+//! What is calibrated with is thereby what is shipped: the same kernels, the same order of additions. The engine
+//! shows what it writes; values that it never writes on their own (a Reshape is the same memory, operands of a
+//! Concat may be computed in place) are put together from those it did.
+
+use kinglet::Tracer;
+use kinglet_blob::OpCode;
+
+use super::{Runner, RunnerError};
+use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
+use crate::host::{AlignedBytes, with_session};
+use crate::ir::{DType, Elements, Graph, Node, Op, ValueId};
+use crate::target::Target;
+
+/// A graph compiled for the host.
+#[derive(Debug)]
+pub struct EngineRunner<'g> {
+    graph: &'g Graph,
+    blob: AlignedBytes,
+    /// For each operator of the blob the value it writes, and from which byte on.
+    written: Vec<(ValueId, usize)>,
+}
+
+/// An element type that graphs compute on.
+pub trait Element: Copy + Default {
+    /// The graph's name for it.
+    const DTYPE: DType;
+
+    /// From little-endian bytes; a remainder is ignored.
+    fn read(bytes: &[u8]) -> Vec<Self>;
+
+    /// To little-endian bytes.
+    fn write(elements: &[Self]) -> Vec<u8>;
+}
+
+impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+
+    fn read(bytes: &[u8]) -> Vec<Self> {
+        let (words, _) = bytes.as_chunks();
+        words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+    }
+
+    fn write(elements: &[Self]) -> Vec<u8> {
+        elements.iter().flat_map(|element| element.to_le_bytes()).collect()
+    }
+}
+
+impl Element for i8 {
+    const DTYPE: DType = DType::I8;
+
+    fn read(bytes: &[u8]) -> Vec<Self> {
+        bytes.iter().map(|&byte| byte as i8).collect()
+    }
+
+    fn write(elements: &[Self]) -> Vec<u8> {
+        elements.iter().map(|&element| element as u8).collect()
+    }
+}
+
+impl<'g> EngineRunner<'g> {
+    /// Compiles a verified graph, float or int8, with the portable kernels.
+    pub fn new(graph: &'g Graph) -> Result<Self, BuildError> {
+        let assembly = Assembly::new(graph, Target::Portable)?;
+        let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
+        let blob = assembly.blob(&manifest, &[])?;
+        let written = assembly.program.steps.iter().map(|step| (step.output, step.output_offset)).collect();
+        Ok(EngineRunner { graph, blob, written })
+    }
+}
+
+impl<T: Element> Runner<T> for EngineRunner<'_> {
+    fn run(&mut self, inputs: &[&[T]], observe: &mut dyn FnMut(ValueId, &[T])) -> Result<(), RunnerError> {
+        let mut trace =
+            Trace { written: &self.written, values: vec![None; self.graph.values.len()], graph: self.graph };
+        let inputs: Vec<Vec<u8>> = inputs.iter().map(|input| T::write(input)).collect();
+        with_session(&self.blob, |session| {
+            for (index, input) in inputs.iter().enumerate() {
+                let slot = session.input_raw(index)?;
+                let len = slot.len().min(input.len());
+                slot[..len].copy_from_slice(&input[..len]);
+            }
+            Ok(session.run_traced(&mut trace)?)
+        })?;
+        for (port, input) in self.graph.inputs.iter().zip(inputs) {
+            trace.values[port.value.0 as usize] = Some(input);
+        }
+        for node in &self.graph.nodes {
+            trace.complete(node)?;
+            if self.graph.value(node.output).dtype == T::DTYPE
+                && let Some(bytes) = &trace.values[node.output.0 as usize]
+            {
+                observe(node.output, &T::read(bytes));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one inference wrote.
+struct Trace<'g> {
+    graph: &'g Graph,
+    written: &'g [(ValueId, usize)],
+    values: Vec<Option<Vec<u8>>>,
+}
+
+impl Tracer for Trace<'_> {
+    fn finished(&mut self, index: usize, _: OpCode, output: &[u8]) {
+        let Some(&(id, offset)) = self.written.get(index) else { return };
+        let value = self.graph.value(id);
+        let size_bytes = value.len() * value.dtype.size_bytes();
+        let bytes = self.values[id.0 as usize].get_or_insert_with(|| vec![0; size_bytes]);
+        // A batch is several operators that write one part each.
+        if let Some(part) = bytes.get_mut(offset..offset + output.len()) {
+            part.copy_from_slice(output);
+        }
+    }
+}
+
+impl Trace<'_> {
+    /// Puts a value together that the engine did not write as a whole.
+    fn complete(&mut self, node: &Node) -> Result<(), RunnerError> {
+        let joined = match node.op {
+            Op::Reshape => self.bytes(node.inputs[0]),
+            Op::Concat { axis } => self.concat(node, axis),
+            _ => self.values[node.output.0 as usize].clone(),
+        };
+        let missing = || format!("the engine did not show what `{}` computed; please report this model", node.name);
+        self.values[node.output.0 as usize] = Some(joined.ok_or_else(missing)?);
+        Ok(())
+    }
+
+    fn bytes(&self, id: ValueId) -> Option<Vec<u8>> {
+        match &self.graph.value(id).elements {
+            None => self.values[id.0 as usize].clone(),
+            Some(Elements::F32(elements)) => Some(f32::write(elements)),
+            Some(Elements::I8(elements)) => Some(i8::write(elements)),
+            Some(_) => None,
+        }
+    }
+
+    /// Blocks of each operand in turn.
+    fn concat(&self, node: &Node, axis: usize) -> Option<Vec<u8>> {
+        let output = self.graph.value(node.output);
+        let blocks: usize = output.shape[..axis].iter().product();
+        let parts: Option<Vec<Vec<u8>>> = node.inputs.iter().map(|&id| self.bytes(id)).collect();
+        let parts = parts?;
+        let of_block = |block: usize| {
+            parts.iter().flat_map(move |part| {
+                let len = part.len() / blocks;
+                part[block * len..(block + 1) * len].to_vec()
+            })
+        };
+        Some((0..blocks).flat_map(of_block).collect())
+    }
+}

@@ -1,0 +1,252 @@
+//! Sample inputs of a model, brought from files into the graph's own layout.
+
+use std::path::{Path, PathBuf};
+
+use super::npy::{Array, ArrayError, read_arrays};
+use crate::ir::{DType, Graph, Port, transposed};
+
+/// Inputs for any number of inferences.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// For each graph input its samples, one after the other, in the layout of the graph's value.
+    inputs: Vec<SampleInput>,
+    len: usize,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct SampleInput {
+    elements: Vec<f32>,
+    sample_len: usize,
+}
+
+impl Samples {
+    /// Reads the samples of `graph` from a `.npz` archive (or a `.npy` file, for a model with one input).
+    ///
+    /// An array belongs to the input of its name; a model with one input also takes the array `x`, or the only
+    /// one there is. Shapes are those of the source model with any number of samples along the first axis.
+    /// The arrays may be of any numeric type and are fed as floats.
+    pub fn read(path: &Path, graph: &Graph) -> Result<Self, ArrayError> {
+        let arrays = read_arrays(path)?;
+        Self::from_arrays(path, &arrays, graph)
+    }
+
+    /// [`Samples::read`] on arrays that came from `path`.
+    pub fn from_arrays(path: &Path, arrays: &[Array], graph: &Graph) -> Result<Self, ArrayError> {
+        let mut inputs = Vec::with_capacity(graph.inputs.len());
+        let mut len = None;
+        for port in &graph.inputs {
+            let array = find(path, arrays, graph, port)?;
+            let error = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
+            let (input, count) = convert(array, graph, port).map_err(error)?;
+            if *len.get_or_insert(count) != count {
+                let others = len.unwrap_or(0);
+                return Err(error(format!("holds {count} samples, an earlier input {others}; they must be as many")));
+            }
+            inputs.push(input);
+        }
+        Ok(Samples { inputs, len: len.unwrap_or(0) })
+    }
+
+    /// Samples given as slices in the layout of the graph's values, one slice for each input.
+    pub fn from_elements(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Self, ArrayError> {
+        let error = |problem| ArrayError { file: PathBuf::new(), array: None, problem };
+        let mut converted = Vec::new();
+        let mut len = None;
+        for (port, elements) in graph.inputs.iter().zip(inputs) {
+            let sample_len = graph.value(port.value).len();
+            let count = elements.len() / sample_len.max(1);
+            if !elements.len().is_multiple_of(sample_len) || *len.get_or_insert(count) != count {
+                return Err(error(format!("{} elements for input `{}` of {sample_len}", elements.len(), port.name)));
+            }
+            converted.push(SampleInput { elements: elements.clone(), sample_len });
+        }
+        Ok(Samples { inputs: converted, len: len.unwrap_or(0) })
+    }
+
+    /// Number of inferences the samples are for.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The inputs of inference `index`, in the order of the graph's inputs; empty beyond the last.
+    pub fn get(&self, index: usize) -> Vec<&[f32]> {
+        let of = |input: &'_ SampleInput| index * input.sample_len..(index + 1) * input.sample_len;
+        self.inputs.iter().map(|input| input.elements.get(of(input)).unwrap_or_default()).collect()
+    }
+
+    /// The first `len` samples.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        for input in &mut self.inputs {
+            input.elements.truncate(self.len * input.sample_len);
+        }
+    }
+}
+
+/// The array that belongs to an input.
+fn find<'a>(path: &Path, arrays: &'a [Array], graph: &Graph, port: &Port) -> Result<&'a Array, ArrayError> {
+    let named = |name: &str| arrays.iter().find(|array| array.name == name);
+    let single = || match (graph.inputs.len(), arrays) {
+        (1, [array]) => Some(array),
+        (1, _) => named("x"),
+        _ => None,
+    };
+    named(&port.name).or_else(single).ok_or_else(|| {
+        let names: Vec<String> = arrays.iter().map(|array| format!("`{}`", array.name)).collect();
+        let names = if names.is_empty() { "none".into() } else { names.join(", ") };
+        let problem = format!("has no array for the model's input `{}`; it holds {names}", port.name);
+        ArrayError { file: path.into(), array: None, problem }
+    })
+}
+
+/// The samples of one input, and how many there are.
+fn convert(array: &Array, graph: &Graph, port: &Port) -> Result<(SampleInput, usize), String> {
+    let value = graph.value(port.value);
+    if value.dtype != DType::F32 {
+        return Err(format!(
+            "feeds input `{}`, which is {:?}; float samples need a float model",
+            port.name, value.dtype
+        ));
+    }
+    let count = sample_count(&array.shape, &port.source_shape)
+        .map_err(|problem| format!("{problem} (input `{}`)", port.name))?;
+    let mut elements = array.to_f32();
+    if let Some(index) = elements.iter().position(|element| !element.is_finite()) {
+        let sample = index / value.len();
+        return Err(format!("holds {} in sample {sample} (element {index}); remove or repair it", elements[index]));
+    }
+    if let Some(permutation) = &port.permutation {
+        let sample = |sample: &[f32]| transposed(sample, &port.source_shape, permutation);
+        elements = elements.chunks_exact(value.len()).flat_map(sample).collect();
+    }
+    Ok((SampleInput { elements, sample_len: value.len() }, count))
+}
+
+/// How many inferences an array of `shape` feeds. Axes of extent 1 may be left out or added, which moves no
+/// element; anything else must be as the model has it.
+fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
+    let expected = || {
+        let rest: Vec<String> = source.iter().skip(1).map(|extent| format!(", {extent}")).collect();
+        let batch = source.first().copied().unwrap_or(1);
+        let samples = if batch == 1 { "samples".to_owned() } else { format!("{batch} x samples") };
+        format!("has shape {shape:?}, [{samples}{}] is needed", rest.concat())
+    };
+    let long = |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|&extent| extent != 1).collect() };
+    let (Some((&first, rest)), Some((&batch, source_rest))) = (shape.split_first(), source.split_first()) else {
+        return Err(expected());
+    };
+    let fits = long(rest) == long(source_rest) && first.is_multiple_of(batch.max(1));
+    if !fits && long(shape) == long(source) {
+        // A single sample without a leading axis.
+        return Ok(1);
+    }
+    if !fits {
+        let reversed: Vec<usize> = long(rest).into_iter().rev().collect();
+        let same_extents = {
+            let (mut a, mut b) = (reversed, long(source_rest));
+            a.sort_unstable();
+            b.sort_unstable();
+            a == b
+        };
+        let hint = if same_extents { "; the axes are in another order, transpose them" } else { "" };
+        return Err(format!("{}{hint}", expected()));
+    }
+    match first / batch.max(1) {
+        0 => Err("holds no sample".into()),
+        count => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::npy::ElementType;
+    use super::*;
+    use crate::ir::Value;
+
+    fn graph(source: &[usize], permutation: Option<Vec<usize>>) -> Graph {
+        let shape: Vec<usize> = match &permutation {
+            Some(permutation) => permutation.iter().map(|&axis| source[axis]).collect(),
+            None => source.to_vec(),
+        };
+        let mut graph = Graph::default();
+        let name = "image".to_owned();
+        let value =
+            graph.add_value(Value { name: name.clone(), dtype: DType::F32, shape, quantization: None, elements: None });
+        graph.inputs.push(Port { value, name, source_shape: source.to_vec(), permutation });
+        graph
+    }
+
+    fn array(name: &str, shape: &[usize], elements: &[f32]) -> Array {
+        let bytes = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
+        Array { name: name.into(), shape: shape.to_vec(), element_type: ElementType::F32, bytes }
+    }
+
+    fn read(arrays: &[Array], graph: &Graph) -> Result<Samples, String> {
+        Samples::from_arrays(Path::new("calib.npz"), arrays, graph).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn channels_first_samples_become_channels_last() {
+        let graph = graph(&[1, 2, 1, 3], Some(vec![0, 2, 3, 1]));
+        let elements: Vec<f32> = (0..12u8).map(f32::from).collect();
+        let samples = read(&[array("x", &[2, 2, 1, 3], &elements)], &graph).expect("fits");
+        assert_eq!(samples.len(), 2);
+        assert_eq!(samples.get(0), [[0.0, 3.0, 1.0, 4.0, 2.0, 5.0]]);
+        assert_eq!(samples.get(1), [[6.0, 9.0, 7.0, 10.0, 8.0, 11.0]]);
+    }
+
+    #[test]
+    fn array_is_found_by_name_then_x_then_alone() {
+        let graph = graph(&[1, 2], None);
+        let (a, b) = (array("image", &[1, 2], &[1.0, 2.0]), array("x", &[1, 2], &[3.0, 4.0]));
+        let other = array("y", &[1, 2], &[5.0, 6.0]);
+        let first = |arrays: &[Array]| read(arrays, &graph).map(|samples| samples.get(0)[0][0]);
+        assert_eq!(first(&[b.clone(), a.clone()]), Ok(1.0));
+        assert_eq!(first(&[other.clone(), b.clone()]), Ok(3.0));
+        assert_eq!(first(core::slice::from_ref(&other)), Ok(5.0));
+        let problem = first(&[other.clone(), array("z", &[1, 2], &[0.0; 2])]).err().unwrap_or_default();
+        assert_eq!(problem, "calib.npz: has no array for the model's input `image`; it holds `y`, `z`");
+    }
+
+    #[test]
+    fn wrong_arrays_are_named() {
+        let graph = graph(&[1, 3, 8, 4], Some(vec![0, 2, 3, 1]));
+        let of = |shape: &[usize]| {
+            let elements = vec![0.0; shape.iter().product()];
+            read(&[array("x", shape, &elements)], &graph).map(|samples| samples.len())
+        };
+        assert_eq!(of(&[5, 3, 8, 4]), Ok(5));
+        let problem = of(&[5, 8, 4, 3]).err().unwrap_or_default();
+        assert!(
+            problem.starts_with("calib.npz, array `x`: has shape [5, 8, 4, 3], [samples, 3, 8, 4] is needed"),
+            "{problem}"
+        );
+        assert!(problem.contains("another order"), "{problem}");
+        assert!(of(&[5, 3, 8, 5]).is_err_and(|problem| !problem.contains("another order")));
+        assert!(of(&[0, 3, 8, 4]).is_err_and(|problem| problem.contains("no sample")));
+    }
+
+    #[test]
+    fn axes_of_one_may_be_left_out() {
+        let graph = graph(&[1, 1, 4, 3], None);
+        let of = |shape: &[usize]| {
+            let elements = vec![0.0; shape.iter().product()];
+            read(&[array("x", shape, &elements)], &graph).map(|samples| samples.len())
+        };
+        assert_eq!(of(&[7, 4, 3]), Ok(7));
+        assert_eq!(of(&[7, 4, 3, 1]), Ok(7));
+        assert_eq!(of(&[4, 3]), Ok(1));
+    }
+
+    #[test]
+    fn not_a_number_is_named() {
+        let graph = graph(&[1, 2], None);
+        let problem = read(&[array("x", &[2, 2], &[1.0, 2.0, f32::NAN, 4.0])], &graph).err().unwrap_or_default();
+        assert_eq!(problem, "calib.npz, array `x`: holds NaN in sample 1 (element 2); remove or repair it");
+    }
+}

@@ -1,0 +1,129 @@
+//! `kinglet compile`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::progress::Progress;
+use super::{Failure, Outcome, print, print_json};
+use crate::blob_file;
+use crate::calibrate::RangeMethod;
+use crate::compile::{Compiled, Options, Stage, compile_file};
+use crate::target::{self, Target};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The model: .tflite (int8 or float32) or .onnx (float32)
+    model: PathBuf,
+    /// Where the blob goes [default: the model's name with .kgl, in the current directory]
+    #[arg(short, long, value_name = "OUT.kgl")]
+    output: Option<PathBuf>,
+    /// The machine that will run the blob
+    #[arg(long, default_value = "portable", value_name = "TARGET", value_parser = parse_target)]
+    target: Target,
+    /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
+    #[arg(long, value_name = "CALIB.npz")]
+    calib: Option<PathBuf>,
+    /// How activation ranges are chosen from the calibration data
+    #[arg(long, value_enum, default_value_t = RangeChoice::MinMax, requires = "calib")]
+    range: RangeChoice,
+    /// Put N test vectors into the blob, which a self-test replays
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    golden: u16,
+    /// Keep work whose result is constant
+    #[arg(long)]
+    no_eliminate: bool,
+    /// The model's name [default: the file's]
+    #[arg(long)]
+    name: Option<String>,
+    /// The model's own version, for the manifest
+    #[arg(long, default_value = "", value_name = "VERSION")]
+    model_version: String,
+    /// File with the names of the classes, one a line, for the manifest
+    #[arg(long, value_name = "LABELS.txt")]
+    labels: Option<PathBuf>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RangeChoice {
+    /// Everything that was observed
+    MinMax,
+    /// The middle 99.99 percent of it
+    Percentile,
+    /// The range with the least mean squared error
+    Mse,
+}
+
+fn parse_target(name: &str) -> Result<Target, String> {
+    let known = Target::ALL.map(|(_, name)| name).join(", ");
+    target::parse(name).ok_or_else(|| format!("possible targets: {known}"))
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let output = output_path(arguments)?;
+    let options = options(arguments)?;
+    let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress))?;
+    blob_file::write(&output, &compiled.blob)
+        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
+    if arguments.json {
+        return print_json(&compiled.report);
+    }
+    print(&format!("{}\n  written to {}", compiled.report, output.display()))
+}
+
+/// Shows on a terminal what `work` reports.
+pub(super) fn with_progress<E>(
+    work: impl FnOnce(crate::compile::Progress<'_>) -> Result<Compiled, E>,
+) -> Result<Compiled, E> {
+    let progress = Progress::new();
+    work(&mut |stage| match stage {
+        Stage::Reading => progress.doing("reading the model"),
+        Stage::Calibrating { done, total } => progress.counting("calibrating", done, total),
+        Stage::Quantizing => progress.doing("quantizing"),
+        Stage::Eliminating => progress.doing("eliminating dead work"),
+        Stage::Emitting => progress.doing("planning memory and writing the blob"),
+    })
+}
+
+fn options(arguments: &Arguments) -> Result<Options, Failure> {
+    let labels = match &arguments.labels {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))?;
+            text.lines().map(str::to_owned).collect()
+        }
+        None => Vec::new(),
+    };
+    Ok(Options {
+        target: arguments.target,
+        calibration: arguments.calib.clone(),
+        range_method: match arguments.range {
+            RangeChoice::MinMax => RangeMethod::MinMax,
+            RangeChoice::Percentile => RangeMethod::Percentile(99.99),
+            RangeChoice::Mse => RangeMethod::MeanSquaredError,
+        },
+        golden: arguments.golden.into(),
+        eliminate: !arguments.no_eliminate,
+        name: arguments.name.clone(),
+        version: arguments.model_version.clone(),
+        labels,
+    })
+}
+
+fn output_path(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    let output = match &arguments.output {
+        Some(output) => output.clone(),
+        None => {
+            let stem = arguments.model.file_stem().unwrap_or_default();
+            PathBuf::from(stem).with_extension("kgl")
+        }
+    };
+    // Overwriting the model with its blob is never meant.
+    if output == arguments.model {
+        return Err(Failure::Usage(format!("{} would be overwritten with its own blob", output.display())));
+    }
+    Ok(output)
+}

@@ -1,0 +1,113 @@
+//! The `kinglet` command line.
+//!
+//! Results go to standard output, errors and progress to standard error. Exit codes: 0 done, 2 wrong usage,
+//! 1 everything else. `docs/cli.md` describes every command and every field of the JSON.
+
+mod bench;
+mod compare;
+mod compile;
+mod demo;
+mod inspect;
+mod ops;
+mod progress;
+mod run;
+mod text;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+/// Turns trained networks into compact, verified blobs for microcontrollers, and runs them.
+#[derive(Debug, Parser)]
+#[command(name = "kinglet", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile a .tflite or .onnx model into a blob
+    Compile(compile::Arguments),
+    /// Describe a blob: header, manifest, operators, memory
+    Inspect(inspect::Arguments),
+    /// Run a blob on data, with the engine that devices run
+    Run(run::Arguments),
+    /// Measure the time of an inference on this machine
+    Bench(bench::Arguments),
+    /// Check a blob and replay the test vectors it carries
+    Verify(verify::Arguments),
+    /// Compare a blob with its float model on data
+    Compare(compare::Arguments),
+    /// Print the engine's cargo features that blobs need
+    Ops(ops::Arguments),
+    /// Take the example model from float ONNX to an int8 blob and its accuracy
+    Demo(demo::Arguments),
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+enum Failure {
+    /// The command line makes no sense: exit code 2.
+    Usage(String),
+    /// Anything else: exit code 1.
+    Other(String),
+}
+
+impl<E: core::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Other(error.to_string())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Runs the command with the given arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, all else is an error; clap prints each where it belongs.
+            let _ = error.print();
+            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if is_answer { 0 } else { 2 });
+        }
+    };
+    let outcome = match cli.command {
+        Command::Compile(arguments) => compile::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Ops(arguments) => ops::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+    };
+    let (message, code) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => (message, 2),
+        Err(Failure::Other(message)) => (message, 1),
+    };
+    // There is nobody left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(code)
+}
+
+/// Prints a result. A reader that has gone away, as `head` does, is no error worth a message.
+fn print(text: &str) -> Outcome {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Other(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a result as one JSON object.
+fn print_json(value: &impl serde::Serialize) -> Outcome {
+    print(&serde_json::to_string_pretty(value)?)
+}

@@ -1,0 +1,40 @@
+//! `kinglet ops`
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Outcome, print, print_json};
+use crate::{blob_file, host};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The blobs that one firmware image holds
+    #[arg(required = true)]
+    blobs: Vec<PathBuf>,
+    /// Print a JSON list
+    #[arg(long)]
+    json: bool,
+}
+
+/// The features of `kinglet` that link what the blobs run and nothing else, as a line for Cargo.toml.
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let mut features = BTreeSet::new();
+    for path in &arguments.blobs {
+        let blob = blob_file::read(path)?;
+        host::with_session(&blob, |session| {
+            features.extend(session.model().blob().operators().flat_map(|operator| operator.features()));
+            Ok(())
+        })?;
+    }
+    if arguments.json {
+        return print_json(&features);
+    }
+    let quoted: Vec<String> = features.iter().map(|feature| format!("\"{feature}\"")).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    print(&format!(
+        "kinglet = {{ version = \"{version}\", default-features = false, features = [{}] }}",
+        quoted.join(", ")
+    ))
+}

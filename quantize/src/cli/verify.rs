@@ -1,0 +1,89 @@
+//! `kinglet verify`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kinglet::{Error, SelfTestError};
+use kinglet_blob::SectionKind;
+use serde::Serialize;
+
+use super::{Failure, Outcome, print, print_json};
+use crate::emit::{Certificate, Manifest};
+use crate::{blob_file, host};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The blob
+    blob: PathBuf,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What has been checked.
+#[derive(Debug, Serialize)]
+struct Verified {
+    /// Always true: what fails is an error.
+    ok: bool,
+    /// Size of the blob.
+    blob_bytes: usize,
+    /// Operators proved to stay within the arena and the constants.
+    operators: usize,
+    /// Size of the arena.
+    arena_bytes: usize,
+    /// Test vectors replayed.
+    golden_vectors: u32,
+    /// `true`, `false`, or absent when the blob has no certificate.
+    certificate: Option<bool>,
+    /// True when the manifest can be read.
+    manifest: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let blob = blob_file::read(&arguments.blob)?;
+    let named = |problem: String| Failure::Other(format!("{}: {problem}", arguments.blob.display()));
+    let outcome = host::with_session(&blob, |session| {
+        let model = session.model();
+        let golden_vectors = match session.self_test() {
+            Ok(report) => report.vectors,
+            Err(SelfTestError::NoVectors) => 0,
+            Err(error) => return Err(Error::SelfTest(error)),
+        };
+        let section = |kind| model.blob().section(kind);
+        let has_certificate = !section(SectionKind::Certificate).is_empty();
+        Ok(Verified {
+            ok: true,
+            blob_bytes: model.blob().bytes().len(),
+            operators: model.operator_count(),
+            arena_bytes: model.arena_bytes(),
+            golden_vectors,
+            certificate: has_certificate.then(|| Certificate::is_true_of(model.blob())),
+            manifest: Manifest::decode(section(SectionKind::Manifest)).is_ok(),
+        })
+    });
+    let verified = match outcome {
+        Ok(verified) => verified,
+        Err(Error::SelfTest(SelfTestError::Mismatch { vector, output })) => {
+            return Err(named(format!(
+                "output {output} of test vector {vector} differs from what the compiler computed"
+            )));
+        }
+        Err(error) => return Err(named(error.to_string())),
+    };
+    if verified.certificate == Some(false) {
+        return Err(named("its certificate does not say what its operators add up to".into()));
+    }
+    if arguments.json {
+        return print_json(&verified);
+    }
+    let vectors = match verified.golden_vectors {
+        0 => "it carries no test vectors".to_owned(),
+        count => format!("{count} test vectors give the same bits"),
+    };
+    print(&format!(
+        "{} is sound: {} operators within {} bytes of arena; {vectors}",
+        arguments.blob.display(),
+        verified.operators,
+        verified.arena_bytes
+    ))
+}

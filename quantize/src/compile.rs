@@ -1,0 +1,268 @@
+//! From a model file to a blob: the whole pipeline, for the command line, the tests and the tooling.
+//!
+//! ```text
+//! bytes --import--> Graph --pass::optimize--> Graph --calibrate, affine::quantize--> int8 Graph
+//!       --pass::eliminate--> Graph --lower, plan--> Assembly --emit--> blob
+//! ```
+//!
+//! Calibration and quantization happen when calibration data is given, elimination when the graph is int8.
+
+use std::path::{Path, PathBuf};
+
+use crate::affine::{self, LayerErrors, QuantizeError};
+use crate::calibrate::npy::ArrayError;
+use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, calibrate};
+use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
+use crate::host::AlignedBytes;
+use crate::import::{self, ImportError, Kind};
+use crate::ir::{DType, Graph};
+use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate};
+use crate::pass::{PassError, optimize};
+use crate::report::{Facts, Report};
+use crate::sample;
+use crate::target::Target;
+
+/// Samples on which the int8 graph is compared with the float one for the report.
+const ERROR_SAMPLES: usize = 16;
+
+/// What to make of a model.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The machine.
+    pub target: Target,
+    /// Samples of the model's inputs (`.npz`, `.npy`): a float model becomes int8.
+    pub calibration: Option<PathBuf>,
+    /// How ranges are chosen from the samples.
+    pub range_method: RangeMethod,
+    /// Test vectors to put into the blob.
+    pub golden: usize,
+    /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
+    pub eliminate: bool,
+    /// The model's name; the file's when absent.
+    pub name: Option<String>,
+    /// The model's own version.
+    pub version: String,
+    /// Names of the classes.
+    pub labels: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            target: Target::Portable,
+            calibration: None,
+            range_method: RangeMethod::MinMax,
+            golden: 0,
+            eliminate: true,
+            name: None,
+            version: String::new(),
+            labels: Vec::new(),
+        }
+    }
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The blob, loaded and tried.
+    pub blob: AlignedBytes,
+    /// Its figures.
+    pub report: Report,
+    /// The graph that was lowered.
+    pub graph: Graph,
+}
+
+/// Why a model did not become a blob.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The file cannot be read, or is no model that Kinglet can run.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A rewrite failed.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// The calibration data does not fit the model.
+    #[error("calibration data: {0}")]
+    Samples(#[from] ArrayError),
+    /// Calibration failed.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+    /// The model is int8 already.
+    #[error("`{0}` is quantized already; leave the calibration data out")]
+    AlreadyQuantized(String),
+    /// The float model has no int8 form.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// Elimination failed.
+    #[error(transparent)]
+    Eliminate(#[from] EliminateError),
+    /// The graph cannot be expressed as a blob.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// What the compiler is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Reading the file and rewriting the graph.
+    Reading,
+    /// Running the float model over the calibration data.
+    Calibrating {
+        /// Runs done.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
+    /// Choosing integers, and measuring their error.
+    Quantizing,
+    /// Looking for dead work.
+    Eliminating,
+    /// Choosing packings and addresses, and writing the blob.
+    Emitting,
+}
+
+/// Is told what the compiler is doing.
+pub type Progress<'a> = &'a mut dyn FnMut(Stage);
+
+/// Compiles the model in a file.
+pub fn compile_file(path: &Path, options: &Options, progress: Progress<'_>) -> Result<Compiled, CompileError> {
+    progress(Stage::Reading);
+    let bytes = import::read(path)?;
+    let Some(kind) = Kind::detect(path, &bytes) else {
+        return Err(ImportError::UnknownKind { file: path.display().to_string() }.into());
+    };
+    let name = path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned());
+    let compiled = compile(&bytes, kind, &name, options, progress);
+    compiled.map_err(|error| match error {
+        CompileError::Import(error) => CompileError::Import(error.in_file(&path.display().to_string())),
+        other => other,
+    })
+}
+
+/// Compiles a model from memory; `name` stands for the file in errors.
+pub fn compile(
+    bytes: &[u8],
+    kind: Kind,
+    name: &str,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Compiled, CompileError> {
+    progress(Stage::Reading);
+    let graph = import::from_bytes(bytes, kind, name)?;
+    let crc32 = kinglet_blob::checksum::crc32(0, bytes);
+    compile_graph(graph, Source { kind: kind.into(), bytes: bytes.len() as u64, crc32 }, options, progress)
+}
+
+/// Compiles a graph that was built in memory.
+pub fn compile_built(graph: Graph, options: &Options, progress: Progress<'_>) -> Result<Compiled, CompileError> {
+    compile_graph(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 }, options, progress)
+}
+
+fn compile_graph(
+    mut graph: Graph,
+    source: Source,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Compiled, CompileError> {
+    optimize(&mut graph)?;
+    let quantized = match &options.calibration {
+        Some(path) => Some(quantize(&mut graph, path, options, progress)?),
+        None => None,
+    };
+    let elimination = if options.eliminate && computes_on_int8(&graph) {
+        progress(Stage::Eliminating);
+        eliminate(&mut graph)?
+    } else {
+        EliminationReport::default()
+    };
+    if let Some(name) = &options.name {
+        graph.name.clone_from(name);
+    }
+    progress(Stage::Emitting);
+    let assembly = Assembly::new(&graph, options.target)?;
+    let mut manifest = Manifest::new(&graph, source);
+    manifest.version.clone_from(&options.version);
+    manifest.labels.clone_from(&options.labels);
+    let samples = quantized.as_ref().map(|quantized| &quantized.samples);
+    let blob = assembly.blob(&manifest, &vectors(&graph, samples, options.golden))?;
+    let errors = quantized.map(|quantized| quantized.errors);
+    let report = Report::new(&Facts {
+        assembly: &assembly,
+        graph: &graph,
+        manifest: &manifest,
+        blob: &blob,
+        elimination: &elimination,
+        errors: errors.as_ref(),
+        golden_vectors: options.golden,
+    });
+    Ok(Compiled { blob, report, graph })
+}
+
+/// What quantization leaves behind for the rest of the pipeline.
+struct Quantized {
+    samples: Samples,
+    errors: LayerErrors,
+}
+
+/// Replaces a float graph by its int8 form.
+fn quantize(
+    graph: &mut Graph,
+    path: &Path,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Quantized, CompileError> {
+    if computes_on_int8(graph) {
+        return Err(CompileError::AlreadyQuantized(graph.name.clone()));
+    }
+    let samples = Samples::read(path, graph)?;
+    let mut runner = EngineRunner::new(graph)?;
+    let table = calibrate(graph, &mut runner, &samples, options.range_method, &mut |done, total| {
+        progress(Stage::Calibrating { done, total });
+    })?;
+    progress(Stage::Quantizing);
+    let int8 = affine::quantize(graph, &table)?;
+    let mut int8_runner = EngineRunner::new(&int8)?;
+    let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
+    drop(runner);
+    drop(int8_runner);
+    *graph = int8;
+    Ok(Quantized { samples, errors })
+}
+
+/// True when some node computes an int8 value.
+pub fn computes_on_int8(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| graph.value(node.output).dtype == DType::I8)
+}
+
+/// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the
+/// pseudo-random sequences that the golden files use.
+fn vectors(graph: &Graph, samples: Option<&Samples>, count: usize) -> Vec<Vec<Vec<u8>>> {
+    (0..count)
+        .map(|vector| {
+            let sample =
+                samples.map(|samples| samples.get(vector)).filter(|inputs| !inputs.iter().any(|x| x.is_empty()));
+            let input = |(index, port): (usize, &crate::ir::Port)| {
+                let value = graph.value(port.value);
+                let reals = sample.as_ref().and_then(|inputs| inputs.get(index));
+                match (&value.quantization, reals) {
+                    (Some(q), Some(reals)) => {
+                        reals.iter().map(|&real| affine::fixed::quantize_real(real, q) as u8).collect()
+                    }
+                    (Some(_), None) => synthetic(vector, value.len()).into_iter().map(|code| code as u8).collect(),
+                    (None, _) => {
+                        let reals = synthetic(vector, value.len()).into_iter().map(|code| f32::from(code) / 128.0);
+                        reals.flat_map(f32::to_le_bytes).collect()
+                    }
+                }
+            };
+            graph.inputs.iter().enumerate().map(input).collect()
+        })
+        .collect()
+}
+
+/// `ramp`, `lcg1`, `lcg2`, and so on.
+fn synthetic(vector: usize, len: usize) -> Vec<i8> {
+    if vector == 0 { sample::ramp(len) } else { sample::lcg(vector as u32, len) }
+}

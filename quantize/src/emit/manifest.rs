@@ -1,0 +1,176 @@
+//! MANIFEST: what people and tools want to know about a model, in postcard's encoding.
+//!
+//! The engine does not read it. It is kept short because it travels to devices: everything that the tables
+//! say already is left out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::import::Kind;
+use crate::ir::{Graph, Port};
+
+/// Version of the encoding; a reader refuses others.
+const SCHEMA: u8 = 1;
+
+/// The section's content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    schema: u8,
+    /// The model's name.
+    pub name: String,
+    /// The model's own version, as its maker counts; may be empty.
+    pub version: String,
+    /// The compiler, with its version.
+    pub tool: String,
+    /// What the blob was made from.
+    pub source: Source,
+    /// One for each input.
+    pub inputs: Vec<PortNote>,
+    /// One for each output.
+    pub outputs: Vec<PortNote>,
+    /// Names of the classes, in the order of the first output's elements; may be empty.
+    pub labels: Vec<String>,
+}
+
+/// The file a blob was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its format.
+    pub kind: SourceKind,
+    /// Its size.
+    pub bytes: u64,
+    /// Its CRC-32 (IEEE 802.3).
+    pub crc32: u32,
+}
+
+/// Format of a source file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// TensorFlow Lite.
+    Tflite,
+    /// ONNX.
+    Onnx,
+    /// No file: a graph that was built in memory.
+    Graph,
+}
+
+impl From<Kind> for SourceKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tflite => SourceKind::Tflite,
+            Kind::Onnx => SourceKind::Onnx,
+        }
+    }
+}
+
+impl SourceKind {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            SourceKind::Tflite => "tflite",
+            SourceKind::Onnx => "onnx",
+            SourceKind::Graph => "graph",
+        }
+    }
+}
+
+/// How a port differs from the source model's tensor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortNote {
+    /// Axis `i` of the blob's tensor is axis `permutation[i]` of the source's; empty when they are the same.
+    pub permutation: Vec<u8>,
+}
+
+impl PortNote {
+    fn of(port: &Port) -> Self {
+        // A value has at most eight axes.
+        let axes = port.permutation.iter().flatten().map(|&axis| axis as u8);
+        PortNote { permutation: axes.collect() }
+    }
+
+    /// The source's shape of a tensor that has `shape` in the blob.
+    pub fn source_shape(&self, shape: &[usize]) -> Vec<usize> {
+        let mut source = shape.to_vec();
+        for (&extent, &axis) in shape.iter().zip(&self.permutation) {
+            if let Some(slot) = source.get_mut(usize::from(axis)) {
+                *slot = extent;
+            }
+        }
+        source
+    }
+}
+
+/// A section that is not a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the blob's manifest cannot be read: {0}; it was written by another version of kinglet")]
+pub struct ManifestError(String);
+
+impl Manifest {
+    /// The manifest of a graph that was read from `source`.
+    pub fn new(graph: &Graph, source: Source) -> Self {
+        Manifest {
+            schema: SCHEMA,
+            name: graph.name.clone(),
+            version: String::new(),
+            tool: concat!("kinglet ", env!("CARGO_PKG_VERSION")).into(),
+            source,
+            inputs: graph.inputs.iter().map(PortNote::of).collect(),
+            outputs: graph.outputs.iter().map(PortNote::of).collect(),
+            labels: Vec::new(),
+        }
+    }
+
+    /// The section's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        // Serializing plain strings and numbers into memory has nothing that can fail.
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// Reads a section, whose zero padding at the end is ignored.
+    pub fn decode(section: &[u8]) -> Result<Self, ManifestError> {
+        let (manifest, _): (Manifest, _) =
+            postcard::take_from_bytes(section).map_err(|error| ManifestError(error.to_string()))?;
+        if manifest.schema == SCHEMA {
+            Ok(manifest)
+        } else {
+            Err(ManifestError(format!("its schema is {}, {SCHEMA} is known", manifest.schema)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let source = Source { kind: SourceKind::Onnx, bytes: 70_000, crc32: 0xdead_beef };
+        let mut manifest = Manifest::new(&Graph { name: "m".into(), ..Graph::default() }, source);
+        manifest.inputs.push(PortNote { permutation: vec![0, 2, 3, 1] });
+        manifest.labels = vec!["yes".into(), "no".into()];
+        manifest
+    }
+
+    #[test]
+    fn comes_back_from_its_bytes_and_padding_is_ignored() {
+        let mut bytes = manifest().encode();
+        assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+        bytes.extend([0; 3]);
+        assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = manifest().encode();
+        for len in 0..bytes.len() {
+            assert!(Manifest::decode(&bytes[..len]).is_err(), "{len} bytes");
+        }
+        assert!(Manifest::decode(&[2; 64]).is_err());
+    }
+
+    #[test]
+    fn source_shapes_are_put_back() {
+        let note = PortNote { permutation: vec![0, 2, 3, 1] };
+        assert_eq!(note.source_shape(&[1, 32, 30, 3]), [1, 3, 32, 30]);
+        assert_eq!(PortNote::default().source_shape(&[1, 5]), [1, 5]);
+    }
+}

@@ -1,0 +1,166 @@
+//! A planned program becomes bytes, and the bytes are tried.
+//!
+//! What is emitted has been read back, loaded by the engine and, when it carries test vectors, run. Equal
+//! inputs give equal bytes: nothing here knows the time, the machine or a random number.
+
+mod certificate;
+mod golden;
+mod manifest;
+
+pub use certificate::Certificate;
+pub use manifest::{Manifest, ManifestError, PortNote, Source, SourceKind};
+
+use kinglet::{Error, LoadError, Model};
+use kinglet_blob::{DType as PortType, PortRecord, Writer};
+
+use crate::host::AlignedBytes;
+use crate::ir::{DType, Graph, Port};
+use crate::lower::{LowerError, Program, Record, lower};
+use crate::plan::{MemoryPlan, PlanError, plan};
+use crate::target::Target;
+
+/// Why no blob came out of a graph.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Nodes that a blob cannot express.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// No memory plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A table of the format is too small.
+    #[error("{what} do not fit the blob format; {remedy}")]
+    Format {
+        /// Which.
+        what: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The engine refuses what was emitted: a defect of the compiler.
+    #[error("the engine refuses the emitted blob: {0}; please report this model")]
+    Refused(LoadError),
+    /// The engine stopped while it computed test vectors.
+    #[error("the engine could not run the emitted blob: {0}; please report this model")]
+    Run(Error),
+}
+
+/// A graph lowered and planned for a target: everything of a blob but the descriptive sections.
+#[derive(Debug)]
+pub struct Assembly<'g> {
+    graph: &'g Graph,
+    target: Target,
+    /// The operators.
+    pub program: Program,
+    /// Their memory.
+    pub plan: MemoryPlan,
+    /// The operators' records with their arena offsets.
+    pub records: Vec<Record>,
+}
+
+impl<'g> Assembly<'g> {
+    /// Lowers and plans a verified graph.
+    pub fn new(graph: &'g Graph, target: Target) -> Result<Self, BuildError> {
+        let program = lower(graph, target)?;
+        let plan = plan(graph, &program)?;
+        let records = plan.place(&program);
+        Ok(Assembly { graph, target, program, plan, records })
+    }
+
+    /// What it was lowered for.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// What the program costs.
+    pub fn certificate(&self) -> Certificate {
+        let steps = || self.program.steps.iter();
+        Certificate {
+            // `plan` refuses arenas beyond 32 bits, and scratch is a part of the arena.
+            arena_bytes: self.plan.arena_bytes as u32,
+            scratch_bytes: self.plan.scratch_bytes_max as u32,
+            operators: self.program.steps.len() as u32,
+            macs: steps().map(|step| step.record.macs(step.opcode)).fold(0, u64::saturating_add),
+            weight_bytes: steps().map(|step| step.record.weight_bytes(step.opcode)).fold(0, u64::saturating_add),
+        }
+    }
+
+    /// The blob. Each of `vectors` holds the bytes of every input in port order; their outputs are computed by
+    /// running the blob itself.
+    pub fn blob(&self, manifest: &Manifest, vectors: &[Vec<Vec<u8>>]) -> Result<AlignedBytes, BuildError> {
+        let mut writer = self.writer(manifest)?;
+        let blob = finish(&writer)?;
+        if vectors.is_empty() {
+            return Ok(blob);
+        }
+        writer.golden = golden::section(&blob, vectors).map_err(BuildError::Run)?;
+        finish(&writer)
+    }
+
+    fn writer(&self, manifest: &Manifest) -> Result<Writer, BuildError> {
+        let mut names = Vec::new();
+        let ports = |ports: &[Port], names: &mut Vec<u8>| {
+            ports.iter().map(|port| self.port(port, names)).collect::<Result<Vec<_>, BuildError>>()
+        };
+        let inputs = ports(&self.graph.inputs, &mut names)?;
+        let outputs = ports(&self.graph.outputs, &mut names)?;
+        let steps = self.program.steps.iter().zip(&self.records);
+        Ok(Writer {
+            kernel_set: self.target,
+            arena_bytes: self.plan.arena_bytes as u32,
+            inputs,
+            outputs,
+            operators: steps.map(|(step, record)| record.bytes(step.opcode, step.kernel)).collect(),
+            names,
+            weights: self.program.weights.clone(),
+            manifest: manifest.encode(),
+            certificate: self.certificate().encode(),
+            golden: Vec::new(),
+        })
+    }
+
+    fn port(&self, port: &Port, names: &mut Vec<u8>) -> Result<PortRecord, BuildError> {
+        let remedy = "shorten the names of the model's inputs and outputs";
+        let too_long = |_| BuildError::Format { what: "the port names", remedy };
+        let (name_offset, name_bytes) = (names.len(), port.name.len());
+        names.extend_from_slice(port.name.as_bytes());
+        let value = self.graph.value(port.value);
+        let mut dims = [1; 4];
+        for (slot, &extent) in dims.iter_mut().zip(&value.shape) {
+            // Values have at most 2^28 elements.
+            *slot = extent as u32;
+        }
+        let (scale, zero_point) = match &value.quantization {
+            Some(quantization) => (quantization.scale(0), quantization.zero_point() as i8),
+            None => (1.0, 0),
+        };
+        Ok(PortRecord {
+            arena_offset: self.plan.offset(&self.program, port.value).unwrap_or(0) as u32,
+            dims,
+            scale,
+            zero_point,
+            dtype: if value.dtype == DType::I8 { PortType::I8 } else { PortType::F32 } as u8,
+            rank: value.shape.len() as u8,
+            channels_moved: u8::from(is_channels_moved(port)),
+            name_offset: name_offset.try_into().map_err(too_long)?,
+            name_bytes: name_bytes.try_into().map_err(too_long)?,
+        })
+    }
+}
+
+/// True when the source has the channels first and the blob has them last: `[0, 2, 3, 1]`.
+fn is_channels_moved(port: &Port) -> bool {
+    let Some(permutation) = &port.permutation else { return false };
+    let rank = permutation.len();
+    let last = (2..rank).chain([1]);
+    rank > 2 && permutation.iter().copied().eq([0].into_iter().chain(last))
+}
+
+/// The writer's bytes, which the engine has loaded.
+fn finish(writer: &Writer) -> Result<AlignedBytes, BuildError> {
+    let remedy = "a blob holds at most 4 GiB and 65,535 operators, inputs and outputs";
+    let bytes = writer.finish().ok_or(BuildError::Format { what: "the model's parts", remedy })?;
+    let bytes = AlignedBytes::copy_of(&bytes);
+    Model::from_bytes(&bytes).map_err(BuildError::Refused)?;
+    Ok(bytes)
+}

@@ -1,0 +1,94 @@
+//! Running blobs on the host, with the engine that devices run.
+
+use core::ops::{Deref, DerefMut};
+
+use kinglet::{Error, Model, Session};
+
+/// Where blobs and arenas start.
+const ALIGN: usize = 16;
+
+/// Bytes at a 16-byte aligned address, as the engine wants blobs and arenas.
+#[derive(Debug)]
+pub struct AlignedBytes {
+    storage: Vec<u8>,
+    start: usize,
+    len: usize,
+}
+
+impl AlignedBytes {
+    /// `len` zeros.
+    pub fn zeroed(len: usize) -> Self {
+        let storage = vec![0; len + ALIGN - 1];
+        // The heap does not move when the vector does.
+        let start = (storage.as_ptr() as usize).wrapping_neg() % ALIGN;
+        AlignedBytes { storage, start, len }
+    }
+
+    /// A copy of `bytes`.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        let mut aligned = AlignedBytes::zeroed(bytes.len());
+        aligned.copy_from_slice(bytes);
+        aligned
+    }
+}
+
+impl Clone for AlignedBytes {
+    fn clone(&self) -> Self {
+        // A clone of the vector would start elsewhere.
+        AlignedBytes::copy_of(self)
+    }
+}
+
+impl Deref for AlignedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.storage[self.start..self.start + self.len]
+    }
+}
+
+impl DerefMut for AlignedBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.start..self.start + self.len]
+    }
+}
+
+/// Runs `work` with a session of `blob`, an arena of its own included.
+pub fn with_session<R>(
+    blob: &AlignedBytes,
+    work: impl FnOnce(&mut Session<'_, '_>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let model = Model::from_bytes(blob)?;
+    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+    let mut session = Session::new(&model, &mut arena)?;
+    work(&mut session)
+}
+
+/// One inference: the bytes of every input in port order, and back the bytes of every output.
+pub fn infer(session: &mut Session<'_, '_>, inputs: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
+    for (index, bytes) in inputs.iter().enumerate() {
+        let input = session.input_raw(index)?;
+        let len = input.len().min(bytes.len());
+        input[..len].copy_from_slice(&bytes[..len]);
+    }
+    session.run()?;
+    let count = session.model().output_count();
+    (0..count).map(|index| Ok(session.output_raw(index)?.to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_aligned_wherever_they_go() {
+        for len in [0, 1, 15, 16, 1000] {
+            let bytes = AlignedBytes::zeroed(len);
+            let moved = vec![bytes.clone(), bytes];
+            for bytes in &moved {
+                assert_eq!((bytes.as_ptr() as usize % ALIGN, bytes.len()), (0, len));
+            }
+        }
+        assert_eq!(&*AlignedBytes::copy_of(&[1, 2, 3]), &[1, 2, 3]);
+    }
+}

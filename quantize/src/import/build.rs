@@ -1,0 +1,134 @@
+//! What both importers need to put a graph together: unique names, nodes checked as they are added, and the
+//! list of everything that cannot be used.
+
+use std::collections::HashSet;
+
+use super::{ImportError, Problem};
+use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer};
+
+/// Why one node or tensor cannot be used, before it is known by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+/// The result of converting one thing.
+pub(super) type Convert<T> = Result<T, Refusal>;
+
+/// A refusal as an error.
+pub(super) fn refuse<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Convert<T> {
+    Err(Refusal { problem: problem.into(), remedy: remedy.into() })
+}
+
+/// A graph under construction.
+pub(super) struct Builder {
+    pub(super) graph: Graph,
+    names: HashSet<String>,
+    problems: Vec<Problem>,
+}
+
+impl Builder {
+    pub(super) fn new(name: &str) -> Self {
+        let graph = Graph { name: name.into(), ..Graph::default() };
+        Builder { graph, names: HashSet::new(), problems: Vec::new() }
+    }
+
+    /// Adds a value under a name made unique, after checking it.
+    pub(super) fn value(&mut self, mut value: Value) -> Convert<ValueId> {
+        if let Err(problem) = value.check() {
+            return refuse(format!("`{}` {problem}", value.name), "export it with a supported shape and quantization");
+        }
+        value.name = self.unique(&value.name);
+        Ok(self.graph.add_value(value))
+    }
+
+    /// Adds a float or integer constant without quantization.
+    pub(super) fn constant(&mut self, name: &str, shape: Vec<usize>, elements: Elements) -> Convert<ValueId> {
+        let dtype = elements.dtype();
+        self.value(Value { name: name.into(), dtype, shape, quantization: None, elements: Some(elements) })
+    }
+
+    /// Adds a node that computes `output`.
+    pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
+        let node = Node { name: name.into(), op, inputs, output };
+        match self.graph.check_node(&node) {
+            Ok(()) => {
+                self.graph.nodes.push(node);
+                Ok(())
+            }
+            Err(GraphError::BadNode { problem, .. }) => refuse(problem, AGREE),
+            Err(other) => refuse(other.to_string(), AGREE),
+        }
+    }
+
+    /// Adds a node and the value it computes, typed and quantized like its first operand.
+    pub(super) fn apply(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<ValueId> {
+        let shape = infer(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
+        self.apply_as(name, op, inputs, shape)
+    }
+
+    /// Reshapes `input` to `shape`, or hands it back when it has that shape already. A constant is reshaped
+    /// on the spot.
+    pub(super) fn reshape(&mut self, name: &str, input: ValueId, shape: Vec<usize>) -> Convert<ValueId> {
+        let value = self.graph.value(input);
+        if value.shape == shape {
+            return Ok(input);
+        }
+        let per_tensor = value.quantization.as_ref().is_none_or(|q| q.axis.is_none());
+        if value.elements.is_some() && per_tensor {
+            return self.value(Value { shape, ..value.clone() });
+        }
+        self.apply_as(name, Op::Reshape, vec![input], shape)
+    }
+
+    fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {
+        let Some(&first) = inputs.first() else {
+            return refuse("has no operand", "export the model again");
+        };
+        let (dtype, quantization) = (self.graph.value(first).dtype, self.graph.value(first).quantization.clone());
+        let output = self.value(Value { name: name.into(), dtype, shape, quantization, elements: None })?;
+        self.node(name, op, inputs, output)?;
+        Ok(output)
+    }
+
+    /// Gives both operands of an elementwise operator the same number of axes, as NumPy's rules align them.
+    pub(super) fn same_rank(&mut self, name: &str, operands: [ValueId; 2]) -> Convert<[ValueId; 2]> {
+        let rank = operands.map(|id| self.graph.value(id).shape.len()).into_iter().max().unwrap_or(0);
+        let mut aligned = operands;
+        for id in &mut aligned {
+            let shape = &self.graph.value(*id).shape;
+            let padded: Vec<usize> = core::iter::repeat_n(1, rank - shape.len()).chain(shape.iter().copied()).collect();
+            *id = self.reshape(&format!("{name}/align"), *id, padded)?;
+        }
+        Ok(aligned)
+    }
+
+    /// Notes what cannot be used; the rest of the file is looked at all the same.
+    pub(super) fn problem(&mut self, node: &str, operator: &str, refusal: Refusal) {
+        let Refusal { problem, remedy } = refusal;
+        self.problems.push(Problem { node: node.into(), operator: operator.into(), problem, remedy });
+    }
+
+    /// The graph, or everything that stands in its way.
+    pub(super) fn finish(self) -> Result<Graph, ImportError> {
+        if self.problems.is_empty() {
+            return Ok(self.graph);
+        }
+        Err(ImportError::Unsupported { file: self.graph.name, problems: self.problems })
+    }
+
+    fn unique(&mut self, name: &str) -> String {
+        let mut unique = if name.is_empty() { format!("unnamed:{}", self.graph.values.len()) } else { name.to_owned() };
+        if self.names.contains(&unique) {
+            unique = format!("{name}:{}", self.graph.values.len());
+        }
+        while !self.names.insert(unique.clone()) {
+            unique.push('\'');
+        }
+        unique
+    }
+}
+
+const AGREE: &str =
+    "export the model so that operands and results agree: all float32, or all int8 with matching scales";

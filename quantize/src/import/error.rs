@@ -1,0 +1,103 @@
+//! Why a model could not be read.
+
+use core::fmt;
+
+use crate::ir::GraphError;
+
+/// Why a model could not be read: the machine's fault, the file's, or ours for not supporting it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("cannot read {file}: {source}")]
+    Read {
+        /// The path as given.
+        file: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is beyond [`super::FILE_SIZE_BYTES_MAX`].
+    #[error("{file} has {size_bytes} bytes; models up to {} are read", super::FILE_SIZE_BYTES_MAX)]
+    TooLarge {
+        /// The path as given.
+        file: String,
+        /// Its size.
+        size_bytes: u64,
+    },
+    /// Neither content nor name tells a format.
+    #[error("{file} is neither a TensorFlow Lite file nor named .onnx; give a .tflite or .onnx file")]
+    UnknownKind {
+        /// The path as given.
+        file: String,
+    },
+    /// The bytes are not a well-formed file of their format.
+    #[error("{file} is damaged or not {format}: {problem} at {place}; export or download it again")]
+    Malformed {
+        /// The file or model name.
+        file: String,
+        /// The format that was expected.
+        format: &'static str,
+        /// Byte offset or structure.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// The model is well-formed but uses what Kinglet does not support: everything of that kind in the file.
+    #[error("{file} cannot be compiled as it is:{}", ProblemList(problems))]
+    Unsupported {
+        /// The file or model name.
+        file: String,
+        /// One entry for each node or tensor concerned, in the file's order.
+        problems: Vec<Problem>,
+    },
+    /// The model's parts contradict each other.
+    #[error("{file} contradicts itself: {source}; export it again")]
+    Invalid {
+        /// The file or model name.
+        file: String,
+        /// The broken invariant.
+        source: GraphError,
+    },
+}
+
+/// One thing in a model that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The node's (or tensor's) name, with the operator's index where the format has one.
+    pub node: String,
+    /// The operator as the file's format calls it, or `tensor`.
+    pub operator: String,
+    /// What is not supported.
+    pub problem: String,
+    /// The nearest thing that would work.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}; {}", self.node, self.operator, self.problem, self.remedy)
+    }
+}
+
+struct ProblemList<'a>(&'a [Problem]);
+
+impl fmt::Display for ProblemList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl ImportError {
+    /// The same error about `path`, where the importer only knew the model's name.
+    pub(crate) fn in_file(mut self, path: &str) -> Self {
+        match &mut self {
+            ImportError::Read { file, .. }
+            | ImportError::TooLarge { file, .. }
+            | ImportError::UnknownKind { file }
+            | ImportError::Malformed { file, .. }
+            | ImportError::Unsupported { file, .. }
+            | ImportError::Invalid { file, .. } => *file = path.into(),
+        }
+        self
+    }
+}

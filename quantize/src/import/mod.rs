@@ -1,0 +1,95 @@
+//! Files of other tools become an [`ir::Graph`](crate::ir::Graph).
+//!
+//! ```text
+//!   .tflite bytes -> tflite::flatbuffer (checked offsets) -> tflite::schema (plain structs) --+
+//!                                                                                             +-> ir::Graph, verified
+//!   .onnx bytes   -> kinglet_tract::decode (plain structs) -> onnx -------------------------- +
+//! ```
+//!
+//! A file is hostile until proven otherwise: whatever its bytes, an import ends with a verified graph or an
+//! [`ImportError`], in time and memory bounded by a small multiple of the file's size. What the file may
+//! contain but Kinglet cannot run is collected over the whole file and reported at once, each with its node
+//! and the nearest thing that would work, because a user fixes an export script once, not once per operator.
+
+mod budget;
+mod build;
+mod error;
+mod onnx;
+mod tflite;
+
+use std::path::Path;
+
+pub use error::{ImportError, Problem};
+
+use crate::ir::Graph;
+
+/// The largest file that is read. A network for a microcontroller is a thousandth of it.
+pub const FILE_SIZE_BYTES_MAX: u64 = 256 << 20;
+
+/// Most operators a model may have; bounds the quadratic steps of the passes.
+pub const OPERATOR_COUNT_MAX: usize = 10_000;
+
+/// The format of a model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// TensorFlow Lite flatbuffer.
+    Tflite,
+    /// ONNX protobuf.
+    Onnx,
+}
+
+impl Kind {
+    /// Tells the format by content, then by the file name's extension: an ONNX file has no magic number.
+    pub fn detect(path: &Path, bytes: &[u8]) -> Option<Kind> {
+        if bytes.get(4..8) == Some(b"TFL3") {
+            return Some(Kind::Tflite);
+        }
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "tflite" | "lite" => Some(Kind::Tflite),
+            "onnx" => Some(Kind::Onnx),
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of the model file at `path`, when it is not too large for one.
+pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
+    let file = path.display().to_string();
+    let read = |source| ImportError::Read { file: file.clone(), source };
+    let size_bytes = std::fs::metadata(path).map_err(read)?.len();
+    if size_bytes > FILE_SIZE_BYTES_MAX {
+        return Err(ImportError::TooLarge { file, size_bytes });
+    }
+    std::fs::read(path).map_err(read)
+}
+
+/// Reads the model in the file at `path`; the graph is named after the file.
+pub fn load(path: &Path) -> Result<Graph, ImportError> {
+    let file = path.display().to_string();
+    let bytes = read(path)?;
+    let Some(kind) = Kind::detect(path, &bytes) else {
+        return Err(ImportError::UnknownKind { file });
+    };
+    let name = path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned());
+    from_bytes(&bytes, kind, &name).map_err(|error| error.in_file(&file))
+}
+
+/// Reads a model from memory; `name` becomes the graph's name and stands for the file in errors.
+pub fn from_bytes(bytes: &[u8], kind: Kind, name: &str) -> Result<Graph, ImportError> {
+    let graph = match kind {
+        Kind::Tflite => tflite::import(bytes, name)?,
+        Kind::Onnx => onnx::import(bytes, name)?,
+    };
+    if graph.outputs.is_empty() {
+        let problem = "there is no output".to_owned();
+        return Err(ImportError::Malformed {
+            file: name.into(),
+            format: "a network",
+            place: "its end".into(),
+            problem,
+        });
+    }
+    graph.verify().map_err(|source| ImportError::Invalid { file: name.into(), source })?;
+    Ok(graph)
+}

@@ -1,0 +1,313 @@
+//! Arithmetic on numbers known on import, most of all on shapes.
+//!
+//! A node all of whose operands are known is computed here, when it is one of the operators that exporters
+//! build shapes from; `Shape` needs only its operand's shape. Anything else on constants (a float constant
+//! through `Mul`, say) is folded too where the formula is one line, so that weights written as expressions
+//! are weights.
+
+use kinglet_tract::Attribute;
+
+use super::attributes::{Call, normal_axes, normal_axis};
+use super::constant::{Constant, Numbers, is_plausible};
+use super::reshape::{resolve_shape, squeezed, unsqueezed};
+use super::{Entry, Importer};
+use crate::import::build::{Convert, refuse};
+use crate::ir::{broadcast, checked_len, is_permutation, transposed};
+
+const EXPORT_AGAIN: &str = "export the model again";
+
+impl Importer<'_> {
+    /// The node's result, when it is known now.
+    pub(super) fn fold(&self, call: &Call<'_>) -> Convert<Option<Constant>> {
+        let folded = match call.node.op_type.as_str() {
+            "Constant" => Some(constant(call)?),
+            "Shape" => Some(self.shape_of(call)?),
+            _ => match self.known_operands(call) {
+                Some(operands) => compute(call, &operands, &|len| Ok(self.budget.charge(len, 8)?))?,
+                None => None,
+            },
+        };
+        if let Some(constant) = &folded {
+            self.budget.charge(constant.numbers.len(), 8)?;
+            if !is_plausible(&constant.shape) {
+                return refuse(format!("its result has shape {:?}", constant.shape), EXPORT_AGAIN);
+            }
+        }
+        Ok(folded)
+    }
+
+    fn shape_of(&self, call: &Call<'_>) -> Convert<Constant> {
+        let shape = match call.operand(0) {
+            Some(&Entry::Value(id)) => self.shape(id),
+            Some(Entry::Constant(constant)) => constant.shape.clone(),
+            _ => return refuse("its operand is missing", EXPORT_AGAIN),
+        };
+        let rank = shape.len() as i64;
+        let bound = |value: i64| (if value < 0 { value.saturating_add(rank) } else { value }).clamp(0, rank) as usize;
+        let (start, end) = (bound(call.int("start", 0)?), bound(call.int("end", rank)?));
+        let extents = shape.get(start..end.max(start)).unwrap_or(&[]);
+        Ok(Constant::list(extents.iter().map(|&extent| extent as i64).collect()))
+    }
+
+    fn known_operands<'c>(&self, call: &'c Call<'_>) -> Option<Vec<&'c Constant>> {
+        let known = |operand: &'c Option<Entry>| match operand {
+            Some(Entry::Constant(constant)) => Some(&**constant),
+            _ => None,
+        };
+        let operands: Vec<&Constant> = call.operands.iter().map(known).collect::<Option<_>>()?;
+        (!operands.is_empty()).then_some(operands)
+    }
+}
+
+fn constant(call: &Call<'_>) -> Convert<Constant> {
+    if let Some(tensor) = call.tensor("value")? {
+        return Constant::new(tensor.clone());
+    }
+    let scalar = |numbers| Constant { shape: Vec::new(), numbers };
+    for (name, attribute) in &call.node.attributes {
+        match (name.as_str(), attribute) {
+            ("value_float", Attribute::Float(value)) => return Ok(scalar(Numbers::F32(vec![*value]))),
+            ("value_int", Attribute::Int(value)) => return Ok(scalar(Numbers::I64(vec![*value]))),
+            ("value_ints", Attribute::Ints(values)) => return Ok(Constant::list(values.clone())),
+            ("value_floats", Attribute::Floats(_)) => {
+                let values = call.floats("value_floats")?.unwrap_or_default().to_vec();
+                return Ok(Constant { shape: vec![values.len()], numbers: Numbers::F32(values) });
+            }
+            _ => {}
+        }
+    }
+    refuse("its value is no tensor, number or list of numbers", "use a dense tensor")
+}
+
+/// Computes a node on constants; `None` for operators that are not worth it. `charge` is asked before
+/// anything that can be larger than the operands is made.
+fn compute(
+    call: &Call<'_>,
+    operands: &[&Constant],
+    charge: &dyn Fn(usize) -> Convert<()>,
+) -> Convert<Option<Constant>> {
+    let first = operands[0];
+    let same = |shape: Vec<usize>| Constant { shape, numbers: first.numbers.clone() };
+    Ok(Some(match call.node.op_type.as_str() {
+        "Identity" => first.clone(),
+        "Cast" => cast(first, call.int("to", 1)?)?,
+        "Concat" => concat(call, operands, charge)?,
+        "Gather" => gather(call, operands, charge)?,
+        "Slice" => slice(call, first)?,
+        "Squeeze" => same(squeezed(call, &first.shape)?),
+        "Unsqueeze" => same(unsqueezed(call, &first.shape)?),
+        "Reshape" => same(resolve_shape(call, &first.shape)?),
+        "Transpose" => transpose(call, first)?,
+        "ConstantOfShape" => constant_of_shape(call, first, charge)?,
+        "Add" | "Sub" | "Mul" | "Div" => match operands {
+            [a, b] => arithmetic(&call.node.op_type, a, b, charge)?,
+            _ => return refuse("takes 2 operands", EXPORT_AGAIN),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+fn cast(constant: &Constant, to: i64) -> Convert<Constant> {
+    let numbers = match (&constant.numbers, to) {
+        (Numbers::F32(v), 1 | 11) => Numbers::F32(v.clone()),
+        (Numbers::I64(v), 1 | 11) => Numbers::F32(v.iter().map(|&value| value as f32).collect()),
+        (Numbers::I64(v), 6 | 7) => Numbers::I64(v.clone()),
+        (Numbers::F32(v), 6 | 7) => Numbers::I64(v.iter().map(|&value| value as i64).collect()),
+        _ => return refuse("casts a constant to a type other than FLOAT, INT32 or INT64", "use one of these"),
+    };
+    Ok(Constant { shape: constant.shape.clone(), numbers })
+}
+
+/// Selects elements by position: `positions` are flat indices into `source`.
+fn select(source: &Numbers, positions: &[usize]) -> Option<Numbers> {
+    Some(match source {
+        Numbers::F32(v) => Numbers::F32(positions.iter().map(|&at| v.get(at).copied()).collect::<Option<_>>()?),
+        Numbers::I64(v) => Numbers::I64(positions.iter().map(|&at| v.get(at).copied()).collect::<Option<_>>()?),
+    })
+}
+
+fn concat(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+    let rank = operands[0].shape.len();
+    let axis = normal_axis(call.int("axis", 0)?, rank)?;
+    let agree = |a: &[usize]| a.len() == rank && (0..rank).all(|at| at == axis || a[at] == operands[0].shape[at]);
+    if operands.iter().any(|operand| !agree(&operand.shape)) {
+        return refuse("operands differ outside the joined axis", EXPORT_AGAIN);
+    }
+    let total = operands.iter().map(|operand| operand.numbers.len()).fold(0, usize::saturating_add);
+    charge(total)?;
+    let outer: usize = operands[0].shape[..axis].iter().product();
+    let mut shape = operands[0].shape.clone();
+    shape[axis] = operands.iter().map(|operand| operand.shape[axis]).sum();
+    let rows = (0..outer).flat_map(|row| operands.iter().map(move |operand| (row, operand)));
+    let span = |row: usize, len: usize| row * (len / outer.max(1))..(row + 1) * (len / outer.max(1));
+    let numbers = match &operands[0].numbers {
+        Numbers::F32(_) => Numbers::F32(joined(rows, |numbers, row| match numbers {
+            Numbers::F32(v) => v.get(span(row, v.len())),
+            Numbers::I64(_) => None,
+        })?),
+        Numbers::I64(_) => Numbers::I64(joined(rows, |numbers, row| match numbers {
+            Numbers::I64(v) => v.get(span(row, v.len())),
+            Numbers::F32(_) => None,
+        })?),
+    };
+    Ok(Constant { shape, numbers })
+}
+
+fn joined<'a, T: Copy + 'a>(
+    rows: impl Iterator<Item = (usize, &'a &'a Constant)>,
+    part: impl Fn(&'a Numbers, usize) -> Option<&'a [T]>,
+) -> Convert<Vec<T>> {
+    let mut all = Vec::new();
+    for (row, operand) in rows {
+        let Some(part) = part(&operand.numbers, row) else {
+            return refuse("joins floats and integers", EXPORT_AGAIN);
+        };
+        all.extend_from_slice(part);
+    }
+    Ok(all)
+}
+
+fn gather(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+    let &[data, Constant { shape: index_shape, numbers: Numbers::I64(indices) }] = operands else {
+        return refuse("takes data and integer indices", EXPORT_AGAIN);
+    };
+    let axis = normal_axis(call.int("axis", 0)?, data.shape.len())?;
+    let (outer, inner) = (&data.shape[..axis], &data.shape[axis + 1..]);
+    let extent = data.shape[axis];
+    let shape: Vec<usize> = outer.iter().chain(index_shape).chain(inner).copied().collect();
+    charge(checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?)?;
+    let wanted = indices.iter().map(|&index| normal_axis(index, extent)).collect::<Convert<Vec<_>>>()?;
+    let (rows, block) = (outer.iter().product::<usize>(), inner.iter().product::<usize>());
+    let mut positions = Vec::new();
+    for row in 0..rows {
+        for &index in &wanted {
+            let start = (row * extent + index) * block;
+            positions.extend(start..start + block);
+        }
+    }
+    match select(&data.numbers, &positions) {
+        Some(numbers) => Ok(Constant { shape, numbers }),
+        None => refuse("an index is outside the data", EXPORT_AGAIN),
+    }
+}
+
+/// Along one axis at a time, forward steps of 1: what exporters write to take a shape apart.
+fn slice(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
+    let list = |name: &str, index: usize| call.integers(name, index);
+    let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
+        return refuse("has no starts or ends", EXPORT_AGAIN);
+    };
+    let axes = match list("axes", 3)? {
+        Some(axes) => axes,
+        None => (0..starts.len() as i64).collect(),
+    };
+    if list("steps", 4)?.is_some_and(|steps| steps.iter().any(|&step| step != 1)) {
+        return refuse("takes steps other than 1", "slice with steps of 1");
+    }
+    if starts.len() != ends.len() || axes.len() != starts.len() {
+        return refuse("starts, ends and axes differ in number", EXPORT_AGAIN);
+    }
+    let mut sliced = data.clone();
+    for ((&start, &end), &axis) in starts.iter().zip(&ends).zip(&axes) {
+        let axis = normal_axis(axis, sliced.shape.len())?;
+        let extent = sliced.shape[axis] as i64;
+        let bound = |at: i64| (if at < 0 { at.saturating_add(extent) } else { at }).clamp(0, extent) as usize;
+        let (start, end) = (bound(start), bound(end));
+        let (rows, block) =
+            (sliced.shape[..axis].iter().product::<usize>(), sliced.shape[axis + 1..].iter().product::<usize>());
+        let span = |row: usize| (row * extent as usize + start) * block..(row * extent as usize + end) * block;
+        let positions: Vec<usize> = (0..rows).flat_map(span).collect();
+        let Some(numbers) = select(&sliced.numbers, &positions) else {
+            return refuse("reaches outside the data", EXPORT_AGAIN);
+        };
+        sliced.numbers = numbers;
+        sliced.shape[axis] = end.saturating_sub(start);
+    }
+    Ok(sliced)
+}
+
+fn transpose(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
+    let rank = data.shape.len();
+    let permutation = match call.ints("perm")? {
+        None => (0..rank).rev().collect(),
+        Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
+    };
+    if !is_permutation(&permutation, rank) {
+        return refuse(format!("{permutation:?} is no permutation of {rank} axes"), EXPORT_AGAIN);
+    }
+    let numbers = match &data.numbers {
+        Numbers::F32(v) => Numbers::F32(transposed(v, &data.shape, &permutation)),
+        Numbers::I64(v) => Numbers::I64(transposed(v, &data.shape, &permutation)),
+    };
+    Ok(Constant { shape: permutation.iter().map(|&axis| data.shape[axis]).collect(), numbers })
+}
+
+fn constant_of_shape(call: &Call<'_>, first: &Constant, charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+    let Numbers::I64(extents) = &first.numbers else {
+        return refuse("its shape is not made of integers", EXPORT_AGAIN);
+    };
+    let extents: Option<Vec<usize>> = extents.iter().map(|&extent| usize::try_from(extent).ok()).collect();
+    let shape = extents.unwrap_or_else(|| vec![0; 9]);
+    let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
+    charge(len)?;
+    let numbers = match call.tensor("value")? {
+        None => Numbers::F32(vec![0.0; len]),
+        Some(tensor) => match Constant::new(tensor.clone())? {
+            filler if filler.as_float().is_some() => Numbers::F32(vec![filler.as_float().unwrap_or(0.0); len]),
+            filler if filler.as_int().is_some() => Numbers::I64(vec![filler.as_int().unwrap_or(0); len]),
+            _ => return refuse("its value is no single number", EXPORT_AGAIN),
+        },
+    };
+    Ok(Constant { shape, numbers })
+}
+
+fn arithmetic(op_type: &str, a: &Constant, b: &Constant, charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+    let shape = broadcast(&a.shape, &b.shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
+    let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
+    charge(len)?;
+    let pairs = (0..len).map(|at| (broadcast_position(at, &shape, &a.shape), broadcast_position(at, &shape, &b.shape)));
+    let numbers = match (&a.numbers, &b.numbers) {
+        (Numbers::F32(a), Numbers::F32(b)) => {
+            let apply = |a: f32, b: f32| match op_type {
+                "Add" => a + b,
+                "Sub" => a - b,
+                "Mul" => a * b,
+                _ => a / b,
+            };
+            Some(Numbers::F32(pairs.map(|(i, j)| apply(a[i], b[j])).collect()))
+        }
+        (Numbers::I64(a), Numbers::I64(b)) => {
+            let apply = |a: i64, b: i64| match op_type {
+                "Add" => a.checked_add(b),
+                "Sub" => a.checked_sub(b),
+                "Mul" => a.checked_mul(b),
+                _ => a.checked_div(b),
+            };
+            pairs.map(|(i, j)| apply(a[i], b[j])).collect::<Option<_>>().map(Numbers::I64)
+        }
+        _ => None,
+    };
+    match numbers {
+        Some(numbers) => Ok(Constant { shape, numbers }),
+        None => refuse("mixes floats with integers, or its result does not fit", EXPORT_AGAIN),
+    }
+}
+
+/// Where element `flat` of an elementwise result of shape `shape` comes from in an operand.
+fn broadcast_position(flat: usize, shape: &[usize], operand: &[usize]) -> usize {
+    let (mut rest, mut position, mut step) = (flat, 0, 1);
+    for (back, &extent) in shape.iter().rev().enumerate() {
+        let index = rest % extent;
+        rest /= extent;
+        if let Some(&own) = operand.len().checked_sub(back + 1).and_then(|axis| operand.get(axis)) {
+            position += if own == 1 { 0 } else { index * step };
+            step *= own;
+        }
+    }
+    position
+}
+
+/// Axes of a node that had them as an attribute before operator set 13 or 18, and as operand `index` since.
+pub(super) fn axes(call: &Call<'_>, index: usize, rank: usize) -> Convert<Option<Vec<usize>>> {
+    call.integers("axes", index)?.map(|axes| normal_axes(&axes, rank)).transpose()
+}

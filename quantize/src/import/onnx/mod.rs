@@ -1,0 +1,374 @@
+//! ONNX files: float32, operator sets 7 to 21.
+//!
+//! Every tensor keeps the layout it has in the file. Operators that exist in the graph only channels-last
+//! (convolution, pooling, batch normalisation) are wrapped in explicit transpositions here, which the
+//! layout pass cancels later; so what this importer makes of a file can be run and compared as it is.
+//!
+//! Shapes are fixed on import (an open batch becomes 1), so `Shape`, `Gather`, `Concat` and the like on
+//! shapes are plain arithmetic on known numbers: [`constant`] does it, and no such operator reaches the graph.
+
+mod attributes;
+mod constant;
+mod convolution;
+mod dense;
+mod elementwise;
+mod fold;
+mod pool;
+mod reshape;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use kinglet_tract::{Extent, OnnxModel, OnnxNode, OnnxPort, type_name};
+
+use super::budget::Budget;
+use super::build::{Builder, Convert, Refusal, refuse};
+use super::{ImportError, OPERATOR_COUNT_MAX};
+use crate::ir::{DType, Graph, Op, Port, Value, ValueId, checked_len};
+use attributes::Call;
+use constant::Constant;
+
+/// Operator sets whose operators this importer knows.
+const OPSETS: core::ops::RangeInclusive<i64> = 7..=21;
+
+/// Reads an ONNX file into a graph; the caller verifies it.
+pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
+    let malformed = |problem: String| ImportError::Malformed {
+        file: name.into(),
+        format: "an ONNX model",
+        place: "its protobuf structure".into(),
+        problem,
+    };
+    let mut model = kinglet_tract::decode(bytes).map_err(malformed)?;
+    if model.nodes.len() > OPERATOR_COUNT_MAX {
+        return Err(malformed(format!("more than {OPERATOR_COUNT_MAX} operators")));
+    }
+    let constants = core::mem::take(&mut model.initializers);
+    let opset = model.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |&(_, version)| version);
+    let mut importer = Importer {
+        model: &model,
+        opset,
+        builder: Builder::new(name),
+        entries: HashMap::new(),
+        budget: Budget::for_file(bytes.len()),
+    };
+    if !OPSETS.contains(&opset) {
+        let problem = format!("operator set {opset}");
+        let remedy = format!("export with operator set 13, or any of {} to {}", OPSETS.start(), OPSETS.end());
+        importer.builder.problem("the model", "opset", Refusal { problem, remedy });
+    }
+    for tensor in constants {
+        let name = tensor.name.clone();
+        let entry = Constant::new(tensor).map_or_else(Entry::Refused, |constant| Entry::Constant(Rc::new(constant)));
+        importer.entries.insert(name, entry);
+    }
+    importer.inputs();
+    importer.nodes();
+    importer.outputs();
+    importer.builder.finish()
+}
+
+/// What a tensor's name stands for.
+#[derive(Clone, Debug)]
+enum Entry {
+    /// Numbers known now.
+    Constant(Rc<Constant>),
+    /// A value of the graph, in the file's layout.
+    Value(ValueId),
+    /// A constant that cannot be used; whoever reads it reports this.
+    Refused(Refusal),
+    /// The result of a refused node, which was reported there.
+    Unknown,
+}
+
+/// The state of one import.
+struct Importer<'m> {
+    model: &'m OnnxModel,
+    opset: i64,
+    builder: Builder,
+    entries: HashMap<String, Entry>,
+    budget: Budget,
+}
+
+impl Importer<'_> {
+    fn inputs(&mut self) {
+        for port in &self.model.inputs {
+            // Older files list constants as inputs with a default.
+            if self.entries.contains_key(&port.name) {
+                continue;
+            }
+            match self.input(port) {
+                Ok(id) => {
+                    self.entries.insert(port.name.clone(), Entry::Value(id));
+                }
+                Err(refusal) => {
+                    self.builder.problem(&port.name, "input", refusal);
+                    self.entries.insert(port.name.clone(), Entry::Unknown);
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, port: &OnnxPort) -> Convert<ValueId> {
+        if port.element_type != 1 {
+            let problem = format!("is {}", type_name(port.element_type));
+            return refuse(problem, "export a model with FLOAT inputs; int8 comes from calibration");
+        }
+        let shape = fixed_shape(port)?;
+        let (name, dtype) = (port.name.clone(), DType::F32);
+        let value = Value { name, dtype, shape: shape.clone(), quantization: None, elements: None };
+        let id = self.builder.value(value)?;
+        let port = Port { value: id, name: port.name.clone(), source_shape: shape, permutation: None };
+        self.builder.graph.inputs.push(port);
+        Ok(id)
+    }
+
+    /// Converts the nodes that the outputs depend on, in the file's order.
+    fn nodes(&mut self) {
+        let model = self.model;
+        let needed = needed_nodes(model);
+        for (index, node) in model.nodes.iter().enumerate().filter(|&(index, _)| needed[index]) {
+            let name = node_name(node, index);
+            let results = match self.node(node, &name) {
+                Ok(results) => results,
+                Err(Failure::Refused(refusal)) => {
+                    self.builder.problem(&name, &operator_name(node), refusal);
+                    Vec::new()
+                }
+                Err(Failure::Unknown) => Vec::new(),
+            };
+            let mut results = results.into_iter();
+            for output in node.outputs.iter().filter(|output| !output.is_empty()) {
+                self.entries.insert(output.clone(), results.next().unwrap_or(Entry::Unknown));
+            }
+        }
+    }
+
+    fn node(&mut self, node: &OnnxNode, name: &str) -> Result<Vec<Entry>, Failure> {
+        if let Some(output) = node.outputs.iter().find(|output| self.entries.contains_key(*output)) {
+            return Err(Failure::Refused(twice(output)));
+        }
+        let convert = operator(node)?;
+        let mut operands = Vec::with_capacity(node.inputs.len());
+        for input in &node.inputs {
+            operands.push(match input.as_str() {
+                "" => None,
+                input => match self.entries.get(input) {
+                    Some(Entry::Unknown) => return Err(Failure::Unknown),
+                    Some(Entry::Refused(refusal)) => return Err(Failure::Refused(refusal.clone())),
+                    Some(entry) => Some(entry.clone()),
+                    None => return Err(Failure::Refused(undefined(input))),
+                },
+            });
+        }
+        let call = Call { node, name, operands, opset: self.opset };
+        let entry = match self.fold(&call)? {
+            Some(constant) => Entry::Constant(Rc::new(constant)),
+            None => convert(self, &call)?,
+        };
+        Ok(vec![entry])
+    }
+
+    fn outputs(&mut self) {
+        for port in &self.model.outputs {
+            let refusal = match self.entries.get(&port.name) {
+                Some(&Entry::Value(value)) => {
+                    let source_shape = self.builder.graph.value(value).shape.clone();
+                    let port = Port { value, name: port.name.clone(), source_shape, permutation: None };
+                    self.builder.graph.outputs.push(port);
+                    continue;
+                }
+                Some(Entry::Unknown) => continue,
+                Some(Entry::Refused(refusal)) => refusal.clone(),
+                Some(Entry::Constant(_)) => Refusal {
+                    problem: "does not depend on any input".into(),
+                    remedy: "leave it out of the model".into(),
+                },
+                None => undefined(&port.name),
+            };
+            self.builder.problem(&port.name, "output", refusal);
+        }
+    }
+
+    /// The shape of a value in the graph.
+    fn shape(&self, id: ValueId) -> Vec<usize> {
+        self.builder.graph.value(id).shape.clone()
+    }
+
+    /// Adds a node; see [`Builder::apply`].
+    fn apply(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<ValueId> {
+        self.builder.apply(name, op, inputs)
+    }
+
+    /// `x` with its channels moved from axis 1 to the end.
+    fn channels_last(&mut self, call: &Call<'_>, x: ValueId) -> Convert<ValueId> {
+        let rank = self.shape(x).len();
+        let permutation = [0].into_iter().chain(2..rank).chain([1]).collect();
+        self.apply(&format!("{}/channels-last", call.name), Op::Transpose { permutation }, vec![x])
+    }
+
+    /// The inverse of [`Self::channels_last`].
+    fn channels_first(&mut self, call: &Call<'_>, x: ValueId) -> Convert<ValueId> {
+        let rank = self.shape(x).len();
+        let permutation = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
+        self.apply(&format!("{}/channels-first", call.name), Op::Transpose { permutation }, vec![x])
+    }
+}
+
+/// Why a node has no result.
+enum Failure {
+    /// It is reported.
+    Refused(Refusal),
+    /// An operand is missing because its own node was reported.
+    Unknown,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
+    }
+}
+
+fn undefined(name: &str) -> Refusal {
+    Refusal {
+        problem: format!("`{name}` is not computed by any earlier node"),
+        remedy: "export the model again".into(),
+    }
+}
+
+fn twice(name: &str) -> Refusal {
+    Refusal { problem: format!("`{name}` is computed twice"), remedy: "export the model again".into() }
+}
+
+/// Converts one node whose operands are known to its one result.
+type Conversion<'m> = fn(&mut Importer<'m>, &Call<'_>) -> Convert<Entry>;
+
+/// The conversion of a node's operator.
+fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
+    if !node.domain.is_empty() {
+        return refuse(
+            format!("operators of the domain {} are not supported", node.domain),
+            "export with ONNX's own operators only",
+        );
+    }
+    Ok(match node.op_type.as_str() {
+        "Conv" => Importer::conv,
+        "Gemm" => Importer::gemm,
+        "MatMul" => Importer::mat_mul,
+        "BatchNormalization" => Importer::batch_normalization,
+        "Relu" => |importer, call| importer.unary(call, Op::Relu),
+        "Sigmoid" => |importer, call| importer.unary(call, Op::Logistic),
+        "Tanh" => |importer, call| importer.unary(call, Op::Tanh),
+        "Clip" => Importer::clip,
+        "Softmax" => Importer::softmax,
+        "MaxPool" => Importer::max_pool,
+        "AveragePool" => Importer::average_pool,
+        "GlobalAveragePool" => Importer::global_average_pool,
+        "Add" => Importer::add,
+        "Sub" => Importer::sub,
+        "Mul" => Importer::mul,
+        "Div" => Importer::div,
+        "Pad" => Importer::pad,
+        "Concat" => Importer::concat,
+        "ReduceMean" => Importer::reduce_mean,
+        "Flatten" => Importer::flatten,
+        "Reshape" => Importer::reshape,
+        "Squeeze" => Importer::squeeze,
+        "Unsqueeze" => Importer::unsqueeze,
+        "Transpose" => Importer::transpose,
+        "Identity" => Importer::identity,
+        "Dropout" => Importer::dropout,
+        "Cast" => Importer::cast,
+        // Numbers only: these are folded, and get here when their operand is not a constant.
+        "Constant" | "Shape" | "Gather" | "Slice" | "ConstantOfShape" => {
+            |_, call| refuse("its operand is computed at run time", nearest(&call.node.op_type))
+        }
+        other => return refuse("this operator is not supported", nearest(other)),
+    })
+}
+
+/// The nearest thing to an operator that would work.
+fn nearest(op_type: &str) -> &'static str {
+    match op_type {
+        "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "HardSwish" | "HardSigmoid" | "Gelu" | "Mish" | "Softplus"
+        | "Celu" | "ThresholdedRelu" => "use Relu, Clip(0, 6), Sigmoid or Tanh and train again",
+        "Gather" | "Slice" | "Shape" | "ConstantOfShape" | "Expand" | "Tile" | "Range" => {
+            "export with fixed input shapes, so that shapes are constants; only arithmetic on shapes is supported"
+        }
+        "Split" => "run one convolution or dense layer per part",
+        "GlobalMaxPool" | "ReduceMax" => "use MaxPool over the whole extent",
+        "ReduceSum" => "use ReduceMean and scale the following weights",
+        "LogSoftmax" | "ArgMax" | "TopK" => {
+            "end the model with Softmax or its logits and do this step in the application"
+        }
+        "LSTM" | "GRU" | "RNN" => "use convolutions over time",
+        "ConvTranspose" | "Resize" | "Upsample" => "use Conv with strides; there is no upsampling",
+        "InstanceNormalization" | "LayerNormalization" | "GroupNormalization" => "use BatchNormalization",
+        "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => {
+            "give the float model and calibration data; Kinglet quantizes it"
+        }
+        "Sum" => "use Add",
+        "Max" | "Min" => "use Relu or Clip(0, 6)",
+        _ => "build the layer from supported operators (Conv, Gemm, MatMul, pooling, Add, Mul, Softmax, ...)",
+    }
+}
+
+fn operator_name(node: &OnnxNode) -> String {
+    if node.domain.is_empty() { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) }
+}
+
+/// A node's name for people: its own, else that of its first result.
+fn node_name(node: &OnnxNode, index: usize) -> String {
+    [&node.name]
+        .into_iter()
+        .chain(&node.outputs)
+        .find(|name| !name.is_empty())
+        .map_or_else(|| format!("node {index}"), |name| name.chars().take(256).collect())
+}
+
+/// The nodes that the outputs depend on.
+fn needed_nodes(model: &OnnxModel) -> Vec<bool> {
+    let mut names: HashSet<&str> = model.outputs.iter().map(|port| port.name.as_str()).collect();
+    let mut needed = vec![false; model.nodes.len()];
+    for (index, node) in model.nodes.iter().enumerate().rev() {
+        needed[index] = node.outputs.iter().any(|output| names.contains(output.as_str()));
+        if needed[index] {
+            names.extend(node.inputs.iter().map(String::as_str));
+        }
+    }
+    needed
+}
+
+/// The shape of an input, with an open batch fixed to 1.
+fn fixed_shape(port: &OnnxPort) -> Convert<Vec<usize>> {
+    let Some(extents) = &port.shape else {
+        return refuse("has no shape", "export with a fixed input shape");
+    };
+    let fixed = |(axis, extent): (usize, &Extent)| match extent {
+        Extent::Fixed(extent) => usize::try_from(*extent).ok(),
+        Extent::Open(_) if axis == 0 => Some(1),
+        Extent::Open(_) => None,
+    };
+    let shape: Option<Vec<usize>> = extents.iter().enumerate().map(fixed).collect();
+    let Some(shape) = shape else {
+        return refuse(
+            format!("shape {} is not fixed", shape_text(extents)),
+            "export with a fixed input shape; only the batch may be open, and becomes 1",
+        );
+    };
+    match checked_len(&shape) {
+        Ok(_) => Ok(shape),
+        Err(error) => refuse(error.0, "export with a smaller, fixed input shape"),
+    }
+}
+
+fn shape_text(extents: &[Extent]) -> String {
+    let text = |extent: &Extent| match extent {
+        Extent::Fixed(extent) => extent.to_string(),
+        Extent::Open(name) if name.is_empty() => "?".into(),
+        Extent::Open(name) => name.clone(),
+    };
+    format!("[{}]", extents.iter().map(text).collect::<Vec<_>>().join(", "))
+}

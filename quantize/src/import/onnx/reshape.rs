@@ -1,0 +1,157 @@
+//! Operators that move elements without computing.
+
+use super::attributes::{Call, normal_axis};
+use super::constant::{Constant, Numbers};
+use super::fold::axes;
+use super::{Entry, Importer};
+use crate::import::build::{Convert, refuse};
+use crate::ir::{Op, RANK_MAX, ValueId};
+
+const EXPORT_AGAIN: &str = "export the model again";
+
+/// The shape a `Reshape` asks for, given its operand's.
+pub(super) fn resolve_shape(call: &Call<'_>, input: &[usize]) -> Convert<Vec<usize>> {
+    let Some(wanted) = call.integers("shape", 1)? else {
+        return refuse("has no shape", EXPORT_AGAIN);
+    };
+    let keep_zero = call.int("allowzero", 0)? != 0;
+    let known = |(axis, &extent): (usize, &i64)| match extent {
+        -1 => Some(None),
+        0 if !keep_zero => input.get(axis).copied().map(Some),
+        extent => usize::try_from(extent).ok().map(Some),
+    };
+    let len: usize = input.iter().product();
+    let resolved = || {
+        let extents: Vec<Option<usize>> = wanted.iter().enumerate().map(known).collect::<Option<_>>()?;
+        let fixed = extents.iter().flatten().try_fold(1usize, |len, &extent| len.checked_mul(extent))?;
+        let open = extents.iter().filter(|extent| extent.is_none()).count();
+        let rest = len.checked_div(fixed).unwrap_or(0);
+        let fits = if open == 0 { fixed == len } else { open == 1 && fixed > 0 && rest * fixed == len };
+        fits.then(|| extents.into_iter().map(|extent| extent.unwrap_or(rest)).collect())
+    };
+    match (wanted.len() <= RANK_MAX).then(resolved).flatten() {
+        Some(shape) => Ok(shape),
+        None => refuse(
+            format!("{input:?} cannot be reshaped to {wanted:?}"),
+            "export with batch 1 (or an open batch), so that shapes agree",
+        ),
+    }
+}
+
+/// `shape` without the axes a `Squeeze` names, or without all axes of extent 1.
+pub(super) fn squeezed(call: &Call<'_>, shape: &[usize]) -> Convert<Vec<usize>> {
+    let axes = match axes(call, 1, shape.len())? {
+        Some(axes) => axes,
+        None => (0..shape.len()).filter(|&axis| shape[axis] == 1).collect(),
+    };
+    if let Some(&axis) = axes.iter().find(|&&axis| shape[axis] != 1) {
+        return refuse(format!("axis {axis} of {shape:?} cannot be dropped"), EXPORT_AGAIN);
+    }
+    Ok((0..shape.len()).filter(|axis| !axes.contains(axis)).map(|axis| shape[axis]).collect())
+}
+
+/// `shape` with the axes an `Unsqueeze` names, which are counted in the result.
+pub(super) fn unsqueezed(call: &Call<'_>, shape: &[usize]) -> Convert<Vec<usize>> {
+    let Some(added) = call.integers("axes", 1)? else {
+        return refuse("has no axes", EXPORT_AGAIN);
+    };
+    let rank = shape.len().saturating_add(added.len());
+    if rank > RANK_MAX {
+        return refuse(format!("its result has {rank} axes"), "use at most 8 axes");
+    }
+    let mut axes = added.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?;
+    axes.sort_unstable();
+    if axes.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse(format!("axes {added:?} name one twice"), EXPORT_AGAIN);
+    }
+    let mut old = shape.iter().copied();
+    Ok((0..rank).map(|axis| if axes.contains(&axis) { 1 } else { old.next().unwrap_or(1) }).collect())
+}
+
+impl Importer<'_> {
+    fn reshaped(&mut self, call: &Call<'_>, shape: Vec<usize>) -> Convert<Entry> {
+        let x = call.value(0)?;
+        Ok(Entry::Value(self.builder.reshape(call.name, x, shape)?))
+    }
+
+    pub(super) fn reshape(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let shape = resolve_shape(call, &self.shape(call.value(0)?))?;
+        self.reshaped(call, shape)
+    }
+
+    pub(super) fn squeeze(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let shape = squeezed(call, &self.shape(call.value(0)?))?;
+        self.reshaped(call, shape)
+    }
+
+    pub(super) fn unsqueeze(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let shape = unsqueezed(call, &self.shape(call.value(0)?))?;
+        self.reshaped(call, shape)
+    }
+
+    /// To two axes: those before `axis`, and the rest.
+    pub(super) fn flatten(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let shape = self.shape(call.value(0)?);
+        let axis = call.int("axis", 1)?;
+        let split = match usize::try_from(axis) {
+            Ok(split) if split <= shape.len() => split,
+            _ => normal_axis(axis, shape.len())?,
+        };
+        let (rows, columns) = shape.split_at(split);
+        self.reshaped(call, vec![rows.iter().product(), columns.iter().product()])
+    }
+
+    pub(super) fn transpose(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let rank = self.shape(call.value(0)?).len();
+        let permutation = match call.ints("perm")? {
+            None => (0..rank).rev().collect(),
+            Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
+        };
+        self.unary(call, Op::Transpose { permutation })
+    }
+
+    pub(super) fn concat(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let mut inputs = Vec::with_capacity(call.operands.len());
+        for index in 0..call.operands.len() {
+            inputs.push(self.float_operand(call, index)?);
+        }
+        let rank = inputs.first().map_or(0, |&id: &ValueId| self.shape(id).len());
+        let axis = normal_axis(call.int("axis", 1)?, rank)?;
+        Ok(Entry::Value(self.apply(call.name, Op::Concat { axis }, inputs)?))
+    }
+
+    pub(super) fn pad(&mut self, call: &Call<'_>) -> Convert<Entry> {
+        let mode = call.string("mode", "constant")?;
+        if mode != "constant" {
+            return refuse(format!("pads by {mode}"), "pad with a constant");
+        }
+        let rank = self.shape(call.value(0)?).len();
+        let Some(amounts) = call.integers("pads", 1)? else {
+            return refuse("has no pads", EXPORT_AGAIN);
+        };
+        let axes: Vec<usize> = match call.constant(3, "axes")? {
+            None => (0..rank).collect(),
+            Some(Constant { numbers: Numbers::I64(axes), .. }) => {
+                axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?
+            }
+            Some(_) => return refuse("axes are floats", EXPORT_AGAIN),
+        };
+        let value = match call.constant(2, "the pad value")? {
+            None => call.float("value", 0.0)?,
+            Some(constant) => match constant.as_float() {
+                Some(value) => value,
+                None => return refuse("the pad value is no single float", EXPORT_AGAIN),
+            },
+        };
+        let amounts: Option<Vec<usize>> = amounts.iter().map(|&amount| usize::try_from(amount).ok()).collect();
+        let Some(amounts) = amounts.filter(|amounts| amounts.len() == 2 * axes.len()) else {
+            return refuse("pads are negative, or not two for each axis", "use pads of zero and above");
+        };
+        let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+        for (position, &axis) in axes.iter().enumerate() {
+            before[axis] = amounts[position];
+            after[axis] = amounts[axes.len() + position];
+        }
+        self.unary(call, Op::Pad { before, after, value })
+    }
+}

@@ -1,0 +1,151 @@
+//! What cannot be used is said, all of it, by name and with what to do.
+
+use super::writer::{Attr, Onnx};
+use crate::import::{ImportError, Kind, Problem, from_bytes};
+
+fn problems(onnx: Onnx) -> Vec<Problem> {
+    match from_bytes(&onnx.bytes(), Kind::Onnx, "test") {
+        Err(ImportError::Unsupported { problems, .. }) => problems,
+        other => panic!("expected refusals, found {other:?}"),
+    }
+}
+
+fn malformed(onnx: Onnx) -> String {
+    match from_bytes(&onnx.bytes(), Kind::Onnx, "test") {
+        Err(error @ ImportError::Malformed { .. }) => error.to_string(),
+        other => panic!("expected a malformed file, found {other:?}"),
+    }
+}
+
+/// The one problem of a file with one node on `x [1, 3, 4]`.
+fn problem(op_type: &str, attributes: &[(&str, Attr<'_>)]) -> Problem {
+    let onnx = Onnx::new(13).input("x", &[1, 3, 4]).node(op_type, &["x"], "y", attributes).output("y");
+    let mut problems = problems(onnx);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+#[test]
+fn everything_is_reported_at_once() {
+    let onnx = Onnx::new(13)
+        .floats("low", &[], &[-1.0])
+        .input("x", &[0, 3, 4])
+        .typed_input("z", &[1, 3, 4], 7)
+        .node("LeakyRelu", &["x"], "a", &[])
+        .node("Add", &["a", "z"], "b", &[])
+        .foreign_node("com.example", "Fancy", &["b"], "c", &[])
+        .node("Clip", &["x", "low"], "d", &[])
+        .node("GRU", &["c", "d"], "y", &[])
+        .output("y");
+    let problems = problems(onnx);
+    let found: Vec<(&str, &str)> =
+        problems.iter().map(|problem| (problem.node.as_str(), problem.operator.as_str())).collect();
+    let expected = [
+        ("z", "input"),
+        ("node_a", "LeakyRelu"),
+        ("node_c", "com.example.Fancy"),
+        ("node_d", "Clip"),
+        ("node_y", "GRU"),
+    ];
+    assert_eq!(found, expected);
+    let error = ImportError::Unsupported { file: "m.onnx".into(), problems };
+    let text = error.to_string();
+    assert!(text.contains("z (input): is INT64"), "{text}");
+    assert!(text.contains("use Relu, Clip(0, 6), Sigmoid or Tanh"), "{text}");
+    assert_eq!(text.lines().count(), 6, "{text}");
+}
+
+#[test]
+fn unsupported_variants_name_what_would_work() {
+    let three = [("kernel_shape", Attr::Ints(&[2])), ("dilations", Attr::Ints(&[2]))];
+    assert!(problem("MaxPool", &three).problem.contains("dilated"));
+    assert!(problem("Cast", &[("to", Attr::Int(10))]).remedy.contains("FLOAT"));
+    assert!(problem("Pad", &[("mode", Attr::Text("reflect"))]).problem.contains("reflect"));
+    assert!(problem("Gather", &[]).remedy.contains("fixed input shapes"));
+    assert!(problem("QuantizeLinear", &[]).remedy.contains("calibration"));
+    assert!(problem("Softmax", &[("axis", Attr::Int(5))]).problem.contains("axis 5"));
+    assert!(problem("Softmax", &[("axis", Attr::Float(1.0))]).problem.contains("wrong type"));
+    assert!(problem("Transpose", &[("perm", Attr::Ints(&[0, 0, 1]))]).problem.contains("permutation"));
+}
+
+#[test]
+fn shapes_must_be_fixed_but_for_the_batch() {
+    let onnx = Onnx::new(13).input("x", &[0, 3, 0]).node("Relu", &["x"], "y", &[]).output("y");
+    let problems = problems(onnx);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].problem.contains("[N, 3, N] is not fixed"), "{}", problems[0]);
+}
+
+#[test]
+fn old_and_new_operator_sets_are_refused() {
+    for opset in [6, 22] {
+        let onnx = Onnx::new(opset).input("x", &[1, 3]).node("Relu", &["x"], "y", &[]).output("y");
+        let problems = problems(onnx);
+        assert!(problems[0].remedy.contains("operator set 13"), "{}", problems[0]);
+    }
+}
+
+#[test]
+fn weights_must_be_constants_and_fit() {
+    let two_inputs =
+        Onnx::new(13).input("x", &[1, 3]).input("w", &[3, 4]).node("MatMul", &["x", "w"], "y", &[]).output("y");
+    assert!(problems(two_inputs)[0].problem.contains("computed at run time"));
+    let misfit = Onnx::new(13)
+        .floats("w", &[5, 2, 3, 3], &[0.0; 90])
+        .input("x", &[1, 3, 8, 8])
+        .node("Conv", &["x", "w"], "y", &[])
+        .output("y");
+    assert!(problems(misfit)[0].problem.contains("do not fit 1 groups"));
+}
+
+#[test]
+fn constants_in_other_files_or_of_the_wrong_length_are_malformed() {
+    let external = Onnx::new(13).external("w").input("x", &[4]).node("Add", &["x", "w"], "y", &[]).output("y");
+    assert!(malformed(external).contains("another file"));
+    let short = Onnx::new(13).floats("w", &[4], &[1.0]).input("x", &[4]).node("Add", &["x", "w"], "y", &[]).output("y");
+    assert!(malformed(short).contains("has 4 elements, the data 1"));
+    let none = Onnx::new(13).input("x", &[4]).node("Relu", &["x"], "y", &[]);
+    assert!(malformed(none).contains("no output"));
+}
+
+#[test]
+fn names_that_nothing_computes_are_refused() {
+    let onnx = Onnx::new(13).input("x", &[4]).node("Add", &["x", "ghost"], "y", &[]).output("y").output("other");
+    let problems = problems(onnx);
+    assert!(problems[0].problem.contains("`ghost`"), "{}", problems[0]);
+    assert!(problems[1].problem.contains("`other`"), "{}", problems[1]);
+}
+
+#[test]
+fn a_constant_that_doubles_itself_ends_the_import() {
+    // 40 doublings of 8 bytes would be eight terabytes.
+    let mut onnx = Onnx::new(13).ints("c0", &[1], &[1]).input("x", &[1, 3]);
+    for step in 0..40 {
+        let (from, to) = (format!("c{step}"), format!("c{}", step + 1));
+        onnx = onnx.node("Concat", &[&from, &from], &to, &[("axis", Attr::Int(0))]);
+    }
+    let onnx = onnx.node("Reshape", &["x", "c40"], "y", &[]).output("y");
+    assert!(problems(onnx)[0].problem.contains("far more data than it holds"));
+}
+
+#[test]
+fn the_float_reference_refuses_what_it_cannot_bound() {
+    use kinglet_tract::{FloatReference, Tensor};
+    let refused = |onnx: Onnx| FloatReference::from_onnx(&onnx.bytes(), 1).err().expect("refused");
+    let repeats = [i64::MAX, i64::MAX];
+    let tile =
+        Onnx::new(13).ints("n", &[2], &repeats).input("x", &[1, 3]).node("Tile", &["x", "n"], "y", &[]).output("y");
+    assert!(refused(tile).contains("does not run Tile"));
+    let open = Onnx::new(13).input("x", &[1, 0]).node("Relu", &["x"], "y", &[]).output("y");
+    assert!(refused(open).contains("open or empty axis"));
+    assert!(FloatReference::from_onnx(b"no protobuf", 1).is_err());
+    let good = Onnx::new(13).input("x", &[0, 3]).node("Relu", &["x"], "y", &[]).output("y");
+    let reference = FloatReference::from_onnx(&good.bytes(), 2).expect("tract takes it");
+    assert_eq!(reference.input_shapes(), [[2, 3]]);
+    let wrong = Tensor { shape: vec![1, 3], data: vec![0.0; 3] };
+    assert!(reference.run(&[wrong]).is_err_and(|error| error.contains("[[2, 3]]")));
+    let short = Tensor { shape: vec![2, 3], data: vec![0.0; 5] };
+    assert!(reference.run(&[short]).is_err());
+    let right = Tensor { shape: vec![2, 3], data: vec![-1.0, 2.0, -3.0, 4.0, -5.0, 6.0] };
+    assert_eq!(reference.run(&[right]).expect("runs")[0].data, [0.0, 2.0, 0.0, 4.0, 0.0, 6.0]);
+}

@@ -1,0 +1,150 @@
+//! TensorFlow Lite files: float32, int8 (per-channel weights kept as they are) and hybrid ones.
+//!
+//! A *hybrid* file has int8 weights under float activations; TensorFlow Lite quantizes its activations on
+//! the fly at every run. Here its weights are widened to floats, so it is a float model like any other.
+//!
+//! Only operators that the outputs depend on are converted. A converter writes shape arithmetic for the
+//! batch axis (SHAPE, STRIDED_SLICE, PACK into RESHAPE) which nothing needs once the batch is fixed: a
+//! RESHAPE is taken by its declared result, so these operators are dead and vanish.
+
+mod flatbuffer;
+mod int8;
+mod names;
+mod operator;
+mod schema;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+
+use super::ImportError;
+use super::build::{Builder, Convert, refuse};
+use crate::ir::{Graph, Port, ValueId};
+use schema::Model;
+
+/// Reads a TensorFlow Lite file into a graph; the caller verifies it.
+pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
+    let model = schema::read(bytes).map_err(|damage| ImportError::Malformed {
+        file: name.into(),
+        format: "a TensorFlow Lite model",
+        place: format!("byte {}", damage.offset),
+        problem: damage.problem,
+    })?;
+    let mut importer = Importer {
+        model: &model,
+        builder: Builder::new(name),
+        values: HashMap::new(),
+        widened: HashMap::new(),
+        converting: vec![false; model.operators.len()],
+        computed: model.operators.iter().flat_map(|operator| operator.outputs.iter().copied()).collect(),
+    };
+    importer.mark_needed();
+    importer.inputs();
+    importer.operators();
+    importer.outputs();
+    importer.builder.finish()
+}
+
+/// The state of one import.
+struct Importer<'m, 'b> {
+    model: &'m Model<'b>,
+    builder: Builder,
+    /// Graph values of the file's tensors.
+    values: HashMap<i32, ValueId>,
+    /// Float copies of int8 weights.
+    widened: HashMap<i32, ValueId>,
+    /// Which operators the outputs depend on.
+    converting: Vec<bool>,
+    /// Every tensor that some operator has as a result.
+    computed: HashSet<i32>,
+}
+
+impl Importer<'_, '_> {
+    /// Finds the operators that the outputs depend on, walking the file's order backwards.
+    fn mark_needed(&mut self) {
+        let mut needed = vec![false; self.model.tensors.len()];
+        let need = |tensor: &i32, needed: &mut Vec<bool>| {
+            if let Some(slot) = usize::try_from(*tensor).ok().and_then(|tensor| needed.get_mut(tensor)) {
+                *slot = true;
+            }
+        };
+        self.model.outputs.iter().for_each(|tensor| need(tensor, &mut needed));
+        for (index, operator) in self.model.operators.iter().enumerate().rev() {
+            let reads = |tensor: &i32| usize::try_from(*tensor).ok().and_then(|t| needed.get(t)) == Some(&true);
+            self.converting[index] = operator.outputs.iter().any(reads);
+            if self.converting[index] {
+                let data = &operator.inputs[..operator.inputs.len().min(operator::data_operand_count(operator.code))];
+                data.iter().for_each(|tensor| need(tensor, &mut needed));
+            }
+        }
+    }
+
+    fn inputs(&mut self) {
+        for &tensor in &self.model.inputs {
+            match self.input(tensor) {
+                Ok(port) => self.builder.graph.inputs.push(port),
+                Err(refusal) => self.builder.problem(&self.tensor_name(tensor), "input", refusal),
+            }
+        }
+    }
+
+    fn input(&mut self, tensor: i32) -> Convert<Port> {
+        let declared = self.tensor(tensor)?;
+        if declared.signature.iter().skip(1).any(|&extent| extent < 0) {
+            let signature = &declared.signature;
+            return refuse(
+                format!("shape {signature:?} is not fixed"),
+                "export with a fixed input shape; only the batch may be open, and becomes 1",
+            );
+        }
+        self.port(tensor)
+    }
+
+    fn outputs(&mut self) {
+        for &tensor in &self.model.outputs {
+            // The result of a refused operator is missing here and was reported there.
+            if !self.values.contains_key(&tensor) && self.computed.contains(&tensor) {
+                continue;
+            }
+            match self.port(tensor) {
+                Ok(port) => self.builder.graph.outputs.push(port),
+                Err(refusal) => self.builder.problem(&self.tensor_name(tensor), "output", refusal),
+            }
+        }
+    }
+
+    fn port(&mut self, tensor: i32) -> Convert<Port> {
+        let value = self.value(tensor)?;
+        let source_shape = self.builder.graph.value(value).shape.clone();
+        Ok(Port { value, name: self.tensor_name(tensor), source_shape, permutation: None })
+    }
+
+    fn operators(&mut self) {
+        let model = self.model;
+        for (index, operator) in model.operators.iter().enumerate() {
+            if !self.converting[index] {
+                continue;
+            }
+            let output = operator.outputs.first().copied().unwrap_or(-1);
+            let name = format!("{index}:{}", self.tensor_name(output));
+            if let Err(refusal) = self.convert(operator, &name) {
+                let kind = match operator.code {
+                    names::CUSTOM => format!("custom operator {}", operator.custom),
+                    code => names::operator_name(code).into(),
+                };
+                self.builder.problem(&name, &kind, refusal);
+            }
+        }
+    }
+
+    /// A tensor's name for people: converters join the names of all fused operators by semicolons, the
+    /// first one says enough.
+    fn tensor_name(&self, tensor: i32) -> String {
+        let declared = self.tensor(tensor).map(|tensor| tensor.name.as_str()).unwrap_or("");
+        match declared.split(';').next() {
+            Some(first) if !first.is_empty() => first.into(),
+            _ => format!("tensor {tensor}"),
+        }
+    }
+}

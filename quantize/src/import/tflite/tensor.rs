@@ -1,0 +1,169 @@
+//! Tensors become values: types, shapes, quantization, constants.
+
+use super::Importer;
+use super::flatbuffer::{Damage, f32s, i32s, i64s};
+use super::schema::{FLOAT32, INT8, INT32, INT64, Tensor, type_name};
+use crate::import::build::{Convert, Refusal, refuse};
+use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
+
+const EXPORT_AGAIN: &str = "export the model again";
+
+impl From<Damage> for Refusal {
+    fn from(damage: Damage) -> Self {
+        Refusal { problem: format!("{} at byte {}", damage.problem, damage.offset), remedy: EXPORT_AGAIN.into() }
+    }
+}
+
+impl<'b> Importer<'_, 'b> {
+    /// The declaration of tensor `index`.
+    pub(super) fn tensor(&self, index: i32) -> Convert<&Tensor<'b>> {
+        match usize::try_from(index).ok().and_then(|index| self.model.tensors.get(index)) {
+            Some(tensor) => Ok(tensor),
+            None if index == -1 => refuse("an operand is missing", EXPORT_AGAIN),
+            None => refuse(format!("refers to tensor {index}, which does not exist"), EXPORT_AGAIN),
+        }
+    }
+
+    /// The graph's value of tensor `index`.
+    pub(super) fn value(&mut self, index: i32) -> Convert<ValueId> {
+        if let Some(&id) = self.values.get(&index) {
+            return Ok(id);
+        }
+        let value = self.declared_value(index)?;
+        let id = self.builder.value(value)?;
+        self.values.insert(index, id);
+        Ok(id)
+    }
+
+    fn declared_value(&self, index: i32) -> Convert<Value> {
+        let tensor = self.tensor(index)?;
+        let dtype = match tensor.dtype {
+            FLOAT32 => DType::F32,
+            INT8 => DType::I8,
+            INT32 => DType::I32,
+            other => {
+                let remedy = "convert with float32 or with full int8 quantization (inference_input_type = \
+                              inference_output_type = int8)";
+                return refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy);
+            }
+        };
+        if tensor.is_variable {
+            return refuse(
+                format!("`{}` keeps state between runs", tensor.name),
+                "feed the state as an input and read it back as an output",
+            );
+        }
+        let shape = shape(tensor)?;
+        let elements = match tensor.data {
+            [] => None,
+            data => Some(self.elements(tensor, dtype, data)?),
+        };
+        let quantization = match dtype {
+            DType::F32 | DType::I64 => None,
+            DType::I8 | DType::I32 => quantization(tensor)?,
+        };
+        Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
+    }
+
+    fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
+        if tensor.is_sparse {
+            return refuse(format!("`{}` is stored sparse", tensor.name), "export without sparse encoding");
+        }
+        if !data.len().is_multiple_of(dtype.size_bytes()) {
+            return refuse(format!("`{}` has {} bytes of {dtype:?}", tensor.name, data.len()), EXPORT_AGAIN);
+        }
+        self.model.budget.charge(data.len(), 1)?;
+        Ok(match dtype {
+            DType::F32 => Elements::F32(f32s(data)),
+            DType::I8 => Elements::I8(data.iter().map(|&byte| byte as i8).collect()),
+            DType::I32 => Elements::I32(i32s(data)),
+            DType::I64 => Elements::I64(i64s(data)),
+        })
+    }
+
+    /// The weights of an operator on `activation`: as they are, or widened when only they are int8.
+    pub(super) fn weights(&mut self, index: i32, activation: ValueId) -> Convert<ValueId> {
+        let tensor = self.tensor(index)?;
+        if tensor.data.is_empty() {
+            return refuse(format!("weights `{}` are computed", tensor.name), "weights must be constants");
+        }
+        if tensor.dtype != INT8 || self.builder.graph.value(activation).dtype != DType::F32 {
+            return self.value(index);
+        }
+        if let Some(&id) = self.widened.get(&index) {
+            return Ok(id);
+        }
+        let value = self.declared_value(index)?;
+        if let Err(problem) = value.check() {
+            return refuse(format!("`{}` {problem}", value.name), EXPORT_AGAIN);
+        }
+        self.model.budget.charge(value.len(), 4)?;
+        let id = self.builder.value(widen(value))?;
+        self.widened.insert(index, id);
+        Ok(id)
+    }
+
+    /// The integers of a constant operand such as axes or paddings.
+    pub(super) fn integers(&self, index: i32, what: &str) -> Convert<Vec<i64>> {
+        let tensor = self.tensor(index)?;
+        if tensor.data.is_empty() {
+            return refuse(format!("{what} are computed"), "export with fixed shapes, so that they are constants");
+        }
+        self.model.budget.charge(tensor.data.len(), 2)?;
+        match tensor.dtype {
+            INT32 => Ok(i32s(tensor.data).into_iter().map(i64::from).collect()),
+            INT64 => Ok(i64s(tensor.data)),
+            other => refuse(format!("{what} are {}", type_name(other)), "INT32 is needed"),
+        }
+    }
+}
+
+/// The fixed shape; the converter writes 1 for an open batch.
+pub(super) fn shape(tensor: &Tensor<'_>) -> Convert<Vec<usize>> {
+    let extents = tensor.shape.iter().map(|&extent| usize::try_from(extent).ok().filter(|&extent| extent > 0));
+    match extents.collect::<Option<Vec<usize>>>() {
+        Some(shape) => match checked_len(&shape) {
+            Ok(_) => Ok(shape),
+            Err(error) => refuse(format!("`{}`: {error}", tensor.name), "use a smaller tensor"),
+        },
+        None => refuse(
+            format!("`{}` has shape {:?}, which is not fixed", tensor.name, tensor.shape),
+            "export with a fixed input shape",
+        ),
+    }
+}
+
+fn quantization(tensor: &Tensor<'_>) -> Convert<Option<Quantization>> {
+    if tensor.scales.is_empty() {
+        return Ok(None);
+    }
+    let zero_points: Option<Vec<i32>> = match tensor.zero_points.len() {
+        0 => Some(vec![0; tensor.scales.len()]),
+        _ => tensor.zero_points.iter().map(|&zero| i32::try_from(zero).ok()).collect(),
+    };
+    let (Some(zero_points), Ok(axis)) = (zero_points, usize::try_from(tensor.quantized_axis)) else {
+        return refuse(format!("`{}` has a zero point or quantized axis out of range", tensor.name), EXPORT_AGAIN);
+    };
+    // One scale means one scale for all, whatever axis the file names.
+    let axis = (tensor.scales.len() > 1).then_some(axis);
+    Ok(Some(Quantization { scales: tensor.scales.clone(), zero_points, axis }))
+}
+
+/// The real values of an int8 constant that has passed its check.
+fn widen(value: Value) -> Value {
+    let (Some(Elements::I8(quanta)), Some(quantization)) = (&value.elements, &value.quantization) else {
+        return value;
+    };
+    // Elements between two steps along the quantized axis, and the number of steps.
+    let (inner, channels) = match quantization.axis {
+        None => (value.shape.iter().product::<usize>().max(1), 1),
+        Some(axis) => (value.shape[axis + 1..].iter().product(), value.shape[axis]),
+    };
+    let real = |(index, &quantum): (usize, &i8)| {
+        let channel = index / inner % channels;
+        let zero = quantization.zero_points.get(channel).copied().unwrap_or(0);
+        (i32::from(quantum) - zero) as f32 * quantization.scale(channel)
+    };
+    let floats: Vec<f32> = quanta.iter().enumerate().map(real).collect();
+    Value { dtype: DType::F32, quantization: None, elements: Some(Elements::F32(floats)), ..value }
+}

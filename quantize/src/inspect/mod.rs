@@ -1,0 +1,239 @@
+//! What a blob says about itself: header, ports, operators, and how its memory is used over time.
+//!
+//! Everything is read from the blob alone; no source model is needed. Which bytes of the arena are in use
+//! while an operator runs follows from going through the operators backwards: a byte is needed if a later
+//! operator (or the caller) reads it before anything else is written there.
+
+mod operator;
+
+use kinglet::{Model, Port};
+use kinglet_blob::{DType, OpCode, SectionKind};
+use serde::Serialize;
+
+use crate::emit::{Certificate, Manifest};
+use crate::lower::Record;
+
+/// A blob in words and numbers. The field names are the JSON's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// The model's name, from the manifest.
+    pub name: String,
+    /// The model's own version.
+    pub version: String,
+    /// Format version of the blob.
+    pub format: String,
+    /// What it was compiled for.
+    pub target: String,
+    /// The compiler.
+    pub tool: String,
+    /// `tflite`, `onnx` or `graph`.
+    pub source_kind: String,
+    /// Size of the source file.
+    pub source_bytes: u64,
+    /// CRC-32 of the source file.
+    pub source_crc32: u32,
+    /// Size of the blob.
+    pub blob_bytes: usize,
+    /// Size of the arena.
+    pub arena_bytes: usize,
+    /// The largest scratch of an operator.
+    pub scratch_bytes: u32,
+    /// Multiplications of an inference.
+    pub macs: u64,
+    /// Bytes of weights.
+    pub weight_bytes: u64,
+    /// Test vectors that travel with the model.
+    pub golden_vectors: u32,
+    /// Names of the classes.
+    pub labels: Vec<String>,
+    /// Inputs.
+    pub inputs: Vec<PortLine>,
+    /// Outputs.
+    pub outputs: Vec<PortLine>,
+    /// Sections and their sizes.
+    pub sections: Vec<SectionLine>,
+    /// Operators in execution order.
+    pub operators: Vec<OperatorLine>,
+}
+
+/// An input or output.
+#[derive(Clone, Debug, Serialize)]
+pub struct PortLine {
+    /// The source model's name of it.
+    pub name: String,
+    /// `i8` or `f32`.
+    pub dtype: &'static str,
+    /// Extents in the blob.
+    pub shape: Vec<u32>,
+    /// Extents in the source model, which is how `kinglet run` takes and gives data.
+    pub source_shape: Vec<usize>,
+    /// `real = scale * (q - zero_point)`.
+    pub scale: f32,
+    /// See `scale`.
+    pub zero_point: i8,
+    /// Where it is in the arena.
+    pub arena_offset: u32,
+}
+
+/// A section.
+#[derive(Clone, Debug, Serialize)]
+pub struct SectionLine {
+    /// Its name.
+    pub name: &'static str,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// An operator.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperatorLine {
+    /// Position in execution order.
+    pub index: usize,
+    /// Name of the opcode.
+    pub operator: &'static str,
+    /// Packing of the weights; empty for operators without.
+    pub packing: &'static str,
+    /// Extents of the first operand, `[height, width, channels]` for windowed operators.
+    pub input_shape: Vec<usize>,
+    /// Extents of the result.
+    pub output_shape: Vec<usize>,
+    /// Height and width of the window, empty for other operators.
+    pub kernel: Vec<usize>,
+    /// Multiplications.
+    pub macs: u64,
+    /// Bytes of weights.
+    pub weight_bytes: u64,
+    /// Where the first operand is in the arena, and its length.
+    pub input: Range,
+    /// Where the result is.
+    pub output: Range,
+    /// Where scratch is.
+    pub scratch: Range,
+    /// True when the result shares memory with the first operand.
+    pub overlapped: bool,
+    /// Bytes of the arena in use while it runs.
+    pub live_bytes: usize,
+}
+
+/// Bytes of the arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// First byte.
+    pub offset: usize,
+    /// Length.
+    pub bytes: usize,
+}
+
+impl Range {
+    fn overlaps(self, other: Range) -> bool {
+        self.offset < other.offset + other.bytes && other.offset < self.offset + self.bytes
+    }
+}
+
+/// Describes a model that the engine has verified.
+pub fn inspect(model: &Model<'_>) -> Inspection {
+    let blob = model.blob();
+    let manifest = Manifest::decode(blob.section(SectionKind::Manifest)).ok();
+    let certificate = Certificate::decode(blob.section(SectionKind::Certificate));
+    let counted = Certificate::recomputed(blob);
+    let note = |outputs: bool, index: usize| {
+        let notes = manifest.as_ref().map(|manifest| if outputs { &manifest.outputs } else { &manifest.inputs });
+        notes.and_then(|notes| notes.get(index)).cloned().unwrap_or_default()
+    };
+    let port = |outputs: bool, index: usize, port: &Port<'_>| {
+        let shape: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let first = if outputs { model.input_count() } else { 0 };
+        PortLine {
+            name: port.name.into(),
+            dtype: dtype_name(port.dtype),
+            source_shape: note(outputs, index).source_shape(&shape),
+            shape: port.shape().to_vec(),
+            scale: port.scale,
+            zero_point: port.zero_point,
+            arena_offset: blob.port(first + index).map_or(0, |record| record.arena_offset),
+        }
+    };
+    let inputs = (0..model.input_count()).filter_map(|i| Some(port(false, i, &model.input(i)?))).collect();
+    let outputs = (0..model.output_count()).filter_map(|i| Some(port(true, i, &model.output(i)?))).collect();
+    let header = blob.header();
+    let source = manifest.as_ref().map(|manifest| &manifest.source);
+    Inspection {
+        name: manifest.as_ref().map_or_else(String::new, |manifest| manifest.name.clone()),
+        version: manifest.as_ref().map_or_else(String::new, |manifest| manifest.version.clone()),
+        format: format!("{}.{}", header.format_major, header.format_minor),
+        target: model.kernel_set().map_or("unknown", |set| set.name()).into(),
+        tool: manifest.as_ref().map_or_else(String::new, |manifest| manifest.tool.clone()),
+        source_kind: source.map_or_else(String::new, |source| source.kind.name().into()),
+        source_bytes: source.map_or(0, |source| source.bytes),
+        source_crc32: source.map_or(0, |source| source.crc32),
+        blob_bytes: blob.bytes().len(),
+        arena_bytes: model.arena_bytes(),
+        scratch_bytes: certificate.map_or(0, |certificate| certificate.scratch_bytes),
+        macs: counted.macs,
+        weight_bytes: counted.weight_bytes,
+        golden_vectors: kinglet_blob::golden::split(blob.section(SectionKind::Golden)).map_or(0, |(count, _)| count),
+        labels: manifest.map_or_else(Vec::new, |manifest| manifest.labels),
+        inputs,
+        outputs,
+        sections: sections(model),
+        operators: operators(model),
+    }
+}
+
+fn dtype_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::I8 => "i8",
+        DType::F32 => "f32",
+        _ => "unknown",
+    }
+}
+
+fn sections(model: &Model<'_>) -> Vec<SectionLine> {
+    let name = |kind: SectionKind| match kind {
+        SectionKind::Ports => "ports",
+        SectionKind::Operators => "operators",
+        SectionKind::Names => "names",
+        SectionKind::Weights => "weights",
+        SectionKind::Manifest => "manifest",
+        SectionKind::Certificate => "certificate",
+        SectionKind::Golden => "golden",
+        _ => "unknown",
+    };
+    let line = |kind: SectionKind| SectionLine { name: name(kind), bytes: model.blob().section(kind).len() };
+    SectionKind::ALL.into_iter().map(line).collect()
+}
+
+fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
+    let blob = model.blob();
+    let mut lines: Vec<OperatorLine> =
+        blob.operators().enumerate().filter_map(|(index, bytes)| operator::line(index, &bytes)).collect();
+    let mut needed = vec![false; model.arena_bytes()];
+    let mark = |needed: &mut [bool], range: Range, is_needed: bool| {
+        let end = (range.offset + range.bytes).min(needed.len());
+        if let Some(bytes) = needed.get_mut(range.offset..end) {
+            bytes.fill(is_needed);
+        }
+    };
+    for index in 0..model.output_count() {
+        if let Some(record) = blob.port(model.input_count() + index) {
+            let size = DType::from_tag(record.dtype).map_or(0, DType::size_bytes);
+            let bytes = record.len().unwrap_or(0) * size;
+            mark(&mut needed, Range { offset: record.arena_offset as usize, bytes }, true);
+        }
+    }
+    let records: Vec<Option<(OpCode, Record)>> = blob.operators().map(|operator| Record::read(&operator)).collect();
+    for (line, record) in lines.iter_mut().zip(&records).rev() {
+        let mut in_use = needed.clone();
+        let second = record.as_ref().map_or(Range::default(), |(_, record)| operator::second_operand(record));
+        let all = [line.input, second, line.output, line.scratch];
+        all.into_iter().for_each(|range| mark(&mut in_use, range, true));
+        line.live_bytes = in_use.iter().filter(|&&byte| byte).count();
+        // A strided copy writes only some bytes of its range, so what was needed there still is.
+        if !matches!(record, Some((_, Record::Copy(_)))) {
+            mark(&mut needed, line.output, false);
+        }
+        mark(&mut needed, line.input, true);
+        mark(&mut needed, second, true);
+    }
+    lines
+}

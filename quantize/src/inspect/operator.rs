@@ -1,0 +1,144 @@
+//! One operator's record in words and numbers.
+
+use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, OPERAND_ARENA, Operands, PoolF32, PoolI8};
+use kinglet_blob::{OpCode, OperatorBytes};
+use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len};
+use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
+use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+
+use super::{OperatorLine, Range};
+use crate::lower::{Record, geometry};
+
+/// Where a second operand is in the arena; empty when there is none.
+pub(super) fn second_operand(record: &Record) -> Range {
+    let of = |operands: &Operands, b_source: u8, size: usize| match b_source {
+        OPERAND_ARENA => Range { offset: operands.b as usize, bytes: operands.b_len as usize * size },
+        _ => Range::default(),
+    };
+    match record {
+        Record::BinaryI8(record) => of(&record.operands, record.b_source, 1),
+        Record::BinaryF32(record) => of(&record.operands, record.b_source, 4),
+        _ => Range::default(),
+    }
+}
+
+/// Everything but the bytes in use.
+pub(super) fn line(index: usize, operator: &OperatorBytes<'_>) -> Option<OperatorLine> {
+    let (opcode, record) = Record::read(operator)?;
+    let shapes = shapes(&record);
+    let at = record.addresses();
+    let [input_size, output_size] = element_sizes(opcode);
+    let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
+    let input = Range { offset: at.input as usize, bytes: bytes(&shapes.input, input_size) };
+    let output = Range { offset: at.output as usize, bytes: bytes(&shapes.output, output_size) };
+    let (packing, scratch_bytes) = packing(opcode, operator.kernel, &record);
+    Some(OperatorLine {
+        index,
+        operator: opcode.name(),
+        packing,
+        kernel: record.window().map_or_else(Vec::new, |window| window.kernel.map(usize::from).to_vec()),
+        macs: record.macs(opcode),
+        weight_bytes: record.weight_bytes(opcode),
+        input,
+        output,
+        scratch: Range { offset: at.scratch as usize, bytes: scratch_bytes },
+        overlapped: input.overlaps(output),
+        live_bytes: 0,
+        input_shape: shapes.input,
+        output_shape: shapes.output,
+    })
+}
+
+/// Extents of an operator's operand and result, and how many images they are for.
+struct Shapes {
+    input: Vec<usize>,
+    output: Vec<usize>,
+    batch: usize,
+}
+
+fn shapes(record: &Record) -> Shapes {
+    let wide = |extents: &[u32]| -> Vec<usize> { extents.iter().map(|&extent| extent as usize).collect() };
+    let two = |input: &[u32], output: &[u32]| Shapes { input: wide(input), output: wide(output), batch: 1 };
+    let same = |extents: &[u32]| two(extents, extents);
+    match record {
+        Record::Conv2dI8(Conv2dI8 { window, .. })
+        | Record::Conv2dF32(Conv2dF32 { window, .. })
+        | Record::PoolI8(PoolI8 { window, .. })
+        | Record::PoolF32(PoolF32 { window, .. }) => {
+            let extents = |shape: [u16; 3]| shape.map(usize::from).to_vec();
+            Shapes { input: extents(window.input), output: extents(window.output), batch: window.batch.into() }
+        }
+        Record::FullyConnectedI8(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::FullyConnectedF32(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::BinaryI8(r) => same(&[r.operands.len]),
+        Record::BinaryF32(r) => same(&[r.operands.len]),
+        Record::SoftmaxI8(r) => same(&[r.rows, r.depth]),
+        Record::SoftmaxF32(r) => same(&[r.rows, r.depth]),
+        Record::LookupI8(r) => same(&[r.len]),
+        Record::UnaryF32(r) => same(&[r.len]),
+        Record::Convert(r) => same(&[r.len]),
+        Record::MeanI8(r) => two(&[r.outer, r.reduced, r.inner], &[r.outer, r.inner]),
+        Record::MeanF32(r) => two(&[r.outer, r.reduced, r.inner], &[r.outer, r.inner]),
+        Record::Pad(r) => {
+            let extents = |shape: [u16; 4]| shape.map(usize::from).to_vec();
+            Shapes { input: extents(r.input_dims), output: extents(r.output_dims), batch: 1 }
+        }
+        Record::Copy(r) => {
+            let reach = |stride: u32| (r.blocks.max(1) as usize - 1) * stride as usize + r.block_bytes as usize;
+            Shapes { input: vec![reach(r.input_stride)], output: vec![reach(r.output_stride)], batch: 1 }
+        }
+    }
+}
+
+/// Bytes of an element of the operand and of the result. A copy counts bytes.
+fn element_sizes(opcode: OpCode) -> [usize; 2] {
+    match opcode {
+        OpCode::Conv2dF32
+        | OpCode::DepthwiseF32
+        | OpCode::FullyConnectedF32
+        | OpCode::AveragePoolF32
+        | OpCode::MaxPoolF32
+        | OpCode::AddF32
+        | OpCode::MulF32
+        | OpCode::SoftmaxF32
+        | OpCode::PadF32
+        | OpCode::MeanF32
+        | OpCode::ClampF32
+        | OpCode::LogisticF32
+        | OpCode::TanhF32 => [4, 4],
+        OpCode::Quantize => [4, 1],
+        OpCode::Dequantize => [1, 4],
+        _ => [1, 1],
+    }
+}
+
+/// Name of the packing and bytes of scratch.
+fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize) {
+    let dense = |packing: Packing| match packing {
+        Packing::RowMajor => "row-major",
+        Packing::Paired => "paired",
+        _ => "unknown",
+    };
+    match record {
+        Record::Conv2dI8(Conv2dI8 { window, .. }) if opcode == OpCode::DepthwiseI8 => {
+            let name = |packing: DepthwisePacking| match packing {
+                DepthwisePacking::RowMajor => "row-major",
+                DepthwisePacking::Planar => "planar",
+                _ => "unknown",
+            };
+            let geometry = geometry(window, window.input[2].into());
+            let scratch = |packing| depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
+            DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (name(packing), scratch(packing)))
+        }
+        Record::Conv2dI8(Conv2dI8 { window, .. }) => {
+            let geometry = geometry(window, window.groups.into());
+            let scratch = |packing| conv2d_i8_scratch_len(&geometry, packing);
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+        }
+        Record::FullyConnectedI8(FullyConnectedI8 { taps, .. }) => {
+            let scratch = |packing| fully_connected_i8_scratch_len(*taps as usize, packing);
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+        }
+        _ => ("", 0),
+    }
+}

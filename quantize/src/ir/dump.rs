@@ -1,0 +1,152 @@
+//! A graph as text, one line for each port and node: for snapshots in tests and for `--verbose`.
+//!
+//! Two graphs with the same text compute the same thing up to the contents of their constants.
+
+use core::fmt;
+
+use super::{Activation, DType, Graph, Node, Op, Padding, Port, Value, ValueId, Window};
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "graph {}", self.name)?;
+        for port in &self.inputs {
+            writeln!(f, "  in  {}", PortText(self, port))?;
+        }
+        for node in &self.nodes {
+            writeln!(f, "  {}", NodeText(self, node))?;
+        }
+        for port in &self.outputs {
+            writeln!(f, "  out {}", PortText(self, port))?;
+        }
+        Ok(())
+    }
+}
+
+struct PortText<'a>(&'a Graph, &'a Port);
+
+impl fmt::Display for PortText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PortText(graph, port) = self;
+        write!(f, "{}: {}", port.name, TypeText(graph.value(port.value)))?;
+        if let Some(permutation) = &port.permutation {
+            write!(f, " = source {:?} permuted by {permutation:?}", port.source_shape)?;
+        }
+        Ok(())
+    }
+}
+
+struct NodeText<'a>(&'a Graph, &'a Node);
+
+impl fmt::Display for NodeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NodeText(graph, node) = self;
+        let output = graph.value(node.output);
+        write!(f, "{}: {} = {}(", output.name, TypeText(output), node.op.name())?;
+        for (position, &id) in node.inputs.iter().enumerate() {
+            let comma = if position == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", OperandText(graph, id))?;
+        }
+        write!(f, "){}", OpText(&node.op))
+    }
+}
+
+/// A computed value by name, a constant by its type alone: names of constants change with every pass.
+struct OperandText<'a>(&'a Graph, ValueId);
+
+impl fmt::Display for OperandText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.value(self.1);
+        match value.elements {
+            Some(_) => write!(f, "const {}", TypeText(value)),
+            None => f.write_str(&value.name),
+        }
+    }
+}
+
+struct TypeText<'a>(&'a Value);
+
+impl fmt::Display for TypeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dtype = match self.0.dtype {
+            DType::F32 => "f32",
+            DType::I8 => "i8",
+            DType::I32 => "i32",
+            DType::I64 => "i64",
+        };
+        write!(f, "{dtype}{:?}", self.0.shape)?;
+        match &self.0.quantization {
+            None => Ok(()),
+            Some(q) if q.axis.is_none() => write!(f, " q({}, {})", q.scale(0), q.zero_point()),
+            Some(q) => write!(f, " q(axis {})", q.axis.unwrap_or(0)),
+        }
+    }
+}
+
+struct OpText<'a>(&'a Op);
+
+impl fmt::Display for OpText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Op::Conv2D { stride, dilation, padding, groups, activation } => {
+                write!(f, "{}", SlideText(*stride, *dilation, padding))?;
+                if *groups != 1 {
+                    write!(f, " groups {groups}")?;
+                }
+                write!(f, "{}", ActivationText(*activation))
+            }
+            Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } => {
+                write!(f, "{}", SlideText(*stride, *dilation, padding))?;
+                if *multiplier != 1 {
+                    write!(f, " multiplier {multiplier}")?;
+                }
+                write!(f, "{}", ActivationText(*activation))
+            }
+            Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
+                let Window { size, stride, padding } = window;
+                write!(f, " {}x{}{}", size[0], size[1], SlideText(*stride, [1, 1], padding))?;
+                write!(f, "{}", ActivationText(*activation))
+            }
+            Op::FullyConnected { activation } | Op::Add { activation } | Op::Mul { activation } => {
+                write!(f, "{}", ActivationText(*activation))
+            }
+            Op::Softmax { beta } if *beta != 1.0 => write!(f, " beta {beta}"),
+            Op::Pad { before, after, value } => write!(f, " before {before:?} after {after:?} value {value}"),
+            Op::Concat { axis } => write!(f, " axis {axis}"),
+            Op::Mean { axes, keep_dims } => write!(f, " axes {axes:?}{}", if *keep_dims { " keep" } else { "" }),
+            Op::BatchNorm { epsilon } => write!(f, " epsilon {epsilon}"),
+            Op::Transpose { permutation } => write!(f, " {permutation:?}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct SlideText<'a>([usize; 2], [usize; 2], &'a Padding);
+
+impl fmt::Display for SlideText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SlideText(stride, dilation, padding) = self;
+        if *stride != [1, 1] {
+            write!(f, " stride {stride:?}")?;
+        }
+        if *dilation != [1, 1] {
+            write!(f, " dilation {dilation:?}")?;
+        }
+        let Padding { top, bottom, left, right } = padding;
+        if **padding != Padding::default() {
+            write!(f, " padding {top},{bottom},{left},{right}")?;
+        }
+        Ok(())
+    }
+}
+
+struct ActivationText(Activation);
+
+impl fmt::Display for ActivationText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Activation::None => "",
+            Activation::Relu => " relu",
+            Activation::Relu6 => " relu6",
+        })
+    }
+}

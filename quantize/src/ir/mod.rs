@@ -1,0 +1,267 @@
+//! The host's picture of a network: a flat graph of values and nodes.
+//!
+//! Every importer produces it, every pass rewrites it, lowering reads it. Its invariants are checked by
+//! [`Graph::verify`] after each step:
+//!
+//! - nodes stand in an order in which every input is computed before it is used;
+//! - every value is produced by at most one node, and a constant or a graph input by none;
+//! - shapes and types agree with what the operator computes from its inputs.
+//!
+//! Operators have one meaning each, in channels-last layout (`[N, H, W, C]`). A model written channels-first
+//! is imported with explicit [`Op::Transpose`] nodes around such operators, and the layout pass cancels
+//! them: every step in between is an ordinary graph that can be run and compared.
+
+mod dump;
+mod interpret;
+mod op;
+mod shape;
+#[cfg(test)]
+pub(crate) mod sketch;
+#[cfg(test)]
+mod tests;
+mod transpose;
+mod types;
+mod verify;
+
+pub use interpret::{InterpretError, interpret};
+pub(crate) use interpret::{Tensor, dequantized, evaluate};
+pub use op::{Activation, Op, Padding, Window};
+pub use shape::{RANK_MAX, ShapeError, VALUE_LEN_MAX, broadcast, checked_len, infer, infer_shapes, is_permutation};
+pub use transpose::{inverse, transposed};
+pub use verify::GraphError;
+
+/// Index of a [`Value`] in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub u32);
+
+/// Element type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit IEEE float.
+    F32,
+    /// Signed 8-bit integer, quantized.
+    I8,
+    /// Signed 32-bit integer: biases and indices.
+    I32,
+    /// Signed 64-bit integer: shape arithmetic of imported models only, gone after folding.
+    I64,
+}
+
+/// Affine quantization of a value: `real = scale * (q - zero_point)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantization {
+    /// One scale for the whole value, or one for each index of `axis`.
+    pub scales: Vec<f32>,
+    /// As many as `scales`.
+    pub zero_points: Vec<i32>,
+    /// The axis along which the parameters vary; `None` when there is one scale.
+    pub axis: Option<usize>,
+}
+
+/// The elements of a constant, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elements {
+    /// For [`DType::F32`].
+    F32(Vec<f32>),
+    /// For [`DType::I8`].
+    I8(Vec<i8>),
+    /// For [`DType::I32`].
+    I32(Vec<i32>),
+    /// For [`DType::I64`].
+    I64(Vec<i64>),
+}
+
+/// A tensor of the graph: input, constant or intermediate result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// The source model's name of it, unique within the graph.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Extent of each axis; a dynamic batch is fixed to 1 by the importer.
+    pub shape: Vec<usize>,
+    /// Present on every [`DType::I8`] activation and weight.
+    pub quantization: Option<Quantization>,
+    /// Present on constants.
+    pub elements: Option<Elements>,
+}
+
+/// One operator application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The source model's name of it, for messages and reports; not empty.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Operands in the order [`Op`] documents; an optional trailing operand (a bias) is simply absent.
+    pub inputs: Vec<ValueId>,
+    /// The one value it computes.
+    pub output: ValueId,
+}
+
+/// A model's input or output as its user sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// The graph value behind it.
+    pub value: ValueId,
+    /// The source model's name.
+    pub name: String,
+    /// The source model's shape of it, for example `[1, 3, 32, 32]`.
+    pub source_shape: Vec<usize>,
+    /// `Some(perm)` when the graph's value is the source tensor transposed: axis `i` of the value is axis
+    /// `perm[i]` of the source (`[0, 2, 3, 1]` for an image that was channels-first). The caller's data is
+    /// always in the source's layout.
+    pub permutation: Option<Vec<usize>>,
+}
+
+/// A whole network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    /// The model's name, for the manifest.
+    pub name: String,
+    /// All values; unused ones may remain.
+    pub values: Vec<Value>,
+    /// In execution order.
+    pub nodes: Vec<Node>,
+    /// What the caller supplies.
+    pub inputs: Vec<Port>,
+    /// What the caller reads.
+    pub outputs: Vec<Port>,
+}
+
+impl Elements {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Elements::F32(v) => v.len(),
+            Elements::I8(v) => v.len(),
+            Elements::I32(v) => v.len(),
+            Elements::I64(v) => v.len(),
+        }
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Elements::F32(_) => DType::F32,
+            Elements::I8(_) => DType::I8,
+            Elements::I32(_) => DType::I32,
+            Elements::I64(_) => DType::I64,
+        }
+    }
+}
+
+impl Quantization {
+    /// One scale for the whole tensor.
+    pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
+        Quantization { scales: vec![scale], zero_points: vec![zero_point], axis: None }
+    }
+
+    /// The scale of channel `index` (the only one when per-tensor).
+    pub fn scale(&self, index: usize) -> f32 {
+        self.scales.get(index).or(self.scales.first()).copied().unwrap_or(1.0)
+    }
+
+    /// The zero point of a per-tensor quantization.
+    pub fn zero_point(&self) -> i32 {
+        self.zero_points.first().copied().unwrap_or(0)
+    }
+}
+
+impl DType {
+    /// Bytes of one element.
+    pub fn size_bytes(self) -> usize {
+        match self {
+            DType::I8 => 1,
+            DType::F32 | DType::I32 => 4,
+            DType::I64 => 8,
+        }
+    }
+}
+
+impl Value {
+    /// Number of elements its shape holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True when an axis is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Graph {
+    /// The value behind an id. Ids come from this graph only, so a foreign id is a programming error.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.0 as usize]
+    }
+
+    /// Mutable access to a value.
+    pub fn value_mut(&mut self, id: ValueId) -> &mut Value {
+        &mut self.values[id.0 as usize]
+    }
+
+    /// Adds a value and returns its id.
+    pub fn add_value(&mut self, value: Value) -> ValueId {
+        self.values.push(value);
+        ValueId(self.values.len() as u32 - 1)
+    }
+
+    /// A value name that is not taken: `name`, with a number behind it.
+    pub fn unique_name(&self, name: &str) -> String {
+        let stem = match name.rsplit_once('#') {
+            Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+            _ => name,
+        };
+        // The value's index is free but for values renumbered by earlier passes.
+        let mut number = self.values.len();
+        loop {
+            let unique = format!("{stem}#{number}");
+            if self.values.iter().all(|value| value.name != unique) {
+                return unique;
+            }
+            number += 1;
+        }
+    }
+
+    /// Adds a constant under a name made unique.
+    pub fn add_constant(&mut self, name: &str, shape: Vec<usize>, elements: Elements) -> ValueId {
+        let name = self.unique_name(name);
+        self.add_value(Value { name, dtype: elements.dtype(), shape, quantization: None, elements: Some(elements) })
+    }
+
+    /// Adds a float intermediate result under a name made unique.
+    pub fn add_intermediate(&mut self, name: &str, shape: Vec<usize>) -> ValueId {
+        let name = self.unique_name(name);
+        self.add_value(Value { name, dtype: DType::F32, shape, quantization: None, elements: None })
+    }
+
+    /// The elements of a float constant; `None` for anything else.
+    pub fn constant_f32(&self, id: ValueId) -> Option<&[f32]> {
+        match &self.value(id).elements {
+            Some(Elements::F32(elements)) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// Index of the node that computes `id`, if one does.
+    pub fn producer(&self, id: ValueId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output == id)
+    }
+
+    /// Indices of the nodes that read `id`.
+    pub fn consumers(&self, id: ValueId) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&index| self.nodes[index].inputs.contains(&id)).collect()
+    }
+
+    /// True when the caller reads `id`.
+    pub fn is_output(&self, id: ValueId) -> bool {
+        self.outputs.iter().any(|port| port.value == id)
+    }
+}

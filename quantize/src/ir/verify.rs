@@ -1,0 +1,210 @@
+//! The graph's invariants, checked.
+//!
+//! Run after an import and after each pass: a pass that breaks the graph is caught where it happened and by
+//! name, not three steps later as a wrong number. Nothing here trusts the graph, so a freshly imported one
+//! needs no check of its own.
+
+use std::collections::HashMap;
+
+use super::shape::{checked_len, infer, is_permutation};
+use super::{Graph, Node, Op, Port, Value, ValueId, types};
+
+/// Which invariant a graph breaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// A node or port names a value the graph does not have.
+    #[error("{holder} refers to value {index}, which the graph does not have")]
+    DanglingValue {
+        /// The node or port.
+        holder: String,
+        /// The index it holds.
+        index: u32,
+    },
+    /// A value itself is malformed.
+    #[error("value `{value}` {problem}")]
+    BadValue {
+        /// Its name.
+        value: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A node reads a value that no earlier node, input or constant supplies.
+    #[error("node `{node}` reads `{value}` before it is computed")]
+    NotComputed {
+        /// The reader.
+        node: String,
+        /// The value's name.
+        value: String,
+    },
+    /// A node writes a value that is an input, a constant or the result of an earlier node.
+    #[error("node `{node}` computes `{value}`, which is already {holder}")]
+    ComputedTwice {
+        /// The writer.
+        node: String,
+        /// The value's name.
+        value: String,
+        /// Who supplied it first.
+        holder: String,
+    },
+    /// A node does not fit its operands or result.
+    #[error("node `{node}` ({op}): {problem}")]
+    BadNode {
+        /// Its name.
+        node: String,
+        /// The operator.
+        op: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An input or output of the graph is malformed.
+    #[error("port `{port}` {problem}")]
+    BadPort {
+        /// Its name.
+        port: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Graph {
+    /// Checks every invariant of the graph; the first one broken is the error.
+    pub fn verify(&self) -> Result<(), GraphError> {
+        self.check_ids()?;
+        self.check_values()?;
+        self.check_order()?;
+        self.nodes.iter().try_for_each(|node| self.check_node(node))?;
+        self.inputs.iter().chain(&self.outputs).try_for_each(|port| self.check_port(port))
+    }
+
+    fn check_ids(&self) -> Result<(), GraphError> {
+        let check = |id: ValueId, holder: &dyn Fn() -> String| {
+            if (id.0 as usize) < self.values.len() {
+                return Ok(());
+            }
+            Err(GraphError::DanglingValue { holder: holder(), index: id.0 })
+        };
+        for node in &self.nodes {
+            let holder = || format!("node `{}`", node.name);
+            node.inputs.iter().chain([&node.output]).try_for_each(|&id| check(id, &holder))?;
+        }
+        let mut ports = self.inputs.iter().chain(&self.outputs);
+        ports.try_for_each(|port| check(port.value, &|| format!("port `{}`", port.name)))
+    }
+
+    fn check_values(&self) -> Result<(), GraphError> {
+        let mut names = HashMap::new();
+        for (index, value) in self.values.iter().enumerate() {
+            let bad = |problem: String| Err(GraphError::BadValue { value: value.name.clone(), problem });
+            if let Some(other) = names.insert(value.name.as_str(), index) {
+                return bad(format!("has the same name as value {other}"));
+            }
+            value.check().or_else(bad)?;
+        }
+        Ok(())
+    }
+
+    /// Every operand is supplied before it is read, and everything is supplied once.
+    fn check_order(&self) -> Result<(), GraphError> {
+        let mut holders: Vec<Option<String>> = self.values.iter().map(constant_holder).collect();
+        for port in &self.inputs {
+            let slot = &mut holders[port.value.0 as usize];
+            if let Some(holder) = slot {
+                return Err(GraphError::BadPort { port: port.name.clone(), problem: format!("is already {holder}") });
+            }
+            *slot = Some("a graph input".into());
+        }
+        for node in &self.nodes {
+            let name = |id: ValueId| self.value(id).name.clone();
+            if node.name.is_empty() {
+                let problem = "has no name".into();
+                return Err(GraphError::BadNode { node: name(node.output), op: node.op.name(), problem });
+            }
+            if let Some(&id) = node.inputs.iter().find(|id| holders[id.0 as usize].is_none()) {
+                return Err(GraphError::NotComputed { node: node.name.clone(), value: name(id) });
+            }
+            let slot = &mut holders[node.output.0 as usize];
+            if let Some(holder) = slot.take() {
+                let (node, value) = (node.name.clone(), name(node.output));
+                return Err(GraphError::ComputedTwice { node, value, holder });
+            }
+            *slot = Some(format!("the result of `{}`", node.name));
+        }
+        match self.outputs.iter().find(|port| holders[port.value.0 as usize].is_none()) {
+            None => Ok(()),
+            Some(port) => {
+                let problem = format!("reads `{}`, which nothing computes", self.value(port.value).name);
+                Err(GraphError::BadPort { port: port.name.clone(), problem })
+            }
+        }
+    }
+
+    /// Checks one node against its operands and result, whose ids must be of this graph.
+    pub(crate) fn check_node(&self, node: &Node) -> Result<(), GraphError> {
+        let bad = |problem: String| Err(GraphError::BadNode { node: node.name.clone(), op: node.op.name(), problem });
+        let inferred = match infer(self, &node.op, &node.inputs) {
+            Ok(shape) => shape,
+            Err(error) => return bad(error.0),
+        };
+        let output = self.value(node.output);
+        let fits = match node.op {
+            Op::Reshape => output.len() == self.value(node.inputs[0]).len(),
+            _ => output.shape == inferred,
+        };
+        if !fits {
+            return bad(format!("computes shape {inferred:?} but its result is declared {:?}", output.shape));
+        }
+        if let Err(problem) = check_attributes(&node.op) {
+            return bad(problem);
+        }
+        types::check_node(self, node).or_else(bad)
+    }
+
+    fn check_port(&self, port: &Port) -> Result<(), GraphError> {
+        let bad = |problem: String| Err(GraphError::BadPort { port: port.name.clone(), problem });
+        let (shape, source) = (&self.value(port.value).shape, &port.source_shape);
+        let seen: Vec<usize> = match &port.permutation {
+            None => source.clone(),
+            Some(permutation) if is_permutation(permutation, source.len()) => {
+                permutation.iter().map(|&axis| source[axis]).collect()
+            }
+            Some(permutation) => {
+                return bad(format!("has {permutation:?}, which is no permutation of {} axes", source.len()));
+            }
+        };
+        if seen != *shape {
+            return bad(format!("has source shape {source:?}, seen as {seen:?}, but its value has {shape:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn constant_holder(value: &Value) -> Option<String> {
+    value.elements.as_ref().map(|_| "a constant".into())
+}
+
+impl Value {
+    /// Checks shape, element count and quantization; the error continues a sentence about the value.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let len = checked_len(&self.shape).map_err(|error| format!("cannot be used: {error}"))?;
+        if let Some(elements) = &self.elements {
+            if elements.len() != len {
+                return Err(format!("has {} elements, its shape {:?} holds {len}", elements.len(), self.shape));
+            }
+            if elements.dtype() != self.dtype {
+                return Err(format!("is declared {:?} but holds {:?}", self.dtype, elements.dtype()));
+            }
+        }
+        types::check_value(self)
+    }
+}
+
+/// Scalars of an operator that no shape rule sees.
+fn check_attributes(op: &Op) -> Result<(), String> {
+    match op {
+        Op::Softmax { beta } if !(beta.is_finite() && *beta > 0.0) => Err(format!("beta is {beta}")),
+        Op::Pad { value, .. } if !value.is_finite() => Err(format!("pads with {value}")),
+        Op::BatchNorm { epsilon } if !(epsilon.is_finite() && *epsilon >= 0.0) => Err(format!("epsilon is {epsilon}")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,22 @@
+//! The host side of Kinglet: reads, shrinks and compiles models; the kinglet command.
+#![forbid(unsafe_code)]
+
+pub mod affine;
+pub mod blob_file;
+pub mod calibrate;
+pub mod cli;
+pub mod compare;
+pub mod compile;
+pub mod emit;
+pub mod host;
+pub mod import;
+pub mod inspect;
+pub mod ir;
+pub mod lower;
+pub mod npy_file;
+pub mod pass;
+pub mod plan;
+pub mod report;
+pub mod sample;
+pub mod target;
+pub mod tensor;

@@ -1,0 +1,144 @@
+//! Conv2D and DepthwiseConv2D.
+
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{Conv2dF32, Conv2dI8};
+use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
+use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len, planar};
+
+use super::constants::f32_bytes;
+use super::layer::Channels;
+use super::window::{Window, geometry};
+use super::{Lowering, Reason, Step, choose, clamp_f32};
+use crate::affine::fixed;
+use crate::ir::{Activation, DType, Node, Op};
+use crate::plan::{Overlap, PixelOrder};
+
+impl Lowering<'_> {
+    pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {
+        let Op::Conv2D { stride, dilation, padding, groups, activation } = &node.op else { return Ok(()) };
+        let &[outputs, kernel_h, kernel_w, group_channels] = self.shape(node.inputs[1]) else { return Ok(()) };
+        let window = Window {
+            input: self.shape(node.inputs[0]),
+            output: self.shape(node.output),
+            kernel: [kernel_h, kernel_w],
+            stride: *stride,
+            dilation: *dilation,
+            padding,
+            groups: *groups,
+        };
+        match self.dtype(node.output) {
+            DType::F32 => self.convolution_f32(node, OpCode::Conv2dF32, &window, *activation),
+            _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
+        }
+    }
+
+    fn convolution_i8(
+        &mut self,
+        node: &Node,
+        window: &Window<'_>,
+        (outputs, taps): (usize, usize),
+        activation: Activation,
+    ) -> Result<(), Reason> {
+        let window = window.record()?;
+        let geometry = geometry(&window, window.groups.into());
+        let weights = self.i8s(node.inputs[1])?;
+        let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let (x, w, y) = (x?, w?, y?);
+        let factors = fixed::layer_factors(x, w, y);
+        let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
+        let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
+        let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
+        let mut packed = vec![0; packing.weight_len(outputs, taps)];
+        packing::pack(packing, outputs, taps, weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let constants = self.constants.add(constants)?;
+        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::ReadThenWrite);
+        let step = Step::new(OpCode::Conv2dI8, record, node.inputs[0], node.output, overlap);
+        let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
+        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        Ok(())
+    }
+
+    /// A float Conv2D or DepthwiseConv2D: their records are alike.
+    fn convolution_f32(
+        &mut self,
+        node: &Node,
+        opcode: OpCode,
+        window: &Window<'_>,
+        activation: Activation,
+    ) -> Result<(), Reason> {
+        let outputs = window.output.last().copied().unwrap_or(0);
+        let window = window.record()?;
+        let weights = self.f32s(node.inputs[1])?;
+        let bias = match node.inputs.get(2) {
+            Some(&id) => self.f32s(id)?.to_vec(),
+            None => vec![0.0; outputs],
+        };
+        let constants = self.constants.add(f32_bytes(bias.iter().chain(weights)))?;
+        let (min, max) = clamp_f32(activation);
+        // A float Conv2D over its input takes the slow reference kernel, so only depthwise ones are overlapped.
+        let overlap = match opcode {
+            OpCode::DepthwiseF32 => {
+                Overlap::windowed(&geometry(&window, 1), window.batch.into(), 4, PixelOrder::Interleaved)
+            }
+            _ => Overlap::Never,
+        };
+        let record = Conv2dF32 { input: 0, output: 0, scratch: 0, constants, window, min, max };
+        self.push(Step::new(opcode, record, node.inputs[0], node.output, overlap));
+        Ok(())
+    }
+
+    pub(super) fn depthwise(&mut self, node: &Node) -> Result<(), Reason> {
+        let Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } = &node.op else { return Ok(()) };
+        let &[_, kernel_h, kernel_w, outputs] = self.shape(node.inputs[1]) else { return Ok(()) };
+        let window = Window {
+            input: self.shape(node.inputs[0]),
+            output: self.shape(node.output),
+            kernel: [kernel_h, kernel_w],
+            stride: *stride,
+            dilation: *dilation,
+            padding,
+            groups: *multiplier,
+        };
+        match self.dtype(node.output) {
+            DType::F32 => self.convolution_f32(node, OpCode::DepthwiseF32, &window, *activation),
+            _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
+        }
+    }
+
+    fn depthwise_i8(
+        &mut self,
+        node: &Node,
+        window: &Window<'_>,
+        (outputs, taps): (usize, usize),
+        activation: Activation,
+    ) -> Result<(), Reason> {
+        let window = window.record()?;
+        let geometry = geometry(&window, window.input[2].into());
+        let weights = self.i8s(node.inputs[1])?;
+        let channels = Channels { weights, outputs, channel_stride: 1, tap_stride: outputs, taps };
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let (x, w, y) = (x?, w?, y?);
+        let factors = fixed::layer_factors(x, w, y);
+        let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
+        let packing = choose::depthwise(self.target, geometry.dilation, &layer.bias, &layer.factors);
+        let mut packed = vec![0; packing.weight_len(outputs, taps)];
+        packing.pack(outputs, taps, weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let constants = self.constants.add(constants)?;
+        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let overlap = match packing {
+            DepthwisePacking::Planar if planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1 => {
+                Overlap::Exactly
+            }
+            DepthwisePacking::Planar => Overlap::Never,
+            _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
+        };
+        let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);
+        let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
+        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        Ok(())
+    }
+}

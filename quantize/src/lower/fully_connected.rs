@@ -1,0 +1,85 @@
+//! FullyConnected.
+
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
+use kinglet_kernels::conv2d::packing;
+use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+
+use super::constants::f32_bytes;
+use super::layer::Channels;
+use super::{Lowering, Reason, Step, choose, clamp_f32, narrow};
+use crate::affine::fixed;
+use crate::ir::{Activation, DType, Node};
+use crate::plan::Overlap;
+
+impl Lowering<'_> {
+    pub(super) fn fully_connected(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
+        let &[outputs, taps] = self.shape(node.inputs[1]) else { return Ok(()) };
+        let rows = self.graph.value(node.inputs[0]).len() / taps.max(1);
+        match self.dtype(node.output) {
+            DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
+            _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
+        }
+    }
+
+    fn fully_connected_i8(
+        &mut self,
+        node: &Node,
+        [rows, taps, outputs]: [usize; 3],
+        activation: Activation,
+    ) -> Result<(), Reason> {
+        let weights = self.i8s(node.inputs[1])?;
+        let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let (x, w, y) = (x?, w?, y?);
+        let factors = fixed::layer_factors(x, w, y);
+        let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
+        let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
+        let packing = choose::fully_connected(self.target, &matrix);
+        let mut packed = vec![0; packing.weight_len(outputs, taps)];
+        packing::pack(packing, outputs, taps, weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let record = FullyConnectedI8 {
+            input: 0,
+            output: 0,
+            scratch: 0,
+            constants: self.constants.add(constants)?,
+            rows: narrow(rows, "the number of rows")?,
+            taps: narrow(taps, "the number of inputs")?,
+            outputs: narrow(outputs, "the number of outputs")?,
+            quant,
+        };
+        let overlap = Overlap::rows(rows, taps, outputs);
+        let step = Step::new(OpCode::FullyConnectedI8, record, node.inputs[0], node.output, overlap);
+        let scratch_bytes = fully_connected_i8_scratch_len(taps, packing);
+        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        Ok(())
+    }
+
+    fn fully_connected_f32(
+        &mut self,
+        node: &Node,
+        [rows, taps, outputs]: [usize; 3],
+        activation: Activation,
+    ) -> Result<(), Reason> {
+        let weights = self.f32s(node.inputs[1])?;
+        let bias = match node.inputs.get(2) {
+            Some(&id) => self.f32s(id)?.to_vec(),
+            None => vec![0.0; outputs],
+        };
+        let (min, max) = clamp_f32(activation);
+        let record = FullyConnectedF32 {
+            input: 0,
+            output: 0,
+            constants: self.constants.add(f32_bytes(bias.iter().chain(weights)))?,
+            rows: narrow(rows, "the number of rows")?,
+            taps: narrow(taps, "the number of inputs")?,
+            outputs: narrow(outputs, "the number of outputs")?,
+            min,
+            max,
+        };
+        let overlap = Overlap::rows(rows, 4 * taps, 4 * outputs);
+        self.push(Step::new(OpCode::FullyConnectedF32, record, node.inputs[0], node.output, overlap));
+        Ok(())
+    }
+}

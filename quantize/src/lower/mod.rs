@@ -1,0 +1,306 @@
+//! From a graph to operator records and constants; only the arena offsets are still missing.
+//!
+//! ```text
+//! Graph --lower--> Program { steps, weights } --plan--> MemoryPlan --emit--> blob
+//! ```
+//!
+//! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
+//! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
+//! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
+//! with its node and with what would work instead.
+
+mod binary;
+mod choose;
+mod concat;
+mod constants;
+mod convolution;
+mod fully_connected;
+mod layer;
+mod mean;
+mod pad;
+mod pool;
+mod record;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod unary;
+mod window;
+
+use std::fmt;
+
+use kinglet_blob::OpCode;
+
+pub use constants::Constants;
+pub use record::{Addresses, Record};
+pub use window::geometry;
+
+use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
+use crate::plan::{Layout, Overlap};
+use crate::target::Target;
+
+/// One operator of the blob, without its place in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Index of the node in the graph.
+    pub node: usize,
+    /// What the record is.
+    pub opcode: OpCode,
+    /// Packing of the weights.
+    pub kernel: u8,
+    /// Everything but arena offsets.
+    pub record: Record,
+    /// The first operand.
+    pub input: ValueId,
+    /// The second operand, when it is in the arena and not the first one.
+    pub second: Option<ValueId>,
+    /// The result.
+    pub output: ValueId,
+    /// Bytes of the result before the first one this operator writes.
+    pub output_offset: usize,
+    /// Temporary memory.
+    pub scratch_bytes: usize,
+    /// How the result may share memory with the first operand.
+    pub overlap: Overlap,
+}
+
+impl Step {
+    /// An operator from `input` to the whole of `output`, without scratch.
+    fn new(opcode: OpCode, record: impl Into<Record>, input: ValueId, output: ValueId, overlap: Overlap) -> Self {
+        let record = record.into();
+        Step {
+            node: 0,
+            opcode,
+            kernel: 0,
+            record,
+            input,
+            second: None,
+            output,
+            output_offset: 0,
+            scratch_bytes: 0,
+            overlap,
+        }
+    }
+}
+
+/// A lowered graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// Operators in execution order.
+    pub steps: Vec<Step>,
+    /// WEIGHTS.
+    pub weights: Vec<u8>,
+    /// Which values share memory by construction.
+    pub layout: Layout,
+}
+
+/// A node that cannot be lowered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its name in the source model.
+    pub node: String,
+    /// What it computes.
+    pub op: &'static str,
+    /// Which limit it exceeds.
+    pub reason: String,
+    /// What would work.
+    pub remedy: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { node, op, reason, remedy } = self;
+        write!(f, "node `{node}` ({op}): {reason}; {remedy}")
+    }
+}
+
+/// Why a graph cannot be lowered: every node that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowerError {
+    /// In execution order, never empty.
+    pub refusals: Vec<Refusal>,
+}
+
+impl fmt::Display for LowerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.refusals.as_slice() {
+            [refusal] => refusal.fmt(f),
+            refusals => {
+                write!(f, "{} nodes cannot be compiled:", refusals.len())?;
+                refusals.iter().try_for_each(|refusal| write!(f, "\n  {refusal}"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for LowerError {}
+
+/// A refusal before its node is attached.
+#[derive(Debug)]
+struct Reason {
+    reason: String,
+    remedy: String,
+}
+
+/// The error of a node that has `reason` and could be replaced by `remedy`.
+fn refuse<T>(reason: impl Into<String>, remedy: impl Into<String>) -> Result<T, Reason> {
+    Err(Reason { reason: reason.into(), remedy: remedy.into() })
+}
+
+/// Turns a verified graph into operators for `target`.
+pub fn lower(graph: &Graph, target: Target) -> Result<Program, LowerError> {
+    let layout = Layout::new(graph);
+    let mut lowering = Lowering { graph, target, layout: &layout, constants: Constants::default(), steps: Vec::new() };
+    let mut refusals = lowering.refuse_ports();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let first = lowering.steps.len();
+        match lowering.node(node) {
+            Ok(()) => lowering.steps[first..].iter_mut().for_each(|step| step.node = index),
+            Err(Reason { reason, remedy }) => {
+                refusals.push(Refusal { node: node.name.clone(), op: node.op.name(), reason, remedy });
+            }
+        }
+    }
+    let Lowering { constants, steps, .. } = lowering;
+    if refusals.is_empty() {
+        Ok(Program { steps, weights: constants.into_bytes(), layout })
+    } else {
+        Err(LowerError { refusals })
+    }
+}
+
+/// A graph while it is being lowered.
+struct Lowering<'g> {
+    graph: &'g Graph,
+    target: Target,
+    layout: &'g Layout,
+    constants: Constants,
+    steps: Vec<Step>,
+}
+
+impl<'g> Lowering<'g> {
+    fn node(&mut self, node: &Node) -> Result<(), Reason> {
+        self.check_operands(node)?;
+        match &node.op {
+            Op::Conv2D { .. } => self.convolution(node),
+            Op::DepthwiseConv2D { .. } => self.depthwise(node),
+            Op::FullyConnected { activation } => self.fully_connected(node, *activation),
+            Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
+                self.pool(node, window, *activation)
+            }
+            Op::Add { activation } | Op::Mul { activation } => self.binary(node, *activation),
+            Op::Softmax { beta } => self.softmax(node, *beta),
+            Op::Reshape => Ok(()),
+            Op::Pad { before, value, .. } => self.pad(node, before, *value),
+            Op::Concat { axis } => self.concat(node, *axis),
+            Op::Mean { axes, .. } => self.mean(node, axes),
+            Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize | Op::Dequantize => self.unary(node),
+            Op::BatchNorm { .. } => refuse(
+                "batch normalization that no convolution or dense layer precedes has no kernel",
+                "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
+            ),
+            Op::Transpose { permutation } => refuse(
+                format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
+                "only layout changes around channels-first operators are supported",
+            ),
+        }
+    }
+
+    /// Operands that are read from the arena must be computed, and be of a type that kernels know.
+    fn check_operands(&self, node: &Node) -> Result<(), Reason> {
+        let weighted = matches!(node.op, Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. });
+        let computed = |id: &ValueId| self.graph.value(*id).elements.is_none();
+        let data = if weighted { &node.inputs[..1] } else { &node.inputs[..] };
+        if !data.iter().any(computed) {
+            return refuse("all its operands are constants", "fold it before compiling");
+        }
+        let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8);
+        if let Some(id) = data.iter().chain([&node.output]).find(|id| !types(id)) {
+            let value = self.graph.value(*id);
+            return refuse(format!("`{}` is {:?}", value.name, value.dtype), "activations must be float32 or int8");
+        }
+        if weighted && node.inputs[1..].iter().any(computed) {
+            return refuse("its weights or bias are computed while the model runs", "they must be constants");
+        }
+        Ok(())
+    }
+
+    /// Ports have to be tensors of the arena that a port record can describe.
+    fn refuse_ports(&self) -> Vec<Refusal> {
+        let ports = self
+            .graph
+            .inputs
+            .iter()
+            .map(|port| (port, "input"))
+            .chain(self.graph.outputs.iter().map(|port| (port, "output")));
+        let mut refusals = Vec::new();
+        for (port, op) in ports {
+            let value = self.graph.value(port.value);
+            let mut add = |reason: String, remedy: &str| {
+                refusals.push(Refusal { node: port.name.clone(), op, reason, remedy: remedy.into() });
+            };
+            if value.elements.is_some() {
+                add("its value does not depend on the model's inputs".into(), "remove it from the model's outputs");
+            }
+            if !matches!(value.dtype, DType::F32 | DType::I8) {
+                add(format!("its type is {:?}", value.dtype), "inputs and outputs must be float32 or int8");
+            }
+            if value.shape.is_empty() || value.shape.len() > 4 {
+                add(format!("its shape {:?} has {} axes", value.shape, value.shape.len()), "1 to 4 axes are supported");
+            }
+        }
+        refusals
+    }
+
+    /// Appends an operator; `lower` fills in its node.
+    fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    fn dtype(&self, id: ValueId) -> DType {
+        self.graph.value(id).dtype
+    }
+
+    fn shape(&self, id: ValueId) -> &'g [usize] {
+        &self.graph.value(id).shape
+    }
+
+    /// The quantization of an int8 value, which the graph's verifier has seen.
+    fn quantization(&self, id: ValueId) -> Result<&'g Quantization, Reason> {
+        match &self.graph.value(id).quantization {
+            Some(quantization) => Ok(quantization),
+            None => refuse(format!("`{}` has no quantization", self.graph.value(id).name), "quantize the whole model"),
+        }
+    }
+
+    fn i8s(&self, id: ValueId) -> Result<&'g [i8], Reason> {
+        match &self.graph.value(id).elements {
+            Some(Elements::I8(elements)) => Ok(elements),
+            _ => refuse(format!("`{}` is not an int8 constant", self.graph.value(id).name), "quantize the whole model"),
+        }
+    }
+
+    fn f32s(&self, id: ValueId) -> Result<&'g [f32], Reason> {
+        match &self.graph.value(id).elements {
+            Some(Elements::F32(elements)) => Ok(elements),
+            _ => refuse(format!("`{}` is not a float constant", self.graph.value(id).name), "make it a constant"),
+        }
+    }
+}
+
+/// `value` as the integer type of a record's field.
+fn narrow<T: TryFrom<usize>>(value: usize, what: &str) -> Result<T, Reason> {
+    T::try_from(value).or_else(|_| {
+        let max = (1u128 << (8 * size_of::<T>())) - 1;
+        refuse(format!("{what} is {value}"), format!("at most {max} is supported"))
+    })
+}
+
+/// The clamp of a float operator's fused activation.
+fn clamp_f32(activation: crate::ir::Activation) -> (f32, f32) {
+    use crate::ir::Activation;
+    match activation {
+        Activation::None => (f32::NEG_INFINITY, f32::INFINITY),
+        Activation::Relu => (0.0, f32::INFINITY),
+        Activation::Relu6 => (0.0, 6.0),
+    }
+}

@@ -1,0 +1,77 @@
+//! What is refused, and how: every node of a graph at once, each with its name and what would work.
+
+use super::*;
+use crate::ir::sketch::Sketch;
+use crate::ir::{Activation, Padding, Window};
+
+fn refusals(graph: &Graph) -> Vec<Refusal> {
+    graph.verify().expect("a sound graph");
+    match lower(graph, Target::Portable) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.refusals,
+    }
+}
+
+#[test]
+fn all_nodes_in_the_way_are_named_together() {
+    let mut sketch = Sketch::new(1);
+    let x = sketch.input(&[1, 300, 2, 4]);
+    // A window of 300 rows is beyond the record's byte.
+    let window = Window { size: [300, 1], stride: [1, 1], padding: Padding::default() };
+    let pooled = sketch.node(Op::MaxPool2D { window, activation: Activation::None }, &[x]);
+    let turned = sketch.node(Op::Transpose { permutation: vec![0, 2, 1, 3] }, &[pooled]);
+    let apart = sketch.node(Op::Mean { axes: vec![1, 3], keep_dims: true }, &[turned]);
+    let fine = sketch.node(Op::Relu, &[apart]);
+    sketch.output(fine);
+    let refusals = refusals(&sketch.graph);
+    let found: Vec<(&str, bool)> = refusals.iter().map(|refusal| (refusal.op, refusal.remedy.is_empty())).collect();
+    assert_eq!(found, [("MaxPool2D", false), ("Transpose", false)]);
+    assert!(refusals[0].reason.contains("kernel height is 300") && refusals[0].remedy.contains("255"));
+    let message = LowerError { refusals }.to_string();
+    assert!(message.starts_with("2 nodes cannot be compiled:\n  node `MaxPool2D0` (MaxPool2D): "), "{message}");
+}
+
+#[test]
+fn means_over_axes_apart_are_refused() {
+    let mut sketch = Sketch::new(2);
+    let x = sketch.input(&[2, 3, 4, 5]);
+    let mean = sketch.node(Op::Mean { axes: vec![1, 3], keep_dims: true }, &[x]);
+    sketch.output(mean);
+    let refusals = refusals(&sketch.graph);
+    assert_eq!(refusals.len(), 1);
+    assert!(refusals[0].reason.contains("do not lie next to each other"), "{}", refusals[0]);
+}
+
+#[test]
+fn ports_that_no_record_describes_are_refused() {
+    let mut sketch = Sketch::new(3);
+    let x = sketch.input(&[1, 2, 1, 2, 2]);
+    let y = sketch.node(Op::Relu, &[x]);
+    sketch.output(y);
+    let refusals = refusals(&sketch.graph);
+    assert_eq!(refusals.iter().map(|refusal| refusal.op).collect::<Vec<_>>(), ["input", "output"]);
+    assert!(refusals.iter().all(|refusal| refusal.remedy.contains("1 to 4 axes")));
+}
+
+#[test]
+fn an_accumulator_that_could_overflow_is_refused_by_name() {
+    let mut sketch = Sketch::new(4);
+    let x = sketch.input(&[1, 4]);
+    let quantize = |graph: &mut Graph, id: ValueId, dtype| {
+        let value = graph.value_mut(id);
+        (value.dtype, value.quantization) = (dtype, Some(Quantization::per_tensor(0.5, 0)));
+    };
+    let w = sketch.graph.add_constant("w", vec![1, 4], Elements::I8(vec![127; 4]));
+    let b = sketch.graph.add_constant("b", vec![1], Elements::I32(vec![i32::MAX - 100]));
+    let y = sketch.node(Op::FullyConnected { activation: Activation::None }, &[x, w, b]);
+    sketch.output(y);
+    quantize(&mut sketch.graph, x, DType::I8);
+    quantize(&mut sketch.graph, y, DType::I8);
+    quantize(&mut sketch.graph, w, DType::I8);
+    let found = refusals(&sketch.graph);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].reason.contains("output channel 0 can reach"), "{}", found[0]);
+    // One that just fits is fine.
+    sketch.graph.value_mut(b).elements = Some(Elements::I32(vec![i32::MAX - 1 - 4 * 127 * 128]));
+    assert_eq!(refusals(&sketch.graph), []);
+}

@@ -1,0 +1,64 @@
+//! Windowed operators: the record's shapes, and whether the model's fit into them.
+
+use kinglet_blob::records::Window as Record;
+use kinglet_kernels::conv2d::Geometry;
+
+use super::{Reason, narrow, refuse};
+use crate::ir::Padding;
+
+/// A window over images.
+pub(super) struct Window<'a> {
+    /// `[N, H, W, C]`.
+    pub(super) input: &'a [usize],
+    /// `[N, H', W', O]`.
+    pub(super) output: &'a [usize],
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    pub(super) dilation: [usize; 2],
+    pub(super) padding: &'a Padding,
+    /// The record's field of that name.
+    pub(super) groups: usize,
+}
+
+impl Window<'_> {
+    /// The record, or which of its fields is too small.
+    pub(super) fn record(&self) -> Result<Record, Reason> {
+        let (&[batch, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (self.input, self.output) else {
+            return refuse("its operand has not four axes", "[N, H, W, C] is needed");
+        };
+        let pair = |[a, b]: [usize; 2], what: &str| -> Result<[u8; 2], Reason> {
+            Ok([narrow(a, &format!("{what} height"))?, narrow(b, &format!("{what} width"))?])
+        };
+        let image = |[h, w, c]: [usize; 3], what: &str| -> Result<[u16; 3], Reason> {
+            Ok([
+                narrow(h, &format!("{what} height"))?,
+                narrow(w, &format!("{what} width"))?,
+                narrow(c, &format!("the number of {what} channels"))?,
+            ])
+        };
+        Ok(Record {
+            input: image([in_h, in_w, in_c], "input")?,
+            output: image([out_h, out_w, out_c], "output")?,
+            kernel: pair(self.kernel, "kernel")?,
+            stride: pair(self.stride, "stride")?,
+            dilation: pair(self.dilation, "dilation")?,
+            pad: pair([self.padding.top, self.padding.left], "padding")?,
+            batch: narrow(batch, "the batch")?,
+            groups: narrow(self.groups, "the number of groups")?,
+        })
+    }
+}
+
+/// The kernels' view of a record's shapes, for one image. `groups` is 1 where the record's field means
+/// something else.
+pub fn geometry(window: &Record, groups: usize) -> Geometry {
+    Geometry {
+        input: window.input.map(usize::from),
+        output: window.output.map(usize::from),
+        kernel: window.kernel.map(usize::from),
+        stride: window.stride.map(usize::from),
+        dilation: window.dilation.map(usize::from),
+        pad: window.pad.map(usize::from),
+        groups,
+    }
+}

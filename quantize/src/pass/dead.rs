@@ -1,0 +1,48 @@
+//! Drops nodes that nothing reads and values that nothing mentions, and numbers the rest anew.
+
+use super::{Pass, PassError, PassReport};
+use crate::ir::{Graph, ValueId};
+
+/// See the module's head.
+pub(super) struct DropDead;
+
+impl Pass for DropDead {
+    fn name(&self) -> &'static str {
+        "drop-dead"
+    }
+
+    fn run(&self, graph: &mut Graph) -> Result<PassReport, PassError> {
+        let mut report = PassReport::new(self.name());
+        let mut used = vec![false; graph.values.len()];
+        for port in graph.outputs.iter().chain(&graph.inputs) {
+            used[port.value.0 as usize] = true;
+        }
+        let mut needed = vec![false; graph.nodes.len()];
+        for (index, node) in graph.nodes.iter().enumerate().rev() {
+            needed[index] = used[node.output.0 as usize];
+            if needed[index] {
+                node.inputs.iter().for_each(|id| used[id.0 as usize] = true);
+            } else {
+                report.change(&node.name, "nothing reads its result");
+            }
+        }
+        let mut index = 0;
+        graph.nodes.retain(|_| (needed[index], index += 1).0);
+        compact(graph, &used);
+        Ok(report)
+    }
+}
+
+/// Keeps the values marked `used`, in order.
+fn compact(graph: &mut Graph, used: &[bool]) {
+    let mut next = 0;
+    let renumbered: Vec<ValueId> = used.iter().map(|&used| (ValueId(next), next += u32::from(used)).0).collect();
+    let mut index = 0;
+    graph.values.retain(|_| (used[index], index += 1).0);
+    let renumber = |id: &mut ValueId| *id = renumbered[id.0 as usize];
+    for node in &mut graph.nodes {
+        node.inputs.iter_mut().for_each(renumber);
+        renumber(&mut node.output);
+    }
+    graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(|port| renumber(&mut port.value));
+}

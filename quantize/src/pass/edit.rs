@@ -1,0 +1,65 @@
+//! The few ways in which passes change a graph.
+
+use crate::ir::{Elements, Graph, ValueId};
+
+/// Makes every reader of `old` read `new`, ports included.
+pub(super) fn replace_uses(graph: &mut Graph, old: ValueId, new: ValueId) {
+    for input in graph.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
+        if *input == old {
+            *input = new;
+        }
+    }
+    for port in graph.outputs.iter_mut().filter(|port| port.value == old) {
+        port.value = new;
+    }
+}
+
+/// The one node that reads `id`, when the caller does not read it too and the node reads it once.
+pub(super) fn sole_consumer(graph: &Graph, id: ValueId) -> Option<usize> {
+    if graph.is_output(id) {
+        return None;
+    }
+    let reads = |index: usize| graph.nodes[index].inputs.iter().filter(|&&input| input == id).count();
+    match graph.consumers(id).as_slice() {
+        &[index] if reads(index) == 1 => Some(index),
+        _ => None,
+    }
+}
+
+/// True when `id` can stand for a graph output: a computed value. A graph whose output is its input or a
+/// constant has nothing to run.
+pub(super) fn can_be_output(graph: &Graph, id: ValueId) -> bool {
+    graph.value(id).elements.is_none() && !graph.inputs.iter().any(|port| port.value == id)
+}
+
+/// Drops node `index` and lets its readers read its operand `source` instead; false when that would turn
+/// an output of the graph into its input.
+pub(super) fn bypass(graph: &mut Graph, index: usize, source: ValueId) -> bool {
+    let output = graph.nodes[index].output;
+    if graph.is_output(output) && !can_be_output(graph, source) {
+        return false;
+    }
+    replace_uses(graph, output, source);
+    graph.nodes.remove(index);
+    true
+}
+
+/// Adds a float constant derived from the node or value called `name`.
+pub(super) fn add_floats(graph: &mut Graph, name: &str, shape: Vec<usize>, floats: Vec<f32>) -> ValueId {
+    graph.add_constant(name, shape, Elements::F32(floats))
+}
+
+/// A constant that has one number for each of `channels` along the last axis of an operand (or one for all):
+/// the numbers, one for each channel.
+pub(super) fn per_channel(graph: &Graph, id: ValueId, channels: usize) -> Option<Vec<f32>> {
+    let floats = graph.constant_f32(id)?;
+    let (last, leading) = graph.value(id).shape.split_last().map_or((1, &[][..]), |(&last, leading)| (last, leading));
+    if leading.iter().any(|&extent| extent != 1) {
+        return None;
+    }
+    match floats {
+        &[one] => Some(vec![one; channels]),
+        all if last == channels => Some(all.to_vec()),
+        _ => None,
+    }
+}

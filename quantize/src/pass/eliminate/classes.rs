@@ -1,0 +1,182 @@
+//! Channels that can only go together.
+//!
+//! A depthwise filter, an addition or a pooling keeps a channel of its operands and the same channel of its
+//! result in step: dropping one means dropping all. This file joins such channels of the whole graph into
+//! classes. A class ends where a convolution or dense layer mixes channels; it is *pinned* when one of its
+//! channels cannot go at all: an input or output of the model, an operand of Softmax.
+
+use super::constants::{channel_count, gcd, keeps_last};
+use super::weighted::{Layout, Weighted};
+use crate::ir::{DType, Graph, Node, Op, ValueId};
+
+/// Sets of channels, as a forest of parents.
+pub(super) struct Classes {
+    parents: Vec<usize>,
+    pinned: Vec<bool>,
+    /// Index of the first channel of each value.
+    first: Vec<usize>,
+}
+
+impl Classes {
+    /// The classes of `graph`.
+    pub(super) fn new(graph: &Graph) -> Self {
+        let mut first = Vec::with_capacity(graph.values.len());
+        let mut total = 0;
+        for value in &graph.values {
+            first.push(total);
+            total += channel_count(value);
+        }
+        let mut classes = Classes { parents: (0..total).collect(), pinned: vec![false; total], first };
+        for port in graph.inputs.iter().chain(&graph.outputs) {
+            classes.pin(graph, port.value);
+        }
+        for (index, value) in graph.values.iter().enumerate() {
+            if value.dtype != DType::I8 {
+                classes.pin(graph, ValueId(index as u32));
+            }
+        }
+        for node in &graph.nodes {
+            classes.add_node(graph, node);
+        }
+        classes
+    }
+
+    /// The class of a channel.
+    pub(super) fn of(&self, value: ValueId, channel: usize) -> usize {
+        self.root(self.first[value.0 as usize] + channel)
+    }
+
+    /// True when no channel of the class may go.
+    pub(super) fn is_pinned(&self, class: usize) -> bool {
+        self.pinned[class]
+    }
+
+    /// Number of class indices.
+    pub(super) fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    fn root(&self, mut index: usize) -> usize {
+        while self.parents[index] != index {
+            index = self.parents[index];
+        }
+        index
+    }
+
+    fn pin(&mut self, graph: &Graph, value: ValueId) {
+        for channel in 0..channel_count(graph.value(value)) {
+            let class = self.of(value, channel);
+            self.pinned[class] = true;
+        }
+    }
+
+    fn join(&mut self, a: (ValueId, usize), b: (ValueId, usize)) {
+        let (a, b) = (self.first[a.0.0 as usize] + a.1, self.first[b.0.0 as usize] + b.1);
+        let (a, b) = (self.compress(a), self.compress(b));
+        // The lower index wins, so that the result does not depend on the order of the nodes.
+        let (low, high) = (a.min(b), a.max(b));
+        self.parents[high] = low;
+        self.pinned[low] |= self.pinned[high];
+    }
+
+    /// The root of `index`, with the path to it shortened.
+    fn compress(&mut self, mut index: usize) -> usize {
+        let root = self.root(index);
+        while self.parents[index] != root {
+            index = core::mem::replace(&mut self.parents[index], root);
+        }
+        root
+    }
+
+    /// Joins channel by channel; both values have equally many.
+    fn join_values(&mut self, graph: &Graph, a: ValueId, b: ValueId) {
+        for channel in 0..channel_count(graph.value(a)) {
+            self.join((a, channel), (b, channel));
+        }
+    }
+
+    fn pin_node(&mut self, graph: &Graph, node: &Node) {
+        for &id in node.inputs.iter().chain([&node.output]) {
+            self.pin(graph, id);
+        }
+    }
+
+    fn add_node(&mut self, graph: &Graph, node: &Node) {
+        if let Some(layer) = Weighted::new(graph, node) {
+            return self.add_weighted(graph, node, &layer);
+        }
+        let output = node.output;
+        let rank = graph.value(output).shape.len();
+        match &node.op {
+            Op::Relu
+            | Op::Relu6
+            | Op::Logistic
+            | Op::Tanh
+            | Op::Quantize
+            | Op::AveragePool2D { .. }
+            | Op::MaxPool2D { .. } => self.join_values(graph, node.inputs[0], output),
+            Op::Transpose { permutation } if keeps_last(permutation) => {
+                self.join_values(graph, node.inputs[0], output);
+            }
+            Op::Pad { before, after, .. } if before.last() == Some(&0) && after.last() == Some(&0) => {
+                self.join_values(graph, node.inputs[0], output);
+            }
+            Op::Mean { axes, .. } if axes.last() != Some(&(graph.value(node.inputs[0]).shape.len() - 1)) => {
+                self.join_values(graph, node.inputs[0], output);
+            }
+            Op::Reshape => self.join_reshape(graph, node.inputs[0], output),
+            Op::Concat { axis } if axis + 1 == rank => {
+                let mut offset = 0;
+                for &input in &node.inputs {
+                    let channels = channel_count(graph.value(input));
+                    for channel in 0..channels {
+                        self.join((input, channel), (output, offset + channel));
+                    }
+                    offset += channels;
+                }
+            }
+            Op::Concat { .. } => node.inputs.iter().for_each(|&input| self.join_values(graph, input, output)),
+            Op::Add { .. } | Op::Mul { .. } => {
+                for &input in &node.inputs {
+                    // An operand with one channel is stretched over all channels of the result and stays.
+                    match channel_count(graph.value(input)) == channel_count(graph.value(output)) {
+                        true => self.join_values(graph, input, output),
+                        false => self.pin(graph, input),
+                    }
+                }
+            }
+            _ => self.pin_node(graph, node),
+        }
+    }
+
+    /// Only a layer with one group mixes channels freely; the weights and bias are sliced, not joined.
+    fn add_weighted(&mut self, graph: &Graph, node: &Node, layer: &Weighted<'_>) {
+        match layer.layout {
+            Layout::Dense { groups: 1 } => {}
+            Layout::Dense { .. } => {
+                self.pin(graph, layer.input);
+                self.pin(graph, node.output);
+            }
+            Layout::Depthwise { multiplier } => {
+                for output in 0..layer.outputs {
+                    self.join((layer.input, output / multiplier), (node.output, output));
+                }
+            }
+        }
+        // The constants have no channels that another operator could share.
+        node.inputs[1..].iter().for_each(|&id| self.pin(graph, id));
+    }
+
+    /// Both extents are multiples of their greatest common divisor, so dropping every channel of one residue on
+    /// both sides drops the same elements from both.
+    fn join_reshape(&mut self, graph: &Graph, input: ValueId, output: ValueId) {
+        let (old, new) = (channel_count(graph.value(input)), channel_count(graph.value(output)));
+        let step = gcd(old, new);
+        for channel in 0..old {
+            self.join((input, channel), (output, channel % step));
+        }
+        for channel in 0..new {
+            self.join((output, channel), (output, channel % step));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Which channels go, and what their absence adds to the biases of the layers that read them.
+
+use std::collections::BTreeMap;
+
+use super::classes::Classes;
+use super::constants::{Channels, channel_count, constant_channels};
+use super::weighted::{Layout, Weighted};
+use crate::ir::{Graph, ValueId};
+
+/// One round of elimination.
+pub(super) struct Removal {
+    /// For each value and channel, whether it goes.
+    pub(super) gone: Vec<Vec<bool>>,
+    /// The complete new biases of the layers, by node index, that some constant is folded into.
+    pub(super) biases: BTreeMap<usize, Vec<i32>>,
+}
+
+/// What is removable from `graph` now; `None` when nothing is.
+pub(super) fn plan(graph: &Graph) -> Option<Removal> {
+    let mut planner = Planner::new(graph);
+    let classes = Classes::new(graph);
+    let members = members(graph, &classes);
+    let sinks = planner.sinks(&classes);
+    let mut any = false;
+    // Backwards, so that what only feeds a channel that goes is found in the same round: values are mostly
+    // numbered in the order in which they are computed.
+    for class in (0..classes.len()).rev() {
+        if members[class].is_empty() || classes.is_pinned(class) || !planner.leaves_some(&members[class]) {
+            continue;
+        }
+        if let Some(folded) = planner.fold(&sinks[class]) {
+            planner.remove(&members[class], folded);
+            any = true;
+        }
+    }
+    any.then(|| planner.finish())
+}
+
+/// A channel of a value.
+type Channel = (ValueId, usize);
+
+/// The channels of each class, by the class's index.
+fn members(graph: &Graph, classes: &Classes) -> Vec<Vec<Channel>> {
+    let mut members = vec![Vec::new(); classes.len()];
+    for (index, value) in graph.values.iter().enumerate() {
+        let id = ValueId(index as u32);
+        for channel in 0..channel_count(value) {
+            members[classes.of(id, channel)].push((id, channel));
+        }
+    }
+    members
+}
+
+/// Node indices with the biases their layer would have.
+type Biases = BTreeMap<usize, Vec<i64>>;
+
+struct Planner<'g> {
+    layers: Vec<Option<Weighted<'g>>>,
+    known: Vec<Channels>,
+    gone: Vec<Vec<bool>>,
+    remaining: Vec<usize>,
+    biases: Biases,
+}
+
+impl<'g> Planner<'g> {
+    fn new(graph: &'g Graph) -> Self {
+        Planner {
+            layers: graph.nodes.iter().map(|node| Weighted::new(graph, node)).collect(),
+            known: constant_channels(graph),
+            gone: graph.values.iter().map(|value| vec![false; channel_count(value)]).collect(),
+            remaining: graph.values.iter().map(channel_count).collect(),
+            biases: Biases::new(),
+        }
+    }
+
+    /// For each class the layers (and their input channels) that mix its channels into others.
+    fn sinks(&self, classes: &Classes) -> Vec<Vec<(usize, usize)>> {
+        let mut sinks = vec![Vec::new(); classes.len()];
+        for (node, layer) in self.layers.iter().enumerate() {
+            let Some(layer) = layer else { continue };
+            if layer.layout == (Layout::Dense { groups: 1 }) {
+                for channel in 0..layer.inputs {
+                    sinks[classes.of(layer.input, channel)].push((node, channel));
+                }
+            }
+        }
+        sinks
+    }
+
+    /// True when every value keeps a channel without these: the format has no empty tensors.
+    fn leaves_some(&self, members: &[Channel]) -> bool {
+        let mut going = BTreeMap::new();
+        for (value, _) in members {
+            *going.entry(value.0).or_insert(0) += 1;
+        }
+        going.iter().all(|(&value, &count)| self.remaining[value as usize] > count)
+    }
+
+    /// The biases that make up for the absence of all `sinks`; `None` when they are not the same at every
+    /// position or leave the range of `i32`.
+    fn fold(&self, sinks: &[(usize, usize)]) -> Option<Biases> {
+        let mut biases = Biases::new();
+        for &(node, channel) in sinks {
+            let layer = self.layers[node].as_ref()?;
+            let current = || match self.biases.get(&node) {
+                Some(biases) => biases.clone(),
+                None => (0..layer.outputs).map(|output| layer.bias(output)).collect(),
+            };
+            let biases = biases.entry(node).or_insert_with(current);
+            let known = self.known[layer.input.0 as usize][channel];
+            let gone = &self.gone[layer.output.0 as usize];
+            for (output, bias) in biases.iter_mut().enumerate().filter(|(output, _)| !gone[*output]) {
+                *bias += match known {
+                    Some(constant) => layer.contribution(output, channel, constant)?,
+                    None => layer.ignores(output, channel).then_some(0)?,
+                };
+            }
+        }
+        let fits = |bias: &i64| i32::try_from(*bias).is_ok();
+        biases.values().flatten().all(fits).then_some(biases)
+    }
+
+    fn remove(&mut self, members: &[Channel], folded: Biases) {
+        for &(value, channel) in members {
+            self.gone[value.0 as usize][channel] = true;
+            self.remaining[value.0 as usize] -= 1;
+        }
+        self.biases.extend(folded);
+    }
+
+    fn finish(self) -> Removal {
+        // Every bias was shown to fit when it was folded.
+        let narrow = |biases: Vec<i64>| biases.into_iter().map(|bias| bias as i32).collect();
+        // Only what changed needs a new constant, and a layer without bias gets none for nothing.
+        let layers = &self.layers;
+        let changed = |node: usize, biases: &[i64]| {
+            let layer = layers[node].as_ref();
+            layer.is_some_and(|layer| (0..layer.outputs).any(|output| layer.bias(output) != biases[output]))
+        };
+        let biases = self.biases.into_iter().filter(|(node, biases)| changed(*node, biases));
+        Removal { gone: self.gone, biases: biases.map(|(node, biases)| (node, narrow(biases))).collect() }
+    }
+}

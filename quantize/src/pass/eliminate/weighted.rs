@@ -1,0 +1,178 @@
+//! An int8 layer with constant weights, seen one output and one input channel at a time.
+
+use core::ops::Range;
+
+use kinglet_kernels::numerics::{FixedPoint, OutputStage};
+
+use super::window::{Sights, sights};
+use crate::affine::fixed;
+use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
+
+/// How the weights are stored and which inputs an output reads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Layout {
+    /// `[O, taps, I / groups]`; an output reads the input channels of its group.
+    Dense {
+        /// Number of groups; 1 for a dense layer.
+        groups: usize,
+    },
+    /// `[taps, O]`; output `o` reads input `o / multiplier`.
+    Depthwise {
+        /// Outputs for each input channel.
+        multiplier: usize,
+    },
+}
+
+/// A convolution or dense layer on int8 whose weights and bias are constants.
+pub(super) struct Weighted<'g> {
+    pub(super) input: ValueId,
+    pub(super) output: ValueId,
+    pub(super) layout: Layout,
+    pub(super) outputs: usize,
+    pub(super) inputs: usize,
+    taps: usize,
+    weights: &'g [i8],
+    bias: Option<&'g [i32]>,
+    input_zero_point: i32,
+    /// `None` when there are too many to enumerate.
+    sights: Option<Sights>,
+    factors: Vec<FixedPoint>,
+    stage: OutputStage,
+}
+
+impl<'g> Weighted<'g> {
+    /// The layer a node is, or `None` when it is none or its weights are computed at run time.
+    pub(super) fn new(graph: &'g Graph, node: &Node) -> Option<Self> {
+        let (&input, &weights_id) = (node.inputs.first()?, node.inputs.get(1)?);
+        let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(node.output));
+        if x.dtype != DType::I8 || x.elements.is_some() {
+            return None;
+        }
+        let Some(Elements::I8(weights)) = &w.elements else { return None };
+        let bias = match node.inputs.get(2) {
+            None => None,
+            Some(&id) => match &graph.value(id).elements {
+                Some(Elements::I32(bias)) => Some(bias.as_slice()),
+                _ => return None,
+            },
+        };
+        let quantizations = [x.quantization.as_ref()?, w.quantization.as_ref()?, y.quantization.as_ref()?];
+        let (layout, stage, factors) = arithmetic(&node.op, quantizations)?;
+        let taps = match node.op {
+            Op::FullyConnected { .. } => 1,
+            _ => w.shape[1] * w.shape[2],
+        };
+        Some(Weighted {
+            input,
+            output: node.output,
+            layout,
+            outputs: *y.shape.last()?,
+            inputs: *x.shape.last()?,
+            taps,
+            weights,
+            bias,
+            input_zero_point: quantizations[0].zero_point(),
+            sights: sights(&node.op, &x.shape, &w.shape, &y.shape),
+            factors,
+            stage,
+        })
+    }
+
+    /// The input channels that output `output` reads.
+    pub(super) fn reads(&self, output: usize) -> Range<usize> {
+        match self.layout {
+            Layout::Dense { groups } => {
+                let each = self.inputs / groups;
+                let first = output / (self.outputs / groups) * each;
+                first..first + each
+            }
+            Layout::Depthwise { multiplier } => output / multiplier..output / multiplier + 1,
+        }
+    }
+
+    fn weight(&self, output: usize, tap: usize, channel: usize) -> i64 {
+        let index = match self.layout {
+            Layout::Dense { groups } => {
+                let each = self.inputs / groups;
+                (output * self.taps + tap) * each + channel % each
+            }
+            Layout::Depthwise { .. } => tap * self.outputs + output,
+        };
+        i64::from(self.weights[index])
+    }
+
+    /// True when no weight of `output` on `channel` differs from zero.
+    pub(super) fn ignores(&self, output: usize, channel: usize) -> bool {
+        (0..self.taps).all(|tap| self.weight(output, tap, channel) == 0)
+    }
+
+    /// The bias of `output` in the file.
+    pub(super) fn bias(&self, output: usize) -> i64 {
+        self.bias.map_or(0, |bias| i64::from(bias[output]))
+    }
+
+    /// What a channel that always holds `constant` adds to the accumulator of `output`, when it adds the same
+    /// at every position. Padding stands for the input's zero point and adds nothing, so at the borders only
+    /// some of the taps count.
+    pub(super) fn contribution(&self, output: usize, channel: usize, constant: i8) -> Option<i64> {
+        let real = i64::from(constant) - i64::from(self.input_zero_point);
+        if real == 0 || self.ignores(output, channel) {
+            return Some(0);
+        }
+        let mut sums = self.sights.as_ref()?.iter().map(|taps| self.seen(output, channel, taps) * real);
+        let first = sums.next()?;
+        sums.all(|sum| sum == first).then_some(first)
+    }
+
+    /// The sum of the weights on `channel` at `taps`.
+    fn seen(&self, output: usize, channel: usize, taps: &[usize]) -> i64 {
+        taps.iter().map(|&tap| self.weight(output, tap, channel)).sum()
+    }
+
+    /// The value `output` has at every position, if it is one value whatever the input is. `known` holds the
+    /// input's constant channels.
+    pub(super) fn constant_output(&self, output: usize, known: &[Option<i8>]) -> Option<i8> {
+        let mut live = Vec::new();
+        for channel in self.reads(output) {
+            if !self.ignores(output, channel) {
+                live.push((channel, i64::from(known[channel]?) - i64::from(self.input_zero_point)));
+            }
+        }
+        live.retain(|&(_, real)| real != 0);
+        if live.is_empty() {
+            return Some(self.finish(output, self.bias(output)));
+        }
+        // At the borders fewer taps see the image; only the results have to agree, not the sums.
+        let mut results = self.sights.as_ref()?.iter().map(|taps| {
+            let sum: i64 = live.iter().map(|&(channel, real)| self.seen(output, channel, taps) * real).sum();
+            self.finish(output, self.bias(output) + sum)
+        });
+        let first = results.next()?;
+        results.all(|result| result == first).then_some(first)
+    }
+
+    /// Requantizes an accumulator, which wraps as the kernels' does.
+    fn finish(&self, output: usize, accumulator: i64) -> i8 {
+        let index = if self.factors.len() == 1 { 0 } else { output };
+        self.stage.apply(accumulator as i32, self.factors[index])
+    }
+}
+
+/// Layout, output stage and factors of a layer.
+fn arithmetic(op: &Op, [x, w, y]: [&Quantization; 3]) -> Option<(Layout, OutputStage, Vec<FixedPoint>)> {
+    match op {
+        Op::Conv2D { groups, activation, .. } => {
+            let factors = fixed::layer_factors(x, w, y);
+            Some((Layout::Dense { groups: *groups }, fixed::output_stage(*activation, y), factors))
+        }
+        Op::DepthwiseConv2D { multiplier, activation, .. } => {
+            let factors = fixed::layer_factors(x, w, y);
+            Some((Layout::Depthwise { multiplier: *multiplier }, fixed::output_stage(*activation, y), factors))
+        }
+        Op::FullyConnected { activation } => {
+            let factors = fixed::layer_factors(x, w, y);
+            Some((Layout::Dense { groups: 1 }, fixed::output_stage(*activation, y), factors))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,87 @@
+//! Makes transpositions vanish.
+//!
+//! A model written channels-first arrives with a transposition before and after every convolution. The pass
+//! walks the graph once and carries transpositions along instead of computing them: each value of the old
+//! graph is kept in some [`form::Form`] (transposed, say), operators that do not care about the order of
+//! axes are applied to the kept value with their attributes permuted, two transpositions that meet compose,
+//! a dense layer behind a flattened image gets its weights' columns permuted, and only an operator that
+//! insists on its layout makes a transposition real. What reaches an output of the graph becomes that
+//! port's recorded layout.
+//!
+//! For the inputs there is a choice, as nothing before them says which layout they should have: the walk is
+//! repeated with each permutation that occurs in the graph, and the cheapest result is taken.
+//!
+//! Rejected: local rewrite rules that push transpositions up or down. They need a direction, and either one
+//! gets stuck at residual sums or at the inputs.
+
+mod form;
+mod rewrite;
+
+use super::{Pass, PassError, PassReport};
+use crate::ir::{Graph, Op};
+use rewrite::rewrite;
+
+/// See the module's head.
+pub(super) struct Layout;
+
+/// Most input layouts that are tried for each input.
+const CANDIDATE_COUNT_MAX: usize = 8;
+
+impl Pass for Layout {
+    fn name(&self) -> &'static str {
+        "layout"
+    }
+
+    fn run(&self, graph: &mut Graph) -> Result<PassReport, PassError> {
+        let mut report = PassReport::new(self.name());
+        let candidates = permutations(graph);
+        if candidates.is_empty() {
+            return Ok(report);
+        }
+        let mut choice: Vec<Option<Vec<usize>>> = vec![None; graph.inputs.len()];
+        let mut best = rewrite(graph, &choice);
+        for input in 0..graph.inputs.len() {
+            let rank = graph.value(graph.inputs[input].value).shape.len();
+            for candidate in candidates.iter().filter(|candidate| candidate.len() == rank) {
+                let previous = choice[input].replace(candidate.clone());
+                let trial = rewrite(graph, &choice);
+                if cost(&trial) < cost(&best) {
+                    best = trial;
+                } else {
+                    choice[input] = previous;
+                }
+            }
+        }
+        if cost(&best) < cost(graph) {
+            for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. })) {
+                report.change(&node.name, "carried to where it vanishes or costs least");
+            }
+            *graph = best;
+        }
+        for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. })) {
+            report.miss(&node.name, "its readers insist on the layout it makes");
+        }
+        Ok(report)
+    }
+}
+
+/// The distinct permutations in the graph.
+fn permutations(graph: &Graph) -> Vec<Vec<usize>> {
+    let mut found: Vec<Vec<usize>> = Vec::new();
+    for node in &graph.nodes {
+        if let Op::Transpose { permutation } = &node.op
+            && !found.contains(permutation)
+            && found.len() < CANDIDATE_COUNT_MAX
+        {
+            found.push(permutation.clone());
+        }
+    }
+    found
+}
+
+/// What the data movement of a graph costs: elements transposed, then nodes that only move.
+fn cost(graph: &Graph) -> (usize, usize) {
+    let transposes = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. }));
+    let moves = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. } | Op::Reshape));
+    (transposes.map(|node| graph.value(node.output).len()).sum(), moves.count())
+}

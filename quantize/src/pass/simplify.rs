@@ -1,0 +1,164 @@
+//! Drops nodes that change nothing, and brings reshapes together.
+//!
+//! A reshape is moved behind the elementwise operators that follow it, so that an activation or a batch
+//! normalisation stands next to the convolution it belongs to even when a reshape (from a one-dimensional
+//! convolution, say) was written in between; two reshapes that meet become one.
+//!
+//! Reshapes move bytes and nothing else, so all this holds for int8 graphs bit for bit.
+
+use super::edit::{bypass, sole_consumer};
+use super::{Pass, PassError, PassReport};
+use crate::ir::{Activation, DType, Graph, Node, Op, Padding, Value, Window, infer};
+
+/// See the module's head.
+pub(super) struct Simplify;
+
+impl Pass for Simplify {
+    fn name(&self) -> &'static str {
+        "simplify"
+    }
+
+    fn run(&self, graph: &mut Graph) -> Result<PassReport, PassError> {
+        let mut report = PassReport::new(self.name());
+        let mut index = 0;
+        while index < graph.nodes.len() {
+            index += usize::from(!self.visit(graph, index, &mut report));
+        }
+        Ok(report)
+    }
+}
+
+impl Simplify {
+    /// Simplifies at node `index`; true when the node there is another one now.
+    fn visit(&self, graph: &mut Graph, index: usize, report: &mut PassReport) -> bool {
+        let name = graph.nodes[index].name.clone();
+        if changes_nothing(graph, &graph.nodes[index]) {
+            let source = graph.nodes[index].inputs[0];
+            if bypass(graph, index, source) {
+                report.change(&name, "changes nothing");
+                return true;
+            }
+        }
+        if drop_mean_axes(graph, index) {
+            report.change(&name, "its axes are dropped by the mean before it");
+            return true;
+        }
+        if join_reshapes(graph, index) {
+            report.change(&name, "joined with the reshape before it");
+        } else if sink_reshape(graph, index) {
+            report.change(&name, "moved before the reshape of its operand");
+        }
+        false
+    }
+}
+
+/// True when the node's result equals its first operand, shape, scale and all.
+fn changes_nothing(graph: &Graph, node: &Node) -> bool {
+    let Some(&source) = node.inputs.first() else { return false };
+    let (input, output) = (graph.value(source), graph.value(node.output));
+    if input.shape != output.shape || input.dtype != output.dtype || input.quantization != output.quantization {
+        return false;
+    }
+    let one = |window: &Window| window.size == [1, 1] && window.padding == Padding::default();
+    let producer = graph.producer(source).map(|index| graph.nodes[index].op.clone());
+    let activation = producer.and_then(|mut op| match op {
+        Op::Relu => Some(Activation::Relu),
+        Op::Relu6 => Some(Activation::Relu6),
+        _ => op.activation_mut().copied(),
+    });
+    match &node.op {
+        // The shape is the same, so these move or add nothing, or they average one element.
+        Op::Reshape | Op::Pad { .. } | Op::Quantize => true,
+        Op::Concat { .. } => node.inputs.len() == 1,
+        // An int8 mean rounds even then.
+        Op::Mean { .. } => input.dtype == DType::F32,
+        Op::Transpose { permutation } => permutation.iter().enumerate().all(|(to, &from)| to == from),
+        Op::MaxPool2D { window, activation: Activation::None }
+        | Op::AveragePool2D { window, activation: Activation::None } => one(window),
+        // What is already within the bounds stays.
+        Op::Relu => matches!(activation, Some(Activation::Relu | Activation::Relu6)),
+        Op::Relu6 => activation == Some(Activation::Relu6),
+        _ => false,
+    }
+}
+
+/// Lets a mean drop its axes itself when a reshape behind it only does that: every "global pooling, then
+/// flatten".
+fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
+    let node = &graph.nodes[index];
+    let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
+    let Op::Mean { axes, keep_dims: true } = graph.nodes[before].op.clone() else { return false };
+    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output, node.output);
+    let dropped = Op::Mean { axes, keep_dims: false };
+    let fits = infer(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output).shape);
+    if node.op != Op::Reshape || !fits || sole_consumer(graph, averaged) != Some(index) {
+        return false;
+    }
+    graph.nodes[before].op = dropped;
+    graph.nodes[before].output = output;
+    graph.nodes.remove(index);
+    true
+}
+
+/// Lets a reshape of a reshape read the first one's operand.
+fn join_reshapes(graph: &mut Graph, index: usize) -> bool {
+    let node = &graph.nodes[index];
+    let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
+    if node.op != Op::Reshape || graph.nodes[before].op != Op::Reshape {
+        return false;
+    }
+    graph.nodes[index].inputs[0] = graph.nodes[before].inputs[0];
+    true
+}
+
+/// Turns `op(reshape(x))` into `reshape(op(x))` for operators that do not see the difference.
+fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
+    let node = &graph.nodes[index];
+    let Some(&reshaped) = node.inputs.first() else { return false };
+    let Some(before) = graph.producer(reshaped) else { return false };
+    if graph.nodes[before].op != Op::Reshape || sole_consumer(graph, reshaped) != Some(index) {
+        return false;
+    }
+    let source = graph.nodes[before].inputs[0];
+    let (from, to) = (graph.value(source).shape.clone(), graph.value(reshaped).shape.clone());
+    let output = graph.value(node.output);
+    let keeps_channels = from.len() > 1 && to.len() > 1 && from.last() == to.last();
+    let commutes = match &node.op {
+        Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh => true,
+        Op::BatchNorm { .. } | Op::Softmax { .. } => keeps_channels,
+        Op::Add { .. } | Op::Mul { .. } => {
+            keeps_channels && output.shape == to && along_channels(graph, node).is_some()
+        }
+        _ => false,
+    };
+    if !commutes || output.dtype != DType::F32 {
+        return false;
+    }
+    let name = node.name.clone();
+    let is_binary = matches!(node.op, Op::Add { .. } | Op::Mul { .. });
+    if let Some(constant) = along_channels(graph, node).filter(|_| is_binary) {
+        // As many axes as its partner has now.
+        let last = constant.shape.last().copied().unwrap_or(1);
+        let shape = core::iter::repeat_n(1, from.len() - 1).chain([last]).collect();
+        let constant = Value { name: graph.unique_name(&constant.name), shape, ..constant };
+        let id = graph.add_value(constant);
+        graph.nodes[index].inputs[1] = id;
+    }
+    let result = graph.add_intermediate(&name, from);
+    let final_output = graph.nodes[index].output;
+    // The operator takes the reshape's place and the reshape the operator's: order is kept.
+    graph.nodes.swap(before, index);
+    graph.nodes[before].inputs[0] = source;
+    graph.nodes[before].output = result;
+    graph.nodes[index].inputs[0] = result;
+    graph.nodes[index].output = final_output;
+    true
+}
+
+/// The second operand of an elementwise node, when it is a constant along the last axis, of extent 1 along
+/// all others: it fits any leading axes.
+fn along_channels(graph: &Graph, node: &Node) -> Option<Value> {
+    let constant = graph.value(*node.inputs.get(1)?);
+    let fits = constant.elements.is_some() && constant.shape.iter().rev().skip(1).all(|&extent| extent == 1);
+    fits.then(|| constant.clone())
+}

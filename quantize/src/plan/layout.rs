@@ -1,0 +1,123 @@
+//! Which values share memory by construction, before any address is chosen.
+//!
+//! ```text
+//! Reshape(x) = y             y is x under another shape: one buffer, no operator
+//! Concat(p, q) = y           | p | q |: where the blocks are contiguous, p and q are computed in place
+//! ```
+//!
+//! Every computed value is a range of exactly one buffer.
+
+use crate::ir::{Graph, Node, Op, ValueId};
+
+/// A range of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the buffer.
+    pub buffer: usize,
+    /// First byte.
+    pub offset: usize,
+    /// Length.
+    pub bytes: usize,
+}
+
+/// The place of every computed value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// By value; `None` for constants and values that nothing computes.
+    places: Vec<Option<Place>>,
+    /// Length of each buffer in bytes.
+    buffers: Vec<usize>,
+}
+
+impl Layout {
+    /// Lays out a verified graph.
+    pub fn new(graph: &Graph) -> Self {
+        let mut links = Links { parent: (0..graph.values.len()).map(|value| (value, 0)).collect() };
+        for node in &graph.nodes {
+            match &node.op {
+                Op::Reshape => links.attach(node.output, node.inputs[0], 0),
+                Op::Concat { axis } => attach_slices(graph, node, *axis, &mut links),
+                _ => {}
+            }
+        }
+        let computed = graph.inputs.iter().map(|port| port.value).chain(graph.nodes.iter().map(|node| node.output));
+        let mut layout = Layout { places: vec![None; graph.values.len()], buffers: Vec::new() };
+        let mut buffer_of = vec![None; graph.values.len()];
+        for id in computed {
+            let (root, offset) = links.find(id.0 as usize);
+            let buffer = *buffer_of[root].get_or_insert_with(|| {
+                layout.buffers.push(0);
+                layout.buffers.len() - 1
+            });
+            let bytes = graph.value(id).len() * graph.value(id).dtype.size_bytes();
+            layout.buffers[buffer] = layout.buffers[buffer].max(offset + bytes);
+            layout.places[id.0 as usize] = Some(Place { buffer, offset, bytes });
+        }
+        layout
+    }
+
+    /// Where a value is; `None` for constants.
+    pub fn place(&self, id: ValueId) -> Option<Place> {
+        self.places.get(id.0 as usize).copied().flatten()
+    }
+
+    /// The length of each buffer.
+    pub fn buffers(&self) -> &[usize] {
+        &self.buffers
+    }
+
+    /// True when `part` is computed at byte `offset` of `whole`.
+    pub fn is_slice(&self, part: ValueId, whole: ValueId, offset: usize) -> bool {
+        match (self.place(part), self.place(whole)) {
+            (Some(part), Some(whole)) => part.buffer == whole.buffer && part.offset == whole.offset + offset,
+            _ => false,
+        }
+    }
+
+    /// True when both values are the same memory.
+    pub fn is_same(&self, a: ValueId, b: ValueId) -> bool {
+        self.place(a).is_some() && self.place(a) == self.place(b)
+    }
+}
+
+/// Union-find: each value's distance in bytes from the one it stands in.
+struct Links {
+    parent: Vec<(usize, usize)>,
+}
+
+impl Links {
+    fn find(&self, mut value: usize) -> (usize, usize) {
+        let mut offset = 0;
+        while self.parent[value].0 != value {
+            let (parent, distance) = self.parent[value];
+            (value, offset) = (parent, offset + distance);
+        }
+        (value, offset)
+    }
+
+    /// Puts `part`, which stands alone so far, at `offset` of `whole`.
+    fn attach(&mut self, part: ValueId, whole: ValueId, offset: usize) {
+        self.parent[part.0 as usize] = (whole.0 as usize, offset);
+    }
+}
+
+/// Attaches the operands of a Concat that can be computed in their slice of the result.
+///
+/// An operand must be contiguous in the result, computed by an operator of its own and read by this Concat
+/// alone: then nothing else can want it elsewhere, and no operator reads the whole and a slice at once.
+fn attach_slices(graph: &Graph, node: &Node, axis: usize, links: &mut Links) {
+    let output = graph.value(node.output);
+    if output.shape[..axis].iter().any(|&extent| extent > 1) {
+        return;
+    }
+    let mut offset = 0;
+    for &input in &node.inputs {
+        let uses = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&id| id == input).count();
+        let producer = graph.producer(input).map(|index| &graph.nodes[index].op);
+        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape));
+        if uses == 1 && is_own && !graph.is_output(input) {
+            links.attach(input, node.output, offset);
+        }
+        offset += graph.value(input).len() * output.dtype.size_bytes();
+    }
+}

@@ -1,0 +1,114 @@
+//! From which step to which each range of memory is needed, and which pairs may share it partly.
+
+use std::collections::BTreeMap;
+
+use super::place::{Item, Pair, Problem, Rect};
+use super::{Layout, Overlap};
+use crate::ir::{Graph, Op, ValueId};
+use crate::lower::Program;
+
+/// Alignment of inputs and outputs, which users view as they like.
+const PORT_ALIGN: usize = 16;
+/// Alignment of everything else: kernels load words.
+const BUFFER_ALIGN: usize = 4;
+
+/// The first and last step of each value.
+struct Spans {
+    first: Vec<Option<usize>>,
+    last: Vec<Option<usize>>,
+}
+
+impl Spans {
+    fn touch(&mut self, id: ValueId, step: usize) {
+        let (first, last) = (&mut self.first[id.0 as usize], &mut self.last[id.0 as usize]);
+        *first = Some(first.map_or(step, |first| first.min(step)));
+        *last = Some(last.map_or(step, |last| last.max(step)));
+    }
+}
+
+/// The placement problem of a lowered graph: one item for each buffer, then one for each step with scratch.
+pub(super) fn problem(graph: &Graph, program: &Program) -> Problem {
+    let Program { steps, layout, .. } = program;
+    let mut spans = Spans { first: vec![None; graph.values.len()], last: vec![None; graph.values.len()] };
+    for port in &graph.inputs {
+        spans.touch(port.value, 0);
+    }
+    for (index, step) in steps.iter().enumerate() {
+        spans.touch(step.output, index);
+        spans.touch(step.input, index);
+        step.second.iter().for_each(|&id| spans.touch(id, index));
+    }
+    for (index, node) in graph.nodes.iter().enumerate() {
+        if let Op::Concat { .. } = node.op {
+            // Slices become the whole at the first step behind them.
+            let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
+            node.inputs.iter().chain([&node.output]).for_each(|&id| spans.touch(id, whole));
+        }
+    }
+    for port in &graph.outputs {
+        spans.touch(port.value, steps.len());
+    }
+    let mut rects = rects(graph, layout, &spans);
+    let mut items = buffers(graph, layout, &mut rects);
+    for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.scratch_bytes > 0) {
+        let rect = Rect { first: index, last: index, offset: 0, bytes: step.scratch_bytes };
+        items.push(Item { bytes: step.scratch_bytes, align: BUFFER_ALIGN, rects: vec![rect] });
+    }
+    let pairs = pairs(program, &items);
+    Problem::new(items, pairs, steps.len().max(1))
+}
+
+/// Lifetimes of each buffer's ranges. Values that are the same range are one: it lives as long as any of them.
+fn rects(graph: &Graph, layout: &Layout, spans: &Spans) -> Vec<BTreeMap<(usize, usize), Rect>> {
+    let mut rects = vec![BTreeMap::new(); layout.buffers().len()];
+    for (index, (first, last)) in spans.first.iter().zip(&spans.last).enumerate() {
+        let place = layout.place(ValueId(index as u32));
+        let (Some(place), Some(first), Some(last)) = (place, *first, *last) else { continue };
+        debug_assert!(graph.values[index].elements.is_none());
+        let rect = rects[place.buffer].entry((place.offset, place.bytes)).or_insert(Rect {
+            first,
+            last,
+            offset: place.offset,
+            bytes: place.bytes,
+        });
+        (rect.first, rect.last) = (rect.first.min(first), rect.last.max(last));
+    }
+    rects
+}
+
+fn buffers(graph: &Graph, layout: &Layout, rects: &mut [BTreeMap<(usize, usize), Rect>]) -> Vec<Item> {
+    let ports: Vec<usize> = graph
+        .inputs
+        .iter()
+        .chain(&graph.outputs)
+        .filter_map(|port| layout.place(port.value).map(|place| place.buffer))
+        .collect();
+    let sizes_and_rects = layout.buffers().iter().zip(rects).enumerate();
+    let items = sizes_and_rects.map(|(index, (&bytes, rects))| Item {
+        bytes,
+        align: if ports.contains(&index) { PORT_ALIGN } else { BUFFER_ALIGN },
+        rects: rects.values().copied().collect(),
+    });
+    items.collect()
+}
+
+/// The steps that may write over the operand they read for the last time.
+fn pairs(program: &Program, items: &[Item]) -> Vec<Pair> {
+    let rect_at = |id: ValueId| {
+        let place = program.layout.place(id)?;
+        let index =
+            items[place.buffer].rects.iter().position(|r| (r.offset, r.bytes) == (place.offset, place.bytes))?;
+        Some((place.buffer, index))
+    };
+    let pair = |(index, step): (usize, &crate::lower::Step)| {
+        let (lead, exact) = match step.overlap {
+            Overlap::Never => return None,
+            Overlap::Lead(lead) => (lead, false),
+            Overlap::Exactly => (0, true),
+        };
+        let (dying, born) = (rect_at(step.input)?, rect_at(step.output)?);
+        let dies = items[dying.0].rects[dying.1].last == index && items[born.0].rects[born.1].first == index;
+        (dies && dying.0 != born.0).then_some(Pair { dying, born, lead, exact })
+    };
+    program.steps.iter().enumerate().filter_map(pair).collect()
+}

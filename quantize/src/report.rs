@@ -1,0 +1,221 @@
+//! What `kinglet compile` says about its result, for people and as JSON.
+
+use core::fmt;
+
+use serde::Serialize;
+
+use crate::affine::LayerErrors;
+use crate::emit::{Assembly, Manifest};
+use crate::ir::Graph;
+use crate::pass::eliminate::EliminationReport;
+
+/// Layers that the text report lists as the least accurate.
+const WORST: usize = 3;
+
+/// The figures of a compiled model. The field names are the JSON's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The model's name.
+    pub name: String,
+    /// What it was compiled for.
+    pub target: &'static str,
+    /// `int8` or `float32`: what the operators compute on.
+    pub arithmetic: &'static str,
+    /// `tflite`, `onnx` or `graph`.
+    pub source_kind: &'static str,
+    /// Size of the source file.
+    pub source_bytes: u64,
+    /// Size of the blob.
+    pub blob_bytes: usize,
+    /// Bytes of weights, without biases, requantization and packing's padding.
+    pub weight_bytes: u64,
+    /// Weights that elimination removed.
+    pub weight_bytes_eliminated: u64,
+    /// Working memory of a session.
+    pub arena_bytes: usize,
+    /// No plan for these operators in this order needs less.
+    pub arena_lower_bound_bytes: usize,
+    /// The part of the arena that the greediest operator uses for itself.
+    pub scratch_bytes: usize,
+    /// Multiplications of an inference, positions in the padding included.
+    pub macs: u64,
+    /// Multiplications that elimination removed.
+    pub macs_eliminated: u64,
+    /// Operators of the blob.
+    pub operators: usize,
+    /// The operator during which the most memory is in use.
+    pub peak: Option<Peak>,
+    /// Test vectors in the blob.
+    pub golden_vectors: usize,
+    /// Layers that elimination changed.
+    pub eliminated: Vec<Eliminated>,
+    /// The error of each layer, when the model was quantized here.
+    pub layers: Vec<LayerLine>,
+}
+
+/// The operator that sets the arena's size.
+#[derive(Clone, Debug, Serialize)]
+pub struct Peak {
+    /// Position in execution order.
+    pub operator: usize,
+    /// The source model's name of it.
+    pub node: String,
+    /// What it computes.
+    pub op: &'static str,
+}
+
+/// A layer that elimination changed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Eliminated {
+    /// The source model's name of it.
+    pub node: String,
+    /// Input channels before and after.
+    pub input_channels: [usize; 2],
+    /// Output channels before and after.
+    pub output_channels: [usize; 2],
+    /// Multiplications removed.
+    pub macs: u64,
+    /// Bytes of weights removed.
+    pub weight_bytes: u64,
+}
+
+/// How far a layer's int8 result is from its float result.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerLine {
+    /// The source model's name of it.
+    pub node: String,
+    /// What it computes.
+    pub op: &'static str,
+    /// Signal to quantization noise on calibration samples; absent when there is no noise.
+    pub sqnr_db: Option<f64>,
+}
+
+/// Everything a report is made from.
+pub(crate) struct Facts<'a> {
+    pub(crate) assembly: &'a Assembly<'a>,
+    pub(crate) graph: &'a Graph,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) blob: &'a [u8],
+    pub(crate) elimination: &'a EliminationReport,
+    pub(crate) errors: Option<&'a LayerErrors>,
+    pub(crate) golden_vectors: usize,
+}
+
+impl Report {
+    pub(crate) fn new(facts: &Facts<'_>) -> Self {
+        let Facts { assembly, graph, manifest, blob, elimination, errors, golden_vectors } = facts;
+        let certificate = assembly.certificate();
+        let (before, after) = (elimination.before(), elimination.after());
+        let peak = assembly.program.steps.get(assembly.plan.peak_step).and_then(|step| graph.nodes.get(step.node));
+        let layers = errors.map_or(&[][..], |errors| &errors.layers);
+        Report {
+            name: graph.name.clone(),
+            target: assembly.target().name(),
+            arithmetic: if crate::compile::computes_on_int8(graph) { "int8" } else { "float32" },
+            source_kind: manifest.source.kind.name(),
+            source_bytes: manifest.source.bytes,
+            blob_bytes: blob.len(),
+            weight_bytes: certificate.weight_bytes,
+            weight_bytes_eliminated: before.weight_bytes.saturating_sub(after.weight_bytes),
+            arena_bytes: assembly.plan.arena_bytes,
+            arena_lower_bound_bytes: assembly.plan.lower_bound_bytes,
+            scratch_bytes: assembly.plan.scratch_bytes_max,
+            macs: certificate.macs,
+            macs_eliminated: before.macs.saturating_sub(after.macs),
+            operators: assembly.program.steps.len(),
+            peak: peak.map(|node| Peak {
+                operator: assembly.plan.peak_step,
+                node: node.name.clone(),
+                op: node.op.name(),
+            }),
+            golden_vectors: *golden_vectors,
+            eliminated: eliminated(elimination),
+            layers: layers
+                .iter()
+                .map(|layer| LayerLine {
+                    node: layer.node.clone(),
+                    op: layer.op,
+                    sqnr_db: layer.sqnr_db.is_finite().then_some(layer.sqnr_db),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn eliminated(elimination: &EliminationReport) -> Vec<Eliminated> {
+    let changed = elimination.layers.iter().filter(|layer| layer.before != layer.after);
+    let line = |layer: &crate::pass::eliminate::LayerElimination| Eliminated {
+        node: layer.name.clone(),
+        input_channels: layer.input_channels,
+        output_channels: layer.output_channels,
+        macs: layer.before.macs.saturating_sub(layer.after.macs),
+        weight_bytes: layer.before.weight_bytes.saturating_sub(layer.after.weight_bytes),
+    };
+    changed.map(line).collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} for {}, {}", self.name, self.target, self.arithmetic)?;
+        let n = |number: u64| grouped(number);
+        writeln!(f, "  operators  {}", self.operators)?;
+        write!(f, "  MACs       {}", n(self.macs))?;
+        if self.macs_eliminated > 0 {
+            write!(f, " ({} of dead work eliminated)", n(self.macs_eliminated))?;
+        }
+        write!(f, "\n  weights    {} bytes", n(self.weight_bytes))?;
+        if self.weight_bytes_eliminated > 0 {
+            write!(f, " ({} eliminated)", n(self.weight_bytes_eliminated))?;
+        }
+        write!(f, "\n  blob       {} bytes", n(self.blob_bytes as u64))?;
+        if self.source_bytes > 0 {
+            let percent = self.blob_bytes as f64 * 100.0 / self.source_bytes as f64;
+            write!(f, ", {percent:.0} % of the source's {}", n(self.source_bytes))?;
+        }
+        write!(f, "\n  arena      {} bytes", n(self.arena_bytes as u64))?;
+        match self.arena_bytes - self.arena_lower_bound_bytes.min(self.arena_bytes) {
+            0 => write!(f, ", the least possible")?,
+            _ => write!(f, ", no plan needs less than {}", n(self.arena_lower_bound_bytes as u64))?,
+        }
+        if self.scratch_bytes > 0 {
+            write!(f, "; scratch up to {}", n(self.scratch_bytes as u64))?;
+        }
+        if let Some(peak) = &self.peak {
+            write!(f, "\n  peak       operator {}, `{}` ({})", peak.operator, peak.node, peak.op)?;
+        }
+        if self.golden_vectors > 0 {
+            write!(f, "\n  self-test  {} vectors", self.golden_vectors)?;
+        }
+        let mut noisy: Vec<(&LayerLine, f64)> =
+            self.layers.iter().filter_map(|layer| Some((layer, layer.sqnr_db?))).collect();
+        noisy.sort_by(|a, b| a.1.total_cmp(&b.1));
+        for (index, (layer, sqnr_db)) in noisy.iter().take(WORST).enumerate() {
+            let head = if index == 0 { "noisiest" } else { "" };
+            write!(f, "\n  {head:<11}{sqnr_db:.1} dB  `{}` ({})", layer.node, layer.op)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number with a comma between thousands.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

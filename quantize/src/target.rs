@@ -1,0 +1,31 @@
+//! What a blob is compiled for.
+//!
+//! A target decides two things only: the order of the weights and the kernel set that the header names. The
+//! arithmetic is the same on all of them.
+
+pub use kinglet_blob::KernelSet as Target;
+
+/// The target that the command line calls `name`.
+pub fn parse(name: &str) -> Option<Target> {
+    Target::ALL.into_iter().find(|(_, known)| *known == name).map(|(target, _)| target)
+}
+
+/// True when the target's kernels multiply two 16-bit pairs at once (`SMLAD`) and want
+/// [`kinglet_kernels::conv2d::Packing::Paired`] weights.
+pub fn has_dual_multiply(target: Target) -> bool {
+    matches!(target, Target::CortexM4 | Target::CortexM7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_targets_are_one_to_one() {
+        for (target, name) in Target::ALL {
+            assert_eq!(parse(name), Some(target));
+            assert_eq!(target.name(), name);
+        }
+        assert_eq!(parse("cortex-m5"), None);
+    }
+}

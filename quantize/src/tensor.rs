@@ -1,0 +1,204 @@
+//! Data at the edge of a model: from the user's files into the blob's tensors and back.
+//!
+//! Users give and get data in the source model's layout, as floats or in the blob's own type. The blob's own
+//! layout (channels last) and quantization are an affair of this file.
+
+use kinglet::{DType, Model};
+use kinglet_blob::SectionKind;
+use kinglet_kernels::quantize::Affine;
+
+use crate::emit::{Manifest, PortNote};
+use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
+
+/// An input or output of a blob, with the source model's view of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PortSpec {
+    /// The source model's name.
+    pub name: String,
+    /// Element type in the blob.
+    pub dtype: DType,
+    /// Extents in the blob.
+    pub shape: Vec<usize>,
+    /// Extents in the source model.
+    pub source_shape: Vec<usize>,
+    /// Axis `i` of the blob's tensor is axis `permutation[i]` of the source's.
+    pub permutation: Option<Vec<usize>>,
+    affine: Affine,
+}
+
+/// Which of two layouts data is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The blob's.
+    Blob,
+    /// The source model's.
+    Source,
+}
+
+/// Inputs and outputs of a model. A manifest that contradicts the tables is ignored.
+pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
+    let manifest = Manifest::decode(model.blob().section(SectionKind::Manifest)).ok();
+    let spec = |port: kinglet::Port<'_>, note: Option<&PortNote>| {
+        let shape: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let stated: Vec<usize> =
+            note.map_or_else(Vec::new, |note| note.permutation.iter().map(|&a| a.into()).collect());
+        let moved = || [0].into_iter().chain(2..shape.len()).chain([1]).collect();
+        let permutation = match stated {
+            stated if !stated.is_empty() && is_permutation(&stated, shape.len()) => Some(stated),
+            _ if port.channels_moved && shape.len() > 2 => Some(moved()),
+            _ => None,
+        };
+        let mut source_shape = shape.clone();
+        for (&extent, &axis) in shape.iter().zip(permutation.iter().flatten()) {
+            source_shape[axis] = extent;
+        }
+        let affine = Affine { scale: port.scale, zero_point: port.zero_point.into() };
+        PortSpec { name: port.name.into(), dtype: port.dtype, shape, source_shape, permutation, affine }
+    };
+    let inputs = (0..model.input_count()).filter_map(|index| {
+        Some(spec(model.input(index)?, manifest.as_ref().and_then(|manifest| manifest.inputs.get(index))))
+    });
+    let outputs = (0..model.output_count()).filter_map(|index| {
+        Some(spec(model.output(index)?, manifest.as_ref().and_then(|manifest| manifest.outputs.get(index))))
+    });
+    (inputs.collect(), outputs.collect())
+}
+
+/// A graph with nothing but these inputs, as float values: what [`crate::calibrate::Samples`] needs to know to
+/// read arrays for them. In [`View::Source`] samples stay in the source model's layout.
+pub fn input_graph(ports: &[PortSpec], view: View) -> Graph {
+    let mut graph = Graph::default();
+    for port in ports {
+        let (shape, permutation) = match view {
+            View::Blob => (port.shape.clone(), port.permutation.clone()),
+            View::Source => (port.source_shape.clone(), None),
+        };
+        let name = format!("{}#{}", port.name, graph.values.len());
+        let value = graph.add_value(Value { name, dtype: ir::DType::F32, shape, quantization: None, elements: None });
+        let source_shape = port.source_shape.clone();
+        graph.inputs.push(ir::Port { value, name: port.name.clone(), source_shape, permutation });
+    }
+    graph
+}
+
+impl PortSpec {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True when there is none, which no model that was loaded has.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes in the blob's type.
+    pub fn bytes(&self) -> usize {
+        self.len() * self.dtype.size_bytes()
+    }
+
+    /// Reals as the tensor's bytes.
+    pub fn encode(&self, reals: &[f32]) -> Vec<u8> {
+        match self.dtype {
+            DType::I8 => reals.iter().map(|&real| self.affine.quantize(real) as u8).collect(),
+            _ => reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
+        }
+    }
+
+    /// The tensor's bytes as reals.
+    pub fn decode(&self, bytes: &[u8]) -> Vec<f32> {
+        match self.dtype {
+            DType::I8 => bytes.iter().map(|&byte| self.affine.dequantize(byte as i8)).collect(),
+            _ => bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
+        }
+    }
+
+    /// Elements in the blob's layout, from the source's. There are as many as the shape says.
+    pub fn from_source<T: Copy>(&self, elements: &[T]) -> Vec<T> {
+        match &self.permutation {
+            Some(permutation) => transposed(elements, &self.source_shape, permutation),
+            None => elements.to_vec(),
+        }
+    }
+
+    /// Elements in the source's layout, from the blob's. There are as many as the shape says.
+    pub fn to_source<T: Copy>(&self, elements: &[T]) -> Vec<T> {
+        match &self.permutation {
+            Some(permutation) => transposed(elements, &self.shape, &inverse(permutation)),
+            None => elements.to_vec(),
+        }
+    }
+
+    /// [`PortSpec::from_source`] on bytes in the blob's type.
+    pub fn bytes_from_source(&self, bytes: &[u8]) -> Vec<u8> {
+        self.map_bytes(bytes, |port, words| port.from_source(words), |port, bytes| port.from_source(bytes))
+    }
+
+    /// [`PortSpec::to_source`] on bytes in the blob's type.
+    pub fn bytes_to_source(&self, bytes: &[u8]) -> Vec<u8> {
+        self.map_bytes(bytes, |port, words| port.to_source(words), |port, bytes| port.to_source(bytes))
+    }
+
+    fn map_bytes(
+        &self,
+        bytes: &[u8],
+        words: impl Fn(&Self, &[[u8; 4]]) -> Vec<[u8; 4]>,
+        single: impl Fn(&Self, &[u8]) -> Vec<u8>,
+    ) -> Vec<u8> {
+        match self.dtype.size_bytes() {
+            4 => words(self, bytes.as_chunks().0).concat(),
+            _ => single(self, bytes),
+        }
+    }
+
+    /// The source's shape of `count` inferences: the first axis is the batch.
+    pub fn batch_shape(&self, count: usize) -> Vec<usize> {
+        let mut shape = self.source_shape.clone();
+        match shape.first_mut() {
+            Some(batch) => *batch *= count,
+            None => shape.push(count),
+        }
+        shape
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(dtype: DType) -> PortSpec {
+        PortSpec {
+            name: "x".into(),
+            dtype,
+            shape: vec![1, 1, 3, 2],
+            source_shape: vec![1, 2, 1, 3],
+            permutation: Some(vec![0, 2, 3, 1]),
+            affine: Affine { scale: 0.5, zero_point: -3 },
+        }
+    }
+
+    #[test]
+    fn layouts_are_undone() {
+        let port = port(DType::I8);
+        let source = [1, 2, 3, 10, 20, 30];
+        assert_eq!(port.from_source(&source), [1, 10, 2, 20, 3, 30]);
+        assert_eq!(port.to_source(&port.from_source(&source)), source);
+        assert_eq!(port.batch_shape(4), [4, 2, 1, 3]);
+    }
+
+    #[test]
+    fn bytes_move_by_element() {
+        let port = port(DType::F32);
+        let source: Vec<u8> = (0..24).collect();
+        let blob = port.bytes_from_source(&source);
+        assert_eq!(blob[..8], [0, 1, 2, 3, 12, 13, 14, 15]);
+        assert_eq!(port.bytes_to_source(&blob), source);
+    }
+
+    #[test]
+    fn reals_are_rounded_to_codes() {
+        let port = port(DType::I8);
+        assert_eq!(port.encode(&[0.0, 0.25, 1000.0]), [-3i8 as u8, -2i8 as u8, 127]);
+        assert_eq!(port.decode(&[-3i8 as u8, 7]), [0.0, 5.0]);
+    }
+}

@@ -1,0 +1,326 @@
+//! The int8 operators as `tests/golden/README.md` states them, one element at a time.
+//!
+//! Slow on purpose and independent of the kernels and of the host's parameter computation: it shares no line
+//! with what it judges.
+
+#![allow(dead_code, reason = "not every test uses every operator")]
+
+mod arithmetic;
+
+use std::collections::HashMap;
+
+use arithmetic::*;
+use kinglet_quantize::ir::{Activation, Elements, Graph, Node, Op, Padding, Quantization, Value, ValueId};
+
+/// An int8 tensor with its quantization.
+#[derive(Clone)]
+pub(crate) struct Tensor {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) elements: Vec<i8>,
+    pub(crate) scale: f32,
+    pub(crate) zero: i32,
+}
+
+impl Tensor {
+    fn at(&self, index: &[usize]) -> i32 {
+        let flat = index.iter().zip(&self.shape).fold(0, |flat, (i, extent)| flat * extent + i);
+        i32::from(self.elements[flat])
+    }
+}
+
+/// All computed values of one inference.
+pub(crate) type Values = HashMap<ValueId, Tensor>;
+
+/// Runs `graph` on one int8 array for each input.
+pub(crate) fn run(graph: &Graph, inputs: &[Vec<i8>]) -> Values {
+    let mut values = Values::new();
+    for (index, value) in graph.values.iter().enumerate() {
+        if let Some(Elements::I8(elements)) = &value.elements {
+            values.insert(ValueId(index as u32), tensor(value, elements.clone()));
+        }
+    }
+    for (port, input) in graph.inputs.iter().zip(inputs) {
+        let value = graph.value(port.value);
+        assert_eq!(input.len(), value.len(), "input {}", port.name);
+        values.insert(port.value, tensor(value, input.clone()));
+    }
+    for node in &graph.nodes {
+        let output = evaluate(graph, node, &values);
+        assert_eq!(output.elements.len(), output.shape.iter().product::<usize>(), "{}", node.name);
+        values.insert(node.output, output);
+    }
+    values
+}
+
+/// The elements of every output.
+pub(crate) fn outputs(graph: &Graph, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
+    let values = run(graph, inputs);
+    graph.outputs.iter().map(|port| values[&port.value].elements.clone()).collect()
+}
+
+fn tensor(value: &Value, elements: Vec<i8>) -> Tensor {
+    let q = value.quantization.clone().unwrap_or(Quantization::per_tensor(1.0, 0));
+    Tensor { shape: value.shape.clone(), elements, scale: q.scale(0), zero: q.zero_point() }
+}
+
+/// Calls `f` with every index of `shape`, last axis fastest, and collects.
+fn each_index(shape: &[usize], mut f: impl FnMut(&[usize]) -> i32) -> Vec<i8> {
+    let mut index = vec![0; shape.len()];
+    let mut elements = Vec::new();
+    for _ in 0..shape.iter().product() {
+        let element = f(&index);
+        elements.push(i8::try_from(element).expect("result within int8"));
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    elements
+}
+
+fn act_range(activation: Activation, scale: f32, zero: i32) -> (i32, i32) {
+    match activation {
+        Activation::None => (-128, 127),
+        Activation::Relu => (zero.max(-128), 127),
+        Activation::Relu6 => (zero.max(-128), 127.min(zero + (6.0 / scale).round() as i32)),
+    }
+}
+
+fn clamp(v: i32, (lo, hi): (i32, i32)) -> i32 {
+    v.max(lo).min(hi)
+}
+
+fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
+    let y = tensor(graph.value(node.output), Vec::new());
+    let x = &values[&node.inputs[0]];
+    let elements = match &node.op {
+        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => weighted(graph, node, values, &y),
+        Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
+            let average = matches!(node.op, Op::AveragePool2D { .. });
+            let range = act_range(*activation, y.scale, y.zero);
+            each_index(&y.shape, |o| {
+                let seen = positions(window.size, window.stride, [1, 1], &window.padding, &x.shape, o);
+                let seen = seen.into_iter().map(|(_, _, h, w)| x.at(&[o[0], h, w, o[3]]));
+                clamp(if average { average_of(seen.collect()) } else { seen.max().unwrap() }, range)
+            })
+        }
+        Op::Add { activation } => add(x, &values[&node.inputs[1]], &y, *activation),
+        Op::Mul { activation } => mul(x, &values[&node.inputs[1]], &y, *activation),
+        Op::Softmax { beta } => softmax(x, *beta),
+        Op::Reshape => x.elements.clone(),
+        Op::Pad { before, value, .. } => {
+            let fill = clamp(y.zero + (value / y.scale).round() as i32, (-128, 127));
+            each_index(&y.shape, |o| {
+                let inside: Option<Vec<usize>> =
+                    o.iter().zip(before).map(|(o, before)| o.checked_sub(*before)).collect();
+                match inside.filter(|i| i.iter().zip(&x.shape).all(|(i, extent)| i < extent)) {
+                    Some(i) => x.at(&i),
+                    None => fill,
+                }
+            })
+        }
+        Op::Concat { axis } => each_index(&y.shape, |o| {
+            let mut index = o.to_vec();
+            for id in &node.inputs {
+                let part = &values[id];
+                if index[*axis] < part.shape[*axis] {
+                    return part.at(&index);
+                }
+                index[*axis] -= part.shape[*axis];
+            }
+            unreachable!("beyond the last part")
+        }),
+        Op::Mean { axes, keep_dims } => mean(x, &y, axes, *keep_dims),
+        Op::Transpose { permutation } => each_index(&y.shape, |o| {
+            let mut index = vec![0; o.len()];
+            permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
+            x.at(&index)
+        }),
+        Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize => {
+            x.elements.iter().map(|&q| unary(&node.op, x, &y, i32::from(q)) as i8).collect()
+        }
+        other => panic!("{} is no int8 operator", other.name()),
+    };
+    Tensor { elements, ..y }
+}
+
+/// The taps of a window at output `o` that lie inside the image, as `(ky, kx, row, column)`.
+fn positions(
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    padding: &Padding,
+    input: &[usize],
+    o: &[usize],
+) -> Vec<(usize, usize, usize, usize)> {
+    let mut inside = Vec::new();
+    for ky in 0..kernel[0] {
+        for kx in 0..kernel[1] {
+            let row = (o[1] * stride[0] + ky * dilation[0]).checked_sub(padding.top);
+            let column = (o[2] * stride[1] + kx * dilation[1]).checked_sub(padding.left);
+            if let (Some(row), Some(column)) = (row, column)
+                && row < input[1]
+                && column < input[2]
+            {
+                inside.push((ky, kx, row, column));
+            }
+        }
+    }
+    inside
+}
+
+fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> {
+    let (x, w) = (&values[&node.inputs[0]], &values[&node.inputs[1]]);
+    let q = graph.value(node.inputs[1]).quantization.clone().unwrap();
+    let bias: Option<&Vec<i32>> = node.inputs.get(2).map(|id| match &graph.value(*id).elements {
+        Some(Elements::I32(bias)) => bias,
+        _ => panic!("bias of {}", node.name),
+    });
+    let factor = |c: usize| {
+        let scale = if q.axis.is_some() { q.scales[c] } else { q.scales[0] };
+        quantize_multiplier(f64::from(x.scale) * f64::from(scale) / f64::from(y.scale))
+    };
+    let finish = |c: usize, sum: i64, activation: Activation| {
+        let acc = (sum + bias.map_or(0, |bias| i64::from(bias[c]))) as i32;
+        clamp(mbqm(acc, factor(c)).wrapping_add(y.zero), act_range(activation, y.scale, y.zero))
+    };
+    let real = |index: &[usize]| i64::from(x.at(index) - x.zero);
+    match &node.op {
+        Op::Conv2D { stride, dilation, padding, groups, activation } => each_index(&y.shape, |o| {
+            let c = o[3];
+            let group = c / (w.shape[0] / groups);
+            let mut sum = 0;
+            for (ky, kx, row, column) in positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o) {
+                for ic in 0..w.shape[3] {
+                    let weight = i64::from(w.at(&[c, ky, kx, ic]));
+                    sum += weight * real(&[o[0], row, column, group * w.shape[3] + ic]);
+                }
+            }
+            finish(c, sum, *activation)
+        }),
+        Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } => each_index(&y.shape, |o| {
+            let c = o[3];
+            let mut sum = 0;
+            for (ky, kx, row, column) in positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o) {
+                sum += i64::from(w.at(&[0, ky, kx, c])) * real(&[o[0], row, column, c / multiplier]);
+            }
+            finish(c, sum, *activation)
+        }),
+        Op::FullyConnected { activation } => each_index(&y.shape, |o| {
+            let (&c, rows) = o.split_last().unwrap();
+            let mut sum = 0;
+            for d in 0..w.shape[1] {
+                let mut index = rows.to_vec();
+                index.push(d);
+                sum += i64::from(w.at(&[c, d])) * real(&index);
+            }
+            finish(c, sum, *activation)
+        }),
+        _ => unreachable!(),
+    }
+}
+
+fn average_of(seen: Vec<i32>) -> i32 {
+    let (sum, n) = (seen.iter().sum::<i32>(), seen.len() as i32);
+    if sum > 0 { (sum + n / 2) / n } else { (sum - n / 2) / n }
+}
+
+/// The element of a broadcast operand for output index `o`.
+fn stretched(x: &Tensor, o: &[usize]) -> i32 {
+    let skip = o.len() - x.shape.len();
+    let index: Vec<usize> =
+        x.shape.iter().zip(&o[skip..]).map(|(&extent, &i)| if extent == 1 { 0 } else { i }).collect();
+    x.at(&index)
+}
+
+fn add(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation) -> Vec<i8> {
+    let t = 2.0 * f64::from(a.scale.max(b.scale));
+    let (fa, fb) = (quantize_multiplier(f64::from(a.scale) / t), quantize_multiplier(f64::from(b.scale) / t));
+    let fo = quantize_multiplier(t / (1048576.0 * f64::from(y.scale)));
+    each_index(&y.shape, |o| {
+        let scaled = |x: &Tensor, f: Factor| rdpot(srdhm((stretched(x, o) - x.zero) << 20, f.0), -f.1);
+        let sum = scaled(a, fa) + scaled(b, fb);
+        clamp(rdpot(srdhm(sum, fo.0), -fo.1) + y.zero, act_range(activation, y.scale, y.zero))
+    })
+}
+
+fn mul(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation) -> Vec<i8> {
+    let f = quantize_multiplier(f64::from(a.scale) * f64::from(b.scale) / f64::from(y.scale));
+    each_index(&y.shape, |o| {
+        let product = (stretched(a, o) - a.zero) * (stretched(b, o) - b.zero);
+        clamp(mbqm(product, f) + y.zero, act_range(activation, y.scale, y.zero))
+    })
+}
+
+fn mean(x: &Tensor, y: &Tensor, axes: &[usize], keep_dims: bool) -> Vec<i8> {
+    let n: i64 = axes.iter().map(|&axis| x.shape[axis] as i64).product();
+    let (m0, s0) = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+    let k = (63 - n.leading_zeros() as i32).min(32).min(31 + s0);
+    let factor = (((i64::from(m0) << k) / n) as i32, s0 - k);
+    each_index(&y.shape, |o| {
+        let mut sum = 0;
+        each_index(&x.shape, |i| {
+            let kept: Vec<usize> = i
+                .iter()
+                .enumerate()
+                .filter(|(axis, _)| keep_dims || !axes.contains(axis))
+                .map(|(axis, &i)| if axes.contains(&axis) { 0 } else { i })
+                .collect();
+            if kept == o {
+                sum += i64::from(x.at(i));
+            }
+            0
+        });
+        clamp(mbqm((sum - i64::from(x.zero) * n) as i32, factor) + y.zero, (-128, 127))
+    })
+}
+
+fn unary(op: &Op, x: &Tensor, y: &Tensor, q: i32) -> i32 {
+    let (m, s) = quantize_multiplier(f64::from(x.scale) * 134217728.0);
+    let radius = (15.0 * 134217728.0 / 2f64.powi(s)).floor() as i32;
+    let v = q - x.zero;
+    match op {
+        Op::Relu => {
+            let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+            clamp(mbqm(v, factor) + y.zero, (y.zero.max(-128), 127))
+        }
+        Op::Relu6 => {
+            let six = clamp((6.0 / x.scale).round() as i32 + x.zero, (-128, 127));
+            clamp(q, (x.zero, six))
+        }
+        Op::Quantize => {
+            let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+            clamp(mbqm(v, factor) + y.zero, (-128, 127))
+        }
+        _ if v <= -radius => -128,
+        _ if v >= radius => 127,
+        Op::Logistic => clamp(rdpot(logistic_q4(mbqm(v, (m, s))), 23) - 128, (-128, 127)),
+        Op::Tanh => clamp(rdpot(tanh_q4(mbqm(v, (m, s))), 24), (-128, 127)),
+        _ => unreachable!(),
+    }
+}
+
+fn softmax(x: &Tensor, beta: f32) -> Vec<i8> {
+    let d = (f64::from(beta) * f64::from(x.scale) * 67108864.0).min(2147483647.0);
+    assert!(d > 1.0, "softmax input scale");
+    let (m, s) = quantize_multiplier(d);
+    let diff_min = -((31.0 * 67108864.0 / 2f64.powi(s)).floor() as i32);
+    let exp = |d: i32| exp_negative(srdhm(((i64::from(d)) << s) as i32, m), 5);
+    let row = |row: &[i8]| -> Vec<i8> {
+        let max = row.iter().copied().max().map_or(0, i32::from);
+        let counted = row.iter().map(|&q| i32::from(q) - max).filter(|&d| d >= diff_min);
+        let sum: i32 = counted.map(|d| rdpot(exp(d), 12)).sum();
+        let hz = sum.leading_zeros() as i32;
+        let scale = recip_one_plus(((sum as u32) << hz).wrapping_sub(1 << 31) as i32);
+        let e = 12 - hz + 31 - 8;
+        let of = |&q: &i8| match i32::from(q) - max {
+            d if d < diff_min => -128,
+            d => clamp(rdpot(srdhm(scale, exp(d)), e) - 128, (-128, 127)) as i8,
+        };
+        row.iter().map(of).collect()
+    };
+    x.elements.chunks(*x.shape.last().unwrap()).flat_map(row).collect()
+}

@@ -1,0 +1,19 @@
+//! The one seam to tract: ONNX protobuf decoding and the float reference.
+//!
+//! tract compiles for minutes, so it is named in this crate only, and what leaves here is plain data: an
+//! edit anywhere else rebuilds nothing of it, and replacing it would touch nothing else.
+//!
+//! - [`decode`] turns the bytes of an `.onnx` file into an [`OnnxModel`], as it is written: no node is
+//!   rewritten, no constant folded. (tract's own typed graph turns Gemm and Relu into other operators.)
+//! - [`FloatReference`] runs a model with tract. It is the second opinion that `kinglet compare` and the
+//!   tests measure against, and shares no code with Kinglet's importer, passes or kernels.
+#![forbid(unsafe_code)]
+
+mod decode;
+mod model;
+mod reference;
+mod scan;
+
+pub use decode::decode;
+pub use model::{Attribute, Extent, OnnxModel, OnnxNode, OnnxPort, OnnxTensor, TensorData, type_name};
+pub use reference::{FloatReference, Tensor};
