@@ -1,0 +1,190 @@
+//! The functions on models.
+
+use core::ffi::{c_char, c_void};
+
+use kinglet::{Model, Port};
+
+use crate::Status;
+use crate::handle::{self, MODEL_BYTES, ModelHandle};
+use crate::pointer::{self, Extent};
+
+/// `kinglet_tensor`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Tensor {
+    name: *const c_char,
+    name_bytes: usize,
+    len: usize,
+    size_bytes: usize,
+    dims: [u32; 4],
+    scale: f32,
+    zero_point: i32,
+    rank: u8,
+    dtype: u8,
+    channels_moved: u8,
+    reserved: u8,
+}
+
+impl Tensor {
+    fn new(port: &Port<'_>) -> Self {
+        let mut dims = [1; 4];
+        dims.iter_mut().zip(port.shape()).for_each(|(to, from)| *to = *from);
+        Tensor {
+            name: port.name.as_ptr().cast(),
+            name_bytes: port.name.len(),
+            len: port.len(),
+            size_bytes: port.len().saturating_mul(port.dtype.size_bytes()),
+            dims,
+            scale: port.scale,
+            zero_point: port.zero_point.into(),
+            rank: port.shape().len() as u8,
+            dtype: port.dtype as u8,
+            channels_moved: port.channels_moved.into(),
+            reserved: 0,
+        }
+    }
+}
+
+/// Verifies a blob.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_init(model: *mut ModelHandle, blob: *const c_void, blob_bytes: usize) -> Status {
+    let result = pointer::check(model).and_then(|()| {
+        let place = Extent::new(model, MODEL_BYTES)?;
+        // Null and impossible blobs are reported by the handle, which then remembers them.
+        if Extent::new(blob, blob_bytes).is_ok_and(|blob| !blob.is_apart_from(place)) {
+            return Err(Status::OVERLAP);
+        }
+        // SAFETY: the caller's promise is passed on.
+        let (handle, result) = unsafe { ModelHandle::new(blob, blob_bytes) };
+        // SAFETY: checked above.
+        unsafe { pointer::store(model, handle) };
+        result
+    });
+    Status::of(result)
+}
+
+/// Reads something off a model into an out parameter.
+///
+/// # Safety
+///
+/// `model` and `out` are what the header says.
+unsafe fn read<T>(
+    model: *const ModelHandle,
+    out: *mut T,
+    read: impl FnOnce(&Model<'static>) -> Result<T, Status>,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    let model = unsafe { ModelHandle::model(model) };
+    let value = model.and_then(|model| {
+        pointer::check(out)?;
+        read(model)
+    });
+    // SAFETY: there is a value only if the pointer has been checked.
+    Status::of(value.map(|value| unsafe { pointer::store(out, value) }))
+}
+
+/// How the last initialisation ended.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_error(model: *const ModelHandle, offset: *mut u32) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    let outcome = unsafe { ModelHandle::outcome(model) };
+    match outcome.and_then(|outcome| pointer::check(offset).map(|()| outcome)) {
+        Ok((status, value)) => {
+            // SAFETY: checked above.
+            unsafe { pointer::store(offset, value) };
+            status
+        }
+        Err(status) => status,
+    }
+}
+
+/// Bytes that a session needs.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_arena_bytes(model: *const ModelHandle, arena_bytes: *mut usize) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, arena_bytes, |model| Ok(model.arena_bytes())) }
+}
+
+/// Steps of a run.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_operator_count(model: *const ModelHandle, count: *mut usize) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, count, |model| Ok(model.operator_count())) }
+}
+
+/// Number of inputs.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_input_count(model: *const ModelHandle, count: *mut usize) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, count, |model| Ok(model.input_count())) }
+}
+
+/// Number of outputs.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_output_count(model: *const ModelHandle, count: *mut usize) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, count, |model| Ok(model.output_count())) }
+}
+
+/// Describes an input.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_input(model: *const ModelHandle, index: usize, tensor: *mut Tensor) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe {
+        read(model, tensor, |model| model.input(index).map(|port| Tensor::new(&port)).ok_or(Status::NO_SUCH_TENSOR))
+    }
+}
+
+/// Describes an output.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_output(model: *const ModelHandle, index: usize, tensor: *mut Tensor) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe {
+        read(model, tensor, |model| model.output(index).map(|port| Tensor::new(&port)).ok_or(Status::NO_SUCH_TENSOR))
+    }
+}
+
+/// Makes the handle unusable.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_deinit(model: *mut ModelHandle) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    let outcome = unsafe { ModelHandle::outcome(model) };
+    // SAFETY: a handle with an outcome is there.
+    Status::of(outcome.map(|_| unsafe { handle::forget(model) }))
+}
