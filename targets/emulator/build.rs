@@ -1,0 +1,77 @@
+//! Gives the linker the chosen board's memory map, and the image its model.
+//!
+//! `cargo xtask mcu-bench` sets the variables read here; the self-test image needs only the board.
+//!
+//! - `KINGLET_BOARD`: a folder of `boards/` (default `cortex-m4`).
+//! - `KINGLET_BLOB`: the compiled model, an absolute path.
+//! - `KINGLET_ARENA_BYTES`: how much arena to reserve.
+//! - `KINGLET_VECTORS`: names of the input vectors, `ramp` or `lcg<seed>`, separated by commas.
+
+use core::fmt::Write;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let out = PathBuf::from(variable("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let board = variable("KINGLET_BOARD").unwrap_or_else(|| "cortex-m4".into());
+    link(&out, &board);
+    fs::write(out.join("model.rs"), model_source()).expect("OUT_DIR can be written");
+}
+
+fn link(out: &Path, board: &str) {
+    let memory = Path::new("boards").join(board).join("memory.x");
+    let text = fs::read(&memory).unwrap_or_else(|e| panic!("KINGLET_BOARD={board}: {}: {e}", memory.display()));
+    fs::write(out.join("memory.x"), text).expect("OUT_DIR can be written");
+    // cortex-m-rt asks for the names of a device's interrupts; these machines use none.
+    fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
+    fs::copy("image.x", out.join("image.x")).expect("image.x is beside this file");
+    println!("cargo:rerun-if-changed={}", memory.display());
+    println!("cargo:rerun-if-changed=image.x");
+    println!("cargo:rustc-link-search={}", out.display());
+    for argument in ["--nmagic", "-Tlink.x", "-Timage.x"] {
+        println!("cargo:rustc-link-arg-bins={argument}");
+    }
+    println!("cargo:rustc-check-cfg=cfg(thumb2, helium)");
+    if board != "cortex-m0" {
+        println!("cargo:rustc-cfg=thumb2");
+    }
+    if board == "cortex-m55" {
+        println!("cargo:rustc-cfg=helium");
+    }
+}
+
+/// The constants that `src/model.rs` includes.
+fn model_source() -> String {
+    let blob = variable("KINGLET_BLOB");
+    let arena = variable("KINGLET_ARENA_BYTES");
+    let vectors = variable("KINGLET_VECTORS");
+    let (Some(blob), Some(arena), Some(vectors)) = (blob, arena, vectors) else {
+        return "compile_error!(\"this image is built by `cargo xtask mcu-bench`, which names the model\");\n".into();
+    };
+    println!("cargo:rerun-if-changed={blob}");
+    let arena: usize = arena.parse().unwrap_or_else(|_| panic!("KINGLET_ARENA_BYTES={arena}: a number was expected"));
+    let names: Vec<&str> = vectors.split(',').filter(|name| !name.is_empty()).collect();
+    let list: Vec<String> = names.iter().map(|name| vector_expression(name)).collect();
+    let mut source = String::new();
+    // Zero bytes would make a static without an address.
+    let _ = writeln!(source, "const ARENA_BYTES: usize = {};", arena.max(16));
+    let _ = writeln!(source, "pub(crate) const VECTORS: [Vector; {}] = [{}];", list.len(), list.join(", "));
+    let _ = writeln!(source, "macro_rules! blob {{ () => {{ *include_bytes!({blob:?}) }} }}");
+    let _ = writeln!(source, "const BLOB_BYTES: usize = {};", fs::metadata(&blob).map_or(0, |m| m.len()));
+    source
+}
+
+fn vector_expression(name: &str) -> String {
+    if name == "ramp" {
+        return "Vector::Ramp".into();
+    }
+    let seed: Option<u32> = name.strip_prefix("lcg").and_then(|digits| digits.parse().ok());
+    let seed = seed.unwrap_or_else(|| panic!("KINGLET_VECTORS: {name} is neither ramp nor lcg<seed>"));
+    format!("Vector::Lcg({seed})")
+}
+
+fn variable(name: &str) -> Option<String> {
+    println!("cargo:rerun-if-env-changed={name}");
+    env::var(name).ok()
+}
