@@ -1,0 +1,258 @@
+//! Conv2D, DepthwiseConv2D, FullyConnected.
+
+use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
+use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
+use kinglet_blob::{Field, OpCode};
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::{self, Packing, packing::pack};
+use kinglet_kernels::depthwise::{self, DepthwisePacking};
+use kinglet_kernels::fully_connected;
+use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+
+use super::{batch_lens, each_image, geometry, read_f32, read_i8, write_f32, write_i8};
+use crate::Program;
+use crate::program::Apply;
+
+/// How a layer's factors are stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Factors {
+    /// One for all channels.
+    pub per_tensor: bool,
+    /// With extra shifts.
+    pub extra: bool,
+}
+
+/// An int8 layer's constants as the references take them.
+struct Constants {
+    weights: Vec<i8>,
+    bias: Vec<i32>,
+    words: Vec<u32>,
+    extra: Vec<u8>,
+    quant: LayerQuant,
+}
+
+impl Constants {
+    fn requant(&self) -> Requant<'_> {
+        Requant { words: &self.words, shift_base: self.quant.shift_base.into(), extra: &self.extra }
+    }
+
+    fn stage(&self) -> OutputStage {
+        let LayerQuant { zero_point, min, max, .. } = self.quant;
+        OutputStage { zero_point: zero_point.into(), min: min.into(), max: max.into() }
+    }
+}
+
+impl Program {
+    /// Random constants for `outputs` channels of `taps` weights.
+    fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
+        let random = &mut self.random;
+        let words = if factors.per_tensor { 1 } else { outputs };
+        let mut weights = vec![0i8; outputs * taps];
+        random.fill(&mut weights);
+        weights.iter_mut().for_each(|weight| *weight = (*weight).max(-127));
+        let quant = LayerQuant {
+            shift_base: -11,
+            padding_value: random.range(-128, 127) as i8,
+            zero_point: random.range(-20, 20) as i8,
+            min: -100,
+            max: 120,
+            flags: if factors.per_tensor { PER_TENSOR } else { 0 } | if factors.extra { EXTRA_SHIFTS } else { 0 },
+            reserved: 0,
+        };
+        Constants {
+            weights,
+            bias: (0..outputs).map(|_| random.range(-3000, 3000)).collect(),
+            words: (0..words)
+                .map(|_| Requant::pack((random.next() >> 2) as i32 | 1 << 30, random.next() & 3))
+                .collect(),
+            extra: (0..if factors.extra { words } else { 0 }).map(|_| random.range(0, 2) as u8).collect(),
+            quant,
+        }
+    }
+
+    /// Puts constants into WEIGHTS with the weights in the order `packed`.
+    fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
+        let mut bytes = Vec::new();
+        constants.bias.iter().for_each(|bias| bias.put(&mut bytes));
+        constants.words.iter().for_each(|word| word.put(&mut bytes));
+        bytes.extend_from_slice(&constants.extra);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(packed.iter().map(|&weight| weight as u8));
+        self.constants(&bytes)
+    }
+
+    /// Random floats in WEIGHTS: `outputs` biases, then `weight_len` weights.
+    fn constants_f32(&mut self, outputs: usize, weight_len: usize) -> (u32, Vec<f32>, Vec<f32>) {
+        let random = &mut self.random;
+        let all: Vec<f32> = (0..outputs + weight_len).map(|_| random.range(-999, 999) as f32 / 700.0).collect();
+        let bytes: Vec<u8> = all.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let (bias, weights) = all.split_at(outputs);
+        (self.constants(&bytes), bias.to_vec(), weights.to_vec())
+    }
+
+    /// Conv2D, int8.
+    pub fn conv2d_i8(&mut self, input: u32, output: u32, window: Window, packing: Packing, factors: Factors) {
+        let geometry = geometry(&window, window.groups.into());
+        let (outputs, taps) = (geometry.output[2], geometry.taps());
+        let layer = self.constants_i8(outputs, taps, factors);
+        let mut packed = vec![0; packing.weight_len(outputs, taps)];
+        pack(packing, outputs, taps, &layer.weights, &mut packed);
+        let constants = self.store(&layer, &packed);
+        let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
+        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let params = conv2d::Conv2dI8 {
+                geometry,
+                padding_value: layer.quant.padding_value,
+                stage: layer.stage(),
+                packing: Packing::RowMajor,
+                weights: &layer.weights,
+                bias: &layer.bias,
+                requant: layer.requant(),
+            };
+            let images = read_i8(arena, input, batch_lens(&window).0);
+            let run = |from: &[i8], to: &mut [i8]| conv2d::conv2d_i8_reference(&params, &mut Io::split(from, to));
+            write_i8(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::Conv2dI8, packing as u8, &record, reference);
+    }
+
+    /// Conv2D, float.
+    pub fn conv2d_f32(&mut self, input: u32, output: u32, window: Window) {
+        let geometry = geometry(&window, window.groups.into());
+        let outputs = geometry.output[2];
+        let (constants, bias, weights) = self.constants_f32(outputs, outputs * geometry.taps());
+        let clamp = ClampF32 { min: -3.0, max: 6.0 };
+        let (min, max) = (clamp.min, clamp.max);
+        let record = Conv2dF32 { input, output, scratch: 0, constants, window, min, max };
+        let reference: Apply = Box::new(move |arena| {
+            let params = conv2d::Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias };
+            let images = read_f32(arena, input, batch_lens(&window).0);
+            let run = |from: &[f32], to: &mut [f32]| conv2d::conv2d_f32_reference(&params, &mut Io::split(from, to));
+            write_f32(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::Conv2dF32, 0, &record, reference);
+    }
+
+    /// DepthwiseConv2D, int8; `window.groups` is the multiplier.
+    pub fn depthwise_i8(
+        &mut self,
+        input: u32,
+        output: u32,
+        window: Window,
+        packing: DepthwisePacking,
+        factors: Factors,
+    ) {
+        let geometry = geometry(&window, window.input[2].into());
+        let multiplier = usize::from(window.groups);
+        let (outputs, area) = (geometry.output[2], geometry.taps());
+        let layer = self.constants_i8(outputs, area, factors);
+        let mut packed = vec![0; packing.weight_len(outputs, area)];
+        packing.pack(outputs, area, &layer.weights, &mut packed);
+        let constants = self.store(&layer, &packed);
+        let scratch = self.memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing));
+        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let params = depthwise::DepthwiseI8 {
+                geometry,
+                multiplier,
+                padding_value: layer.quant.padding_value,
+                stage: layer.stage(),
+                packing: DepthwisePacking::RowMajor,
+                weights: &layer.weights,
+                bias: &layer.bias,
+                requant: layer.requant(),
+            };
+            let images = read_i8(arena, input, batch_lens(&window).0);
+            let run = |from: &[i8], to: &mut [i8]| depthwise::depthwise_i8_reference(&params, &mut Io::split(from, to));
+            write_i8(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::DepthwiseI8, packing as u8, &record, reference);
+    }
+
+    /// DepthwiseConv2D, float; `window.groups` is the multiplier.
+    pub fn depthwise_f32(&mut self, input: u32, output: u32, window: Window) {
+        let geometry = geometry(&window, window.input[2].into());
+        let multiplier = usize::from(window.groups);
+        let outputs = geometry.output[2];
+        let (constants, bias, weights) = self.constants_f32(outputs, outputs * geometry.taps());
+        let clamp = ClampF32 { min: f32::NEG_INFINITY, max: f32::INFINITY };
+        let (min, max) = (clamp.min, clamp.max);
+        let record = Conv2dF32 { input, output, scratch: 0, constants, window, min, max };
+        let reference: Apply = Box::new(move |arena| {
+            let params = depthwise::DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias };
+            let images = read_f32(arena, input, batch_lens(&window).0);
+            let run =
+                |from: &[f32], to: &mut [f32]| depthwise::depthwise_f32_reference(&params, &mut Io::split(from, to));
+            write_f32(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::DepthwiseF32, 0, &record, reference);
+    }
+
+    /// FullyConnected, int8, of shape `[rows, taps, outputs]`.
+    pub fn fully_connected_i8(
+        &mut self,
+        input: u32,
+        output: u32,
+        [rows, taps, outputs]: [usize; 3],
+        packing: Packing,
+        factors: Factors,
+    ) {
+        let layer = self.constants_i8(outputs, taps, factors);
+        let mut packed = vec![0; packing.weight_len(outputs, taps)];
+        pack(packing, outputs, taps, &layer.weights, &mut packed);
+        let constants = self.store(&layer, &packed);
+        let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
+        let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
+        let record = FullyConnectedI8 {
+            input,
+            output,
+            scratch,
+            constants,
+            rows: rows_u32,
+            taps: taps_u32,
+            outputs: outputs_u32,
+            quant: layer.quant,
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let params = fully_connected::FullyConnectedI8 {
+                rows,
+                taps,
+                outputs,
+                stage: layer.stage(),
+                packing: Packing::RowMajor,
+                weights: &layer.weights,
+                bias: &layer.bias,
+                requant: layer.requant(),
+            };
+            let (from, mut to) = (read_i8(arena, input, rows * taps), vec![0; rows * outputs]);
+            fully_connected::fully_connected_i8_reference(&params, &mut Io::split(&from, &mut to));
+            write_i8(arena, output, &to);
+        });
+        self.push(OpCode::FullyConnectedI8, packing as u8, &record, reference);
+    }
+
+    /// FullyConnected, float, of shape `[rows, taps, outputs]`.
+    pub fn fully_connected_f32(&mut self, input: u32, output: u32, [rows, taps, outputs]: [usize; 3]) {
+        let (constants, bias, weights) = self.constants_f32(outputs, outputs * taps);
+        let clamp = ClampF32 { min: 0.0, max: f32::INFINITY };
+        let record = FullyConnectedF32 {
+            input,
+            output,
+            constants,
+            rows: rows as u32,
+            taps: taps as u32,
+            outputs: outputs as u32,
+            min: clamp.min,
+            max: clamp.max,
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let params =
+                fully_connected::FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias };
+            let (from, mut to) = (read_f32(arena, input, rows * taps), vec![0.0; rows * outputs]);
+            fully_connected::fully_connected_f32_reference(&params, &mut Io::split(&from, &mut to));
+            write_f32(arena, output, &to);
+        });
+        self.push(OpCode::FullyConnectedF32, 0, &record, reference);
+    }
+}

@@ -1,0 +1,66 @@
+//! Pad and Copy: operators that move elements.
+
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{Copy, Pad};
+use kinglet_kernels::Io;
+use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
+use kinglet_kernels::pad::{PadGeometry, pad_reference};
+
+use super::{read_f32, read_i8, write_f32, write_i8};
+use crate::Program;
+use crate::program::Apply;
+
+impl Program {
+    /// Constants around `dims`: `before` and `after` each axis.
+    pub fn pad(
+        &mut self,
+        opcode: OpCode,
+        input: u32,
+        output: u32,
+        dims: [u16; 4],
+        (before, after): ([u16; 4], [u16; 4]),
+    ) {
+        let mut output_dims = dims;
+        output_dims.iter_mut().zip(before).zip(after).for_each(|((extent, before), after)| *extent += before + after);
+        let is_i8 = opcode == OpCode::PadI8;
+        let value = if is_i8 { u32::from(-7i8 as u8) } else { 0.75f32.to_bits() };
+        let record = Pad { input, output, input_dims: dims, before, output_dims, value };
+        let [input_dims, before, output_dims] = [dims, before, output_dims].map(|dims| dims.map(usize::from));
+        let geometry = PadGeometry { input: input_dims, before, output: output_dims };
+        let (input_len, output_len) = (input_dims.iter().product(), output_dims.iter().product());
+        let reference: Apply = Box::new(move |arena| {
+            if is_i8 {
+                let (from, mut to) = (read_i8(arena, input, input_len), vec![0; output_len]);
+                pad_reference(&geometry, -7, &mut Io::split(&from, &mut to));
+                write_i8(arena, output, &to);
+            } else {
+                let (from, mut to) = (read_f32(arena, input, input_len), vec![0.0; output_len]);
+                pad_reference(&geometry, 0.75, &mut Io::split(&from, &mut to));
+                write_f32(arena, output, &to);
+            }
+        });
+        self.push(opcode, 0, &record, reference);
+    }
+
+    /// `blocks` runs of `block_bytes` bytes, `strides` apart on the input and on the output side.
+    pub fn copy(&mut self, input: u32, output: u32, [blocks, block_bytes]: [u32; 2], strides: [u32; 2]) {
+        let [input_stride, output_stride] = strides;
+        let record = Copy { input, output, blocks, block_bytes, input_stride, output_stride };
+        let layer = CopyBlocks {
+            blocks: blocks as usize,
+            block_len: block_bytes as usize,
+            input_stride: input_stride as usize,
+            output_stride: output_stride as usize,
+            output_offset: 0,
+        };
+        let reach = |stride: u32| ((blocks - 1) * stride + block_bytes) as usize;
+        let (input_len, output_len) = (reach(input_stride), reach(output_stride));
+        let reference: Apply = Box::new(move |arena| {
+            // What lies between the runs of the output stays as it is.
+            let (from, mut to) = (read_i8(arena, input, input_len), read_i8(arena, output, output_len));
+            copy_blocks_reference(&layer, &mut Io::split(&from, &mut to));
+            write_i8(arena, output, &to);
+        });
+        self.push(OpCode::Copy, 0, &record, reference);
+    }
+}

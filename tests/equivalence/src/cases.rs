@@ -1,0 +1,275 @@
+//! What a seed means for each family of kernels.
+
+use kinglet_kernels::Io;
+use kinglet_kernels::conv2d::packing::{pack, paired_is_exact};
+use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
+use kinglet_kernels::depthwise::{
+    DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
+};
+use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_reference};
+use kinglet_kernels::fully_connected::{
+    FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
+};
+use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+
+use crate::{Buffers, Difference, MAX_LEN, Random, compare};
+
+/// Computes one case; `Ok(false)` when the seed asks for something that the packing does not take.
+pub type Check = fn(u32, &mut Buffers) -> Result<bool, Difference>;
+
+/// The cases of one operator and packing.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Operator and packing.
+    pub name: &'static str,
+    /// False when this build has no kernel for the packing.
+    pub is_in_this_build: bool,
+    /// Computes a case.
+    pub check: Check,
+}
+
+/// Every family.
+pub const FAMILIES: [Family; 7] = [
+    Family { name: "add", is_in_this_build: true, check: add },
+    dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
+    dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
+        fully_connected(seed, buffers, Packing::RowMajor)
+    }),
+    dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::RowMajor)
+    }),
+    planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+];
+
+const fn dense(name: &'static str, packing: Packing, check: Check) -> Family {
+    Family { name, is_in_this_build: packing.is_runnable(), check }
+}
+
+const fn planes(name: &'static str, packing: DepthwisePacking, check: Check) -> Family {
+    Family { name, is_in_this_build: packing.is_runnable(), check }
+}
+
+/// An output stage: the whole range, a ReLU, or any clamp.
+fn stage(random: &mut Random) -> OutputStage {
+    let zero_point = if random.one_in(3) { -128 } else { random.range(-128, 127) };
+    match random.range(0, 2) {
+        0 => OutputStage::unclamped(zero_point),
+        1 => OutputStage { zero_point, min: zero_point, max: 127 },
+        _ => {
+            let min = random.range(-128, 127);
+            OutputStage { zero_point, min, max: random.range(min, 127) }
+        }
+    }
+}
+
+/// Biases and factors for `outputs` channels of `taps` weights, such that outputs spread over the range.
+fn constants(random: &mut Random, buffers: &mut Buffers, outputs: usize, taps: usize) -> (i32, usize) {
+    let typical = (taps as u32 * 64 * 64).ilog2() as i32 - 6;
+    // Relative shifts take up to three bits; shifts stay in -20..=-1.
+    let base = (-typical - random.range(0, 3)).clamp(-20, -4);
+    let with_extra = random.one_in(4);
+    for channel in 0..outputs {
+        buffers.bias[channel] = random.range(-4000, 4000) * random.range(0, 16);
+        let multiplier = 0x4000_0000 | (random.next() & 0x3fff_ffff) as i32;
+        buffers.words[channel] = Requant::pack(multiplier, random.next() & 3);
+        buffers.extra[channel] = if with_extra && base < -5 { random.range(0, 1) as u8 } else { 0 };
+    }
+    (base, if with_extra { outputs } else { 0 })
+}
+
+/// A window that fits small buffers; `None` when it would not.
+fn geometry(random: &mut Random, multiplier: Option<usize>) -> Option<Geometry> {
+    let kernel = [random.count(1, 5), random.count(1, 5)];
+    let kernel = if random.one_in(3) {
+        [1, 1]
+    } else if random.one_in(3) {
+        [3, 3]
+    } else {
+        kernel
+    };
+    let stride = [random.count(1, 2), random.count(1, 2)];
+    let dilation = if random.one_in(6) { [random.count(1, 2), random.count(1, 2)] } else { [1, 1] };
+    let channels = if random.one_in(2) { 4 * random.count(1, 8) } else { random.count(1, 19) };
+    let input = [random.count(1, 12), if random.one_in(5) { 1 } else { random.count(1, 12) }, channels];
+    let reach = [dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1];
+    let pad = [random.count(0, reach[0] - 1), random.count(0, reach[1] - 1)];
+    let after = [random.count(0, reach[0] - 1), random.count(0, reach[1] - 1)];
+    let span = |axis: usize| (input[axis] + pad[axis] + after[axis]).checked_sub(reach[axis]);
+    let outputs = multiplier.map_or_else(|| random.count(1, 21), |multiplier| channels * multiplier);
+    let output = [span(0)? / stride[0] + 1, span(1)? / stride[1] + 1, outputs];
+    let len = |shape: [usize; 3]| shape.iter().product::<usize>();
+    let fits = len(input) <= MAX_LEN / 2 && len(output) <= MAX_LEN / 2 && outputs <= 256;
+    fits.then_some(Geometry { input, output, kernel, stride, dilation, pad, groups: 1 })
+}
+
+fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let Some(mut geometry) = geometry(random, None) else { return Ok(false) };
+    if packing == Packing::RowMajor && random.one_in(4) {
+        geometry.groups = geometry.input[2];
+        geometry.output[2] = geometry.groups * random.count(1, 2);
+    }
+    let (taps, outputs) = (geometry.taps(), geometry.output[2]);
+    let output_len = geometry.pixels() * outputs;
+    let scratch_len = conv2d_i8_scratch_len(&geometry, packing);
+    let weight_len = packing.weight_len(outputs, taps);
+    if taps * outputs > MAX_LEN || weight_len > MAX_LEN || scratch_len > MAX_LEN || output_len > MAX_LEN {
+        return Ok(false);
+    }
+    let input_len = geometry.input.iter().product::<usize>();
+    random.fill(&mut buffers.input[..input_len]);
+    random.fill(&mut buffers.weights[..taps * outputs]);
+    buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    let (shift_base, extra) = constants(random, buffers, outputs, taps);
+    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
+    let exact = (0..outputs).step_by(2).all(|o| {
+        paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
+    });
+    if packing == Packing::Paired && !exact {
+        return Ok(false);
+    }
+    // One time in eight, one factor for all channels.
+    let (words, extra) = if random.one_in(8) { (1, 0) } else { (outputs, extra) };
+    let reference = Conv2dI8 {
+        geometry,
+        padding_value: random.range(-128, 127) as i8,
+        stage: stage(random),
+        packing: Packing::RowMajor,
+        weights: &buffers.weights[..taps * outputs],
+        bias: &buffers.bias[..outputs],
+        requant: Requant { words: &buffers.words[..words], shift_base, extra: &buffers.extra[..extra] },
+    };
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
+    conv2d_i8_reference(&reference, &mut Io::split(input, output));
+    let layer = Conv2dI8 { packing, weights: &buffers.packed.0[..weight_len], ..reference };
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+    output.fill(99);
+    conv2d_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
+    compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    Ok(true)
+}
+
+fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let (rows, taps, outputs) = (random.count(1, 3), random.count(1, 130), random.count(1, 30));
+    let weight_len = packing.weight_len(outputs, taps);
+    random.fill(&mut buffers.input[..rows * taps]);
+    random.fill(&mut buffers.weights[..taps * outputs]);
+    buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    let (shift_base, _) = constants(random, buffers, outputs, taps);
+    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    let words = if random.one_in(2) { 1 } else { outputs };
+    let reference = FullyConnectedI8 {
+        rows,
+        taps,
+        outputs,
+        stage: stage(random),
+        packing: Packing::RowMajor,
+        weights: &buffers.weights[..taps * outputs],
+        bias: &buffers.bias[..outputs],
+        requant: Requant { words: &buffers.words[..words], shift_base, extra: &[] },
+    };
+    let (input, output) = (&buffers.input[..rows * taps], &mut buffers.expected[..rows * outputs]);
+    fully_connected_i8_reference(&reference, &mut Io::split(input, output));
+    let layer = FullyConnectedI8 { packing, weights: &buffers.packed.0[..weight_len], ..reference };
+    let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
+    output.fill(99);
+    let scratch_len = fully_connected_i8_scratch_len(taps, packing);
+    fully_connected_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
+    compare(seed, &buffers.expected[..rows * outputs], &buffers.actual[..rows * outputs])?;
+    Ok(true)
+}
+
+fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
+    let Some(mut geometry) = geometry(random, Some(multiplier)) else { return Ok(false) };
+    geometry.groups = geometry.input[2];
+    let area = geometry.kernel[0] * geometry.kernel[1];
+    let outputs = geometry.output[2];
+    let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
+    let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
+    if scratch_len > MAX_LEN || (packing == DepthwisePacking::Planar && geometry.dilation != [1, 1]) {
+        return Ok(false);
+    }
+    random.fill(&mut buffers.input[..input_len]);
+    random.fill(&mut buffers.weights[..area * outputs]);
+    let (shift_base, extra) = constants(random, buffers, outputs, area);
+    for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
+        let (tap, o) = (at / outputs, at % outputs);
+        let place = if packing == DepthwisePacking::Planar { o * area + tap } else { at };
+        buffers.packed.0[place] = *weight;
+    }
+    let reference = DepthwiseI8 {
+        geometry,
+        multiplier,
+        padding_value: random.range(-128, 127) as i8,
+        stage: stage(random),
+        packing: DepthwisePacking::RowMajor,
+        weights: &buffers.weights[..area * outputs],
+        bias: &buffers.bias[..outputs],
+        requant: Requant { words: &buffers.words[..outputs], shift_base, extra: &buffers.extra[..extra] },
+    };
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
+    depthwise_i8_reference(&reference, &mut Io::split(input, output));
+    let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
+    let scratch = &mut buffers.scratch.0[..scratch_len];
+    if packing == DepthwisePacking::Planar && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+        buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
+        let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
+        depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
+    } else {
+        let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+        output.fill(99);
+        depthwise_i8(&layer, &mut Io::split(input, output), scratch);
+    }
+    compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    Ok(true)
+}
+
+fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let len = random.count(1, 300);
+    random.fill(&mut buffers.input[..len]);
+    random.fill(&mut buffers.weights[..len]);
+    let multiplier = |random: &mut Random| 0x4000_0000 | (random.next() & 0x3fff_ffff) as i32;
+    let factor = |random: &mut Random| FixedPoint { multiplier: multiplier(random), shift: random.range(-4, 0) };
+    // One operand at least has the common scale, and the sum comes back from 20 bits to the left.
+    let (mut a_factor, mut b_factor) = (factor(random), factor(random));
+    let half = FixedPoint { multiplier: 1 << 30, shift: 0 };
+    if random.one_in(2) {
+        a_factor = half
+    } else {
+        b_factor = half
+    }
+    let layer = AddI8 {
+        a_zero_point: random.range(-128, 127),
+        b_zero_point: random.range(-128, 127),
+        a_factor,
+        b_factor,
+        output_factor: FixedPoint { multiplier: multiplier(random), shift: random.range(-20, -16) },
+        stage: stage(random),
+    };
+    let whole = Broadcast { inner: 1, len };
+    let some = Broadcast { inner: random.count(1, 9), len: random.count(1, len) };
+    let kind = random.range(0, 3);
+    let b = || match kind {
+        0 => Operand::SameAsInput,
+        1 => Operand::Slice(&buffers.weights[..len], some),
+        _ => Operand::Slice(&buffers.weights[..len], whole),
+    };
+    add_i8_reference(&layer, &mut Io::split(&buffers.input[..len], &mut buffers.expected[..len]), b());
+    if random.one_in(2) {
+        buffers.actual[..len].copy_from_slice(&buffers.input[..len]);
+        add_i8(&layer, &mut Io::in_place(&mut buffers.actual[..len]), b());
+    } else {
+        add_i8(&layer, &mut Io::split(&buffers.input[..len], &mut buffers.actual[..len]), b());
+    }
+    compare(seed, &buffers.expected[..len], &buffers.actual[..len])?;
+    Ok(true)
+}

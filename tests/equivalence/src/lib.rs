@@ -1,0 +1,90 @@
+//! Random cases that every fast kernel must compute like its reference, on hosts and on boards.
+//!
+//! A case is a seed: shapes, zero points, strides, tails, weights and activations all follow from it, without a
+//! heap, so that the very same cases run in a host test, which has many, and in a firmware image under an
+//! emulator, where the assembly is. A difference is reported as the seed and the first element that differs.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod cases;
+mod random;
+
+pub use cases::{Check, FAMILIES, Family};
+pub use random::Random;
+
+/// Elements of the largest tensor of a case.
+pub const MAX_LEN: usize = 12 * 1024;
+
+/// Working memory of a case.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Buffers {
+    /// Input activations.
+    pub input: [i8; MAX_LEN],
+    /// Row-major weights.
+    pub weights: [i8; MAX_LEN],
+    /// Biases.
+    pub bias: [i32; 256],
+    /// Requantization words.
+    pub words: [u32; 256],
+    /// Extra shifts.
+    pub extra: [u8; 256],
+    /// What the reference computes.
+    pub expected: [i8; MAX_LEN],
+    /// What the kernel computes; input and output share it when they overlap.
+    pub actual: [i8; MAX_LEN],
+    /// Packed weights, at a word's alignment.
+    pub packed: Words,
+    /// Scratch, at a word's alignment.
+    pub scratch: Words,
+}
+
+/// Bytes at a word's alignment.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub struct Words(pub [i8; MAX_LEN]);
+
+impl Buffers {
+    /// Zeros.
+    pub const fn new() -> Self {
+        Buffers {
+            input: [0; MAX_LEN],
+            weights: [0; MAX_LEN],
+            bias: [0; 256],
+            words: [0; 256],
+            extra: [0; 256],
+            expected: [0; MAX_LEN],
+            actual: [0; MAX_LEN],
+            packed: Words([0; MAX_LEN]),
+            scratch: Words([0; MAX_LEN]),
+        }
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A case in which a kernel and its reference differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The case.
+    pub seed: u32,
+    /// First element that differs.
+    pub index: usize,
+    /// What the reference computes.
+    pub expected: i8,
+    /// What the kernel computes.
+    pub actual: i8,
+}
+
+/// Compares the first `len` elements.
+fn compare(seed: u32, expected: &[i8], actual: &[i8]) -> Result<(), Difference> {
+    match expected.iter().zip(actual).position(|(a, b)| a != b) {
+        None => Ok(()),
+        Some(index) => Err(Difference { seed, index, expected: expected[index], actual: actual[index] }),
+    }
+}

@@ -1,0 +1,314 @@
+//! From a planned operator to the bytes of its record.
+
+use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
+use kinglet_blob::records::{
+    BinaryF32, BinaryI8, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8, LayerQuant, LookupI8,
+    MeanF32, MeanI8, OPERAND_ARENA, Operands, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
+};
+use kinglet_blob::{OpCode, operator_bytes};
+
+use crate::plan::{self, Factor, Operator, Place, Quant};
+
+/// The arena that places are brought into: tensors, then scratch.
+pub(crate) struct Memory {
+    pub(crate) tensor_bytes: u32,
+    pub(crate) scratch_bytes: u32,
+}
+
+/// An operator's addresses.
+#[derive(Clone, Copy)]
+struct Addresses {
+    input: u32,
+    output: u32,
+    scratch: u32,
+    constants: u32,
+}
+
+impl Memory {
+    /// `at` brought to where `bytes` bytes fit, a multiple of `align`; 0 where they do not fit at all.
+    pub(crate) fn fit(&self, at: u16, bytes: u32, align: u32) -> u32 {
+        let room = self.tensor_bytes.saturating_sub(bytes);
+        (u32::from(at) % (room + 1)) / align * align
+    }
+
+    /// Addresses for an input and an output of so many elements of so many bytes.
+    fn addresses(&self, place: Place, (input, output): (u32, u32), (from, to): (u32, u32)) -> Addresses {
+        let at = self.fit(place.input, input.saturating_mul(from), from);
+        let over = place.overlap % 4 == 0;
+        Addresses {
+            input: at,
+            output: if over { at / to * to } else { self.fit(place.output, output.saturating_mul(to), to) },
+            scratch: self.tensor_bytes + u32::from(place.scratch) * 4 % (self.scratch_bytes / 2),
+            constants: u32::from(place.constants) * 4,
+        }
+    }
+
+    /// The record with its head.
+    pub(crate) fn record(&self, operator: &Operator) -> Vec<u8> {
+        match *operator {
+            Operator::Conv { is_float, is_depthwise, window, quant, place } => {
+                self.conv(is_float, is_depthwise, &window, &quant, place)
+            }
+            Operator::FullyConnected { is_float, shape, quant, place } => {
+                self.fully_connected(is_float, shape, &quant, place)
+            }
+            Operator::Pool { is_float, is_max, window, clamp, place } => {
+                self.pool(is_float, is_max, &window, clamp, place)
+            }
+            Operator::Binary { is_float, is_mul, source, lens, factors, quant, place } => {
+                let operands = self.operands(if is_float { 4 } else { 1 }, source % 3, lens, place);
+                binary(is_float, is_mul, source % 3, operands, factors, &quant)
+            }
+            Operator::Softmax { is_float, shape, factor, diff_min, beta, place } => {
+                let [rows, depth] = shape.map(|each| u32::from(extent(each, 12)));
+                let size = if is_float { 4 } else { 1 };
+                let Addresses { input, output, .. } = self.addresses(place, (rows * depth, rows * depth), (size, size));
+                if is_float {
+                    return operator_bytes(OpCode::SoftmaxF32, 0, &SoftmaxF32 { input, output, rows, depth, beta });
+                }
+                let (multiplier, shift) = (multiplier(factor), shift(factor).into());
+                let diff_min = -i32::from(diff_min).abs();
+                let record = SoftmaxI8 { input, output, rows, depth, multiplier, shift, diff_min };
+                operator_bytes(OpCode::SoftmaxI8, 0, &record)
+            }
+            Operator::Pad { is_float, input, before, after, value, place } => {
+                self.pad(is_float, [input, before, after], value, place)
+            }
+            Operator::Copy { blocks, block_bytes, strides, place } => self.copy(blocks, block_bytes, strides, place),
+            Operator::Mean { is_float, shape, factor, zero_points, place } => {
+                self.mean(is_float, shape, factor, zero_points, place)
+            }
+            Operator::Unary { kind, len, clamp, place } => self.unary(kind % 4, len, clamp, place),
+            Operator::Convert { is_dequantize, len, scale, zero_point, place } => {
+                let (len, zero_point) = (1 + u32::from(len), zero_point.into());
+                let sizes = if is_dequantize { (1, 4) } else { (4, 1) };
+                let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
+                let opcode = if is_dequantize { OpCode::Dequantize } else { OpCode::Quantize };
+                operator_bytes(opcode, 0, &Convert { input, output, len, scale: scale.abs(), zero_point })
+            }
+        }
+    }
+
+    fn conv(&self, is_float: bool, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        let packed = quant.packed && !is_float;
+        if is_depthwise {
+            window.groups = u16::from(extent(plan.groups, 3));
+            window.output[2] = window.input[2] * window.groups;
+            window.dilation = if packed { [1, 1] } else { window.dilation };
+        } else if !packed {
+            // Groups that divide both sides.
+            let groups = u16::from(extent(plan.groups, 3));
+            window.groups = if plan.groups > 128 { groups } else { 1 };
+            window.input[2] = window.input[2].next_multiple_of(window.groups);
+            window.output[2] = window.output[2].next_multiple_of(window.groups);
+        }
+        let size = if is_float { 4 } else { 1 };
+        let Addresses { input, output, scratch, constants } = self.addresses(place, batch_lens(&window), (size, size));
+        if is_float {
+            let (min, max) = clamp_f32(quant.clamp);
+            let opcode = if is_depthwise { OpCode::DepthwiseF32 } else { OpCode::Conv2dF32 };
+            return operator_bytes(opcode, 0, &Conv2dF32 { input, output, scratch, constants, window, min, max });
+        }
+        let opcode = if is_depthwise { OpCode::DepthwiseI8 } else { OpCode::Conv2dI8 };
+        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer_quant(quant) };
+        operator_bytes(opcode, packed.into(), &record)
+    }
+
+    fn fully_connected(&self, is_float: bool, shape: [u8; 3], quant: &Quant, place: Place) -> Vec<u8> {
+        let [rows, taps, outputs] = [extent(shape[0], 4), extent(shape[1], 64), extent(shape[2], 32)].map(u32::from);
+        let size = if is_float { 4 } else { 1 };
+        let lens = (rows * taps, rows * outputs);
+        let Addresses { input, output, scratch, constants } = self.addresses(place, lens, (size, size));
+        if is_float {
+            let (min, max) = clamp_f32(quant.clamp);
+            let record = FullyConnectedF32 { input, output, constants, rows, taps, outputs, min, max };
+            return operator_bytes(OpCode::FullyConnectedF32, 0, &record);
+        }
+        let quant_of_layer = layer_quant(quant);
+        let record = FullyConnectedI8 { input, output, scratch, constants, rows, taps, outputs, quant: quant_of_layer };
+        operator_bytes(OpCode::FullyConnectedI8, quant.packed.into(), &record)
+    }
+
+    fn pool(&self, is_float: bool, is_max: bool, plan: &plan::Window, bounds: (i8, i8), place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.output[2] = window.input[2];
+        let size = if is_float { 4 } else { 1 };
+        let Addresses { input, output, .. } = self.addresses(place, batch_lens(&window), (size, size));
+        if is_float {
+            let (min, max) = clamp_f32(bounds);
+            let opcode = if is_max { OpCode::MaxPoolF32 } else { OpCode::AveragePoolF32 };
+            return operator_bytes(opcode, 0, &PoolF32 { input, output, window, min, max });
+        }
+        let (min, max) = clamp(bounds);
+        let opcode = if is_max { OpCode::MaxPoolI8 } else { OpCode::AveragePoolI8 };
+        operator_bytes(opcode, 0, &PoolI8 { input, output, window, min, max, reserved: 0 })
+    }
+
+    fn operands(&self, size: u32, source: u8, lens: [u8; 3], place: Place) -> Operands {
+        let [len, inner, b_len] = [1 + u32::from(lens[0]), 1 + u32::from(lens[1] % 16), 1 + u32::from(lens[2] % 64)];
+        let Addresses { input, output, scratch, constants } = self.addresses(place, (len, len), (size, size));
+        let b = if source == OPERAND_ARENA { scratch } else { constants };
+        Operands { a: input, b, output, len, inner, b_len }
+    }
+
+    fn pad(&self, is_float: bool, [input, before, after]: [[u8; 4]; 3], value: u32, place: Place) -> Vec<u8> {
+        let input_dims = input.map(|each| u16::from(extent(each, 4)));
+        let before = before.map(|each| u16::from(each % 3));
+        let mut output_dims = input_dims;
+        for (axis, extent) in output_dims.iter_mut().enumerate() {
+            *extent += before[axis] + u16::from(after[axis] % 3);
+        }
+        let len = |dims: [u16; 4]| dims.iter().map(|&each| u32::from(each)).product();
+        let size = if is_float { 4 } else { 1 };
+        let Addresses { input, output, .. } = self.addresses(place, (len(input_dims), len(output_dims)), (size, size));
+        let opcode = if is_float { OpCode::PadF32 } else { OpCode::PadI8 };
+        operator_bytes(opcode, 0, &Pad { input, output, input_dims, before, output_dims, value })
+    }
+
+    fn copy(&self, blocks: u8, block_bytes: u8, strides: [u8; 2], place: Place) -> Vec<u8> {
+        let (blocks, block_bytes) = (u32::from(extent(blocks, 9)), u32::from(extent(block_bytes, 40)));
+        let [input_stride, more] = strides.map(|each| u32::from(each % 64));
+        let output_stride = block_bytes + more;
+        let reach = |stride: u32| (blocks - 1) * stride + block_bytes;
+        let lens = (reach(input_stride), reach(output_stride));
+        let Addresses { input, output, .. } = self.addresses(place, lens, (1, 1));
+        let record = Copy { input, output, blocks, block_bytes, input_stride, output_stride };
+        operator_bytes(OpCode::Copy, 0, &record)
+    }
+
+    fn mean(&self, is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place) -> Vec<u8> {
+        let [outer, reduced, inner] = shape.map(|each| u32::from(extent(each, 9)));
+        let size = if is_float { 4 } else { 1 };
+        let lens = (outer * reduced * inner, outer * inner);
+        let Addresses { input, output, .. } = self.addresses(place, lens, (size, size));
+        if is_float {
+            return operator_bytes(OpCode::MeanF32, 0, &MeanF32 { input, output, outer, reduced, inner });
+        }
+        let (multiplier, shift) = (multiplier(factor), shift(factor));
+        let [input_zero_point, zero_point] = zero_points;
+        let record = MeanI8 {
+            input,
+            output,
+            outer,
+            reduced,
+            inner,
+            multiplier,
+            shift,
+            input_zero_point,
+            zero_point,
+            reserved: 0,
+        };
+        operator_bytes(OpCode::MeanI8, 0, &record)
+    }
+
+    fn unary(&self, kind: u8, len: u8, bounds: (i8, i8), place: Place) -> Vec<u8> {
+        let len = 1 + u32::from(len);
+        let size = if kind == 0 { 1 } else { 4 };
+        let Addresses { input, output, constants, .. } = self.addresses(place, (len, len), (size, size));
+        let opcode = match kind {
+            0 => return operator_bytes(OpCode::LookupI8, 0, &LookupI8 { input, output, len, constants }),
+            1 => OpCode::ClampF32,
+            2 => OpCode::LogisticF32,
+            _ => OpCode::TanhF32,
+        };
+        let (min, max) = clamp_f32(bounds);
+        operator_bytes(opcode, 0, &UnaryF32 { input, output, len, min, max })
+    }
+}
+
+fn binary(
+    is_float: bool,
+    is_mul: bool,
+    b_source: u8,
+    operands: Operands,
+    [a, b, result]: [Factor; 3],
+    quant: &Quant,
+) -> Vec<u8> {
+    if is_float {
+        let (min, max) = clamp_f32(quant.clamp);
+        let opcode = if is_mul { OpCode::MulF32 } else { OpCode::AddF32 };
+        return operator_bytes(opcode, 0, &BinaryF32 { operands, min, max, b_source, reserved: [0; 3] });
+    }
+    let (min, max) = clamp(quant.clamp);
+    let record = BinaryI8 {
+        operands,
+        a_multiplier: multiplier(a),
+        b_multiplier: multiplier(b),
+        output_multiplier: multiplier(result),
+        a_shift: shift(a),
+        b_shift: shift(b),
+        output_shift: shift(result),
+        b_source,
+        a_zero_point: quant.padding_value,
+        b_zero_point: quant.shift_base,
+        zero_point: quant.zero_point,
+        min,
+        max,
+        reserved: [0; 3],
+    };
+    operator_bytes(if is_mul { OpCode::MulI8 } else { OpCode::AddI8 }, 0, &record)
+}
+
+/// `1 ..= max`, from any byte.
+fn extent(byte: u8, max: u8) -> u8 {
+    1 + byte % max
+}
+
+/// In order.
+fn clamp((a, b): (i8, i8)) -> (i8, i8) {
+    (a.min(b), a.max(b))
+}
+
+/// The same as floats, a few units wide.
+fn clamp_f32(bounds: (i8, i8)) -> (f32, f32) {
+    let (min, max) = clamp(bounds);
+    (f32::from(min) / 16.0, f32::from(max) / 16.0)
+}
+
+/// `-31 ..= 30`.
+fn shift(factor: Factor) -> i8 {
+    (i16::from(factor.shift).rem_euclid(62) - 31) as i8
+}
+
+fn multiplier(factor: Factor) -> i32 {
+    (factor.multiplier & 0x7fff_ffff) as i32
+}
+
+/// A window whose output may be what padding and strides would give, or anything else that is small.
+fn window(plan: &plan::Window) -> Window {
+    let small = |extents: [u8; 3]| extents.map(|each| u16::from(extent(each, 7)));
+    Window {
+        input: small(plan.input),
+        output: small(plan.output),
+        kernel: plan.kernel.map(|each| extent(each, 5)),
+        stride: plan.stride.map(|each| extent(each, 3)),
+        dilation: plan.dilation.map(|each| if each > 200 { 2 } else { 1 }),
+        pad: plan.pad.map(|each| each % 4),
+        batch: if plan.batch > 200 { 2 } else { 1 },
+        groups: 1,
+    }
+}
+
+fn layer_quant(plan: &Quant) -> LayerQuant {
+    let (min, max) = clamp(plan.clamp);
+    // The second packing's factors have a narrower range, and random words add up to three.
+    let range = if plan.packed { (16, -20) } else { (58, -31) };
+    LayerQuant {
+        shift_base: (i16::from(plan.shift_base).rem_euclid(range.0) + range.1) as i8,
+        padding_value: plan.padding_value,
+        zero_point: plan.zero_point,
+        min,
+        max,
+        // Random extra shifts are nearly always too large.
+        flags: plan.flags & if plan.flags > 240 { PER_TENSOR | EXTRA_SHIFTS } else { PER_TENSOR },
+        reserved: 0,
+    }
+}
+
+/// Elements of the input and output of a whole batch.
+fn batch_lens(window: &Window) -> (u32, u32) {
+    let image = |shape: [u16; 3]| shape.iter().map(|&each| u32::from(each)).product::<u32>();
+    let batch = u32::from(window.batch);
+    (batch * image(window.input), batch * image(window.output))
+}

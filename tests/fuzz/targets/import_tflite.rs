@@ -1,0 +1,4 @@
+//! Any bytes as a .tflite file: see `kinglet_fuzz::tflite`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kinglet_fuzz::tflite(data));

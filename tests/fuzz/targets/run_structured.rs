@@ -1,0 +1,6 @@
+//! Blobs of plausible records, which are then run: see `kinglet_fuzz::structured`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    kinglet_fuzz::structured(data);
+});

@@ -1,0 +1,151 @@
+"""Builds .tflite files of one operator, to be run by the oracle and imported by our tests.
+
+The flatbuffer comes from the object interface of the schema inside the `tflite_micro` wheel. Files are plain
+schema version 3 with one subgraph, as a converter would write them, only without names and metadata.
+"""
+
+from dataclasses import dataclass, field
+
+import flatbuffers
+import numpy as np
+from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+DTYPES = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int8): schema.TensorType.INT8,
+}
+
+NONE = schema.ActivationFunctionType.NONE
+RELU = schema.ActivationFunctionType.RELU
+RELU6 = schema.ActivationFunctionType.RELU6
+SAME = schema.Padding.SAME
+VALID = schema.Padding.VALID
+
+
+@dataclass
+class Tensor:
+    """One tensor: a constant when `data` is given, otherwise an activation of `shape` and `dtype`."""
+
+    shape: tuple = ()
+    dtype: type = np.int8
+    scale: object = None  # one number, or an array for per-channel
+    zero_point: object = 0
+    axis: int = 0
+    data: np.ndarray = None
+
+    def __post_init__(self):
+        if self.data is not None:
+            self.shape = self.data.shape
+            self.dtype = self.data.dtype.type
+        if self.scale is not None:
+            self.scale = np.atleast_1d(np.asarray(self.scale, np.float32))
+            self.zero_point = np.broadcast_to(np.asarray(self.zero_point, np.int64), self.scale.shape)
+
+    @property
+    def s(self):
+        """The one scale."""
+        return self.scale[0]
+
+    @property
+    def z(self):
+        """The one zero point."""
+        return int(self.zero_point[0])
+
+
+@dataclass
+class Model:
+    """A single-operator model: its inputs are the operator's inputs that are not constants."""
+
+    operator: str  # name in the BuiltinOperator enumeration
+    inputs: list
+    output: Tensor
+    options: dict = field(default_factory=dict)
+
+    @property
+    def activations(self):
+        """The inputs a caller has to supply."""
+        return [tensor for tensor in self.inputs if tensor is not None and tensor.data is None]
+
+
+OPTIONS = {
+    "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
+    "ADD": "AddOptions",
+    "MUL": "MulOptions",
+    "SOFTMAX": "SoftmaxOptions",
+    "PAD": "PadOptions",
+    "PADV2": "PadV2Options",
+    "CONCATENATION": "ConcatenationOptions",
+    "MEAN": "ReducerOptions",
+    "QUANTIZE": "QuantizeOptions",
+    "DEQUANTIZE": "DequantizeOptions",
+    "RESHAPE": "ReshapeOptions",
+}
+
+
+def _tensor_table(tensor, buffer):
+    table = schema.TensorT()
+    table.shape = [int(extent) for extent in tensor.shape]
+    table.type = DTYPES[np.dtype(tensor.dtype)]
+    table.buffer = buffer
+    table.hasRank = True
+    if tensor.scale is not None:
+        table.quantization = schema.QuantizationParametersT()
+        table.quantization.scale = np.asarray(tensor.scale, np.float32)
+        table.quantization.zeroPoint = np.asarray(tensor.zero_point, np.int64)
+        table.quantization.quantizedDimension = tensor.axis
+    return table
+
+
+def serialize(model):
+    """The bytes of the .tflite file."""
+    root = schema.ModelT()
+    root.version = 3
+    code = schema.OperatorCodeT()
+    builtin = getattr(schema.BuiltinOperator, model.operator)
+    code.builtinCode = builtin
+    code.deprecatedBuiltinCode = min(builtin, 127)
+    code.version = 1
+    root.operatorCodes = [code]
+    root.buffers = [schema.BufferT()]
+
+    graph = schema.SubGraphT()
+    graph.tensors = []
+    operator = schema.OperatorT()
+    operator.opcodeIndex = 0
+    operator.inputs = []
+    for tensor in model.inputs:
+        if tensor is None:
+            operator.inputs.append(-1)
+            continue
+        buffer = 0
+        if tensor.data is not None:
+            table = schema.BufferT()
+            table.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+            root.buffers.append(table)
+            buffer = len(root.buffers) - 1
+        operator.inputs.append(len(graph.tensors))
+        graph.tensors.append(_tensor_table(tensor, buffer))
+    graph.inputs = [
+        index for index, tensor in zip(operator.inputs, model.inputs) if tensor is not None and tensor.data is None
+    ]
+    operator.outputs = [len(graph.tensors)]
+    graph.tensors.append(_tensor_table(model.output, 0))
+    graph.outputs = list(operator.outputs)
+    if model.operator in OPTIONS:
+        name = OPTIONS[model.operator]
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        operator.builtinOptions = getattr(schema, name + "T")()
+        for key, value in model.options.items():
+            assert hasattr(operator.builtinOptions, key), key
+            setattr(operator.builtinOptions, key, value)
+    graph.operators = [operator]
+    root.subgraphs = [graph]
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(root.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
