@@ -1,0 +1,110 @@
+//! `cargo xtask boards`: build the firmware of the real boards and hold it against their budgets.
+//!
+//! Nothing is flashed or run. The model is the project's own example unless another is named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::budget::{self, Budget};
+use crate::image;
+use crate::prerequisites;
+use crate::tree;
+
+/// A board with a crate of its own in `targets/`.
+struct RealBoard {
+    /// Its folder; the package is called `kinglet-<name>`.
+    name: &'static str,
+    rust_target: &'static str,
+    /// For `kinglet compile --target`.
+    core: &'static str,
+}
+
+const BOARDS: [RealBoard; 1] =
+    [RealBoard { name: "nrf52840-dk", rust_target: "thumbv7em-none-eabihf", core: "cortex-m4" }];
+
+/// What the user asked for.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The model to put into the images [default: examples/tiny/model.onnx]
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Calibration data of a float model [default: the example's]
+    #[arg(long, value_name = "FILE", requires = "model")]
+    calib: Option<PathBuf>,
+    /// Use this kinglet binary instead of building it
+    #[arg(long, value_name = "FILE", env = "KINGLET_BIN")]
+    kinglet: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let example = tree::root().join("examples/tiny");
+    let (model, calib) = match &arguments.model {
+        Some(model) => (model.clone(), arguments.calib.clone()),
+        None => (example.join("model.onnx"), Some(example.join("calib.npz"))),
+    };
+    for board in &BOARDS {
+        prerequisites::rust_target(board.rust_target)?;
+    }
+    let kinglet = prerequisites::kinglet(arguments.kinglet.as_deref())?;
+    let mut failed = false;
+    for board in &BOARDS {
+        let folder = tree::firmware_target().join("boards").join(board.name);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let blob = folder.join("model.kgl");
+        compile(&kinglet, board, (&model, calib.as_deref()), &blob)?;
+        let image = build(board, &blob)?;
+        let budget = budget::read(&tree::root().join("targets").join(board.name))?;
+        failed |= !fits(board, &image, &budget)?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn compile(kinglet: &Path, board: &RealBoard, source: (&Path, Option<&Path>), blob: &Path) -> Result<()> {
+    let (model, calib) = source;
+    let mut command = Command::new(kinglet);
+    command.arg("compile").arg(model).args(["--target", board.core, "--golden", "2", "-o"]).arg(blob);
+    if let Some(calib) = calib {
+        command.arg("--calib").arg(calib);
+    }
+    finish(&mut command)
+}
+
+fn build(board: &RealBoard, blob: &Path) -> Result<PathBuf> {
+    let package = format!("kinglet-{}", board.name);
+    let mut cargo = tree::firmware_cargo();
+    cargo.args(["build", "--release", "--quiet", "--package", &package, "--target", board.rust_target]);
+    cargo.env("KINGLET_BLOB", blob);
+    finish(&mut cargo)?;
+    Ok(tree::firmware_target().join(board.rust_target).join("release").join(package))
+}
+
+/// Runs a command and shows what it says only when it fails.
+fn finish(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// Prints the image's sizes. True when they are within the budget.
+fn fits(board: &RealBoard, image: &Path, budget: &Budget) -> Result<bool> {
+    let sizes = image::sizes(image)?;
+    let (flash, ram) = (sizes.code_flash + sizes.model, sizes.data_bss + sizes.arena);
+    let stack = image::stack_room(image)?;
+    println!(
+        "{}: flash {flash} bytes with the model, RAM {ram} with the arena, {stack} left for the stack",
+        board.name
+    );
+    let mut lines = budget::exceeded(&[("flash", flash, budget.flash_bytes), ("RAM", ram, budget.ram_bytes)]);
+    if let Some(wanted) = budget.stack_bytes.filter(|wanted| stack < *wanted) {
+        lines.push(format!("{stack} bytes are left for the stack, the budget wants {wanted}"));
+    }
+    for line in &lines {
+        println!("over budget: {}: {line}", board.name);
+    }
+    Ok(lines.is_empty())
+}

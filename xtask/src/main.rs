@@ -1,0 +1,86 @@
+//! Project tooling: `cargo xtask <command>`.
+//!
+//! This file only tells commands apart; each has a module of its own with its arguments and a `run`.
+#![forbid(unsafe_code)]
+
+mod board;
+mod boards;
+mod budget;
+mod c_test;
+mod counts;
+mod emulate;
+mod fuzz;
+mod image;
+mod kernel_check;
+mod library;
+mod mcu_bench;
+mod mcu_selftest;
+mod miri;
+mod op_table;
+mod panic_proof;
+mod prerequisites;
+mod profile;
+mod test;
+mod tflite_oracle;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Project tooling", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure every int8 model of a folder on an emulated Cortex-M: instructions, flash, RAM, and whether the
+    /// outputs are the golden ones.
+    McuBench(Box<mcu_bench::Arguments>),
+    /// Check the instruction counter itself against code whose counts are known, on every emulated core.
+    McuSelftest,
+    /// Build the firmware of the real boards and check it against their budgets.
+    Boards(boards::Arguments),
+    /// Compare the kernels of each emulated core with the reference kernels, on the core.
+    KernelCheck(kernel_check::Arguments),
+    /// Check or write the README's table of operators.
+    OpTable(op_table::Arguments),
+    /// Run all checks and tests of the project; what is missing for them is installed or named.
+    Test(test::Arguments),
+    /// Check the C interface: the header, its wrong uses, and models on this machine and on emulated boards.
+    CTest(c_test::Arguments),
+    /// Prove for each device target that no panic and no allocator can be reached through the C interface.
+    PanicProof(panic_proof::Arguments),
+    /// Compare models with TensorFlow Lite itself, whose C library is fetched.
+    TfliteOracle(tflite_oracle::Arguments),
+    /// Run the fuzz targets; seconds each, no finding allowed.
+    Fuzz(fuzz::Arguments),
+    /// Run the runtime's tests under Miri.
+    Miri(miri::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::McuBench(arguments) => mcu_bench::run(&arguments),
+        Command::McuSelftest => mcu_selftest::run(),
+        Command::Boards(arguments) => boards::run(&arguments),
+        Command::KernelCheck(arguments) => kernel_check::run(&arguments),
+        Command::OpTable(arguments) => op_table::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::CTest(arguments) => c_test::run(&arguments),
+        Command::PanicProof(arguments) => panic_proof::run(&arguments),
+        Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Miri(arguments) => miri::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

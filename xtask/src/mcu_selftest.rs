@@ -1,0 +1,76 @@
+//! `cargo xtask mcu-selftest`: is the counter right?
+//!
+//! The image runs hand-written assembly (`targets/emulator/src/bin/selftest.rs`); the numbers here were counted by
+//! reading it.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::board::{BOARDS, Board};
+use crate::counts::{Counts, Window};
+use crate::emulate::Emulator;
+use crate::image::{self, Recipe};
+use crate::prerequisites;
+use crate::tree;
+
+pub(crate) fn run() -> Result<ExitCode> {
+    let plugin = prerequisites::plugin()?;
+    let mut wrong = 0;
+    for board in &BOARDS {
+        prerequisites::rust_target(board.rust_target)?;
+        let folder = tree::firmware_target().join("mcu-selftest").join(board.core);
+        let keep_as = folder.join("selftest.elf");
+        let recipe = Recipe { board, binary: "selftest", features: Vec::new(), variables: Vec::new(), keep_as };
+        let image = image::build(&recipe)?;
+        let emulator = Emulator { board, plugin: &plugin, folder, histogram_window: None };
+        let emulation = emulator.run(&image).with_context(|| format!("{} on {}", board.core, board.machine))?;
+        wrong += compare(board, &emulation.windows()?, emulation.success);
+    }
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints one line for each window, and returns how many are not as expected.
+fn compare(board: &Board, measured: &[Window], success: bool) -> usize {
+    let expected = expected(board);
+    let mut wrong = 0;
+    for (index, (name, want)) in expected.iter().enumerate() {
+        let got = measured.get(index);
+        let right = got == Some(want);
+        wrong += usize::from(!right);
+        let counts = want.counts;
+        let verdict = if right { "ok".to_owned() } else { format!("WRONG: expected {want:?}, measured {got:?}") };
+        println!(
+            "{:<11} {name:<9} {:>4} instructions {:>4} loads {:>4} stores {:>3} vector  {verdict}",
+            board.core, counts.instructions, counts.loads, counts.stores, counts.vector
+        );
+    }
+    if !success || measured.len() != expected.len() {
+        println!("{}: {} windows of {}, image ended well: {success}", board.core, measured.len(), expected.len());
+        wrong += 1;
+    }
+    wrong
+}
+
+fn window(instructions: u64, loads: u64, stores: u64, vector: u64) -> Window {
+    Window { counts: Counts { instructions, loads, stores, vector }, ..Window::default() }
+}
+
+fn expected(board: &Board) -> Vec<(&'static str, Window)> {
+    let nested = Window { inner: vec![window(5, 0, 0, 0)], ticks: vec![2], ..window(12, 0, 0, 0) };
+    let mut list = vec![
+        ("empty", window(0, 0, 0, 0)),
+        ("loop", window(600, 0, 0, 0)),
+        ("memory", window(601, 300, 100, 0)),
+        ("multiple", window(301, 150, 200, 0)),
+        ("nested", nested),
+        ("page", window(2, 0, 0, 0)),
+    ];
+    if board.core != "cortex-m0" {
+        list.push(("thumb2", window(8, 2, 2, 0)));
+    }
+    if board.helium {
+        list.push(("helium", window(23, 8, 1, 14)));
+    }
+    list
+}

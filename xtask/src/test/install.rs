@@ -1,0 +1,99 @@
+//! Installs what the steps need, where that takes no question: Rust targets through rustup, and Debian packages when
+//! we are root. Otherwise the command to type is printed, and the steps concerned skip themselves.
+
+use std::process::{Command, Stdio};
+
+use crate::prerequisites;
+use crate::tree;
+
+/// Targets of the emulated cores, of the panic proof and of the lane on another processor.
+pub(super) const RUST_TARGETS: [&str; 7] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+    "aarch64-unknown-none",
+    super::steps::OTHER_TARGET,
+];
+
+/// Programs and the Debian packages that have them.
+const PROGRAMS: [(&str, &[&str]); 7] = [
+    ("qemu-system-arm", &["qemu-system-arm"]),
+    ("qemu-aarch64", &["qemu-user"]),
+    ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
+    ("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
+    ("gcc", &["gcc", "libc6-dev"]),
+    ("g++", &["g++"]),
+    ("valgrind", &["valgrind"]),
+];
+
+/// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.
+pub(super) fn what_is_missing() {
+    rust_components();
+    rust_targets();
+    debian_packages();
+}
+
+fn rust_components() {
+    let missing: Vec<&str> = [("rustfmt", "fmt"), ("clippy", "clippy")]
+        .into_iter()
+        .filter(|(_, subcommand)| !succeeds(tree::cargo().args([subcommand, "--version"])))
+        .map(|(component, _)| component)
+        .collect();
+    if !missing.is_empty() {
+        install(&["rustup", "component", "add"], &missing, starts("rustup"));
+    }
+}
+
+fn rust_targets() {
+    let missing: Vec<&str> =
+        RUST_TARGETS.into_iter().filter(|target| prerequisites::rust_target(target).is_err()).collect();
+    if !missing.is_empty() {
+        install(&["rustup", "target", "add"], &missing, starts("rustup"));
+    }
+}
+
+fn debian_packages() {
+    let missing: Vec<&str> =
+        PROGRAMS.iter().filter(|(program, _)| !starts(program)).flat_map(|(_, packages)| *packages).copied().collect();
+    if missing.is_empty() {
+        return;
+    }
+    let permitted = is_root() && starts("apt-get");
+    if permitted {
+        // The lists of a fresh machine are empty or old.
+        announce_and_run(&["apt-get", "update", "--quiet"], &[]);
+    }
+    install(&["apt-get", "install", "--quiet", "--yes", "--no-install-recommends"], &missing, permitted);
+}
+
+fn install(command: &[&str], what: &[&str], permitted: bool) {
+    if !permitted {
+        println!("missing; install with: {} {}", command.join(" "), what.join(" "));
+    } else if !announce_and_run(command, what) {
+        println!("{} could not install {}", command.join(" "), what.join(" "));
+    }
+}
+
+fn announce_and_run(command: &[&str], what: &[&str]) -> bool {
+    println!("$ {} {}", command.join(" "), what.join(" "));
+    let Some((program, arguments)) = command.split_first() else { return false };
+    let mut command = Command::new(program);
+    command.args(arguments).args(what).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// True when a program of this name is there.
+pub(super) fn starts(program: &str) -> bool {
+    succeeds(Command::new(program).arg("--version"))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    silent.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,228 @@
+//! What `cargo xtask test` runs, in order.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::install::starts;
+use crate::prerequisites;
+use crate::tree;
+
+/// A Linux on another processor, where the runtime's tests run under user-mode emulation.
+pub(super) const OTHER_TARGET: &str = "aarch64-unknown-linux-gnu";
+
+/// One step.
+pub(super) struct Step {
+    /// For `--only`.
+    pub(super) name: &'static str,
+    /// One line for the heading.
+    pub(super) what: &'static str,
+    /// Why the step cannot run here; asked when its turn comes.
+    pub(super) missing: fn() -> Option<String>,
+    /// All of them run, and one that fails fails the step.
+    pub(super) commands: Vec<Command>,
+}
+
+/// The runtime: what is linked into firmware.
+const RUNTIME: [&str; 6] = ["--package", "kinglet-blob", "--package", "kinglet-kernels", "--package", "kinglet"];
+
+/// Every workspace of the repository.
+const WORKSPACES: [&str; 6] = [".", "targets", "ffi", "tests/fuzz", "tests/oracle-tflite", "examples/rust-firmware"];
+
+pub(super) fn all() -> Vec<Step> {
+    let mut steps = style();
+    steps.extend(host());
+    steps.extend(c_and_boards());
+    steps.push(Step {
+        name: "tflite-oracle",
+        what: "models in TensorFlow Lite itself, within a tolerance",
+        missing: nothing,
+        commands: vec![xtask(&["tflite-oracle"])],
+    });
+    steps.push(Step {
+        name: "deny",
+        what: "licences and sources of every dependency",
+        missing: || (!starts("cargo-deny")).then(|| "cargo-deny is not installed: cargo install cargo-deny".into()),
+        commands: [".", "targets", "ffi"].map(deny).into(),
+    });
+    steps
+}
+
+/// All that can be checked without fetching the database of advisories.
+fn deny(folder: &str) -> Command {
+    let mut command = cargo(folder, &["deny", "--config"]);
+    command.arg(tree::root().join("deny.toml")).args(["check", "licenses", "bans", "sources"]);
+    command
+}
+
+fn style() -> Vec<Step> {
+    let formatted = WORKSPACES.iter().filter(|folder| tree::root().join(folder).join("Cargo.toml").is_file());
+    let step = |name, what, commands| Step { name, what, missing: nothing, commands };
+    vec![
+        step("format", "every source file is as rustfmt writes it", {
+            formatted.map(|folder| cargo(folder, &["fmt", "--all", "--check"])).collect()
+        }),
+        step("lints", "clippy is silent on the host, on a board and on the C interface", lints()),
+        step("operators", "the README's table is the registry's", vec![xtask(&["op-table", "--check"])]),
+    ]
+}
+
+/// Clippy on all that is built with stable Rust. Release, so that what host programs of a build need (macros, build
+/// scripts) is compiled once for all steps.
+fn lints() -> Vec<Command> {
+    let deny = ["--", "-D", "warnings"];
+    let board = ["--target", "thumbv7em-none-eabihf"];
+    let mut host = cargo(".", &["clippy", "--release", "--workspace", "--all-targets"]);
+    host.args(deny);
+    let mut firmware = tree::firmware_cargo();
+    firmware.args(["clippy", "--release", "--workspace"]).args(board).args(deny);
+    // The images want a model to include; which one makes no difference to the lints.
+    firmware.env("KINGLET_BLOB", tree::root().join("examples/tiny/model.onnx"));
+    firmware.env("KINGLET_ARENA_BYTES", "16").env("KINGLET_VECTORS", "ramp");
+    let mut library = cargo("ffi", &["clippy", "--release"]);
+    library.args(board).args(deny);
+    vec![host, firmware, library]
+}
+
+fn host() -> Vec<Step> {
+    let mut checked = cargo(".", &["test"]);
+    checked.args(RUNTIME).arg("--no-fail-fast");
+    // Shows what passing tests print too: some of it says what was skipped.
+    let all = cargo(".", &["test", "--release", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    vec![
+        Step {
+            name: "checked",
+            what: "the runtime with overflow checks and debug assertions",
+            missing: nothing,
+            commands: vec![checked],
+        },
+        Step {
+            name: "host",
+            what: "all tests of the host workspace, optimised",
+            missing: nothing,
+            commands: vec![all],
+        },
+        Step {
+            name: "aarch64",
+            what: "operators and kernels on another processor: the same bits",
+            missing: || {
+                let program = ["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().find(|program| !starts(program));
+                program.map(|program| format!("{program} is not installed")).or_else(|| target(OTHER_TARGET))
+            },
+            commands: vec![other("kinglet", &ENGINE_TESTS), other("kinglet-kernels", &KERNEL_TESTS)],
+        },
+    ]
+}
+
+/// What could differ on another processor: arithmetic, and reading in place. Emulation is slow, so not the tests of
+/// hostile bytes.
+const ENGINE_TESTS: [&str; 3] = ["operators", "session", "blob_format_document"];
+const KERNEL_TESTS: [&str; 4] = ["float_math", "kernels_match_reference", "known_functions", "known_layers"];
+
+/// Tests of a package, built for the other processor and run under emulation.
+fn other(package: &str, tests: &[&str]) -> Command {
+    let mut command = cargo(".", &["test", "--release", "--no-fail-fast", "--target", OTHER_TARGET]);
+    command.args(["--package", package]).args(tests.iter().flat_map(|test| ["--test", test]));
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64 -L /usr/aarch64-linux-gnu");
+    command
+}
+
+fn c_and_boards() -> Vec<Step> {
+    let step = |name, what, missing, commands| Step { name, what, missing, commands };
+    vec![
+        step("c", "the C interface: misuse, soak, and models", nothing, vec![xtask(&["c-test"])]),
+        step("panic-proof", "no panic and no allocator can be linked", nothing, vec![xtask(&["panic-proof"])]),
+        step("counter", "the instruction counter counts right", qemu, vec![xtask(&["mcu-selftest"])]),
+        step("kernels", "every core's kernels equal the reference, on the core", qemu, vec![xtask(&["kernel-check"])]),
+        step(
+            "boards-emulated",
+            "every int8 model on Cortex-M4 and M3: golden outputs, sizes within budget",
+            qemu,
+            ["cortex-m4", "cortex-m3"].map(bench).into(),
+        ),
+        step("firmware", "the example firmware reads its digit", qemu, firmware_example()),
+        step(
+            "boards-real",
+            "firmware of real boards builds and fits",
+            || target("thumbv7em-none-eabihf"),
+            vec![xtask(&["boards"])],
+        ),
+    ]
+}
+
+/// The commands of `examples/rust-firmware/README.md`, and clippy.
+fn firmware_example() -> Vec<Command> {
+    let mut compile = cargo(".", &["run", "--release", "--bin", "kinglet", "--", "compile"]);
+    compile.args(["examples/digits/model.onnx", "--calib", "examples/digits/calib.npz", "--target", "cortex-m4"]);
+    compile.args(["--golden", "2", "-o", "examples/rust-firmware/model.kgl"]);
+    let in_folder = |arguments: &[&str]| {
+        let mut command = tree::firmware_cargo();
+        // Where its own configuration and target folder are.
+        command.current_dir(tree::root().join("examples/rust-firmware")).env_remove("CARGO_TARGET_DIR");
+        command.args(arguments);
+        command
+    };
+    vec![compile, in_folder(&["clippy", "--release", "--", "-D", "warnings"]), in_folder(&["run", "--release"])]
+}
+
+/// The models that are not part of the repository when they are there, else its own.
+fn bench(core: &str) -> Command {
+    let mut command = xtask(&["mcu-bench", "--check-budget", "--core", core]);
+    if !tree::shared().join("models").is_dir() {
+        let own = Path::new("tests/golden/models");
+        command.arg("--models").arg(own).arg("--golden").arg(own);
+    }
+    command
+}
+
+fn nothing() -> Option<String> {
+    None
+}
+
+fn qemu() -> Option<String> {
+    let qemu = prerequisites::qemu_version().err().map(|error| error.to_string());
+    qemu.or_else(|| crate::board::BOARDS.iter().find_map(|board| target(board.rust_target)))
+}
+
+fn target(name: &str) -> Option<String> {
+    prerequisites::rust_target(name).err().map(|error| error.to_string())
+}
+
+/// Cargo in a folder of the repository.
+fn cargo(folder: &str, arguments: &[&str]) -> Command {
+    let mut command = tree::cargo();
+    command.current_dir(tree::root().join(folder)).args(arguments);
+    command
+}
+
+/// Another command of ours; by way of cargo, because a step before may have built this program anew.
+fn xtask(arguments: &[&str]) -> Command {
+    let mut command = cargo(".", &["xtask"]);
+    command.args(arguments);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::super::install::RUST_TARGETS;
+    use super::*;
+
+    #[test]
+    fn cross_toml_says_what_cross_knows_and_names_only_targets_that_are_built() {
+        let text = fs::read_to_string(tree::root().join("Cross.toml")).unwrap();
+        let parsed: toml::Table = toml::from_str(&text).unwrap();
+        let keys = |table: &toml::Table| table.keys().cloned().collect::<BTreeSet<String>>();
+        assert_eq!(keys(&parsed), ["build".to_owned(), "target".to_owned()].into());
+        let build = parsed["build"].as_table().unwrap();
+        assert_eq!(keys(build), ["env".to_owned()].into());
+        assert!(build["env"]["passthrough"].as_array().unwrap().iter().all(toml::Value::is_str));
+        for (target, settings) in parsed["target"].as_table().unwrap() {
+            assert!(RUST_TARGETS.contains(&target.as_str()), "{target} is not built");
+            assert_eq!(keys(settings.as_table().unwrap()), ["runner".to_owned()].into());
+            assert_eq!(settings["runner"].as_str(), Some("qemu-user"));
+        }
+    }
+}
