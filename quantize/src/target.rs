@@ -13,7 +13,7 @@ pub fn parse(name: &str) -> Option<Target> {
 /// True when the target's kernels multiply two 16-bit pairs at once (`SMLAD`) and want
 /// [`kinglet_kernels::conv2d::Packing::Paired`] weights.
 pub fn has_dual_multiply(target: Target) -> bool {
-    matches!(target, Target::CortexM4 | Target::CortexM7)
+    matches!(target, Target::CortexM4 | Target::CortexM7 | Target::CortexM33)
 }
 
 #[cfg(test)]

@@ -15,16 +15,54 @@ pub(crate) struct Board {
     pub(crate) rust_target: &'static str,
     /// Has Helium: vector instructions are reported apart.
     pub(crate) helium: bool,
+    /// The engine's cargo feature that says what the core has beyond its target's name.
+    pub(crate) extension: Option<&'static str>,
 }
 
 pub(crate) const BOARDS: [Board; 6] = [
     // No machine with an Armv6-M core has enough memory; an Armv7-M core runs Armv6-M images unchanged.
-    Board { core: "cortex-m0", machine: "mps2-an385", rust_target: "thumbv6m-none-eabi", helium: false },
-    Board { core: "cortex-m3", machine: "mps2-an385", rust_target: "thumbv7m-none-eabi", helium: false },
-    Board { core: "cortex-m4", machine: "mps2-an386", rust_target: "thumbv7em-none-eabihf", helium: false },
-    Board { core: "cortex-m7", machine: "mps2-an500", rust_target: "thumbv7em-none-eabihf", helium: false },
-    Board { core: "cortex-m33", machine: "mps2-an505", rust_target: "thumbv8m.main-none-eabihf", helium: false },
-    Board { core: "cortex-m55", machine: "mps3-an547", rust_target: "thumbv8m.main-none-eabihf", helium: true },
+    Board {
+        core: "cortex-m0",
+        machine: "mps2-an385",
+        rust_target: "thumbv6m-none-eabi",
+        helium: false,
+        extension: None,
+    },
+    Board {
+        core: "cortex-m3",
+        machine: "mps2-an385",
+        rust_target: "thumbv7m-none-eabi",
+        helium: false,
+        extension: None,
+    },
+    Board {
+        core: "cortex-m4",
+        machine: "mps2-an386",
+        rust_target: "thumbv7em-none-eabihf",
+        helium: false,
+        extension: None,
+    },
+    Board {
+        core: "cortex-m7",
+        machine: "mps2-an500",
+        rust_target: "thumbv7em-none-eabihf",
+        helium: false,
+        extension: None,
+    },
+    Board {
+        core: "cortex-m33",
+        machine: "mps2-an505",
+        rust_target: "thumbv8m.main-none-eabihf",
+        helium: false,
+        extension: Some("dsp"),
+    },
+    Board {
+        core: "cortex-m55",
+        machine: "mps3-an547",
+        rust_target: "thumbv8m.main-none-eabihf",
+        helium: true,
+        extension: Some("helium"),
+    },
 ];
 
 impl Board {

@@ -33,8 +33,10 @@ pub(crate) fn build(recipe: &Recipe<'_>) -> Result<PathBuf> {
     let mut cargo = tree::firmware_cargo();
     cargo.args(["build", "--release", "--quiet", "--package", "kinglet-emulator", "--bin", recipe.binary]);
     cargo.args(["--target", recipe.board.rust_target]);
-    if !recipe.features.is_empty() {
-        cargo.args(["--features", &recipe.features.join(",")]);
+    let extension = recipe.board.extension.map(|extension| format!("kinglet/{extension}"));
+    let features: Vec<String> = recipe.features.iter().cloned().chain(extension).collect();
+    if !features.is_empty() {
+        cargo.args(["--features", &features.join(",")]);
     }
     cargo.env("KINGLET_BOARD", recipe.board.core).envs(recipe.variables.iter().map(|(name, value)| (name, value)));
     // Warnings are not for whoever measures: an image with few operators leaves parts of the engine unused.

@@ -366,7 +366,7 @@ fn parameter_of_other_operators() {
     assert_eq!(patched("mean-i8", 31, &[1]), LoadRule::Parameter);
     // Softmax: multiplier, shift, limit of differences.
     assert_eq!(patched("softmax-i8", 20, &minus), LoadRule::Parameter);
-    assert_eq!(patched("softmax-i8", 24, &[31]), LoadRule::Parameter);
+    assert_eq!(patched("softmax-i8", 24, &[32]), LoadRule::Parameter);
     assert_eq!(patched("softmax-i8", 28, &1i32.to_le_bytes()), LoadRule::Parameter);
     // Conversions: scale, zero point.
     for name in ["quantize", "dequantize"] {

@@ -54,7 +54,7 @@ unsafe extern "C" {
     fn kinglet_armv7em_add(arguments: *mut Add);
 }
 
-core::arch::global_asm!(include_str!("add.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
 
 /// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly
 /// takes: a broadcast, or factors outside its range.

@@ -67,7 +67,7 @@ unsafe extern "C" {
     );
 }
 
-core::arch::global_asm!(include_str!("plane.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {

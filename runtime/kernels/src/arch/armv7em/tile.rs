@@ -91,4 +91,4 @@ unsafe extern "C" {
     );
 }
 
-core::arch::global_asm!(include_str!("tile.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("tile.s"), options(raw));
