@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use kinglet_report::{Message, REPORT_VERSION, Summary, Vector, Window as Role, decode};
 
+use super::cycles;
 use super::operators;
 use super::record::{FunctionRecord, ModelRecord, OperatorRecord, RunRecord};
 use super::subject::{Subject, SubjectVector};
@@ -26,6 +27,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) compile_target: &'a str,
     pub(crate) compile_arguments: &'a [String],
     pub(crate) profile: bool,
+    pub(crate) wait_states: u64,
 }
 
 /// A compiled model and what the compiler said of it.
@@ -100,6 +102,7 @@ impl Bench<'_> {
                         record.loads = window.counts.loads;
                         record.stores = window.counts.stores;
                         record.vector_instructions = self.board.helium.then_some(window.counts.vector);
+                        record.estimated_cycles = self.cycles(window);
                     }
                 }
                 Role::Traced { .. } => {}
@@ -166,8 +169,14 @@ impl Bench<'_> {
             operator.loads = window.counts.loads;
             operator.stores = window.counts.stores;
             operator.vector_instructions = self.board.helium.then_some(window.counts.vector);
+            operator.estimated_cycles = self.cycles(window);
         }
         Ok(operators)
+    }
+
+    /// The estimate for what a window executed.
+    fn cycles(&self, window: &Window) -> Option<u64> {
+        cycles::costs(self.board.core).map(|costs| costs.cycles(&window.counts.mix, self.wait_states))
     }
 
     /// The operators by name, with what `kinglet inspect --json` knows of each.

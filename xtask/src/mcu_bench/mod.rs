@@ -4,6 +4,7 @@
 //! instruction counter, compare every output with the golden vectors, and read sizes from the ELF file. The method
 //! is the one by which the peer's numbers were measured, so that both can stand side by side.
 
+mod cycles;
 mod measure;
 pub(crate) mod operators;
 mod peer;
@@ -57,6 +58,9 @@ pub(crate) struct Arguments {
     /// Fail when an image is above the board's budget.toml
     #[arg(long)]
     check_budget: bool,
+    /// Wait states of flash in the estimate of cycles
+    #[arg(long, value_name = "CYCLES", default_value_t = 0)]
+    wait_states: u64,
     /// Compile for this target instead of the core, for example `portable`
     #[arg(long, value_name = "TARGET")]
     compile_target: Option<String>,
@@ -92,6 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             compile_target: arguments.compile_target.as_deref().unwrap_or(board.core),
             compile_arguments: &arguments.compile_argument,
             profile: arguments.profile,
+            wait_states: arguments.wait_states,
         };
         let mut record = BoardRecord::new(board);
         for subject in &subjects {

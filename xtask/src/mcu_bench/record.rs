@@ -51,6 +51,9 @@ pub(crate) struct ModelRecord {
     /// Helium instructions within `instructions`; absent on cores without Helium.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vector_instructions: Option<u64>,
+    /// See `cycles.rs`; absent for cores without a published table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) estimated_cycles: Option<u64>,
     #[serde(default)]
     pub(crate) init_stack_bytes: u64,
     #[serde(default)]
@@ -99,6 +102,8 @@ pub(crate) struct OperatorRecord {
     pub(crate) stores: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vector_instructions: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) estimated_cycles: Option<u64>,
 }
 
 /// One function within one inference.
