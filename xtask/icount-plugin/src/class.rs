@@ -49,7 +49,7 @@ fn narrow(code: u16) -> Class {
     match code {
         0x4340..=0x437F => Class::Multiply,
         0x4700..=0x47FF | 0xD000..=0xDDFF | 0xE000..=0xE7FF => Class::Branch,
-        0x4800..=0x4FFF | 0x5000..=0x9FFF => Class::Single,
+        0x4800..=0x9FFF => Class::Single,
         0xB400..=0xB5FF | 0xBC00..=0xBDFF | 0xC000..=0xCFFF => Class::Multiple,
         // CBZ, CBNZ
         _ if code & 0xF500 == 0xB100 => Class::Branch,
@@ -132,6 +132,11 @@ mod tests {
             let length = if first >= 0xE800 { 4 } else { 2 };
             assert_eq!(class(&bytes[..length], false), want, "{text}");
         }
+    }
+
+    #[test]
+    fn classes_are_counted() {
+        assert_eq!(CLASS_COUNT, Class::IfThen as usize + 1);
     }
 
     #[test]
