@@ -1,6 +1,6 @@
 //! The profile as a picture: one bar for each operator, as long as the share of instructions it takes.
 
-use std::fmt::Write;
+use core::fmt::Write;
 
 use super::record::{BoardRecord, ModelRecord, OperatorRecord};
 use super::table::grouped;
