@@ -188,11 +188,16 @@ impl Bench<'_> {
         let opcodes = operators::of_blob(&compiled.blob)?;
         let records = opcodes.iter().enumerate().map(|(index, opcode)| {
             let fact = |field: &str| facts.get("operators")?.get(index)?.get(field);
+            let number = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let work = |part: &str| number(fact("work").and_then(|work| work.get(part)));
             OperatorRecord {
                 index: index as u64,
                 operator: opcode.name().to_owned(),
+                packing: fact("packing").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+                kernel: number(fact("packing_tag")),
+                work: ["input", "output", "gathered", "macs"].map(work),
                 shape: fact("output_shape").map(ToString::to_string).unwrap_or_default(),
-                macs: fact("macs").and_then(serde_json::Value::as_u64).unwrap_or(0),
+                macs: number(fact("macs")),
                 ..OperatorRecord::default()
             }
         });

@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 
 use self::measure::Bench;
 use self::peer::Peer;
-use self::record::BoardRecord;
+pub(crate) use self::record::BoardRecord;
 use crate::board::{self, BOARDS, Board};
 use crate::budget;
 use crate::prerequisites;
@@ -203,7 +203,7 @@ fn write_records(path: &Path, records: &[BoardRecord], all: bool) -> Result<()> 
 }
 
 /// Reads what an earlier run wrote: one object or a list of them.
-fn read_records(path: &Path) -> Result<Vec<BoardRecord>> {
+pub(crate) fn read_records(path: &Path) -> Result<Vec<BoardRecord>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let parsed = serde_json::from_str::<Vec<BoardRecord>>(&text);
     let parsed = parsed.or_else(|_| serde_json::from_str::<BoardRecord>(&text).map(|record| vec![record]));

@@ -94,6 +94,14 @@ pub(crate) struct RunRecord {
 pub(crate) struct OperatorRecord {
     pub(crate) index: u64,
     pub(crate) operator: String,
+    /// Name and tag of the weights' packing.
+    #[serde(default)]
+    pub(crate) packing: String,
+    #[serde(default)]
+    pub(crate) kernel: u64,
+    /// What the compiler's estimate goes by: elements read, written and gathered, multiplications.
+    #[serde(default)]
+    pub(crate) work: [u64; 4],
     /// The output's shape, for people.
     pub(crate) shape: String,
     pub(crate) macs: u64,
