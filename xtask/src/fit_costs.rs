@@ -6,7 +6,7 @@
 //! example one compiled with `--compile-target portable`, so that the packings can be weighed against each other.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use core::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;

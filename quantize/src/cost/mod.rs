@@ -65,11 +65,11 @@ struct Row {
     opcode: OpCode,
     /// The packing's tag.
     kernel: u8,
-    prices: [f32; 5],
+    prices: [f64; 5],
 }
 
 /// A line of the table.
-const fn row(target: Target, opcode: OpCode, kernel: u8, prices: [f32; 5]) -> Row {
+const fn row(target: Target, opcode: OpCode, kernel: u8, prices: [f64; 5]) -> Row {
     Row { target, opcode, kernel, prices }
 }
 
@@ -77,7 +77,7 @@ const fn row(target: Target, opcode: OpCode, kernel: u8, prices: [f32; 5]) -> Ro
 pub fn instructions(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> Option<u64> {
     let row = table::TABLE.iter().find(|row| row.target == target && row.opcode == opcode && row.kernel == kernel)?;
     let parts = work.parts().into_iter().zip(row.prices);
-    Some(parts.map(|(count, price)| count as f64 * f64::from(price)).sum::<f64>().round() as u64)
+    Some(parts.map(|(count, price)| count as f64 * price).sum::<f64>().round() as u64)
 }
 
 /// The packing with the least estimate among `candidates`, of which the first is taken when one has no estimate.
