@@ -5,8 +5,8 @@
 //! measured: the least sum of squared *relative* errors, no price below zero. Several files may have the same core, for
 //! example one compiled with `--compile-target portable`, so that the packings can be weighed against each other.
 
-use std::collections::BTreeMap;
 use core::fmt::Write;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
