@@ -117,6 +117,8 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
     let dense = |packing: Packing| match packing {
         Packing::RowMajor => "row-major",
         Packing::Paired => "paired",
+        Packing::Interleaved => "interleaved",
+        Packing::Octets => "octets",
         _ => "unknown",
     };
     match record {

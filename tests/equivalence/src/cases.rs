@@ -29,14 +29,16 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 9] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
