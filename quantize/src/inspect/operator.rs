@@ -126,6 +126,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
             let name = |packing: DepthwisePacking| match packing {
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
+                DepthwisePacking::Triples => "triples",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -4,9 +4,10 @@
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
 //! by shifting right, so every factor must be below one half.
 
-use kinglet_kernels::conv2d::Packing;
 use kinglet_kernels::conv2d::packing::{accumulator_is_narrow, octets_are_exact, paired_is_exact};
+use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
+use kinglet_kernels::depthwise::triples::MAX_AREA;
 use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
 use crate::target::{Target, has_dual_multiply, has_single_multiply};
@@ -57,17 +58,15 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 
 /// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the
 /// accumulators, which must stay below `2^30`.
-pub(super) fn depthwise(
-    target: Target,
-    dilation: [usize; 2],
-    bias: &[i32],
-    factors: &[FixedPoint],
-) -> DepthwisePacking {
+pub(super) fn depthwise(target: Target, geometry: &Geometry, bias: &[i32], factors: &[FixedPoint]) -> DepthwisePacking {
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
-    if has_dual_multiply(target) && dilation == [1, 1] && shifts_right(factors) && narrow {
+    let takes_planes = geometry.dilation == [1, 1] && shifts_right(factors) && narrow;
+    if has_dual_multiply(target) && takes_planes {
         DepthwisePacking::Planar
+    } else if has_single_multiply(target) && takes_planes && geometry.taps() <= MAX_AREA {
+        DepthwisePacking::Triples
     } else {
         DepthwisePacking::RowMajor
     }

@@ -150,7 +150,7 @@ const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 #[cfg(kinglet_isa = "armv7m")]
 const ARMV7M: [Option<Kernel>; 3] = [
     Some(Kernel::Conv2dI8(Packing::Interleaved, crate::arch::armv7m::conv2d_i8)),
-    None,
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Triples, crate::arch::armv7m::depthwise_i8)),
     Some(Kernel::FullyConnectedI8(Packing::Octets, crate::arch::armv7m::fully_connected_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv7m"))]
@@ -159,6 +159,11 @@ const ARMV7M: [Option<Kernel>; 3] = [None; 3];
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
+}
+
+/// The kernel over overlapping pairs with the inner loops every machine has.
+fn depthwise_i8_triples(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::triples::depthwise_i8(layer, io, scratch, &depthwise::triples::PortableKernel);
 }
 
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
@@ -208,6 +213,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
     ),
+    portable(
+        "depthwise::triples::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Triples, depthwise_i8_triples),
+    ),
+    armv7m("arch::armv7m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7M[1]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     portable(
         "depthwise::depthwise_f32",

@@ -23,7 +23,7 @@
     .equ SUMS, 48
 
     @ One tap: X1, X2 from r3 meet the weights of four channels from r12. 52 bytes.
-    .macro TAP
+    .macro TILE_TAP
     ldrd r1, r2, [r3], #8
     ldrsb r0, [r12], #4
     mla r4, r0, r1, r4
@@ -39,7 +39,7 @@
     mla r11, r0, r2, r11
     .endm
 
-    .macro ZERO
+    .macro TILE_ZERO
     movs r4, #0
     movs r5, #0
     movs r6, #0
@@ -51,7 +51,7 @@
     .endm
 
     @ r0, r1: accumulators of three pixels. Leaves the first sum in r2, 2^11 times the others in r0 and r1.
-    .macro DECODE
+    .macro TILE_DECODE
     sub r2, r0, r1, lsl #11
     sbfx r2, r2, #0, #22
     sub r0, r0, r2
@@ -59,7 +59,7 @@
     .endm
 
     @ Doubled accumulator \acc to an output in i8 range. r4: multiplier, r5: rounding, r6: right shift; r3, r12: scratch.
-    .macro STAGE acc
+    .macro TILE_STAGE acc
     mov r3, #0x80000000
     add r12, r5, \acc, asr #31
     smlal r3, r12, \acc, r4
@@ -68,7 +68,7 @@
     .endm
 
     @ \acc between r3 and r4
-    .macro CLAMP acc
+    .macro TILE_CLAMP acc
     cmp \acc, r3
     it lt
     movlt \acc, r3
@@ -79,17 +79,17 @@
 
     @ Output stage of three doubled accumulators r2, r0, r1, and their stores. The last pixel goes first: with fewer
     @ than three pixels its place is that of one before it.
-    .macro FINISH
-    STAGE r1
-    STAGE r0
-    STAGE r2
+    .macro TILE_FINISH
+    TILE_STAGE r1
+    TILE_STAGE r0
+    TILE_STAGE r2
     ldr r3, [sp, #SAVED_CLAMPS]
     cbz r3, 9f
     ldr r3, [sp]
     ldrd r3, r4, [r3, #MIN]
-    CLAMP r0
-    CLAMP r1
-    CLAMP r2
+    TILE_CLAMP r0
+    TILE_CLAMP r1
+    TILE_CLAMP r2
 9:
     strb r1, [r8, r10]
     strb r0, [r8, r9]
@@ -97,7 +97,7 @@
     .endm
 
     @ r7: table, r8: output, r9, r10: offsets of the second and third pixel, r11: ACCUMULATORS or SUMS, lr: channels
-    .macro EPILOGUE
+    .macro TILE_EPILOGUE
     ldr r12, [sp]
     ldr r7, [r12, #TABLE]
     ldr lr, [r12, #CHANNELS]
@@ -130,7 +130,7 @@ kinglet_armv7m_tile3:
     ldr r2, [r0, #ROW_BYTES]
     ldr r3, [r0, #COLUMNS]
     add lr, r12, r1
-    ZERO
+    TILE_ZERO
     cmp r1, r2
     add r2, r2, r12
     str r2, [r0, #WEIGHTS]
@@ -141,7 +141,7 @@ kinglet_armv7m_tile3:
     .p2align 2
 2:  @ eight taps of three pixels and four channels
     .rept 8
-    TAP
+    TILE_TAP
     .endr
     cmp r12, lr
     bne 2b
@@ -153,15 +153,15 @@ kinglet_armv7m_tile3:
     ldrd r0, r2, [r1, #FIRST]
     cmp r0, r2
     bne 5f
-    EPILOGUE
+    TILE_EPILOGUE
 3:  @ a channel
     ldrd r0, r1, [r11], #8
     ldm r7!, {r3, r4, r5, r6}
-    DECODE
+    TILE_DECODE
     add r2, r3, r2, lsl #1
     add r0, r3, r0, asr #10
     add r1, r3, r1, asr #10
-    FINISH
+    TILE_FINISH
     subs lr, lr, #1
     bne 3b
 4:
@@ -181,7 +181,7 @@ kinglet_armv7m_tile3:
     mov r4, r1
 6:
     ldrd r0, r1, [r11], #8
-    DECODE
+    TILE_DECODE
     ldm r5, {r7, r8, r9}
     add r7, r7, r2
     add r8, r8, r0, asr #11
@@ -194,7 +194,7 @@ kinglet_armv7m_tile3:
     beq 8f
     ldr r0, [r4, #CHUNK]
     add lr, lr, r0
-    ZERO
+    TILE_ZERO
     b 2b
 
 7:  @ several chunks: their sums start at zero
@@ -205,7 +205,7 @@ kinglet_armv7m_tile3:
     bx r0
 
 8:  @ the end of the last of several chunks
-    EPILOGUE
+    TILE_EPILOGUE
     add r11, sp, #SUMS
 10:
     ldm r11!, {r0, r1, r2}
@@ -214,7 +214,7 @@ kinglet_armv7m_tile3:
     add r0, r3, r1, lsl #1
     add r1, r3, r2, lsl #1
     add r2, r3, r12, lsl #1
-    FINISH
+    TILE_FINISH
     subs lr, lr, #1
     bne 10b
     b 4b
@@ -225,7 +225,7 @@ kinglet_armv7m_tile3:
 @ r0, r1, r2: the pixels' taps, r3: target, r4-r6: values, r7: taps left of a run, r8: runs left,
 @ r9-r11: from the end of a pixel's run to its next, r12: taps of a run
 
-    .macro PACK
+    .macro TILE_PACK
     ldrsb r4, [r0], #1
     ldrsb r5, [r1], #1
     ldrsb r6, [r2], #1
@@ -252,17 +252,17 @@ kinglet_armv7m_gather:
     subs r7, r12, #4
     blt 3f
 2:
-    PACK
-    PACK
-    PACK
-    PACK
+    TILE_PACK
+    TILE_PACK
+    TILE_PACK
+    TILE_PACK
     subs r7, r7, #4
     bge 2b
 3:
     adds r7, r7, #4
     beq 5f
 4:
-    PACK
+    TILE_PACK
     subs r7, r7, #1
     bne 4b
 5:
