@@ -124,6 +124,8 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
     let dense = |packing: Packing| match packing {
         Packing::RowMajor => "row-major",
         Packing::Paired => "paired",
+        Packing::Interleaved => "interleaved",
+        Packing::Octets => "octets",
         _ => "unknown",
     };
     match record {
@@ -131,6 +133,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
             let name = |packing: DepthwisePacking| match packing {
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
+                DepthwisePacking::Triples => "triples",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

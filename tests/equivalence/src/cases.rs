@@ -29,19 +29,24 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 10] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+    planes("depthwise triples", DepthwisePacking::Triples, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Triples)
     }),
 ];
 
@@ -194,7 +199,8 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     let outputs = geometry.output[2];
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
     let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
-    if scratch_len > MAX_LEN || (packing == DepthwisePacking::Planar && geometry.dilation != [1, 1]) {
+    let has_planes = packing != DepthwisePacking::RowMajor;
+    if scratch_len > MAX_LEN || (has_planes && geometry.dilation != [1, 1]) {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
@@ -202,7 +208,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     let (shift_base, extra) = constants(random, buffers, outputs, area);
     for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
         let (tap, o) = (at / outputs, at % outputs);
-        let place = if packing == DepthwisePacking::Planar { o * area + tap } else { at };
+        let place = if has_planes { o * area + tap } else { at };
         buffers.packed.0[place] = *weight;
     }
     let reference = DepthwiseI8 {
@@ -219,7 +225,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    if packing == DepthwisePacking::Planar && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+    if has_planes && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);

@@ -39,11 +39,18 @@ pub enum Packing {
     /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
     /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
     Paired = 1,
+    /// For cores that multiply one number at a time, see [`packing::chunk_of`]: four bytes, then output channels in
+    /// groups of four, `[O / 4, K, 4]`, rounded up with zeros. Not for groups.
+    Interleaved = 2,
+    /// For the same cores and a single vector: weights plus 128 as unsigned bytes, output channels in groups of
+    /// eight, `[O / 8, K, 8]`; one to four channels left over are `[K, 4]`. Missing ones are zero. Only for
+    /// FullyConnected.
+    Octets = 3,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 2] = [Packing::RowMajor, Packing::Paired];
+    pub const ALL: [Packing; 4] = [Packing::RowMajor, Packing::Paired, Packing::Interleaved, Packing::Octets];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -56,6 +63,7 @@ impl Packing {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
             Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
         }
     }
 
@@ -63,7 +71,7 @@ impl Packing {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
-            Packing::Paired => DUAL_MULTIPLY_SHIFTS,
+            Packing::Paired | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
         }
     }
 
@@ -72,6 +80,8 @@ impl Packing {
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
+            Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
+            Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
         }
     }
 }
@@ -139,6 +149,16 @@ impl Geometry {
         (first, taps.saturating_sub(skipped).min(inside))
     }
 
+    /// True when no window reaches beyond the image, and the taps of a row are neighbours.
+    pub fn windows_lie_inside(&self) -> bool {
+        let lies_inside = |axis: usize| {
+            let field = |values: &[usize]| values.get(axis).copied().unwrap_or(0).wrapping_sub(1);
+            let last = (field(&self.output), field(&self.kernel));
+            self.source(axis, 0, 0).is_some() && self.source(axis, last.0, last.1).is_some()
+        };
+        lies_inside(0) && lies_inside(1) && self.dilation[1] == 1
+    }
+
     /// The input row (axis 0) or column (axis 1) of tap `tap` of output position `position`, or `None`
     /// outside the image.
     #[inline]
@@ -190,6 +210,14 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+        // Constants of the channels, three pixels in two words for each tap, and three patches where windows reach
+        // beyond the image.
+        Packing::Interleaved => {
+            let tap_len = if geometry.windows_lie_inside() { 8 } else { 8 + 3 };
+            let constants = geometry.output[2].saturating_mul(16);
+            geometry.taps().saturating_mul(tap_len).saturating_add(constants)
+        }
+        Packing::Octets => 0,
     }
 }
 
@@ -206,6 +234,14 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Paired => portable::conv2d_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        Packing::Interleaved => crate::arch::armv7m::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        Packing::Interleaved => portable::conv2d_i8_interleaved(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        Packing::Interleaved => {}
+        // FullyConnected only.
+        Packing::Octets => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

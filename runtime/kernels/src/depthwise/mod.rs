@@ -15,6 +15,7 @@ mod float;
 pub mod planar;
 pub mod portable;
 mod reference;
+pub mod triples;
 
 pub use float::depthwise_f32;
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
@@ -33,11 +34,15 @@ pub enum DepthwisePacking {
     RowMajor = 0,
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
     Planar = 1,
+    /// `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs, see [`triples`]. Not for
+    /// dilation, and only for windows of up to [`triples::MAX_AREA`] positions.
+    Triples = 2,
 }
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 2] = [DepthwisePacking::RowMajor, DepthwisePacking::Planar];
+    pub const ALL: [DepthwisePacking; 3] =
+        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Triples];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -49,6 +54,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            DepthwisePacking::Triples => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
         }
     }
 
@@ -56,7 +62,7 @@ impl DepthwisePacking {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
-            DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Planar | DepthwisePacking::Triples => DUAL_MULTIPLY_SHIFTS,
         }
     }
 
@@ -66,7 +72,9 @@ impl DepthwisePacking {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
                 DepthwisePacking::RowMajor => at,
-                DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
+                DepthwisePacking::Planar | DepthwisePacking::Triples => {
+                    output.wrapping_mul(kernel_area).wrapping_add(tap)
+                }
             };
             if let Some(place) = out.get_mut(place) {
                 *place = *weight;
@@ -77,7 +85,9 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar => outputs.saturating_mul(kernel_area),
+            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Triples => {
+                outputs.saturating_mul(kernel_area)
+            }
         }
     }
 }
@@ -123,6 +133,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
     match packing {
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
+        DepthwisePacking::Triples => triples::Planes::new(geometry).scratch_len(),
     }
 }
 
@@ -139,6 +150,12 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Planar => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         DepthwisePacking::Planar => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        DepthwisePacking::Triples => crate::arch::armv7m::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        DepthwisePacking::Triples => triples::depthwise_i8(layer, io, scratch, &triples::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        DepthwisePacking::Triples => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }
