@@ -16,6 +16,11 @@ pub fn has_dual_multiply(target: Target) -> bool {
     matches!(target, Target::CortexM4 | Target::CortexM7 | Target::CortexM33)
 }
 
+/// True when the target has Helium and its kernels want [`kinglet_kernels::conv2d::Packing::Quads`] weights.
+pub fn has_helium(target: Target) -> bool {
+    matches!(target, Target::CortexM55)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,12 +4,13 @@
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
 //! by shifting right, so every factor must be below one half.
 
-use kinglet_kernels::conv2d::Packing;
+use core::ops::RangeInclusive;
+use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::conv2d::packing::paired_is_exact;
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
-use crate::target::{Target, has_dual_multiply};
+use crate::target::{Target, has_dual_multiply, has_helium};
 
 /// A dense matrix, `[outputs, taps]`: a convolution's weights or a fully connected layer's.
 pub(super) struct Matrix<'a> {
@@ -24,7 +25,9 @@ pub(super) struct Matrix<'a> {
 
 /// The packing of a convolution without groups.
 pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
-    if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
+    if has_helium(target) && takes_shifts(Packing::Quads.shifts(), matrix.factors) {
+        Packing::Quads
+    } else if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
         Packing::Paired
     } else {
         Packing::RowMajor
@@ -34,6 +37,9 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// The packing of a fully connected layer. Its paired kernel knows no extra shift bytes, so the shifts of all
 /// channels must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
+    if has_helium(target) {
+        return convolution(target, matrix);
+    }
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
     if span <= 3 { convolution(target, matrix) } else { Packing::RowMajor }
@@ -43,14 +49,18 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// accumulators, which must stay below `2^30`.
 pub(super) fn depthwise(
     target: Target,
-    dilation: [usize; 2],
-    bias: &[i32],
-    factors: &[FixedPoint],
+    geometry: &Geometry,
+    multiplier: usize,
+    (bias, factors): (&[i32], &[FixedPoint]),
 ) -> DepthwisePacking {
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
-    if has_dual_multiply(target) && dilation == [1, 1] && shifts_right(factors) && narrow {
+    let lanes = DepthwisePacking::Lanes;
+    if has_helium(target) && lanes.takes(geometry, multiplier) && takes_shifts(lanes.shifts(), factors) {
+        return lanes;
+    }
+    if has_dual_multiply(target) && DepthwisePacking::Planar.takes(geometry, multiplier) && shifts_right(factors) && narrow {
         DepthwisePacking::Planar
     } else {
         DepthwisePacking::RowMajor
@@ -59,7 +69,11 @@ pub(super) fn depthwise(
 
 /// Every factor's shift is one that the dual-multiply kernels' output stage takes.
 fn shifts_right(factors: &[FixedPoint]) -> bool {
-    factors.iter().all(|factor| DUAL_MULTIPLY_SHIFTS.contains(&factor.shift))
+    takes_shifts(DUAL_MULTIPLY_SHIFTS, factors)
+}
+
+fn takes_shifts(shifts: RangeInclusive<i32>, factors: &[FixedPoint]) -> bool {
+    factors.iter().all(|factor| shifts.contains(&factor.shift))
 }
 
 fn is_exact_in_pairs(matrix: &Matrix<'_>) -> bool {

@@ -8,7 +8,7 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{BinaryF32, BinaryI8, Operands, Window};
-use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
 
@@ -187,7 +187,7 @@ impl Replay<'_> {
             Record::Conv2dI8(conv) if is_planar(step) => self.planes(&conv.window, flow)?,
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = record.window().copied();
-                window.map_or(Ok(()), |window| self.windowed(step.opcode, &window, flow))?;
+                window.map_or(Ok(()), |window| self.windowed(step, &window, flow))?;
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
@@ -276,24 +276,28 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn windowed(&mut self, opcode: OpCode, window: &Window, flow: Flow) -> Result<(), VerifyError> {
+    fn windowed(&mut self, step: &Step, window: &Window, flow: Flow) -> Result<(), VerifyError> {
         let geometry = geometry(window, 1);
         let size = self.graph.value(flow.input).dtype.size_bytes();
-        // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two.
-        let gathers = opcode == OpCode::Conv2dI8;
+        // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two, and so does
+        // one whose weights are in quads, a tile of pixels at a time.
+        let tiles = step.opcode == OpCode::Conv2dI8 && step.kernel == Packing::Quads as u8;
+        let gathers = step.opcode == OpCode::Conv2dI8 && !tiles;
+        let tile = if tiles { PIXEL_TILE } else { 1 };
         let pixel_bytes = geometry.output[2] * size;
-        let mut written = 0;
+        let position = |pixel: usize| (pixel / geometry.output[1], pixel % geometry.output[1]);
+        let pixels = geometry.pixels();
         for image in 0..usize::from(window.batch) {
-            for y in 0..geometry.output[0] {
-                for x in 0..geometry.output[1] {
-                    if gathers {
-                        self.read_patch(&geometry, flow, image, (y, x))?;
-                    }
-                    self.write(flow.output, flow.output_at, written, pixel_bytes)?;
+            for pixel in 0..pixels {
+                if gathers {
+                    self.read_patch(&geometry, flow, image, position(pixel))?;
+                }
+                self.write(flow.output, flow.output_at, (image * pixels + pixel) * pixel_bytes, pixel_bytes)?;
+                // Tiles begin anywhere: each pixel may be the last of one.
+                for read in (pixel + 1).saturating_sub(tile)..=pixel {
                     if !gathers {
-                        self.read_patch(&geometry, flow, image, (y, x))?;
+                        self.read_patch(&geometry, flow, image, position(read))?;
                     }
-                    written += pixel_bytes;
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! element once for four products, and four sums with their pointers still fit the registers of a Cortex-M3.
 //! No 64-bit multiplication happens before requantization.
 
-use crate::conv2d::packing::decode_pair;
+use crate::conv2d::packing::{QUAD_LANES, decode_pair};
 use crate::io::{Io, range};
 use crate::numerics::{OutputStage, Requant};
 use core::ops::Range;
@@ -66,6 +66,19 @@ impl Dense<'_> {
             }
             o = o.wrapping_add(2);
             at = at.wrapping_add(2);
+        }
+    }
+
+    /// Computes `outputs` outputs from quads of weights and writes them from element `at` on.
+    pub(crate) fn quads(&self, io: &mut Io<i8>, vector: Vector<'_>, at: usize, outputs: usize) {
+        let vectors = self.taps.div_ceil(QUAD_LANES);
+        let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(self.taps);
+        for o in 0..outputs {
+            let first = (o >> 2).wrapping_mul(vectors).wrapping_mul(4).wrapping_add(o & 3).wrapping_mul(QUAD_LANES);
+            let rows = self.weights.get(first..).unwrap_or_default().chunks(QUAD_LANES).step_by(4).take(vectors);
+            let row = rows.flatten().skip(missing);
+            let sum = self.vector(io, vector).iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w));
+            io.set(at.wrapping_add(o), self.finish(o, sum));
         }
     }
 

@@ -58,6 +58,8 @@ pub enum Isa {
     Portable,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
+    /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
+    Helium,
 }
 
 /// What a model's author calls it.
@@ -144,6 +146,16 @@ const ARMV7EM: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
+/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Helium.
+#[cfg(kinglet_isa = "helium")]
+const HELIUM: [Option<Kernel>; 3] = [
+    Some(Kernel::Conv2dI8(Packing::Quads, crate::arch::helium::conv2d_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::helium::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::helium::fully_connected_i8)),
+];
+#[cfg(not(kinglet_isa = "helium"))]
+const HELIUM: [Option<Kernel>; 3] = [None; 3];
+
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
@@ -155,6 +167,10 @@ const fn portable(name: &'static str, operators: &'static [Operator], element: E
 
 const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
     Row { name, operators, element: Element::I8, isa: Isa::Armv7em, kernel }
+}
+
+const fn helium(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Helium, kernel }
 }
 
 /// Every kernel.
@@ -171,7 +187,14 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::Conv2dI8(Packing::Paired, conv2d::portable::conv2d_i8_paired),
     ),
+    portable(
+        "conv2d::portable::conv2d_i8_quads",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Quads, conv2d::portable::conv2d_i8_quads),
+    ),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
+    helium("arch::helium::conv2d_i8", &[Operator::Conv2D], HELIUM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
     portable(
         "depthwise::portable::depthwise_i8",
@@ -186,6 +209,7 @@ pub const KERNELS: &[Row] = &[
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
     ),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
+    helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
     portable(
         "depthwise::depthwise_f32",
         &[Operator::DepthwiseConv2D],
@@ -204,7 +228,14 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::FullyConnectedI8(Packing::Paired, fully_connected::portable::fully_connected_i8_paired),
     ),
+    portable(
+        "fully_connected::portable::fully_connected_i8_quads",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_quads),
+    ),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
+    helium("arch::helium::fully_connected_i8", &[Operator::FullyConnected], HELIUM[2]),
     portable(
         "fully_connected::fully_connected_f32",
         &[Operator::FullyConnected],
@@ -256,11 +287,11 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7E-M |\n|---|---|---|---|")?;
+    writeln!(out, "| Operator | Type | Portable | Armv7E-M | Helium |\n|---|---|---|---|---|")?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7em] {
+            for isa in [Isa::Portable, Isa::Armv7em, Isa::Helium] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;

@@ -29,19 +29,24 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 10] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Lanes)
     }),
 ];
 
@@ -194,7 +199,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     let outputs = geometry.output[2];
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
     let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
-    if scratch_len > MAX_LEN || (packing == DepthwisePacking::Planar && geometry.dilation != [1, 1]) {
+    if scratch_len > MAX_LEN || !packing.takes(&geometry, multiplier) {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);

@@ -6,3 +6,5 @@
 
 #[cfg(kinglet_isa = "armv7em")]
 pub(crate) mod armv7em;
+#[cfg(kinglet_isa = "helium")]
+pub(crate) mod helium;

@@ -21,7 +21,7 @@ pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
 use core::ops::RangeInclusive;
 
 /// The order of a depthwise layer's weights in the blob.
@@ -33,11 +33,18 @@ pub enum DepthwisePacking {
     RowMajor = 0,
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
     Planar = 1,
+    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, and for at
+    /// least [`LANES`] channels.
+    Lanes = 2,
 }
+
+/// Least channels of a layer in [`DepthwisePacking::Lanes`].
+pub const LANES: usize = 8;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 2] = [DepthwisePacking::RowMajor, DepthwisePacking::Planar];
+    pub const ALL: [DepthwisePacking; 3] =
+        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Lanes];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -49,6 +56,16 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            DepthwisePacking::Lanes => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+        }
+    }
+
+    /// True when the packing's kernels take layers of this shape.
+    pub fn takes(self, geometry: &Geometry, multiplier: usize) -> bool {
+        match self {
+            DepthwisePacking::RowMajor => true,
+            DepthwisePacking::Planar => geometry.dilation == [1, 1],
+            DepthwisePacking::Lanes => multiplier == 1 && geometry.input[2] >= LANES,
         }
     }
 
@@ -57,6 +74,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
             DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Lanes => RIGHT_SHIFTS,
         }
     }
 
@@ -65,7 +83,7 @@ impl DepthwisePacking {
         for (at, weight) in row_major.iter().enumerate() {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
-                DepthwisePacking::RowMajor => at,
+                DepthwisePacking::RowMajor | DepthwisePacking::Lanes => at,
                 DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
             };
             if let Some(place) = out.get_mut(place) {
@@ -77,7 +95,9 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar => outputs.saturating_mul(kernel_area),
+            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Lanes => {
+                outputs.saturating_mul(kernel_area)
+            }
         }
     }
 }
@@ -123,6 +143,10 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
     match packing {
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
+        // One window, for those that reach into the padding.
+        DepthwisePacking::Lanes => {
+            geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
+        }
     }
 }
 
@@ -139,6 +163,12 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Planar => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         DepthwisePacking::Planar => {}
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Lanes => crate::arch::helium::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes => portable::depthwise_i8(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }
