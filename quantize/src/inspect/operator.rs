@@ -126,6 +126,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
                 DepthwisePacking::Lanes => "lanes",
+                DepthwisePacking::Windows => "windows",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -56,9 +56,10 @@ pub(super) fn depthwise(
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
-    let lanes = DepthwisePacking::Lanes;
-    if has_helium(target) && lanes.takes(geometry, multiplier) && takes_shifts(lanes.shifts(), factors) {
-        return lanes;
+    let helium = [DepthwisePacking::Windows, DepthwisePacking::Lanes];
+    let taken = |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors);
+    if let Some(packing) = helium.into_iter().find(taken).filter(|_| has_helium(target)) {
+        return packing;
     }
     if has_dual_multiply(target) && DepthwisePacking::Planar.takes(geometry, multiplier) && shifts_right(factors) && narrow {
         DepthwisePacking::Planar

@@ -133,10 +133,10 @@ impl Lowering<'_> {
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
         let overlap = match packing {
-            DepthwisePacking::Planar if planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1 => {
-                Overlap::Exactly
+            DepthwisePacking::Planar | DepthwisePacking::Windows => {
+                let in_place = planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1;
+                if in_place { Overlap::Exactly } else { Overlap::Never }
             }
-            DepthwisePacking::Planar => Overlap::Never,
             _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
         };
         let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);

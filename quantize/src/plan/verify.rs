@@ -11,6 +11,7 @@ use kinglet_blob::records::{BinaryF32, BinaryI8, Operands, Window};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
+use kinglet_kernels::depthwise::windows::{self, Windows};
 
 use crate::ir::{Graph, Op, ValueId};
 use crate::lower::{Program, Record, Step, geometry};
@@ -97,9 +98,36 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
     graph.value(id).len() * graph.value(id).dtype.size_bytes()
 }
 
-/// True for a depthwise convolution that works on planes.
-fn is_planar(step: &Step) -> bool {
-    step.opcode == OpCode::DepthwiseI8 && step.kernel == DepthwisePacking::Planar as u8
+/// How a depthwise convolution walks that takes a block of channels of a band of rows into scratch memory.
+struct Bands {
+    geometry: Geometry,
+    /// Channels of a block.
+    block: usize,
+    /// Output rows of a band.
+    rows: usize,
+    /// Input rows under so many output rows.
+    input_rows: Box<dyn Fn(usize) -> usize>,
+}
+
+/// The bands of a step, if it works on any.
+fn bands(step: &Step, window: &Window) -> Option<Bands> {
+    if step.opcode != OpCode::DepthwiseI8 {
+        return None;
+    }
+    let geometry = geometry(window, 1);
+    match DepthwisePacking::from_tag(step.kernel)? {
+        DepthwisePacking::Planar => {
+            let planes = Planes::new(&geometry);
+            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
+            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+        }
+        DepthwisePacking::Windows => {
+            let windows = Windows::new(&geometry);
+            let (block, rows) = (windows::BLOCK, windows.band_rows());
+            Some(Bands { geometry, block, rows, input_rows: Box::new(move |rows| windows.input_rows(rows)) })
+        }
+        _ => None,
+    }
 }
 
 /// The state of the arena while operators are replayed.
@@ -184,7 +212,10 @@ impl Replay<'_> {
         let scratch = at.scratch as usize;
         self.spoil(scratch, step.scratch_bytes)?;
         match record {
-            Record::Conv2dI8(conv) if is_planar(step) => self.planes(&conv.window, flow)?,
+            Record::Conv2dI8(conv) if bands(step, &conv.window).is_some() => {
+                let bands = bands(step, &conv.window);
+                bands.map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
+            }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = record.window().copied();
                 window.map_or(Ok(()), |window| self.windowed(step, &window, flow))?;
@@ -216,21 +247,20 @@ impl Replay<'_> {
         self.read(flow.input, flow.input_at, 0, bytes_of(self.graph, flow.input))
     }
 
-    /// Four channels at a time, band of rows after band of rows: a band's inputs are taken into the planes before
-    /// its outputs are written.
-    fn planes(&mut self, window: &Window, flow: Flow) -> Result<(), VerifyError> {
-        let planes = Planes::new(&geometry(window, 1));
-        let &Geometry { input, output, stride, pad, .. } = planes.geometry();
+    /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory
+    /// before its outputs are written.
+    fn planes(&mut self, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
+        let Geometry { input, output, stride, pad, .. } = bands.geometry;
         let multiplier = usize::from(window.groups);
         let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
         for image in 0..usize::from(window.batch) {
-            for channel in (0..input[2]).step_by(BLOCK) {
-                let lanes = channel..(channel + BLOCK).min(input[2]);
+            for channel in (0..input[2]).step_by(bands.block) {
+                let lanes = channel..(channel + bands.block).min(input[2]);
                 let mut filled = 0;
-                for first in (0..output[0]).step_by(planes.band_rows()) {
-                    let rows = planes.band_rows().min(output[0] - first);
+                for first in (0..output[0]).step_by(bands.rows) {
+                    let rows = bands.rows.min(output[0] - first);
                     // Rows are counted from the top of the padding.
-                    let needed = first * stride[0] + planes.input_rows(rows);
+                    let needed = first * stride[0] + (bands.input_rows)(rows);
                     for row in (filled..needed).filter_map(|row| row.checked_sub(pad[0])).filter(|&row| row < input[0])
                     {
                         for at in (row * input[1]..(row + 1) * input[1]).map(|pixel| pixel * input[2]) {

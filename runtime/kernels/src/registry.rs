@@ -148,13 +148,14 @@ const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
 /// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Helium.
 #[cfg(kinglet_isa = "helium")]
-const HELIUM: [Option<Kernel>; 3] = [
+const HELIUM: [Option<Kernel>; 4] = [
     Some(Kernel::Conv2dI8(Packing::Quads, crate::arch::helium::conv2d_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::helium::depthwise_i8)),
     Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::helium::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Windows, crate::arch::helium::depthwise_i8_windows)),
 ];
 #[cfg(not(kinglet_isa = "helium"))]
-const HELIUM: [Option<Kernel>; 3] = [None; 3];
+const HELIUM: [Option<Kernel>; 4] = [None; 4];
 
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
@@ -210,6 +211,7 @@ pub const KERNELS: &[Row] = &[
     ),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
+    helium("arch::helium::depthwise_i8_windows", &[Operator::DepthwiseConv2D], HELIUM[3]),
     portable(
         "depthwise::depthwise_f32",
         &[Operator::DepthwiseConv2D],

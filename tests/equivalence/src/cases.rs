@@ -29,7 +29,7 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 10] = [
+pub const FAMILIES: [Family; 11] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
@@ -47,6 +47,9 @@ pub const FAMILIES: [Family; 10] = [
     }),
     planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Lanes)
+    }),
+    planes("depthwise windows", DepthwisePacking::Windows, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Windows)
     }),
 ];
 
@@ -190,10 +193,27 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     Ok(true)
 }
 
+/// Makes a 3x3 layer of `geometry`, whose padding may be wider; false when none fits.
+fn to_windows(geometry: &mut Geometry) -> bool {
+    let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
+    (*kernel, *dilation) = ([3, 3], [1, 1]);
+    *stride = [stride[0]; 2];
+    let after = [output[0] % 3, output[1] % 3];
+    for axis in 0..2 {
+        pad[axis] = pad[axis].min(2);
+        let Some(span) = (input[axis] + pad[axis] + after[axis]).checked_sub(3) else { return false };
+        output[axis] = span / stride[axis] + 1;
+    }
+    output.iter().product::<usize>() <= MAX_LEN / 2
+}
+
 fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
     let Some(mut geometry) = geometry(random, Some(multiplier)) else { return Ok(false) };
+    if packing == DepthwisePacking::Windows && !to_windows(&mut geometry) {
+        return Ok(false);
+    }
     geometry.groups = geometry.input[2];
     let area = geometry.kernel[0] * geometry.kernel[1];
     let outputs = geometry.output[2];
@@ -205,11 +225,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
-    for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
-        let (tap, o) = (at / outputs, at % outputs);
-        let place = if packing == DepthwisePacking::Planar { o * area + tap } else { at };
-        buffers.packed.0[place] = *weight;
-    }
+    packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {
         geometry,
         multiplier,
@@ -224,7 +240,8 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    if packing == DepthwisePacking::Planar && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+    let by_channels = matches!(packing, DepthwisePacking::Planar | DepthwisePacking::Windows);
+    if by_channels && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);

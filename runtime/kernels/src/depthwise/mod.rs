@@ -15,6 +15,7 @@ mod float;
 pub mod planar;
 pub mod portable;
 mod reference;
+pub mod windows;
 
 pub use float::depthwise_f32;
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
@@ -36,6 +37,8 @@ pub enum DepthwisePacking {
     /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, and for at
     /// least [`LANES`] channels.
     Lanes = 2,
+    /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
+    Windows = 3,
 }
 
 /// Least channels of a layer in [`DepthwisePacking::Lanes`].
@@ -43,8 +46,8 @@ pub const LANES: usize = 8;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 3] =
-        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Lanes];
+    pub const ALL: [DepthwisePacking; 4] =
+        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Lanes, DepthwisePacking::Windows];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -56,7 +59,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
-            DepthwisePacking::Lanes => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
         }
     }
 
@@ -66,6 +69,7 @@ impl DepthwisePacking {
             DepthwisePacking::RowMajor => true,
             DepthwisePacking::Planar => geometry.dilation == [1, 1],
             DepthwisePacking::Lanes => multiplier == 1 && geometry.input[2] >= LANES,
+            DepthwisePacking::Windows => windows::Windows::takes(geometry, multiplier),
         }
     }
 
@@ -74,7 +78,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
             DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
-            DepthwisePacking::Lanes => RIGHT_SHIFTS,
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => RIGHT_SHIFTS,
         }
     }
 
@@ -84,7 +88,7 @@ impl DepthwisePacking {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
                 DepthwisePacking::RowMajor | DepthwisePacking::Lanes => at,
-                DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
+                DepthwisePacking::Planar | DepthwisePacking::Windows => output.wrapping_mul(kernel_area).wrapping_add(tap),
             };
             if let Some(place) = out.get_mut(place) {
                 *place = *weight;
@@ -95,9 +99,10 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Lanes => {
-                outputs.saturating_mul(kernel_area)
-            }
+            DepthwisePacking::RowMajor
+            | DepthwisePacking::Planar
+            | DepthwisePacking::Lanes
+            | DepthwisePacking::Windows => outputs.saturating_mul(kernel_area),
         }
     }
 }
@@ -147,6 +152,10 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
         DepthwisePacking::Lanes => {
             geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
         }
+        // Other machines compute it by planes.
+        DepthwisePacking::Windows => {
+            windows::Windows::new(geometry).scratch_len().max(planar::Planes::new(geometry).scratch_len())
+        }
     }
 }
 
@@ -167,8 +176,12 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Lanes => crate::arch::helium::depthwise_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
         DepthwisePacking::Lanes => portable::depthwise_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Windows => crate::arch::helium::depthwise_i8_windows(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Windows => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
-        DepthwisePacking::Lanes => {}
+        DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

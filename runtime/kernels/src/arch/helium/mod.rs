@@ -24,13 +24,17 @@
 //!
 //! [`Packing::Quads`]: crate::conv2d::Packing::Quads
 
+mod add;
 mod conv2d;
 mod fully_connected;
 mod lanes;
 mod matrix;
 mod patch;
 mod vector;
+mod windows;
 
+pub(crate) use add::add_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use fully_connected::fully_connected_i8;
 pub(crate) use lanes::depthwise_i8;
+pub(crate) use windows::depthwise_i8_windows;

@@ -35,6 +35,34 @@ unsafe extern "C" {
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("patch.s"), options(raw));
 
+/// Copies `len` bytes, not zero, from `source` to `target` in `bytes`; the ranges do not overlap.
+pub(super) fn copy(bytes: &mut [i8], source: usize, target: usize, len: usize) {
+    let apart = source.abs_diff(target) >= len && source.max(target).saturating_add(len) <= bytes.len();
+    if len == 0 || !apart {
+        return;
+    }
+    let target = bytes.as_mut_ptr().wrapping_add(target);
+    let gather = Gather {
+        source: bytes.as_ptr().wrapping_add(source),
+        target,
+        rows: 1,
+        source_window_bytes: 0,
+        source_row_bytes: 0,
+        run: len,
+        windows: 1,
+        target_row_bytes: 0,
+        target_window_bytes: 0,
+    };
+    // SAFETY: both ranges lie in `bytes` and apart, as was just checked.
+    unsafe { kinglet_helium_gather(&gather) }
+}
+
+/// Fills `bytes` with `value`.
+pub(super) fn fill(bytes: &mut [i8], value: i8) {
+    // SAFETY: the length is that of the slice.
+    unsafe { kinglet_helium_fill(bytes.as_mut_ptr(), bytes.len(), value.into()) }
+}
+
 /// What the windows of a layer have in common.
 pub(super) struct Walk<'a> {
     pub(super) geometry: &'a Geometry,
@@ -142,8 +170,7 @@ impl<'a> Walk<'a> {
         let [kernel_rows, kernel_columns] = geometry.kernel;
         let taps = geometry.kernel[0].wrapping_mul(kernel_columns).wrapping_mul(channels);
         let Some(patch) = patch.get_mut(..taps) else { return };
-        // SAFETY: `patch` has `taps` bytes.
-        unsafe { kinglet_helium_fill(patch.as_mut_ptr(), taps, self.padding.into()) };
+        fill(patch, self.padding);
         let (row, rows) = geometry.clipped(0, y);
         let (column, columns) = geometry.clipped(1, x);
         if rows == 0 || columns == 0 {
