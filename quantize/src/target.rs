@@ -22,6 +22,11 @@ pub fn has_single_multiply(target: Target) -> bool {
     target == Target::CortexM3
 }
 
+/// True when the target has Helium and its kernels want [`kinglet_kernels::conv2d::Packing::Quads`] weights.
+pub fn has_helium(target: Target) -> bool {
+    matches!(target, Target::CortexM55)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

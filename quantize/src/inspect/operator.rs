@@ -126,6 +126,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
         Packing::Paired => "paired",
         Packing::Interleaved => "interleaved",
         Packing::Octets => "octets",
+        Packing::Quads => "quads",
         _ => "unknown",
     };
     match record {
@@ -134,6 +135,8 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
                 DepthwisePacking::Triples => "triples",
+                DepthwisePacking::Lanes => "lanes",
+                DepthwisePacking::Windows => "windows",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -4,13 +4,14 @@
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
 //! by shifting right, so every factor must be below one half.
 
+use core::ops::RangeInclusive;
+
 use kinglet_kernels::conv2d::packing::{accumulator_is_narrow, octets_are_exact, paired_is_exact};
 use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
-use kinglet_kernels::depthwise::triples::MAX_AREA;
 use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
-use crate::target::{Target, has_dual_multiply, has_single_multiply};
+use crate::target::{Target, has_dual_multiply, has_helium, has_single_multiply};
 
 /// A dense matrix, `[outputs, taps]`: a convolution's weights or a fully connected layer's.
 pub(super) struct Matrix<'a> {
@@ -32,7 +33,9 @@ impl Matrix<'_> {
 
 /// The packing of a convolution without groups.
 pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
-    if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
+    if has_helium(target) && takes_shifts(Packing::Quads.shifts(), matrix.factors) {
+        Packing::Quads
+    } else if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
         Packing::Paired
     } else if has_single_multiply(target) && shifts_right(matrix.factors) && matrix.every_row(accumulator_is_narrow) {
         Packing::Interleaved
@@ -44,6 +47,9 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// The packing of a fully connected layer. Kernels for it know no extra shift bytes, so the shifts of all channels
 /// must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
+    if has_helium(target) {
+        return convolution(target, matrix);
+    }
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
     if span > 3 {
@@ -58,14 +64,25 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 
 /// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the
 /// accumulators, which must stay below `2^30`.
-pub(super) fn depthwise(target: Target, geometry: &Geometry, bias: &[i32], factors: &[FixedPoint]) -> DepthwisePacking {
+pub(super) fn depthwise(
+    target: Target,
+    geometry: &Geometry,
+    multiplier: usize,
+    (bias, factors): (&[i32], &[FixedPoint]),
+) -> DepthwisePacking {
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
-    let takes_planes = geometry.dilation == [1, 1] && shifts_right(factors) && narrow;
-    if has_dual_multiply(target) && takes_planes {
+    let helium = [DepthwisePacking::Windows, DepthwisePacking::Lanes];
+    let taken =
+        |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors);
+    if let Some(packing) = helium.into_iter().find(taken).filter(|_| has_helium(target)) {
+        return packing;
+    }
+    let takes = |packing: DepthwisePacking| packing.takes(geometry, multiplier) && shifts_right(factors) && narrow;
+    if has_dual_multiply(target) && takes(DepthwisePacking::Planar) {
         DepthwisePacking::Planar
-    } else if has_single_multiply(target) && takes_planes && geometry.taps() <= MAX_AREA {
+    } else if has_single_multiply(target) && takes(DepthwisePacking::Triples) {
         DepthwisePacking::Triples
     } else {
         DepthwisePacking::RowMajor
@@ -74,7 +91,11 @@ pub(super) fn depthwise(target: Target, geometry: &Geometry, bias: &[i32], facto
 
 /// Every factor's shift is one that the dual-multiply kernels' output stage takes.
 fn shifts_right(factors: &[FixedPoint]) -> bool {
-    factors.iter().all(|factor| DUAL_MULTIPLY_SHIFTS.contains(&factor.shift))
+    takes_shifts(DUAL_MULTIPLY_SHIFTS, factors)
+}
+
+fn takes_shifts(shifts: RangeInclusive<i32>, factors: &[FixedPoint]) -> bool {
+    factors.iter().all(|factor| shifts.contains(&factor.shift))
 }
 
 fn is_exact_in_pairs(matrix: &Matrix<'_>) -> bool {

@@ -54,7 +54,10 @@ impl Lowering<'_> {
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
-        let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::ReadThenWrite);
+        let overlap = {
+            let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
+            Overlap::windowed(&geometry, window.batch.into(), 1, order)
+        };
         let step = Step::new(OpCode::Conv2dI8, record, node.inputs[0], node.output, overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
@@ -123,14 +126,14 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let packing = choose::depthwise(self.target, &geometry, &layer.bias, &layer.factors);
+        let packing = choose::depthwise(self.target, &geometry, window.groups.into(), (&layer.bias, &layer.factors));
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
         let overlap = match packing {
-            DepthwisePacking::Planar | DepthwisePacking::Triples => {
+            DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
                 let in_place = planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1;
                 if in_place { Overlap::Exactly } else { Overlap::Never }
             }

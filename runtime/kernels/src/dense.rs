@@ -6,7 +6,7 @@
 //! No 64-bit multiplication happens before requantization.
 
 use crate::conv2d::Packing;
-use crate::conv2d::packing::{decode_pair, weight_at};
+use crate::conv2d::packing::{QUAD_LANES, decode_pair, weight_at};
 use crate::io::{Io, range};
 use crate::numerics::{OutputStage, Requant};
 use core::ops::Range;
@@ -76,6 +76,19 @@ impl Dense<'_> {
             let taps = self.vector(io, vector).iter().enumerate();
             let sum = taps
                 .fold(0, |sum, (tap, x)| multiply_add(sum, *x, weight_at(packing, self.taps, self.weights, o, tap)));
+            io.set(at.wrapping_add(o), self.finish(o, sum));
+        }
+    }
+
+    /// Computes `outputs` outputs from quads of weights and writes them from element `at` on.
+    pub(crate) fn quads(&self, io: &mut Io<i8>, vector: Vector<'_>, at: usize, outputs: usize) {
+        let vectors = self.taps.div_ceil(QUAD_LANES);
+        let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(self.taps);
+        for o in 0..outputs {
+            let first = (o >> 2).wrapping_mul(vectors).wrapping_mul(4).wrapping_add(o & 3).wrapping_mul(QUAD_LANES);
+            let rows = self.weights.get(first..).unwrap_or_default().chunks(QUAD_LANES).step_by(4).take(vectors);
+            let row = rows.flatten().skip(missing);
+            let sum = self.vector(io, vector).iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w));
             io.set(at.wrapping_add(o), self.finish(o, sum));
         }
     }

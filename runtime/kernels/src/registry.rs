@@ -60,6 +60,8 @@ pub enum Isa {
     Armv7m,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
+    /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
+    Helium,
 }
 
 /// What a model's author calls it.
@@ -156,6 +158,17 @@ const ARMV7M: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7m"))]
 const ARMV7M: [Option<Kernel>; 3] = [None; 3];
 
+/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Helium.
+#[cfg(kinglet_isa = "helium")]
+const HELIUM: [Option<Kernel>; 4] = [
+    Some(Kernel::Conv2dI8(Packing::Quads, crate::arch::helium::conv2d_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::helium::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::helium::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Windows, crate::arch::helium::depthwise_i8_windows)),
+];
+#[cfg(not(kinglet_isa = "helium"))]
+const HELIUM: [Option<Kernel>; 4] = [None; 4];
+
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
@@ -176,6 +189,10 @@ const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Opt
 
 const fn armv7m(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
     Row { name, operators, element: Element::I8, isa: Isa::Armv7m, kernel }
+}
+
+const fn helium(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Helium, kernel }
 }
 
 /// Every kernel.
@@ -199,7 +216,14 @@ pub const KERNELS: &[Row] = &[
         Kernel::Conv2dI8(Packing::Interleaved, conv2d::portable::conv2d_i8_interleaved),
     ),
     armv7m("arch::armv7m::conv2d_i8", &[Operator::Conv2D], ARMV7M[0]),
+    portable(
+        "conv2d::portable::conv2d_i8_quads",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Quads, conv2d::portable::conv2d_i8_quads),
+    ),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
+    helium("arch::helium::conv2d_i8", &[Operator::Conv2D], HELIUM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
     portable(
         "depthwise::portable::depthwise_i8",
@@ -221,6 +245,8 @@ pub const KERNELS: &[Row] = &[
     ),
     armv7m("arch::armv7m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7M[1]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
+    helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
+    helium("arch::helium::depthwise_i8_windows", &[Operator::DepthwiseConv2D], HELIUM[3]),
     portable(
         "depthwise::depthwise_f32",
         &[Operator::DepthwiseConv2D],
@@ -246,7 +272,14 @@ pub const KERNELS: &[Row] = &[
         Kernel::FullyConnectedI8(Packing::Octets, fully_connected::portable::fully_connected_i8_octets),
     ),
     armv7m("arch::armv7m::fully_connected_i8", &[Operator::FullyConnected], ARMV7M[2]),
+    portable(
+        "fully_connected::portable::fully_connected_i8_quads",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_quads),
+    ),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
+    helium("arch::helium::fully_connected_i8", &[Operator::FullyConnected], HELIUM[2]),
     portable(
         "fully_connected::fully_connected_f32",
         &[Operator::FullyConnected],
@@ -298,11 +331,11 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7-M | Armv7E-M |\n|---|---|---|---|---|")?;
+    writeln!(out, "| Operator | Type | Portable | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|")?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7m, Isa::Armv7em] {
+            for isa in [Isa::Portable, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;

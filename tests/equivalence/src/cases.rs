@@ -29,16 +29,18 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 10] = [
+pub const FAMILIES: [Family; 14] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
     dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
+    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
     dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
+    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
@@ -47,6 +49,12 @@ pub const FAMILIES: [Family; 10] = [
     }),
     planes("depthwise triples", DepthwisePacking::Triples, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Triples)
+    }),
+    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Lanes)
+    }),
+    planes("depthwise windows", DepthwisePacking::Windows, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Windows)
     }),
 ];
 
@@ -190,27 +198,39 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     Ok(true)
 }
 
+/// Makes a 3x3 layer of `geometry`, whose padding may be wider; false when none fits.
+fn to_windows(geometry: &mut Geometry) -> bool {
+    let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
+    (*kernel, *dilation) = ([3, 3], [1, 1]);
+    *stride = [stride[0]; 2];
+    let after = [output[0] % 3, output[1] % 3];
+    for axis in 0..2 {
+        pad[axis] = pad[axis].min(2);
+        let Some(span) = (input[axis] + pad[axis] + after[axis]).checked_sub(3) else { return false };
+        output[axis] = span / stride[axis] + 1;
+    }
+    output.iter().product::<usize>() <= MAX_LEN / 2
+}
+
 fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
     let Some(mut geometry) = geometry(random, Some(multiplier)) else { return Ok(false) };
+    if packing == DepthwisePacking::Windows && !to_windows(&mut geometry) {
+        return Ok(false);
+    }
     geometry.groups = geometry.input[2];
     let area = geometry.kernel[0] * geometry.kernel[1];
     let outputs = geometry.output[2];
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
     let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
-    let has_planes = packing != DepthwisePacking::RowMajor;
-    if scratch_len > MAX_LEN || (has_planes && geometry.dilation != [1, 1]) {
+    if scratch_len > MAX_LEN || !packing.takes(&geometry, multiplier) {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
-    for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
-        let (tap, o) = (at / outputs, at % outputs);
-        let place = if has_planes { o * area + tap } else { at };
-        buffers.packed.0[place] = *weight;
-    }
+    packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {
         geometry,
         multiplier,
@@ -225,7 +245,8 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    if has_planes && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+    let by_channels = !matches!(packing, DepthwisePacking::RowMajor | DepthwisePacking::Lanes);
+    if by_channels && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);

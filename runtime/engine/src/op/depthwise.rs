@@ -54,14 +54,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
     let DepthwiseI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    let takes = match layer.packing {
-        DepthwisePacking::Planar => layer.geometry.dilation == [1, 1],
-        DepthwisePacking::Triples => {
-            layer.geometry.dilation == [1, 1] && layer.geometry.taps() <= depthwise::triples::MAX_AREA
-        }
-        _ => true,
-    };
-    if !layer.packing.is_runnable() || !takes {
+    if !layer.packing.is_runnable() || !layer.packing.takes(&layer.geometry, layer.multiplier) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)?;

@@ -9,3 +9,5 @@ pub(crate) mod armv7m;
 
 #[cfg(kinglet_isa = "armv7em")]
 pub(crate) mod armv7em;
+#[cfg(kinglet_isa = "helium")]
+pub(crate) mod helium;

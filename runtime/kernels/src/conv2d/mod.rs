@@ -9,6 +9,8 @@
 //! - Overlapping input and output: pixels are written in raster order, in groups of at most
 //!   [`PIXEL_TILE`], each after all its inputs have been read. So the output of pixel `p` must not touch an
 //!   input of a pixel after `p`; it may touch those of `p` itself. The reference kernels want them disjoint.
+//!   [`Packing::Quads`] writes a group's channels in blocks, between which it reads its inputs again: the output of
+//!   pixel `p` must not touch an input of pixel `p - 3` or of any pixel after that.
 //!
 //! Float convolutions start each sum at the bias and add the products in the order `(i, j, c)`; positions
 //! outside the image read as `0.0` and are multiplied and added like any other, so that every kernel gives
@@ -23,7 +25,7 @@ pub use float::conv2d_f32;
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 use crate::Io;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
 use core::ops::RangeInclusive;
 
 /// Most output pixels a kernel computes before it writes them.
@@ -46,11 +48,15 @@ pub enum Packing {
     /// eight, `[O / 8, K, 8]`; one to four channels left over are `[K, 4]`. Missing ones are zero. Only for
     /// FullyConnected.
     Octets = 3,
+    /// For `VMLADAVA`: output channels in fours, taps in sixteens, `[O / 4, K / 16, 4, 16]`, both rounded up with
+    /// zeros, before the first tap and after the last channel. Not for groups.
+    Quads = 4,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 4] = [Packing::RowMajor, Packing::Paired, Packing::Interleaved, Packing::Octets];
+    pub const ALL: [Packing; 5] =
+        [Packing::RowMajor, Packing::Paired, Packing::Interleaved, Packing::Octets, Packing::Quads];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -64,6 +70,7 @@ impl Packing {
             Packing::RowMajor => cfg!(feature = "row-major"),
             Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
             Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
+            Packing::Quads => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
         }
     }
 
@@ -72,6 +79,7 @@ impl Packing {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
             Packing::Paired | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
+            Packing::Quads => RIGHT_SHIFTS,
         }
     }
 
@@ -82,6 +90,7 @@ impl Packing {
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
             Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
             Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
+            Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
         }
     }
 }
@@ -218,6 +227,7 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
             geometry.taps().saturating_mul(tap_len).saturating_add(constants)
         }
         Packing::Octets => 0,
+        Packing::Quads => packing::quads_scratch(geometry),
     }
 }
 
@@ -242,6 +252,12 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Interleaved => {}
         // FullyConnected only.
         Packing::Octets => {}
+        #[cfg(kinglet_isa = "helium")]
+        Packing::Quads => crate::arch::helium::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        Packing::Quads => portable::conv2d_i8_quads(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        Packing::Quads => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

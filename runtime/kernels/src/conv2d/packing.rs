@@ -1,9 +1,34 @@
 //! Weights in another order: written once on the host, read by the kernels made for it.
 
-use super::Packing;
+use super::{Geometry, PIXEL_TILE, Packing};
 
 /// Most an `i8` activation can be, in magnitude.
 const ACTIVATION_MAX: i64 = 128;
+
+/// Taps of a vector in [`Packing::Quads`].
+pub const QUAD_LANES: usize = 16;
+
+/// True when the kernels of [`Packing::Quads`] read windows inside the image where they lie: when a row of the window
+/// is a whole number of vectors, or the window is one pixel.
+pub fn quads_read_in_place(geometry: &Geometry) -> bool {
+    let run = geometry.kernel[1].saturating_mul(geometry.input[2]);
+    (geometry.dilation[1] == 1 && run.is_multiple_of(QUAD_LANES)) || geometry.kernel == [1, 1]
+}
+
+/// Bytes of scratch that a layer in [`Packing::Quads`] needs: the windows of a tile, unless all are read in place.
+pub fn quads_scratch(geometry: &Geometry) -> usize {
+    if geometry.is_pointwise() && quads_reach_inside(geometry) {
+        return 0;
+    }
+    geometry.taps().saturating_mul(PIXEL_TILE)
+}
+
+/// True when the last pixels of a pointwise layer lie inside the image.
+fn quads_reach_inside(geometry: &Geometry) -> bool {
+    let inside = |output: usize, stride: usize, input: usize| output.wrapping_sub(1).saturating_mul(stride) < input;
+    let Geometry { input, output, stride, .. } = geometry;
+    inside(output[0], stride[0], input[0]) && inside(output[1], stride[1], input[1])
+}
 
 /// Writes `row_major`, `[outputs, taps]`, into `out` as `packing` orders it. `out` has
 /// [`Packing::weight_len`] elements.
@@ -38,6 +63,20 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
             let (whole, rest) = out.split_at_mut(octets.saturating_mul(8).saturating_mul(taps).min(out.len()));
             interleave(outputs, taps, row_major, whole, (8, 0));
             interleave(outputs, taps, row_major, rest, (4, octets.wrapping_mul(8)));
+        }
+        Packing::Quads => {
+            let vectors = taps.div_ceil(QUAD_LANES).max(1);
+            let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(taps);
+            for (vector, lanes) in out.chunks_mut(QUAD_LANES).enumerate() {
+                let group = (vector >> 2).checked_div(vectors).unwrap_or(0);
+                let first = (vector >> 2).checked_rem(vectors).unwrap_or(0).wrapping_mul(QUAD_LANES);
+                let output = group.wrapping_mul(4).wrapping_add(vector & 3);
+                for (lane, weight) in lanes.iter_mut().enumerate() {
+                    let tap = first.wrapping_add(lane).checked_sub(missing).filter(|_| output < outputs);
+                    let at = tap.map(|tap| output.wrapping_mul(taps).wrapping_add(tap));
+                    *weight = at.and_then(|at| row_major.get(at)).copied().unwrap_or(0);
+                }
+            }
         }
     }
     if packing == Packing::Octets {
@@ -112,6 +151,14 @@ pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, t
             // Where no eight channels are left, four follow: their start is the same.
             let width = if output >> 3 < (weights.len() >> 3).checked_div(taps).unwrap_or(0) { 8 } else { 4 };
             weights.get(interleaved(width, taps, output, tap)).map_or(0, |weight| weight ^ i8::MIN)
+        }
+        Packing::Quads => {
+            let vectors = taps.div_ceil(QUAD_LANES);
+            let place = tap.wrapping_add(vectors.wrapping_mul(QUAD_LANES).wrapping_sub(taps));
+            let vector = (output >> 2).wrapping_mul(vectors).wrapping_add(place / QUAD_LANES);
+            let vector = vector.wrapping_mul(4).wrapping_add(output & 3);
+            let at = vector.wrapping_mul(QUAD_LANES).wrapping_add(place % QUAD_LANES);
+            weights.get(at).copied().unwrap_or(0)
         }
     }
 }

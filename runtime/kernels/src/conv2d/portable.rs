@@ -3,6 +3,7 @@
 //! Gathering costs one copy for each tap and pays for itself: the inner loop runs over two contiguous
 //! vectors, and the output may overlap the input. Patches are `[groups, KH, KW, C / groups]`.
 
+use super::packing::quads_scratch;
 use super::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
 use crate::io::{Io, range};
@@ -39,6 +40,27 @@ pub fn conv2d_i8_interleaved(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i
     for_each_patch(layer, io, scratch, |io, patch, pixel| {
         dense(layer).interleaved(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
     });
+}
+
+/// Any convolution in [`super::Packing::Quads`]: what runs a Cortex-M55 blob on other machines. Does nothing if
+/// `scratch` is too short.
+pub fn conv2d_i8_quads(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let geometry = &layer.geometry;
+    let [height, width, outputs] = geometry.output;
+    if quads_scratch(geometry) > 0 {
+        for_each_patch(layer, io, scratch, |io, patch, pixel| {
+            dense(layer).quads(io, Vector::Gathered(patch), pixel.wrapping_mul(outputs), outputs);
+        });
+        return;
+    }
+    let mut pixel: usize = 0;
+    for y in 0..height {
+        for x in 0..width {
+            let source = geometry.source_pixel((y, x), (0, 0)).unwrap_or(0).wrapping_mul(geometry.input[2]);
+            dense(layer).quads(io, Vector::Input(source), pixel.wrapping_mul(outputs), outputs);
+            pixel = pixel.wrapping_add(1);
+        }
+    }
 }
 
 fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {

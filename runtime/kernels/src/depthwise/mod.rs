@@ -16,13 +16,14 @@ pub mod planar;
 pub mod portable;
 mod reference;
 pub mod triples;
+pub mod windows;
 
 pub use float::depthwise_f32;
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
 use core::ops::RangeInclusive;
 
 /// The order of a depthwise layer's weights in the blob.
@@ -37,12 +38,25 @@ pub enum DepthwisePacking {
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs, see [`triples`]. Not for
     /// dilation, and only for windows of up to [`triples::MAX_AREA`] positions.
     Triples = 2,
+    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, and for at
+    /// least [`LANES`] channels.
+    Lanes = 3,
+    /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
+    Windows = 4,
 }
+
+/// Least channels of a layer in [`DepthwisePacking::Lanes`].
+pub const LANES: usize = 8;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 3] =
-        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Triples];
+    pub const ALL: [DepthwisePacking; 5] = [
+        DepthwisePacking::RowMajor,
+        DepthwisePacking::Planar,
+        DepthwisePacking::Triples,
+        DepthwisePacking::Lanes,
+        DepthwisePacking::Windows,
+    ];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -55,6 +69,18 @@ impl DepthwisePacking {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
             DepthwisePacking::Triples => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+        }
+    }
+
+    /// True when the packing's kernels take layers of this shape.
+    pub fn takes(self, geometry: &Geometry, multiplier: usize) -> bool {
+        match self {
+            DepthwisePacking::RowMajor => true,
+            DepthwisePacking::Planar => geometry.dilation == [1, 1],
+            DepthwisePacking::Triples => geometry.dilation == [1, 1] && geometry.taps() <= triples::MAX_AREA,
+            DepthwisePacking::Lanes => multiplier == 1 && geometry.input[2] >= LANES,
+            DepthwisePacking::Windows => windows::Windows::takes(geometry, multiplier),
         }
     }
 
@@ -63,6 +89,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
             DepthwisePacking::Planar | DepthwisePacking::Triples => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => RIGHT_SHIFTS,
         }
     }
 
@@ -71,8 +98,8 @@ impl DepthwisePacking {
         for (at, weight) in row_major.iter().enumerate() {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
-                DepthwisePacking::RowMajor => at,
-                DepthwisePacking::Planar | DepthwisePacking::Triples => {
+                DepthwisePacking::RowMajor | DepthwisePacking::Lanes => at,
+                DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
                     output.wrapping_mul(kernel_area).wrapping_add(tap)
                 }
             };
@@ -85,9 +112,11 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Triples => {
-                outputs.saturating_mul(kernel_area)
-            }
+            DepthwisePacking::RowMajor
+            | DepthwisePacking::Planar
+            | DepthwisePacking::Triples
+            | DepthwisePacking::Lanes
+            | DepthwisePacking::Windows => outputs.saturating_mul(kernel_area),
         }
     }
 }
@@ -134,6 +163,14 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
         DepthwisePacking::Triples => triples::Planes::new(geometry).scratch_len(),
+        // One window, for those that reach into the padding.
+        DepthwisePacking::Lanes => {
+            geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
+        }
+        // Other machines compute it by planes.
+        DepthwisePacking::Windows => {
+            windows::Windows::new(geometry).scratch_len().max(planar::Planes::new(geometry).scratch_len())
+        }
     }
 }
 
@@ -156,6 +193,16 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Triples => triples::depthwise_i8(layer, io, scratch, &triples::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
         DepthwisePacking::Triples => {}
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Lanes => crate::arch::helium::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes => portable::depthwise_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Windows => crate::arch::helium::depthwise_i8_windows(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Windows => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

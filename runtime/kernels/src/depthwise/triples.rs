@@ -64,6 +64,11 @@ impl Planes {
         &self.geometry
     }
 
+    /// Output rows of a band.
+    pub fn band_rows(&self) -> usize {
+        self.band_rows
+    }
+
     /// Words of a plane's row.
     pub fn row_words(&self) -> usize {
         self.row_words

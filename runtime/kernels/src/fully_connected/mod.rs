@@ -61,7 +61,7 @@ pub struct FullyConnectedF32<'a> {
 /// Bytes of scratch [`fully_connected_i8`] needs.
 pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
     match packing {
-        Packing::RowMajor => 0,
+        Packing::RowMajor | Packing::Quads => 0,
         // One row widened to 16 bits, taps padded to an even number.
         Packing::Paired => taps.div_ceil(2).saturating_mul(4),
         Packing::Interleaved | Packing::Octets => 0,
@@ -89,6 +89,12 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         Packing::Octets => {}
         // Conv2D only.
         Packing::Interleaved => {}
+        #[cfg(kinglet_isa = "helium")]
+        Packing::Quads => crate::arch::helium::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        Packing::Quads => portable::fully_connected_i8_quads(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        Packing::Quads => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

@@ -28,6 +28,14 @@ pub fn fully_connected_i8_octets(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     }
 }
 
+/// Any layer in [`crate::conv2d::Packing::Quads`]. Needs no scratch.
+pub fn fully_connected_i8_quads(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    for row in 0..layer.rows {
+        let input = Vector::Input(row.wrapping_mul(layer.taps));
+        dense(layer).quads(io, input, row.wrapping_mul(layer.outputs), layer.outputs);
+    }
+}
+
 fn dense<'a>(layer: &FullyConnectedI8<'a>) -> Dense<'a> {
     Dense { taps: layer.taps, weights: layer.weights, bias: layer.bias, requant: layer.requant, stage: layer.stage }
 }
