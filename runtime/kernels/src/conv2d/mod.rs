@@ -234,6 +234,8 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
 ///
 /// `scratch` has at least [`conv2d_i8_scratch_len`] bytes and is 4-byte aligned.
+// Not inlined: its frame must not lie below that of reading the record.
+#[inline(never)]
 pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.packing {
         #[cfg(feature = "row-major")]

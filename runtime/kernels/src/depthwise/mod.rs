@@ -177,6 +177,8 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
 ///
 /// `scratch` has at least [`depthwise_i8_scratch_len`] bytes and is 4-byte aligned.
+// Not inlined: its frame must not lie below that of reading the record.
+#[inline(never)]
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.packing {
         #[cfg(feature = "row-major")]
