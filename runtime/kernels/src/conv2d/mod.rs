@@ -158,6 +158,11 @@ impl Geometry {
         (first, taps.saturating_sub(skipped).min(inside))
     }
 
+    /// True when the taps of a row of the window are neighbours.
+    pub fn has_runs(&self) -> bool {
+        self.dilation[1] == 1 || self.kernel[1] == 1
+    }
+
     /// True when no window reaches beyond the image, and the taps of a row are neighbours.
     pub fn windows_lie_inside(&self) -> bool {
         let lies_inside = |axis: usize| {
@@ -165,7 +170,7 @@ impl Geometry {
             let last = (field(&self.output), field(&self.kernel));
             self.source(axis, 0, 0).is_some() && self.source(axis, last.0, last.1).is_some()
         };
-        lies_inside(0) && lies_inside(1) && self.dilation[1] == 1
+        lies_inside(0) && lies_inside(1) && self.has_runs()
     }
 
     /// The input row (axis 0) or column (axis 1) of tap `tap` of output position `position`, or `None`

@@ -40,6 +40,8 @@ pub struct Planes {
     geometry: Geometry,
     row_words: usize,
     band_rows: usize,
+    plane_words: usize,
+    area: usize,
 }
 
 impl Planes {
@@ -51,12 +53,17 @@ impl Planes {
         // The last three outputs read words up to those of the second of them; before a row stand `stride` words.
         let last = output_width.div_ceil(3).saturating_sub(1).saturating_mul(3).saturating_mul(stride);
         let row_words = last.saturating_add(geometry.kernel[1]).saturating_add(stride.saturating_mul(2));
+        // Rows are moved four words at a time.
+        let row_words = row_words.saturating_add(3) & !3;
         let elements = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
         let band_bytes = (elements(geometry.input).saturating_add(elements(geometry.output)) / 8).max(BAND_BYTES);
         let rows_in_band = band_bytes.checked_div(row_words.saturating_mul(4 * BLOCK)).unwrap_or(0);
         let band_rows = rows_in_band.saturating_sub(geometry.kernel[0]).checked_div(geometry.stride[0]).unwrap_or(0);
         let band_rows = band_rows.saturating_add(1).min(output_rows).max(1);
-        Planes { geometry, row_words, band_rows }
+        let area = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
+        let mut planes = Planes { geometry, row_words, band_rows, plane_words: 0, area };
+        planes.plane_words = planes.input_rows(band_rows).saturating_mul(row_words);
+        planes
     }
 
     /// The geometry, with a column turned into a row.
@@ -76,7 +83,7 @@ impl Planes {
 
     /// Words of one plane.
     pub fn plane_words(&self) -> usize {
-        self.input_rows(self.band_rows).saturating_mul(self.row_words)
+        self.plane_words
     }
 
     /// Input rows under `rows` output rows.
@@ -86,7 +93,7 @@ impl Planes {
 
     /// Weights of a channel.
     pub fn area(&self) -> usize {
-        self.geometry.kernel[0].saturating_mul(self.geometry.kernel[1])
+        self.area
     }
 
     /// Bytes of scratch: weights and planes.
@@ -119,8 +126,8 @@ impl Planes {
                 let Some((to, from)) = words.split_at_mut_checked(self.row(lane, row.wrapping_add(moved))) else {
                     break;
                 };
-                let to = to.get_mut(self.row(lane, row)..).unwrap_or_default();
-                to.iter_mut().zip(from).take(self.row_words).for_each(|(to, from)| *to = *from);
+                let to = to.get_mut(self.row(lane, row)..).unwrap_or_default().as_chunks_mut::<4>().0.iter_mut();
+                to.zip(from.as_chunks::<4>().0).take(self.row_words / 4).for_each(|(to, from)| *to = *from);
             }
         }
         kept
@@ -134,9 +141,11 @@ pub fn pair(low: i8, high: i8) -> [i8; 4] {
     word.to_le_bytes().map(|byte| byte as i8)
 }
 
-/// The first value of a word.
-fn first(word: [i8; 4]) -> i32 {
-    i32::from_le_bytes(word.map(|byte| byte as u8)) << (32 - LANE_BITS) >> (32 - LANE_BITS)
+/// The two values of a word.
+fn values(word: [i8; 4]) -> [i32; 2] {
+    let word = i32::from_le_bytes(word.map(|byte| byte as u8));
+    let low = word << (32 - LANE_BITS) >> (32 - LANE_BITS);
+    [low, word.wrapping_sub(low) >> LANE_BITS]
 }
 
 /// One output channel of a band of rows.
@@ -205,11 +214,15 @@ impl PlaneKernel for PortableKernel {
                 for i in 0..kernel_rows {
                     let row = planes.row(task.lane, y.wrapping_mul(geometry.stride[0]).wrapping_add(i));
                     for j in 0..kernel_width {
-                        // Behind the words before the row.
-                        let column = x.wrapping_add(1).wrapping_mul(geometry.stride[1]).wrapping_add(j);
-                        let value = words.get(row.wrapping_add(column)).copied().unwrap_or_default();
+                        // The columns start behind the `stride` words before the row. The last of three outputs has
+                        // its inputs in the words of the one before: there is no further word at the end of a row.
+                        let is_third = x.checked_rem(3) == Some(2);
+                        let place = if is_third { x } else { x.wrapping_add(1) };
+                        let column = place.wrapping_mul(geometry.stride[1]).wrapping_add(j);
+                        let [low, high] = words.get(row.wrapping_add(column)).copied().map_or([0; 2], values);
                         let weight = words.get(i.wrapping_mul(kernel_width).wrapping_add(j)).copied();
-                        sum = sum.wrapping_add(first(value).wrapping_mul(weight.map_or(0, first)));
+                        let [weight, _] = weight.map_or([0; 2], values);
+                        sum = sum.wrapping_add((if is_third { high } else { low }).wrapping_mul(weight));
                     }
                 }
                 if let Some(place) = places.next() {

@@ -72,6 +72,8 @@ unsafe extern "C" {
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
+// A function of its own, so that its frame and the engine's are not one.
+#[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     triples::depthwise_i8(layer, io, scratch, &Single);
 }

@@ -44,6 +44,8 @@ unsafe extern "C" {
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("vector.s"), options(raw));
 
 /// See [`crate::fully_connected::fully_connected_i8`]. Needs no scratch.
+// A function of its own, so that its frame and the engine's are not one.
+#[inline(never)]
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     let (taps, outputs) = (layer.taps, layer.outputs);
     let words = layer.requant.words.len();

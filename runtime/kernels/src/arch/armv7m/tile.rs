@@ -30,6 +30,9 @@ impl Channel {
     }
 }
 
+/// Pixels of a tile.
+pub(super) const TILE: usize = 3;
+
 /// Arguments of the micro-kernel; the assembly knows the offsets.
 #[repr(C)]
 #[derive(Debug)]
@@ -67,9 +70,9 @@ pub(super) struct Tile {
 #[derive(Debug)]
 pub(super) struct Gather {
     /// 0: the first run of each pixel.
-    pub(super) sources: [*const i8; 3],
+    pub(super) sources: [*const i8; TILE],
     /// 12: from the end of a run to the next, for each pixel.
-    pub(super) steps: [usize; 3],
+    pub(super) steps: [usize; TILE],
     /// 24: `[taps][2]` words.
     pub(super) target: *mut i8,
     /// 28: runs.
@@ -78,13 +81,60 @@ pub(super) struct Gather {
     pub(super) run: usize,
 }
 
+/// Tiles beside each other.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Strip {
+    /// 0
+    pub(super) tile: Tile,
+    /// 56: the first tile's.
+    pub(super) gather: Gather,
+    /// 92
+    pub(super) tiles: usize,
+    /// 96: from the sources of a tile to the next tile's.
+    pub(super) source_step: usize,
+    /// 100: from the output of a tile to the next tile's.
+    pub(super) output_step: usize,
+}
+
+impl Strip {
+    /// What does not change from strip to strip: `taps` in chunks of `chunk`, see
+    /// [`chunk_of`](crate::conv2d::packing::chunk_of), weights and table, and the memory of the columns.
+    pub(super) fn new(
+        stage: OutputStage,
+        [taps, chunk]: [usize; 2],
+        (weights, table): (*const i8, *const Channel),
+        columns: *mut i8,
+    ) -> Self {
+        let later = taps.wrapping_sub(1).checked_div(chunk).unwrap_or(0).wrapping_mul(chunk);
+        let first = taps.wrapping_sub(later);
+        let tile = Tile {
+            weights,
+            first: first.wrapping_mul(4),
+            row_bytes: taps.wrapping_mul(4),
+            chunk: chunk.wrapping_mul(4),
+            columns: columns.cast_const().cast(),
+            entry: (first.wrapping_neg() & 7).wrapping_mul(52),
+            table,
+            channels: 0,
+            output: core::ptr::null_mut(),
+            offsets: [0; 2],
+            clamps: u32::from(stage.min > -128 || stage.max < 127),
+            min: stage.min,
+            max: stage.max,
+        };
+        let sources = [core::ptr::null(); TILE];
+        let gather = Gather { sources, steps: [0; TILE], target: columns, rows: 0, run: 0 };
+        Strip { tile, gather, tiles: 0, source_step: 0, output_step: 0 }
+    }
+}
+
 unsafe extern "C" {
-    /// Three pixels by `channels` channels, which are not zero. Reads `columns`, `weights` (whole groups of four) and
-    /// `table` to the extents given there, writes `channels` bytes at `output` and behind both offsets, and
-    /// overwrites `weights`, `table`, `channels` and `output`.
-    pub(super) fn kinglet_armv7m_tile3(tile: *mut Tile);
-    /// Reads `rows` runs from each source and writes `8 * rows * run` bytes, 4-byte aligned. Neither count is zero.
-    pub(super) fn kinglet_armv7m_gather(gather: *const Gather);
+    /// Gathers and computes `tiles` tiles, one after the other: three pixels by `channels` channels each. Reads `rows`
+    /// runs from each source, `weights` (whole groups of four channels) and `table` to the extents given there; writes
+    /// `8 * rows * run` bytes of columns, `channels` bytes at `output` and behind both offsets, and overwrites the
+    /// sources and `output`. No count is zero; columns and table are 4-byte aligned.
+    pub(super) fn kinglet_armv7m_strip(strip: *mut Strip);
 }
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("tile.s"), options(raw));

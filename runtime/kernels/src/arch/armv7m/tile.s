@@ -15,6 +15,9 @@
     .equ OUTPUT, 32
     .equ CLAMPS, 44
     .equ MIN, 48
+    .equ SOURCES, 56
+    .equ TILES, 92
+    .equ STEPS, 96
 
     .equ SAVED_TILE, 0
     .equ SAVED_ENTRY, 4
@@ -273,3 +276,40 @@ kinglet_armv7m_gather:
     bne 1b
     pop {r4-r11, pc}
     .size kinglet_armv7m_gather, . - kinglet_armv7m_gather
+
+@ ---------------------------------------------------------------------------------------------
+@ Tiles beside each other.
+@ r4: strip, r5: tiles left, r6-r8: what a tile overwrites, r9: output
+
+    .section .text.kinglet_armv7m_strip, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7m_strip
+    .type kinglet_armv7m_strip, %function
+    .thumb_func
+kinglet_armv7m_strip:
+    push {r4-r9, lr}
+    mov r4, r0
+    ldr r5, [r4, #TILES]
+    ldr r6, [r4, #WEIGHTS]
+    ldrd r7, r8, [r4, #TABLE]
+1:
+    add r0, r4, #SOURCES
+    bl kinglet_armv7m_gather
+    ldr r9, [r4, #OUTPUT]
+    mov r0, r4
+    bl kinglet_armv7m_tile3
+    str r6, [r4, #WEIGHTS]
+    strd r7, r8, [r4, #TABLE]
+    ldrd r3, r0, [r4, #STEPS]
+    add r9, r9, r0
+    str r9, [r4, #OUTPUT]
+    add r9, r4, #SOURCES
+    ldm r9, {r0, r1, r2}
+    add r0, r0, r3
+    add r1, r1, r3
+    add r2, r2, r3
+    stm r9, {r0, r1, r2}
+    subs r5, r5, #1
+    bne 1b
+    pop {r4-r9, pc}
+    .size kinglet_armv7m_strip, . - kinglet_armv7m_strip
