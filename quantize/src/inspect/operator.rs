@@ -117,6 +117,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
     let dense = |packing: Packing| match packing {
         Packing::RowMajor => "row-major",
         Packing::Paired => "paired",
+        Packing::PairedBlocks => "paired-blocks",
         _ => "unknown",
     };
     match record {

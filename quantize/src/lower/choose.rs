@@ -36,7 +36,10 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
-    if span <= 3 { convolution(target, matrix) } else { Packing::RowMajor }
+    match convolution(target, matrix) {
+        Packing::Paired if span <= 3 => Packing::PairedBlocks,
+        _ => Packing::RowMajor,
+    }
 }
 
 /// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the

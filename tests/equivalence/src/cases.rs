@@ -1,7 +1,7 @@
 //! What a seed means for each family of kernels.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{pack, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{Taps, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
 use kinglet_kernels::depthwise::{
     DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
@@ -36,7 +36,9 @@ pub const FAMILIES: [Family; 7] = [
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
-    dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected paired", Packing::PairedBlocks, |seed, buffers| {
+        fully_connected(seed, buffers, Packing::PairedBlocks)
+    }),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
@@ -125,7 +127,7 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
-    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    pack(packing, outputs, geometry.runs(), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
     let exact = (0..outputs).step_by(2).all(|o| {
         paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
@@ -162,7 +164,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, _) = constants(random, buffers, outputs, taps);
-    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    pack(packing, outputs, Taps::flat(taps), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
     let reference = FullyConnectedI8 {
         rows,
