@@ -39,7 +39,7 @@ pub enum Packing {
     /// For `SMLAD`: output channels in pairs `(a, b)`. Each 16-bit element is `256 * b + a`, `[O / 2, K / 4, 4]`,
     /// both rounded up with zeros, taps in the order of [`packing::Taps`]. For Conv2D without groups.
     Paired = 1,
-    /// The same elements for one vector of inputs: whole blocks of four pairs are `[O / 8, K / 4, 4 pairs, 4]`, and
+    /// The same elements for one vector of inputs: whole blocks of eight channels are `[O / 8, K / 4, 4 pairs, 4]`, and
     /// the pairs that are left over follow as in `Paired`. For FullyConnected.
     PairedBlocks = 2,
 }

@@ -57,7 +57,7 @@ impl Taps {
 /// The first of the four elements that hold taps `4 * group ..` of a pair of channels, in elements.
 pub(crate) fn group_at(packing: Packing, outputs: usize, taps: usize, pair: usize, group: usize) -> usize {
     let groups = taps.div_ceil(4);
-    let whole_blocks = outputs.div_ceil(2) / 4;
+    let whole_blocks = outputs / 8;
     if packing == Packing::PairedBlocks && pair / 4 < whole_blocks {
         let block = (pair / 4).wrapping_mul(groups).wrapping_add(group);
         block.wrapping_mul(4).wrapping_add(pair & 3).wrapping_mul(4)

@@ -3,7 +3,10 @@
 //! A window that lies inside the image is gathered straight from it. Another one, or one with taps that are apart
 //! along the width, is first copied to a patch.
 
-use super::tile::{ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_gather, kinglet_armv7em_tile4};
+use super::tile::{
+    ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_copy, kinglet_armv7em_gather,
+    kinglet_armv7em_gather3x3x3, kinglet_armv7em_tile4,
+};
 use crate::Io;
 use crate::conv2d::packing::Taps;
 use crate::conv2d::{Conv2dI8, Geometry, PIXEL_TILE};
@@ -142,8 +145,15 @@ impl<'a> Walk<'a> {
         if source.len() < needed || column.wrapping_add(count) > PIXEL_TILE || rows == 0 {
             return;
         }
-        // SAFETY: the last window ends within `source`; `columns` has room for the layer's taps of four pixels,
-        // and the columns are among these. They are 4-byte aligned because scratch is.
+        // SAFETY, of both calls: the last window ends within `source`; `columns` has room for the layer's taps of
+        // four pixels, and the columns are among these. They are 4-byte aligned because scratch is.
+        if (rows, run) == (3, 9) {
+            let (source, place) = (source.as_ptr(), place.as_mut_ptr());
+            // SAFETY: see above.
+            unsafe { kinglet_armv7em_gather3x3x3(source, place, row_step, count, self.pixel_step) };
+            return;
+        }
+        // SAFETY: see above.
         unsafe {
             kinglet_armv7em_gather(
                 source.as_ptr(),
@@ -161,29 +171,30 @@ impl<'a> Walk<'a> {
 
 /// Copies the window of output position `at` to `patch`, with the padding value outside the image.
 #[inline(never)]
-fn copy_window(geometry: &Geometry, padding: i8, input: &[i8], patch: &mut [i8], at: (usize, usize)) {
-    let channels = geometry.input[2];
-    let mut pixels = patch.chunks_exact_mut(channels.max(1));
-    for i in 0..geometry.kernel[0] {
-        for j in 0..geometry.kernel[1] {
-            let Some(place) = pixels.next() else { return };
-            let start = geometry.source_pixel(at, (i, j)).map(|pixel| pixel.wrapping_mul(channels));
-            match start.and_then(|start| input.get(start..start.checked_add(channels)?)) {
-                Some(source) => copy(place, source),
-                None => {
-                    let (words, rest) = place.as_chunks_mut::<4>();
-                    words.iter_mut().for_each(|word| *word = [padding; 4]);
-                    rest.iter_mut().for_each(|byte| *byte = padding);
-                }
+fn copy_window(geometry: &Geometry, padding: i8, input: &[i8], patch: &mut [i8], (y, x): (usize, usize)) {
+    let [_, width, channels] = geometry.input;
+    let run = geometry.kernel[1].wrapping_mul(channels);
+    let (words, _) = patch.as_chunks_mut::<4>();
+    words.iter_mut().for_each(|word| *word = [padding; 4]);
+    let (column, count) = geometry.clipped(1, x);
+    // Taps along the width that lie outside before the first inside.
+    let origin = x.wrapping_mul(geometry.stride[1]);
+    let outside = column.wrapping_add(geometry.pad[1]).wrapping_sub(origin);
+    let is_dilated = geometry.dilation[1] != 1;
+    let (pieces, piece) = if is_dilated { (count, channels) } else { (1, count.wrapping_mul(channels)) };
+    let skipped = outside.checked_div(geometry.dilation[1]).unwrap_or(0).wrapping_mul(channels);
+    for (i, row) in patch.chunks_exact_mut(run.max(1)).enumerate().take(geometry.kernel[0]) {
+        let Some(source_row) = geometry.source(0, y, i) else { continue };
+        let mut from = source_row.wrapping_mul(width).wrapping_add(column).wrapping_mul(channels);
+        let mut to = skipped;
+        for _ in 0..pieces {
+            let source = input.get(from..from.saturating_add(piece));
+            if let (Some(source), Some(place)) = (source, row.get_mut(to..to.saturating_add(piece))) {
+                // SAFETY: both are `piece` bytes long.
+                unsafe { kinglet_armv7em_copy(place.as_mut_ptr(), source.as_ptr(), piece) };
             }
+            from = from.wrapping_add(geometry.dilation[1].wrapping_mul(channels));
+            to = to.wrapping_add(piece);
         }
     }
-}
-
-/// Word by word, without the general `memcpy`.
-#[inline]
-fn copy(to: &mut [i8], from: &[i8]) {
-    let ((to_words, to_rest), (words, rest)) = (to.as_chunks_mut::<4>(), from.as_chunks::<4>());
-    to_words.iter_mut().zip(words).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
 }

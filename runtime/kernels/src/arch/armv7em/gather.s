@@ -109,3 +109,81 @@ kinglet_armv7em_widen:
     pop {r10, r11}
     bx lr
     .size kinglet_armv7em_widen, . - kinglet_armv7em_widen
+
+@ ---------------------------------------------------------------------------------------------
+@ 3x3 windows of three channels: of each run two words, and the last bytes of the runs as a word.
+@ r0: first window, r1: first column, r2: bytes from run to run, r3: pixels, [sp]: bytes from pixel to pixel
+
+    .section .text.kinglet_armv7em_gather3x3x3, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_gather3x3x3
+    .type kinglet_armv7em_gather3x3x3, %function
+    .thumb_func
+kinglet_armv7em_gather3x3x3:
+    push {r4-r11, lr}
+    ldr r12, [sp, #36]
+1:
+    mov r4, r1
+    add r5, r0, r2
+    add r6, r0, r2, lsl #1
+    ldr r7, [r0]
+    ldr r8, [r0, #4]
+    ldrb r9, [r0, #8]
+    WIDEN r7, r4, 16
+    WIDEN r8, r4, 16
+    ldr r7, [r5]
+    ldr r8, [r5, #4]
+    ldrb r5, [r5, #8]
+    WIDEN r7, r4, 16
+    WIDEN r8, r4, 16
+    ldr r7, [r6]
+    ldr r8, [r6, #4]
+    ldrb r6, [r6, #8]
+    WIDEN r7, r4, 16
+    WIDEN r8, r4, 16
+    orr r9, r9, r5, lsl #8
+    orr r9, r9, r6, lsl #16
+    WIDEN r9, r4, 16
+    adds r1, #4
+    add r0, r0, r12
+    subs r3, #1
+    bne 1b
+    pop {r4-r11, pc}
+    .size kinglet_armv7em_gather3x3x3, . - kinglet_armv7em_gather3x3x3
+
+@ ---------------------------------------------------------------------------------------------
+@ Bytes from anywhere to anywhere.
+@ r0: target, r1: source, r2: bytes
+
+    .section .text.kinglet_armv7em_copy, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_copy
+    .type kinglet_armv7em_copy, %function
+    .thumb_func
+kinglet_armv7em_copy:
+    subs r2, #8
+    blt 2f
+1:
+    ldr r3, [r1], #4
+    ldr r12, [r1], #4
+    str r3, [r0], #4
+    str r12, [r0], #4
+    subs r2, #8
+    bge 1b
+2:
+    adds r2, #4
+    blt 3f
+    ldr r3, [r1], #4
+    str r3, [r0], #4
+    subs r2, #4
+3:
+    adds r2, #4
+    beq 5f
+4:
+    ldrb r3, [r1], #1
+    strb r3, [r0], #1
+    subs r2, #1
+    bne 4b
+5:
+    bx lr
+    .size kinglet_armv7em_copy, . - kinglet_armv7em_copy

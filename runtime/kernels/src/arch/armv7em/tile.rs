@@ -77,6 +77,16 @@ unsafe extern "C" {
         pixels: usize,
         pixel_bytes: usize,
     );
+    /// The same for windows of three runs of nine bytes.
+    pub(super) fn kinglet_armv7em_gather3x3x3(
+        source: *const i8,
+        column: *mut i8,
+        row_bytes: usize,
+        pixels: usize,
+        pixel_bytes: usize,
+    );
+    /// Copies `bytes` bytes.
+    pub(super) fn kinglet_armv7em_copy(target: *mut i8, source: *const i8, bytes: usize);
     /// Widens `words` words, not zero, to twice as many.
     pub(super) fn kinglet_armv7em_widen(source: *const i8, target: *mut i8, words: usize);
 }
