@@ -104,6 +104,10 @@ impl Packing {
 
     /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
+        // As in `conv2d_i8_scratch_len`.
+        if !self.is_runnable() {
+            return 0;
+        }
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
             Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
@@ -246,6 +250,10 @@ pub struct Conv2dF32<'a> {
 
 /// Bytes of scratch [`conv2d_i8`] needs.
 pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),

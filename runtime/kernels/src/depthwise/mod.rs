@@ -159,6 +159,10 @@ pub struct DepthwiseF32<'a> {
 
 /// Bytes of scratch [`depthwise_i8`] needs.
 pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
