@@ -166,6 +166,11 @@ fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8])
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
 }
 
+/// The kernel of 3x3 windows with the inner loops every machine has.
+fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::windows::depthwise_i8(layer, io, scratch, &depthwise::windows::PortableKernel);
+}
+
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
     Row { name, operators, element, isa: Isa::Portable, kernel: Some(kernel) }
 }
@@ -212,6 +217,12 @@ pub const KERNELS: &[Row] = &[
         &[Operator::DepthwiseConv2D],
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
+    ),
+    portable(
+        "depthwise::windows::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Windows, depthwise_i8_windows),
     ),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),

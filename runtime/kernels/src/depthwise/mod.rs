@@ -152,10 +152,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
         DepthwisePacking::Lanes => {
             geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
         }
-        // Other machines compute it by planes.
-        DepthwisePacking::Windows => {
-            windows::Windows::new(geometry).scratch_len().max(planar::Planes::new(geometry).scratch_len())
-        }
+        DepthwisePacking::Windows => windows::Windows::new(geometry).scratch_len(),
     }
 }
 
@@ -179,7 +176,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(kinglet_isa = "helium")]
         DepthwisePacking::Windows => crate::arch::helium::depthwise_i8_windows(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
-        DepthwisePacking::Windows => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
+        DepthwisePacking::Windows => windows::depthwise_i8(layer, io, scratch, &windows::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
         #[cfg(not(feature = "row-major"))]

@@ -56,18 +56,16 @@ pub struct PoolF32 {
 /// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.
 pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     #[cfg(kinglet_isa = "helium")]
-    if crate::arch::helium::average_pool_i8(layer, io) {
-        return;
-    }
+    crate::arch::helium::average_pool_i8(layer, io);
+    #[cfg(not(kinglet_isa = "helium"))]
     portable::average_pool_i8(layer, io);
 }
 
 /// Computes the maximum pooling with the fastest kernel this target has for the layer. No scratch.
 pub fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     #[cfg(kinglet_isa = "helium")]
-    if crate::arch::helium::max_pool_i8(layer, io) {
-        return;
-    }
+    crate::arch::helium::max_pool_i8(layer, io);
+    #[cfg(not(kinglet_isa = "helium"))]
     portable::max_pool_i8(layer, io);
 }
 

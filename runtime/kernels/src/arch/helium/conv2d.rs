@@ -4,10 +4,11 @@ use super::matrix::{Line, matrix};
 use super::patch::Walk;
 use super::vector::{Channels, Constants, LANES, Window, vector};
 use crate::Io;
-use crate::conv2d::packing::{quads_read_in_place, quads_scratch};
+use crate::conv2d::packing::{quads_patches, quads_read_in_place, quads_scratch};
 use crate::conv2d::{Conv2dI8, PIXEL_TILE};
 
 /// See [`crate::conv2d::conv2d_i8`].
+#[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, outputs] = geometry.output;
@@ -42,7 +43,8 @@ impl Pixels<'_> {
             self.line(io, (0, 0), height.wrapping_mul(width));
             return;
         }
-        let patch_bytes = self.taps.wrapping_mul(PIXEL_TILE);
+        let most = quads_patches(geometry);
+        let patch_bytes = self.taps.wrapping_mul(most);
         let mut gathered = 0usize;
         for y in 0..height {
             let mut x = 0usize;
@@ -58,7 +60,7 @@ impl Pixels<'_> {
                 let Some(free) = scratch.get_mut(gathered.wrapping_mul(self.taps)..patch_bytes) else { return };
                 let count = self.walk.gather(io.input(), (y, x), self.taps, free);
                 (gathered, x) = (gathered.wrapping_add(count), x.wrapping_add(count));
-                if gathered >= PIXEL_TILE {
+                if gathered >= most {
                     self.patches(io, scratch, gathered);
                     gathered = 0;
                 }

@@ -57,6 +57,7 @@ unsafe extern "C" {
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("lanes.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
+#[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, channels] = geometry.output;

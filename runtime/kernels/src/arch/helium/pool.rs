@@ -1,7 +1,4 @@
-//! Pooling and mean, sixteen channels at a time. Layers with fewer channels are the portable kernels'.
-//!
-//! The last block of a pixel whose channels are no multiple of sixteen begins so that it ends with the pixel: some
-//! channels are computed twice, which the operators' contract allows, since a pixel's outputs touch none of its inputs.
+//! Pooling and mean, sixteen channels at a time and then what is left of them.
 
 use crate::Io;
 use crate::mean::MeanI8;
@@ -23,8 +20,10 @@ struct Window<T> {
     rows: usize,
     /// 16: bytes from the end of a row of taps to the next.
     skip: usize,
-    /// 20: sixteen results.
+    /// 20: sixteen results, of which the first `channels` count.
     results: *mut T,
+    /// 24: 1 to 16.
+    channels: usize,
 }
 
 unsafe extern "C" {
@@ -47,12 +46,17 @@ struct Taps {
 }
 
 impl Taps {
-    /// Arguments for the channels from `channel` on; `None` when the window is empty or leaves `input`.
-    fn window<T>(&self, input: &[i8], channel: usize, results: &mut [T; BLOCK]) -> Option<Window<T>> {
+    /// Arguments for `channels` channels from `channel` on; `None` when the window is empty or leaves `input`.
+    fn window<T>(
+        &self,
+        input: &[i8],
+        (channel, channels): (usize, usize),
+        results: &mut [T; BLOCK],
+    ) -> Option<Window<T>> {
         let start = self.start.wrapping_add(channel);
         let rows = self.rows.checked_sub(1)?.saturating_mul(self.row_bytes);
         let columns = self.columns.checked_sub(1)?.saturating_mul(self.tap_bytes);
-        let input = input.get(start..start.saturating_add(rows).saturating_add(columns).saturating_add(BLOCK))?;
+        let input = input.get(start..start.saturating_add(rows).saturating_add(columns).saturating_add(channels))?;
         Some(Window {
             input: input.as_ptr(),
             tap_bytes: self.tap_bytes,
@@ -60,36 +64,24 @@ impl Taps {
             rows: self.rows,
             skip: self.row_bytes.wrapping_sub(self.columns.wrapping_mul(self.tap_bytes)),
             results: results.as_mut_ptr(),
+            channels,
         })
-    }
-
-    fn sums(&self, input: &[i8], channel: usize) -> [i32; BLOCK] {
-        let mut sums = [0; BLOCK];
-        if let Some(window) = self.window(input, channel, &mut sums) {
-            // SAFETY: the last tap's block ends within `input`; there is at least one tap and room for the sums.
-            unsafe { kinglet_helium_sums(&window) };
-        }
-        sums
-    }
-
-    fn maxima(&self, input: &[i8], channel: usize) -> [i8; BLOCK] {
-        let mut maxima = [i8::MIN; BLOCK];
-        if let Some(window) = self.window(input, channel, &mut maxima) {
-            // SAFETY: as for `sums`.
-            unsafe { kinglet_helium_maxima(&window) };
-        }
-        maxima
     }
 }
 
-/// Writes what `block` makes of each block of `channels` channels, at least [`BLOCK`], from element `at` on.
-fn for_each_block(io: &mut Io<i8>, at: usize, channels: usize, mut block: impl FnMut(&[i8], usize) -> [i8; BLOCK]) {
+/// Writes `channels` outputs from element `at` on, the sums of the channels' taps as `finish` makes them of it.
+#[inline(never)]
+fn sums(io: &mut Io<i8>, at: usize, channels: usize, taps: &Taps, finish: &dyn Fn(i32) -> i8) {
     let mut channel = 0usize;
     while channel < channels {
-        let first = channel.min(channels.wrapping_sub(BLOCK));
-        let values = block(io.input(), first);
-        let output = io.output().get_mut(at.wrapping_add(first)..).unwrap_or_default();
-        output.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+        let count = channels.wrapping_sub(channel).min(BLOCK);
+        let mut results = [0; BLOCK];
+        if let Some(window) = taps.window(io.input(), (channel, count), &mut results) {
+            // SAFETY: the last tap's channels end within the input; there is at least one tap and one channel.
+            unsafe { kinglet_helium_sums(&window) };
+        }
+        let output = io.output().get_mut(at.wrapping_add(channel)..).unwrap_or_default();
+        output.iter_mut().zip(results).take(count).for_each(|(place, sum)| *place = finish(sum));
         channel = channel.wrapping_add(BLOCK);
     }
 }
@@ -103,60 +95,52 @@ fn for_each_pixel(layer: &PoolI8, mut pixel: impl FnMut(usize, Taps)) {
         let (row, rows) = geometry.clipped(0, y);
         for x in 0..width {
             let (column, columns) = geometry.clipped(1, x);
-            pixel(at, Taps {
-                start: row.wrapping_mul(geometry.input[1]).wrapping_add(column).wrapping_mul(channels),
-                columns,
-                tap_bytes: geometry.dilation[1].wrapping_mul(channels),
-                rows,
-                row_bytes: geometry.dilation[0].wrapping_mul(geometry.input[1]).wrapping_mul(channels),
-            });
+            let start = row.wrapping_mul(geometry.input[1]).wrapping_add(column).wrapping_mul(channels);
+            let tap_bytes = geometry.dilation[1].wrapping_mul(channels);
+            let row_bytes = geometry.dilation[0].wrapping_mul(geometry.input[1]).wrapping_mul(channels);
+            pixel(at, Taps { start, columns, tap_bytes, rows, row_bytes });
             at = at.wrapping_add(channels);
         }
     }
 }
 
-/// See [`crate::pool::average_pool_i8`]; false, and nothing done, for fewer than sixteen channels.
-pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) -> bool {
-    let channels = layer.geometry.output[2];
-    if channels < BLOCK {
-        return false;
-    }
+/// See [`crate::pool::average_pool_i8`].
+pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     for_each_pixel(layer, |at, taps| {
         let count = taps.rows.wrapping_mul(taps.columns) as i32;
-        for_each_block(io, at, channels, |input, channel| {
-            taps.sums(input, channel).map(|sum| layer.clamp(rounded_average(sum, count)))
-        });
+        let finish = |sum| layer.clamp(rounded_average(sum, count));
+        sums(io, at, layer.geometry.output[2], &taps, &finish);
     });
-    true
 }
 
-/// See [`crate::pool::max_pool_i8`]; false, and nothing done, for fewer than sixteen channels.
-pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) -> bool {
+/// See [`crate::pool::max_pool_i8`].
+pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     let channels = layer.geometry.output[2];
-    if channels < BLOCK {
-        return false;
-    }
     for_each_pixel(layer, |at, taps| {
-        for_each_block(io, at, channels, |input, channel| {
-            taps.maxima(input, channel).map(|max| layer.clamp(max.into()))
-        });
+        let mut channel = 0usize;
+        while channel < channels {
+            let count = channels.wrapping_sub(channel).min(BLOCK);
+            let mut results = [i8::MIN; BLOCK];
+            if let Some(window) = taps.window(io.input(), (channel, count), &mut results) {
+                // SAFETY: as for the sums.
+                unsafe { kinglet_helium_maxima(&window) };
+            }
+            let output = io.output().get_mut(at.wrapping_add(channel)..).unwrap_or_default();
+            let values = results.iter().take(count);
+            output.iter_mut().zip(values).for_each(|(place, &max)| *place = layer.clamp(max.into()));
+            channel = channel.wrapping_add(BLOCK);
+        }
     });
-    true
 }
 
-/// See [`crate::mean::mean_i8`]; false, and nothing done, for fewer than sixteen channels.
-pub(crate) fn mean_i8(layer: &MeanI8, io: &mut Io<i8>) -> bool {
+/// See [`crate::mean::mean_i8`].
+pub(crate) fn mean_i8(layer: &MeanI8, io: &mut Io<i8>) {
     let channels = layer.inner;
-    if channels < BLOCK {
-        return false;
-    }
     let offset = layer.input_zero_point.wrapping_mul(layer.reduced as i32);
+    let finish = |sum: i32| layer.stage.apply(sum.wrapping_sub(offset), layer.factor);
     for outer in 0..layer.outer {
         let start = outer.wrapping_mul(layer.reduced).wrapping_mul(channels);
         let taps = Taps { start, columns: layer.reduced, tap_bytes: channels, rows: 1, row_bytes: 0 };
-        for_each_block(io, outer.wrapping_mul(channels), channels, |input, channel| {
-            taps.sums(input, channel).map(|sum| layer.stage.apply(sum.wrapping_sub(offset), layer.factor))
-        });
+        sums(io, outer.wrapping_mul(channels), channels, &taps, &finish);
     }
-    true
 }
