@@ -5,12 +5,13 @@
 //! by shifting right, so every factor must be below one half.
 
 use core::ops::RangeInclusive;
+
+use kinglet_kernels::conv2d::packing::{accumulator_is_narrow, octets_are_exact, paired_is_exact};
 use kinglet_kernels::conv2d::{Geometry, Packing};
-use kinglet_kernels::conv2d::packing::paired_is_exact;
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
-use crate::target::{Target, has_dual_multiply, has_helium};
+use crate::target::{Target, has_dual_multiply, has_helium, has_single_multiply};
 
 /// A dense matrix, `[outputs, taps]`: a convolution's weights or a fully connected layer's.
 pub(super) struct Matrix<'a> {
@@ -23,26 +24,42 @@ pub(super) struct Matrix<'a> {
     pub(super) factors: &'a [FixedPoint],
 }
 
+impl Matrix<'_> {
+    /// Every output's weights and bias are such that `holds`.
+    fn every_row(&self, holds: impl Fn(&[i8], i32) -> bool) -> bool {
+        self.weights.chunks_exact(self.taps.max(1)).zip(self.bias).all(|(row, &bias)| holds(row, bias))
+    }
+}
+
 /// The packing of a convolution without groups.
 pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
     if has_helium(target) && takes_shifts(Packing::Quads.shifts(), matrix.factors) {
         Packing::Quads
     } else if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
         Packing::Paired
+    } else if has_single_multiply(target) && shifts_right(matrix.factors) && matrix.every_row(accumulator_is_narrow) {
+        Packing::Interleaved
     } else {
         Packing::RowMajor
     }
 }
 
-/// The packing of a fully connected layer. Its paired kernel knows no extra shift bytes, so the shifts of all
-/// channels must fit the two bits of their words.
+/// The packing of a fully connected layer. Kernels for it know no extra shift bytes, so the shifts of all channels
+/// must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
     if has_helium(target) {
         return convolution(target, matrix);
     }
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
-    if span <= 3 { convolution(target, matrix) } else { Packing::RowMajor }
+    if span > 3 {
+        Packing::RowMajor
+    } else if has_single_multiply(target) {
+        let is_exact = shifts_right(matrix.factors) && matrix.every_row(octets_are_exact);
+        if is_exact { Packing::Octets } else { Packing::RowMajor }
+    } else {
+        convolution(target, matrix)
+    }
 }
 
 /// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the
@@ -57,12 +74,16 @@ pub(super) fn depthwise(
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
     let helium = [DepthwisePacking::Windows, DepthwisePacking::Lanes];
-    let taken = |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors);
+    let taken =
+        |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors);
     if let Some(packing) = helium.into_iter().find(taken).filter(|_| has_helium(target)) {
         return packing;
     }
-    if has_dual_multiply(target) && DepthwisePacking::Planar.takes(geometry, multiplier) && shifts_right(factors) && narrow {
+    let takes = |packing: DepthwisePacking| packing.takes(geometry, multiplier) && shifts_right(factors) && narrow;
+    if has_dual_multiply(target) && takes(DepthwisePacking::Planar) {
         DepthwisePacking::Planar
+    } else if has_single_multiply(target) && takes(DepthwisePacking::Triples) {
+        DepthwisePacking::Triples
     } else {
         DepthwisePacking::RowMajor
     }
@@ -104,12 +125,27 @@ mod tests {
         let good = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
         assert_eq!(convolution(Target::CortexM4, &good), Packing::Paired);
         assert_eq!(convolution(Target::CortexM7, &good), Packing::Paired);
-        assert_eq!(convolution(Target::CortexM3, &good), Packing::RowMajor);
+        assert_eq!(convolution(Target::Portable, &good), Packing::RowMajor);
         let lowest_weight = matrix(&[1, -128, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
         assert_eq!(convolution(Target::CortexM4, &lowest_weight), Packing::RowMajor);
         let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 23, 0], &[HALF]);
         assert_eq!(convolution(Target::CortexM4, &wide_bias), Packing::RowMajor);
         let no_shift = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[FixedPoint { multiplier: 1 << 30, shift: 0 }]);
         assert_eq!(convolution(Target::CortexM4, &no_shift), Packing::RowMajor);
+    }
+
+    #[test]
+    fn interleaves_for_cores_with_a_single_multiply() {
+        let good = matrix(&[1, -128, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM3, &good), Packing::Interleaved);
+        assert_eq!(fully_connected(Target::CortexM3, &good), Packing::Octets);
+        let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 29, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM3, &wide_bias), Packing::RowMajor);
+        assert_eq!(fully_connected(Target::CortexM3, &wide_bias), Packing::RowMajor);
+        let no_shift = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[FixedPoint { multiplier: 1 << 30, shift: 0 }]);
+        assert_eq!(convolution(Target::CortexM3, &no_shift), Packing::RowMajor);
+        let long = [127; 300];
+        let long = Matrix { taps: 300, ..matrix(&long, &[0], &[HALF]) };
+        assert_eq!(fully_connected(Target::CortexM3, &long), Packing::RowMajor);
     }
 }

@@ -11,6 +11,7 @@ use kinglet_blob::records::{BinaryF32, BinaryI8, Operands, Window};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
+use kinglet_kernels::depthwise::triples;
 use kinglet_kernels::depthwise::windows::{self, Windows};
 
 use crate::ir::{Graph, Op, ValueId};
@@ -118,6 +119,11 @@ fn bands(step: &Step, window: &Window) -> Option<Bands> {
     match DepthwisePacking::from_tag(step.kernel)? {
         DepthwisePacking::Planar => {
             let planes = Planes::new(&geometry);
+            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
+            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+        }
+        DepthwisePacking::Triples => {
+            let planes = triples::Planes::new(&geometry);
             let (geometry, rows) = (*planes.geometry(), planes.band_rows());
             Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
         }

@@ -85,7 +85,7 @@ fn unknown_operator() {
 #[test]
 fn packing_not_runnable() {
     for name in ["conv2d-i8", "depthwise-i8", "fully-connected-i8"] {
-        assert_eq!(patched(name, 2, &[2]), LoadRule::PackingNotRunnable, "{name}");
+        assert_eq!(patched(name, 2, &[255]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Paired knows no groups, planar no dilation, and the dense paired kernel no extra shifts.
     let mut grouped = program("conv2d-i8 paired");

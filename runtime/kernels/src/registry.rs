@@ -56,6 +56,8 @@ impl Element {
 pub enum Isa {
     /// Plain Rust, for every target.
     Portable,
+    /// Armv7-M: Cortex-M3, and Armv8-M mainline without DSP.
+    Armv7m,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
     /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
@@ -146,6 +148,16 @@ const ARMV7EM: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
+/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Armv7-M.
+#[cfg(kinglet_isa = "armv7m")]
+const ARMV7M: [Option<Kernel>; 3] = [
+    Some(Kernel::Conv2dI8(Packing::Interleaved, crate::arch::armv7m::conv2d_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Triples, crate::arch::armv7m::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Octets, crate::arch::armv7m::fully_connected_i8)),
+];
+#[cfg(not(kinglet_isa = "armv7m"))]
+const ARMV7M: [Option<Kernel>; 3] = [None; 3];
+
 /// What a build for Helium has kernels for; where these do not take a layer they leave it to the portable ones.
 #[cfg(kinglet_isa = "helium")]
 const HELIUM: [Option<Kernel>; 8] = [
@@ -168,7 +180,12 @@ fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8])
 
 /// The kernel of 3x3 windows with the inner loops every machine has.
 fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    depthwise::windows::depthwise_i8(layer, io, scratch, &depthwise::windows::PortableKernel);
+    depthwise::windows::depthwise_i8(layer, io, scratch, &mut depthwise::windows::PortableKernel);
+}
+
+/// The kernel over overlapping pairs with the inner loops every machine has.
+fn depthwise_i8_triples(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::triples::depthwise_i8(layer, io, scratch, &depthwise::triples::PortableKernel);
 }
 
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
@@ -177,6 +194,10 @@ const fn portable(name: &'static str, operators: &'static [Operator], element: E
 
 const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
     Row { name, operators, element: Element::I8, isa: Isa::Armv7em, kernel }
+}
+
+const fn armv7m(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Armv7m, kernel }
 }
 
 const fn helium(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
@@ -197,6 +218,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::Conv2dI8(Packing::Paired, conv2d::portable::conv2d_i8_paired),
     ),
+    portable(
+        "conv2d::portable::conv2d_i8_interleaved",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Interleaved, conv2d::portable::conv2d_i8_interleaved),
+    ),
+    armv7m("arch::armv7m::conv2d_i8", &[Operator::Conv2D], ARMV7M[0]),
     portable(
         "conv2d::portable::conv2d_i8_quads",
         &[Operator::Conv2D],
@@ -224,6 +252,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Windows, depthwise_i8_windows),
     ),
+    portable(
+        "depthwise::triples::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Triples, depthwise_i8_triples),
+    ),
+    armv7m("arch::armv7m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7M[1]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
     helium("arch::helium::depthwise_i8_windows", &[Operator::DepthwiseConv2D], HELIUM[3]),
@@ -245,6 +280,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::FullyConnectedI8(Packing::Paired, fully_connected::portable::fully_connected_i8_paired),
     ),
+    portable(
+        "fully_connected::portable::fully_connected_i8_octets",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Octets, fully_connected::portable::fully_connected_i8_octets),
+    ),
+    armv7m("arch::armv7m::fully_connected_i8", &[Operator::FullyConnected], ARMV7M[2]),
     portable(
         "fully_connected::portable::fully_connected_i8_quads",
         &[Operator::FullyConnected],
@@ -308,11 +350,11 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7E-M | Helium |\n|---|---|---|---|---|")?;
+    writeln!(out, "| Operator | Type | Portable | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|")?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7em, Isa::Helium] {
+            for isa in [Isa::Portable, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;

@@ -29,21 +29,26 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 11] = [
+pub const FAMILIES: [Family; 14] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
     dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
     dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+    planes("depthwise triples", DepthwisePacking::Triples, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Triples)
     }),
     planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Lanes)
@@ -240,7 +245,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    let by_channels = matches!(packing, DepthwisePacking::Planar | DepthwisePacking::Windows);
+    let by_channels = !matches!(packing, DepthwisePacking::RowMajor | DepthwisePacking::Lanes);
     if by_channels && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));

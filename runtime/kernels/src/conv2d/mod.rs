@@ -41,14 +41,22 @@ pub enum Packing {
     /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
     /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
     Paired = 1,
+    /// For cores that multiply one number at a time, see [`packing::chunk_of`]: four bytes, then output channels in
+    /// groups of four, `[O / 4, K, 4]`, rounded up with zeros. Not for groups.
+    Interleaved = 2,
+    /// For the same cores and a single vector: weights plus 128 as unsigned bytes, output channels in groups of
+    /// eight, `[O / 8, K, 8]`; one to four channels left over are `[K, 4]`. Missing ones are zero. Only for
+    /// FullyConnected.
+    Octets = 3,
     /// For `VMLADAVA`: output channels in fours, taps in sixteens, `[O / 4, K / 16, 4, 16]`, both rounded up with
     /// zeros, before the first tap and after the last channel. Not for groups.
-    Quads = 2,
+    Quads = 4,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 3] = [Packing::RowMajor, Packing::Paired, Packing::Quads];
+    pub const ALL: [Packing; 5] =
+        [Packing::RowMajor, Packing::Paired, Packing::Interleaved, Packing::Octets, Packing::Quads];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -61,6 +69,7 @@ impl Packing {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
             Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
             Packing::Quads => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
         }
     }
@@ -69,7 +78,7 @@ impl Packing {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
-            Packing::Paired => DUAL_MULTIPLY_SHIFTS,
+            Packing::Paired | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
             Packing::Quads => RIGHT_SHIFTS,
         }
     }
@@ -79,6 +88,8 @@ impl Packing {
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
+            Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
+            Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
             Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
         }
     }
@@ -147,6 +158,21 @@ impl Geometry {
         (first, taps.saturating_sub(skipped).min(inside))
     }
 
+    /// True when the taps of a row of the window are neighbours.
+    pub fn has_runs(&self) -> bool {
+        self.dilation[1] == 1 || self.kernel[1] == 1
+    }
+
+    /// True when no window reaches beyond the image, and the taps of a row are neighbours.
+    pub fn windows_lie_inside(&self) -> bool {
+        let lies_inside = |axis: usize| {
+            let field = |values: &[usize]| values.get(axis).copied().unwrap_or(0).wrapping_sub(1);
+            let last = (field(&self.output), field(&self.kernel));
+            self.source(axis, 0, 0).is_some() && self.source(axis, last.0, last.1).is_some()
+        };
+        lies_inside(0) && lies_inside(1) && self.has_runs()
+    }
+
     /// The input row (axis 0) or column (axis 1) of tap `tap` of output position `position`, or `None`
     /// outside the image.
     #[inline]
@@ -198,6 +224,14 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+        // Constants of the channels, three pixels in two words for each tap, and three patches where windows reach
+        // beyond the image.
+        Packing::Interleaved => {
+            let tap_len = if geometry.windows_lie_inside() { 8 } else { 8 + 3 };
+            let constants = geometry.output[2].saturating_mul(16);
+            geometry.taps().saturating_mul(tap_len).saturating_add(constants)
+        }
+        Packing::Octets => 0,
         Packing::Quads => packing::quads_scratch(geometry),
     }
 }
@@ -205,6 +239,8 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
 ///
 /// `scratch` has at least [`conv2d_i8_scratch_len`] bytes and is 4-byte aligned.
+// Not inlined: its frame must not lie below that of reading the record.
+#[inline(never)]
 pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.packing {
         #[cfg(feature = "row-major")]
@@ -215,6 +251,14 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Paired => portable::conv2d_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        Packing::Interleaved => crate::arch::armv7m::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        Packing::Interleaved => portable::conv2d_i8_interleaved(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        Packing::Interleaved => {}
+        // FullyConnected only.
+        Packing::Octets => {}
         #[cfg(kinglet_isa = "helium")]
         Packing::Quads => crate::arch::helium::conv2d_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]

@@ -62,6 +62,18 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
                 *bytes = encode_pair(a, b).map(|byte| byte as i8);
             }
         }
+        Packing::Interleaved => {
+            let chunk = longest_chunk(outputs, taps, row_major) as u32;
+            let Some((head, weights)) = out.split_first_chunk_mut() else { return };
+            *head = chunk.to_le_bytes().map(|byte| byte as i8);
+            interleave(outputs, taps, row_major, weights, (4, 0));
+        }
+        Packing::Octets => {
+            let (octets, _) = split_octets(outputs);
+            let (whole, rest) = out.split_at_mut(octets.saturating_mul(8).saturating_mul(taps).min(out.len()));
+            interleave(outputs, taps, row_major, whole, (8, 0));
+            interleave(outputs, taps, row_major, rest, (4, octets.wrapping_mul(8)));
+        }
         Packing::Quads => {
             let vectors = taps.div_ceil(QUAD_LANES).max(1);
             let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(taps);
@@ -77,6 +89,56 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
             }
         }
     }
+    if packing == Packing::Octets {
+        out.iter_mut().for_each(|weight| *weight ^= i8::MIN);
+    }
+}
+
+/// Writes `[outputs / width, taps, width]`, from output channel `first` on, until `out` is full.
+fn interleave(outputs: usize, taps: usize, row_major: &[i8], out: &mut [i8], (width, first): (usize, usize)) {
+    let groups = out.chunks_exact_mut(width.saturating_mul(taps).max(1));
+    for (group, weights) in groups.enumerate() {
+        for (tap, places) in weights.chunks_exact_mut(width.max(1)).enumerate() {
+            for (lane, place) in places.iter_mut().enumerate() {
+                let output = group.wrapping_mul(width).wrapping_add(lane).wrapping_add(first);
+                let weight = row_major.get(output.wrapping_mul(taps).wrapping_add(tap));
+                *place = weight.copied().filter(|_| output < outputs).unwrap_or(0);
+            }
+        }
+    }
+}
+
+/// [`Packing::Octets`]: groups of eight output channels, and whether a group of four follows.
+#[inline]
+pub fn split_octets(outputs: usize) -> (usize, bool) {
+    let quads = outputs.div_ceil(4);
+    (quads >> 1, quads & 1 == 1)
+}
+
+/// [`Packing::Interleaved`]: the chunk length, and the weights behind it.
+///
+/// The kernel multiplies three pixels by one weight with two multiplications, and the sums of the three can be told
+/// apart while their magnitudes are below `2^20`. The taps of a channel are therefore summed in chunks: the host finds
+/// the longest, a multiple of eight, that keeps below that bound for any activations. Chunks are counted from the
+/// last tap backwards, so that only the first may be shorter.
+#[inline]
+pub fn chunk_of(weights: &[i8]) -> Option<(usize, &[i8])> {
+    let (head, weights) = weights.split_first_chunk::<4>()?;
+    let chunk = u32::from_le_bytes(head.map(|byte| byte as u8)) as usize;
+    (chunk > 0 && chunk.is_multiple_of(8)).then_some((chunk, weights))
+}
+
+/// The longest chunk for which every chunk of every channel has `128 * sum(|w|) < 2^20`.
+fn longest_chunk(outputs: usize, taps: usize, row_major: &[i8]) -> usize {
+    const LIMIT: u32 = (1 << 20) / ACTIVATION_MAX as u32;
+    let row = |output: usize| row_major.get(output.wrapping_mul(taps)..)?.get(..taps);
+    let is_exact = |chunk: usize| {
+        let magnitude = |weights: &[i8]| weights.iter().map(|weight| u32::from(weight.unsigned_abs())).sum::<u32>();
+        (0..outputs).filter_map(row).all(|row| row.rchunks(chunk).all(|weights| magnitude(weights) < LIMIT))
+    };
+    let length = |chunks: usize| taps.div_ceil(chunks).next_multiple_of(8).max(8);
+    // Eight weights of the greatest magnitude are far below the limit.
+    (1..=taps.max(1)).map(length).find(|&chunk| is_exact(chunk)).unwrap_or(8)
 }
 
 /// Weight `tap` of output channel `output` of a layer with `taps` taps; 0 outside the layer.
@@ -91,6 +153,15 @@ pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, t
             let [a, b] = bytes.copied().map_or([0, 0], decode_pair);
             if output & 1 == 0 { a } else { b }
         }
+        Packing::Interleaved => {
+            let weights = chunk_of(weights).map_or(&[][..], |(_, weights)| weights);
+            weights.get(interleaved(4, taps, output, tap)).copied().unwrap_or(0)
+        }
+        Packing::Octets => {
+            // Where no eight channels are left, four follow: their start is the same.
+            let width = if output >> 3 < (weights.len() >> 3).checked_div(taps).unwrap_or(0) { 8 } else { 4 };
+            weights.get(interleaved(width, taps, output, tap)).map_or(0, |weight| weight ^ i8::MIN)
+        }
         Packing::Quads => {
             let vectors = taps.div_ceil(QUAD_LANES);
             let place = tap.wrapping_add(vectors.wrapping_mul(QUAD_LANES).wrapping_sub(taps));
@@ -100,6 +171,12 @@ pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, t
             weights.get(at).copied().unwrap_or(0)
         }
     }
+}
+
+#[inline]
+fn interleaved(width: usize, taps: usize, output: usize, tap: usize) -> usize {
+    let (group, lane) = (output.checked_div(width).unwrap_or(0), output.checked_rem(width).unwrap_or(0));
+    group.wrapping_mul(taps).wrapping_add(tap).wrapping_mul(width).wrapping_add(lane)
 }
 
 /// The 16-bit element `256 * b + a`, little-endian. Wraps where `paired_is_exact` would say no.
@@ -130,4 +207,17 @@ pub fn paired_is_exact(weights: [&[i8]; 2], bias: [i32; 2]) -> bool {
     let [a, b] = weights;
     let [bias_a, bias_b] = bias;
     in_range && bound(a, bias_a) < 1 << 30 && bound(b, bias_b) < 1 << 22
+}
+
+/// True when four output channels can be computed from sums of products with words of four weights, see
+/// [`Packing::Octets`]: `128 * sum(|w|) < 2^22` for each, and no accumulator with its bias reaches `2^29`.
+pub fn octets_are_exact(row: &[i8], bias: i32) -> bool {
+    let magnitude = row.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>();
+    magnitude.saturating_mul(ACTIVATION_MAX) < 1 << 22 && accumulator_is_narrow(row, bias)
+}
+
+/// True when an accumulator with its bias stays below `2^29` in magnitude, so that it can be doubled.
+pub fn accumulator_is_narrow(row: &[i8], bias: i32) -> bool {
+    let magnitude = row.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>();
+    magnitude.saturating_mul(ACTIVATION_MAX).saturating_add(i64::from(bias).abs()) < 1 << 29
 }

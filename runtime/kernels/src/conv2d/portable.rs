@@ -33,6 +33,15 @@ pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     });
 }
 
+/// Any convolution in [`super::Packing::Interleaved`]: what runs a Cortex-M3 blob on other machines. Takes as much
+/// scratch as the kernel there and uses one patch of it.
+pub fn conv2d_i8_interleaved(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let outputs = layer.geometry.output[2];
+    for_each_patch(layer, io, scratch, |io, patch, pixel| {
+        dense(layer).interleaved(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
+    });
+}
+
 /// Any convolution in [`super::Packing::Quads`]: what runs a Cortex-M55 blob on other machines. Does nothing if
 /// `scratch` is too short.
 pub fn conv2d_i8_quads(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
@@ -87,7 +96,7 @@ fn for_each_patch(
 
 /// Copies the inputs of output pixel `at` into `patch`.
 #[inline]
-fn gather(layer: &Conv2dI8, input: &[i8], at: (usize, usize), patch: &mut [i8]) {
+pub(crate) fn gather(layer: &Conv2dI8, input: &[i8], at: (usize, usize), patch: &mut [i8]) {
     let geometry = &layer.geometry;
     if geometry.groups == 1 && geometry.dilation[1] == 1 {
         gather_rows(geometry, layer.padding_value, input, at, patch);

@@ -100,7 +100,11 @@ impl Windows {
 
     /// Four outputs of four channels each.
     pub fn sums(&self, rows: usize) -> usize {
-        if self.stride == 1 { rows.div_ceil(2).saturating_mul(self.groups) } else { rows.saturating_mul(self.groups / 4) }
+        if self.stride == 1 {
+            rows.div_ceil(2).saturating_mul(self.groups)
+        } else {
+            rows.saturating_mul(self.groups / 4)
+        }
     }
 
     /// Bytes of scratch: rows and sums.
@@ -135,11 +139,11 @@ pub trait WindowKernel {
     fn keep(&self, scratch: &mut [i8], from: usize, len: usize);
 
     /// Computes `task` from the rows in `scratch`. `output` has the task's rows, with all channels.
-    fn outputs(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]);
+    fn outputs(&mut self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]);
 }
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned and has [`Windows::scratch_len`] bytes.
-pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl WindowKernel) {
+pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &mut impl WindowKernel) {
     let windows = Windows::new(&layer.geometry);
     let channels = layer.geometry.output[2];
     if !is_sound(layer, &windows, io, scratch) {
@@ -173,7 +177,7 @@ fn block(
     windows: &Windows,
     mut task: Task,
     (io, scratch): (&mut Io<i8>, &mut [i8]),
-    kernel: &impl WindowKernel,
+    kernel: &mut impl WindowKernel,
 ) {
     let Geometry { input: [input_height, input_width, _], output: [height, width, channels], stride, pad, .. } =
         layer.geometry;
@@ -239,7 +243,7 @@ impl WindowKernel for PortableKernel {
         }
     }
 
-    fn outputs(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]) {
+    fn outputs(&mut self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]) {
         let Geometry { output: [_, width, channels], stride, .. } = layer.geometry;
         // At stride 1 the odd columns are the second window of their group.
         let (shift, mask) = if stride[0] == 1 { (1, 1) } else { (0, 0) };

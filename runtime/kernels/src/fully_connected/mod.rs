@@ -64,6 +64,7 @@ pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
         Packing::RowMajor | Packing::Quads => 0,
         // One row widened to 16 bits, taps padded to an even number.
         Packing::Paired => taps.div_ceil(2).saturating_mul(4),
+        Packing::Interleaved | Packing::Octets => 0,
     }
 }
 
@@ -80,6 +81,14 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         Packing::Paired => portable::fully_connected_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        Packing::Octets => crate::arch::armv7m::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        Packing::Octets => portable::fully_connected_i8_octets(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        Packing::Octets => {}
+        // Conv2D only.
+        Packing::Interleaved => {}
         #[cfg(kinglet_isa = "helium")]
         Packing::Quads => crate::arch::helium::fully_connected_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]

@@ -106,7 +106,11 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
                 let start = walk.start((y, x));
                 let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else { return };
                 lanes.input = input.as_ptr();
-                lanes.window([kernel_rows, kernel_columns], walk.row_bytes(), geometry.dilation[1].wrapping_mul(channels));
+                lanes.window(
+                    [kernel_rows, kernel_columns],
+                    walk.row_bytes(),
+                    geometry.dilation[1].wrapping_mul(channels),
+                );
             } else {
                 walk.gather(io.input(), (y, x), taps, scratch);
                 lanes.input = scratch.as_ptr();

@@ -27,11 +27,10 @@
 mod add;
 mod conv2d;
 mod fully_connected;
+mod kernel;
 mod lanes;
-mod matrix;
 mod patch;
 mod pool;
-mod vector;
 mod windows;
 
 pub(crate) use add::add_i8;

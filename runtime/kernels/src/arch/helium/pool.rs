@@ -105,6 +105,7 @@ fn for_each_pixel(layer: &PoolI8, mut pixel: impl FnMut(usize, Taps)) {
 }
 
 /// See [`crate::pool::average_pool_i8`].
+#[inline(never)]
 pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     for_each_pixel(layer, |at, taps| {
         let count = taps.rows.wrapping_mul(taps.columns) as i32;
@@ -114,6 +115,7 @@ pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 }
 
 /// See [`crate::pool::max_pool_i8`].
+#[inline(never)]
 pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     let channels = layer.geometry.output[2];
     for_each_pixel(layer, |at, taps| {
@@ -134,6 +136,7 @@ pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 }
 
 /// See [`crate::mean::mean_i8`].
+#[inline(never)]
 pub(crate) fn mean_i8(layer: &MeanI8, io: &mut Io<i8>) {
     let channels = layer.inner;
     let offset = layer.input_zero_point.wrapping_mul(layer.reduced as i32);

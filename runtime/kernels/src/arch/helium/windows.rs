@@ -91,29 +91,54 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("windows.s"), op
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]
 pub(crate) fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    windows::depthwise_i8(layer, io, scratch, &Helium);
+    let [_, width, channels] = layer.geometry.output;
+    let stride = layer.geometry.stride[0];
+    let bytes = |value: i32| [u32::from(value as u8).wrapping_mul(0x0101_0101); 4];
+    let mut band = Band {
+        rows: core::ptr::null(),
+        row_bytes: 0,
+        group_bytes: 0,
+        lines: 0,
+        groups: 0,
+        weights: core::ptr::null(),
+        sums: core::ptr::null_mut(),
+        output: core::ptr::null_mut(),
+        line_bytes: 0,
+        step_bytes: channels.wrapping_mul(if stride == 1 { 2 } else { 4 }),
+        bias: core::ptr::null(),
+        words: core::ptr::null(),
+        extra: core::ptr::null(),
+        shift_base: layer.requant.shift_base,
+        zero_point: layer.stage.zero_point,
+        places: places(width, channels, stride),
+        min: bytes(layer.stage.min),
+        max: bytes(layer.stage.max),
+    };
+    windows::depthwise_i8(layer, io, scratch, &mut Helium { band: &mut band });
 }
 
-/// See [`Band::places`]; the second half is for lines whose second row does not exist.
-fn places(width: usize, channels: usize, stride: usize, has_odd_row: bool) -> [[usize; 3]; 4] {
+/// See [`Band::places`], for lines whose rows all exist.
+fn places(width: usize, channels: usize, stride: usize) -> [[usize; 3]; 4] {
     let line = width.wrapping_mul(channels);
-    if stride == 1 {
+    let (usually, last) = if stride == 1 {
         let right = if width.is_multiple_of(2) { channels } else { 0 };
-        let (usually, last) = ([channels, line, line.wrapping_add(channels)], [right, line, line.wrapping_add(right)]);
-        if has_odd_row { [usually, last, [channels, 0, 0], [right, 0, 0]] } else { [usually, last, usually, last] }
+        ([channels, line, line.wrapping_add(channels)], [right, line, line.wrapping_add(right)])
     } else {
         let usually = [channels, channels.wrapping_mul(2), channels.wrapping_mul(3)];
         let exist = width.wrapping_sub(1) & 3;
         let mut last = usually;
         last.iter_mut().skip(exist).for_each(|place| *place = 0);
-        [usually, last, usually, last]
-    }
+        (usually, last)
+    };
+    [usually, last, usually, last]
 }
 
 /// The assembly behind the windows.
-struct Helium;
+struct Helium<'a> {
+    band: &'a mut Band,
+}
 
-impl WindowKernel for Helium {
+impl WindowKernel for Helium<'_> {
     fn transpose(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, pixels: &[i8], target: &mut [i8]) {
         let [_, width, pixel_bytes] = layer.geometry.input;
         let left = layer.geometry.pad[1];
@@ -142,7 +167,7 @@ impl WindowKernel for Helium {
     }
 
     #[inline(never)]
-    fn outputs(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]) {
+    fn outputs(&mut self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]) {
         let [_, width, channels] = layer.geometry.output;
         let stride = layer.geometry.stride[0];
         let together = windows.rows_together();
@@ -151,50 +176,44 @@ impl WindowKernel for Helium {
         if output.len() < task.rows.wrapping_mul(line) || sums.len() < windows.sums(task.rows).wrapping_mul(64) {
             return;
         }
-        let requant = &layer.requant;
-        let one_word = requant.words.len() == 1;
-        let word = [requant.words.first().copied().unwrap_or(0); 4];
-        let shift = [requant.extra.first().copied().unwrap_or(0); 4];
-        let bytes = |value: i32| [u32::from(value as u8).wrapping_mul(0x0101_0101); 4];
+        let band = &mut *self.band;
+        // At stride 1 the last line may have no second row.
+        let [usually, last, single, last_single] = &mut band.places;
+        let is_whole = task.rows.is_multiple_of(together);
+        (*single, *last_single) = if is_whole { (*usually, *last) } else { ([channels, 0, 0], [last[0], 0, 0]) };
         let first = task.channel;
-        let mut band = Band {
-            rows: input.as_ptr(),
-            row_bytes: windows.row_bytes(),
-            group_bytes: windows.group_bytes(),
-            lines: task.rows.div_ceil(together),
-            groups: if stride == 1 { windows.groups() } else { windows.groups() / 4 },
-            weights: layer.weights.as_ptr().wrapping_add(first.wrapping_mul(9)),
-            sums: sums.as_mut_ptr().cast(),
-            output: output.as_mut_ptr().wrapping_add(first),
-            line_bytes: line.wrapping_mul(together),
-            step_bytes: channels.wrapping_mul(if stride == 1 { 2 } else { 4 }),
-            bias: layer.bias.as_ptr().wrapping_add(first),
-            words: if one_word { word.as_ptr() } else { requant.words.as_ptr().wrapping_add(first) },
-            extra: match (requant.extra.is_empty(), one_word) {
-                (true, _) => core::ptr::null(),
-                (false, true) => shift.as_ptr(),
-                (false, false) => requant.extra.as_ptr().wrapping_add(first),
-            },
-            shift_base: requant.shift_base,
-            zero_point: layer.stage.zero_point,
-            places: places(width, channels, stride, !task.rows.is_multiple_of(together)),
-            min: bytes(layer.stage.min),
-            max: bytes(layer.stage.max),
-        };
+        let requant = &layer.requant;
+        let one_word = [requant.words.first().copied().unwrap_or(0); 4];
+        let one_extra = [requant.extra.first().copied().unwrap_or(0); 4];
+        let step = if requant.words.len() == 1 { 0 } else { 4 };
+        let (words, extra) = if step == 0 { (&one_word[..], &one_extra[..]) } else { (requant.words, requant.extra) };
+        band.words = words.as_ptr().wrapping_add(if step == 0 { 0 } else { first });
+        band.extra = extra.as_ptr().wrapping_add(if step == 0 { 0 } else { first });
+        if requant.extra.is_empty() {
+            band.extra = core::ptr::null();
+        }
+        band.rows = input.as_ptr();
+        (band.row_bytes, band.group_bytes) = (windows.row_bytes(), windows.group_bytes());
+        band.lines = task.rows.div_ceil(together);
+        band.groups = if stride == 1 { windows.groups() } else { windows.groups() / 4 };
+        band.weights = layer.weights.as_ptr().wrapping_add(first.wrapping_mul(9));
+        band.sums = sums.as_mut_ptr().cast();
+        band.output = output.as_mut_ptr().wrapping_add(first);
+        band.line_bytes = line.wrapping_mul(together);
+        band.bias = layer.bias.as_ptr().wrapping_add(first);
         let kernel = if stride == 1 { kinglet_helium_windows_s1 } else { kinglet_helium_windows_s2 };
         for _ in 0..task.channels / 4 {
-            // SAFETY: the caller has checked constants for all channels, of which these four are some; rows and
-            // sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are the task's rows,
-            // of which the places name no other.
-            unsafe { kernel(&band) }
+            // SAFETY: `windows::depthwise_i8` has checked constants for all channels, of which these four are some;
+            // rows and sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are the
+            // task's rows, of which the places name no other.
+            unsafe { kernel(band) }
             band.rows = band.rows.wrapping_add(16);
             band.output = band.output.wrapping_add(4);
             band.weights = band.weights.wrapping_add(36);
             band.bias = band.bias.wrapping_add(4);
-            if !one_word {
-                band.words = band.words.wrapping_add(4);
-                let more = if band.extra.is_null() { 0 } else { 4 };
-                band.extra = band.extra.wrapping_add(more);
+            band.words = band.words.wrapping_add(step);
+            if !band.extra.is_null() {
+                band.extra = band.extra.wrapping_add(step);
             }
         }
     }
