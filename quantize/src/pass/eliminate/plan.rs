@@ -71,7 +71,11 @@ fn remove_all<'g>(
     // Backwards, so that what only feeds a channel that goes is found in the same round: values are mostly
     // numbered in the order in which they are computed.
     for class in (0..classes.len()).rev() {
-        if !wanted[class] || members[class].is_empty() || classes.is_pinned(class) || !planner.leaves_some(&members[class]) {
+        if !wanted[class]
+            || members[class].is_empty()
+            || classes.is_pinned(class)
+            || !planner.leaves_some(&members[class])
+        {
             continue;
         }
         if let Some(folded) = planner.fold(&sinks[class]) {

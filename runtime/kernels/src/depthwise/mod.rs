@@ -38,15 +38,15 @@ pub enum DepthwisePacking {
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs, see [`triples`]. Not for
     /// dilation, and only for windows of up to [`triples::MAX_AREA`] positions.
     Triples = 2,
-    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, and for at
-    /// least [`LANES`] channels.
+    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, for at least
+    /// [`LANES`] channels, and without weights of -128.
     Lanes = 3,
     /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
     Windows = 4,
 }
 
 /// Least channels of a layer in [`DepthwisePacking::Lanes`].
-pub const LANES: usize = 8;
+pub const LANES: usize = 16;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.

@@ -248,7 +248,9 @@ impl WindowKernel for PortableKernel {
         // At stride 1 the odd columns are the second window of their group.
         let (shift, mask) = if stride[0] == 1 { (1, 1) } else { (0, 0) };
         let tap = |row: usize, column: usize, channel: usize, j: usize| {
-            let group = row.wrapping_mul(windows.row_bytes()).wrapping_add((column >> shift).wrapping_mul(windows.group_bytes()));
+            let group = row
+                .wrapping_mul(windows.row_bytes())
+                .wrapping_add((column >> shift).wrapping_mul(windows.group_bytes()));
             let at = group.wrapping_add(channel.wrapping_mul(4)).wrapping_add(column & mask).wrapping_add(j);
             i32::from(scratch.get(at).copied().unwrap_or(0))
         };
