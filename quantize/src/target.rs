@@ -27,6 +27,11 @@ pub fn has_helium(target: Target) -> bool {
     matches!(target, Target::CortexM55)
 }
 
+/// Channels that the target's kernels compute at once and want complete.
+pub fn channel_step(target: Target) -> usize {
+    if has_helium(target) { 4 } else { 1 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,20 +64,24 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
     }
 }
 
-/// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the
+/// The packing of a depthwise convolution. Helium's kernels for any window add two products in 16 bits, which no
+/// weight of -128 allows. Planes hold undilated rows, and their kernels double the
 /// accumulators, which must stay below `2^30`.
 pub(super) fn depthwise(
     target: Target,
     geometry: &Geometry,
     multiplier: usize,
-    (bias, factors): (&[i32], &[FixedPoint]),
+    (weights, bias, factors): (&[i8], &[i32], &[FixedPoint]),
 ) -> DepthwisePacking {
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
     let helium = [DepthwisePacking::Windows, DepthwisePacking::Lanes];
-    let taken =
-        |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors);
+    let in_range = !weights.contains(&i8::MIN);
+    let taken = |packing: &DepthwisePacking| {
+        let exact = *packing != DepthwisePacking::Lanes || in_range;
+        exact && packing.takes(geometry, multiplier) && takes_shifts(packing.shifts(), factors)
+    };
     if let Some(packing) = helium.into_iter().find(taken).filter(|_| has_helium(target)) {
         return packing;
     }

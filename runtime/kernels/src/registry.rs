@@ -158,20 +158,29 @@ const ARMV7M: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7m"))]
 const ARMV7M: [Option<Kernel>; 3] = [None; 3];
 
-/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Helium.
+/// What a build for Helium has kernels for; where these do not take a layer they leave it to the portable ones.
 #[cfg(kinglet_isa = "helium")]
-const HELIUM: [Option<Kernel>; 4] = [
+const HELIUM: [Option<Kernel>; 8] = [
     Some(Kernel::Conv2dI8(Packing::Quads, crate::arch::helium::conv2d_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::helium::depthwise_i8)),
     Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::helium::fully_connected_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Windows, crate::arch::helium::depthwise_i8_windows)),
+    Some(Kernel::AveragePoolI8(pool::average_pool_i8)),
+    Some(Kernel::MaxPoolI8(pool::max_pool_i8)),
+    Some(Kernel::AddI8(elementwise::add_i8)),
+    Some(Kernel::MeanI8(mean::mean_i8)),
 ];
 #[cfg(not(kinglet_isa = "helium"))]
-const HELIUM: [Option<Kernel>; 4] = [None; 4];
+const HELIUM: [Option<Kernel>; 8] = [None; 8];
 
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
+}
+
+/// The kernel of 3x3 windows with the inner loops every machine has.
+fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::windows::depthwise_i8(layer, io, scratch, &mut depthwise::windows::PortableKernel);
 }
 
 /// The kernel over overlapping pairs with the inner loops every machine has.
@@ -238,6 +247,12 @@ pub const KERNELS: &[Row] = &[
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
     ),
     portable(
+        "depthwise::windows::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Windows, depthwise_i8_windows),
+    ),
+    portable(
         "depthwise::triples::depthwise_i8",
         &[Operator::DepthwiseConv2D],
         Element::I8,
@@ -293,6 +308,8 @@ pub const KERNELS: &[Row] = &[
         Kernel::AveragePoolI8(pool::average_pool_i8),
     ),
     portable("pool::max_pool_i8", &[Operator::MaxPool2D], Element::I8, Kernel::MaxPoolI8(pool::max_pool_i8)),
+    helium("arch::helium::average_pool_i8", &[Operator::AveragePool2D], HELIUM[4]),
+    helium("arch::helium::max_pool_i8", &[Operator::MaxPool2D], HELIUM[5]),
     portable(
         "pool::average_pool_f32",
         &[Operator::AveragePool2D],
@@ -301,10 +318,12 @@ pub const KERNELS: &[Row] = &[
     ),
     portable("pool::max_pool_f32", &[Operator::MaxPool2D], Element::F32, Kernel::MaxPoolF32(pool::max_pool_f32)),
     portable("elementwise::add_i8", &[Operator::Add], Element::I8, Kernel::AddI8(elementwise::add_i8)),
+    helium("arch::helium::add_i8", &[Operator::Add], HELIUM[6]),
     portable("elementwise::mul_i8", &[Operator::Mul], Element::I8, Kernel::MulI8(elementwise::mul_i8)),
     portable("elementwise::add_f32", &[Operator::Add], Element::F32, Kernel::AddF32(elementwise::add_f32)),
     portable("elementwise::mul_f32", &[Operator::Mul], Element::F32, Kernel::MulF32(elementwise::mul_f32)),
     portable("mean::mean_i8", &[Operator::Mean], Element::I8, Kernel::MeanI8(mean::mean_i8)),
+    helium("arch::helium::mean_i8", &[Operator::Mean], HELIUM[7]),
     portable("mean::mean_f32", &[Operator::Mean], Element::F32, Kernel::MeanF32(mean::mean_f32)),
     portable("pad::pad", &[Operator::Pad], Element::Any, Kernel::PadI8(pad::pad::<i8>)),
     portable(

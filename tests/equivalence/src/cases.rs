@@ -234,6 +234,9 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     }
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
+    if packing == DepthwisePacking::Lanes {
+        buffers.weights[..area * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    }
     let (shift_base, extra) = constants(random, buffers, outputs, area);
     packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {

@@ -15,12 +15,22 @@ pub fn quads_read_in_place(geometry: &Geometry) -> bool {
     (geometry.dilation[1] == 1 && run.is_multiple_of(QUAD_LANES)) || geometry.kernel == [1, 1]
 }
 
-/// Bytes of scratch that a layer in [`Packing::Quads`] needs: the windows of a tile, unless all are read in place.
+/// Bytes of scratch that a layer in [`Packing::Quads`] needs: its gathered windows, unless all are read in place.
 pub fn quads_scratch(geometry: &Geometry) -> usize {
     if geometry.is_pointwise() && quads_reach_inside(geometry) {
         return 0;
     }
-    geometry.taps().saturating_mul(PIXEL_TILE)
+    geometry.taps().saturating_mul(quads_patches(geometry))
+}
+
+/// Windows that the kernels of [`Packing::Quads`] gather before they compute: those of a tile, or as many as fit a
+/// kilobyte where none are read in place.
+pub fn quads_patches(geometry: &Geometry) -> usize {
+    if quads_read_in_place(geometry) {
+        return PIXEL_TILE;
+    }
+    let fitting = 1024usize.checked_div(geometry.taps()).unwrap_or(0).min(geometry.pixels()) & !(PIXEL_TILE - 1);
+    fitting.max(PIXEL_TILE)
 }
 
 /// True when the last pixels of a pointwise layer lie inside the image.

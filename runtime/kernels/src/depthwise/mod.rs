@@ -38,15 +38,15 @@ pub enum DepthwisePacking {
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs, see [`triples`]. Not for
     /// dilation, and only for windows of up to [`triples::MAX_AREA`] positions.
     Triples = 2,
-    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, and for at
-    /// least [`LANES`] channels.
+    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, for at least
+    /// [`LANES`] channels, and without weights of -128.
     Lanes = 3,
     /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
     Windows = 4,
 }
 
 /// Least channels of a layer in [`DepthwisePacking::Lanes`].
-pub const LANES: usize = 8;
+pub const LANES: usize = 16;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
@@ -171,10 +171,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
         DepthwisePacking::Lanes => {
             geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
         }
-        // Other machines compute it by planes.
-        DepthwisePacking::Windows => {
-            windows::Windows::new(geometry).scratch_len().max(planar::Planes::new(geometry).scratch_len())
-        }
+        DepthwisePacking::Windows => windows::Windows::new(geometry).scratch_len(),
     }
 }
 
@@ -206,7 +203,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(kinglet_isa = "helium")]
         DepthwisePacking::Windows => crate::arch::helium::depthwise_i8_windows(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
-        DepthwisePacking::Windows => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
+        DepthwisePacking::Windows => windows::depthwise_i8(layer, io, scratch, &mut windows::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
         #[cfg(not(feature = "row-major"))]

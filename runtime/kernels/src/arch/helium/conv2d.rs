@@ -1,52 +1,51 @@
 //! Conv2D over [`Packing::Quads`](crate::conv2d::Packing::Quads) weights.
 
-use super::matrix::{Line, matrix};
+use super::kernel::{Constants, Kernel};
 use super::patch::Walk;
-use super::vector::{Channels, Constants, LANES, Window, vector};
 use crate::Io;
-use crate::conv2d::packing::{quads_read_in_place, quads_scratch};
+use crate::conv2d::packing::{quads_patches, quads_read_in_place, quads_scratch};
 use crate::conv2d::{Conv2dI8, PIXEL_TILE};
 
 /// See [`crate::conv2d::conv2d_i8`].
+#[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, outputs] = geometry.output;
-    let (taps, pixels) = (geometry.taps(), geometry.pixels());
-    let shape = (outputs, taps.div_ceil(LANES));
-    let Some(constants) = Constants::new(layer.weights, layer.bias, layer.requant, layer.stage, shape) else { return };
-    let enough = scratch.len() >= quads_scratch(geometry) && io.output().len() >= pixels.saturating_mul(outputs);
-    if !enough || geometry.groups != 1 {
+    let taps = geometry.taps();
+    let constants = Constants { weights: layer.weights, bias: layer.bias, requant: layer.requant, outputs, taps };
+    let enough = scratch.len() >= quads_scratch(geometry)
+        && io.output().len() >= geometry.pixels().saturating_mul(outputs)
+        && geometry.groups == 1;
+    if !enough || !constants.is_sound() {
         return;
     }
     let walk = Walk::new(geometry, layer.padding_value);
-    let kernel = Pixels { constants, taps, outputs, walk: &walk, pixel: 0 };
-    kernel.run(io, scratch, (height, width));
+    let mut pixels = Pixels { layer, kernel: Kernel::new(&constants, layer.stage), walk, at: 0 };
+    let in_place = quads_read_in_place(geometry);
+    let same = geometry.stride == [1, 1] && geometry.output[..2] == geometry.input[..2];
+    if geometry.is_pointwise() && same {
+        pixels.line(io, (0, 0), height.wrapping_mul(width));
+    } else {
+        pixels.run(io, scratch, in_place);
+    }
 }
 
 /// The state of the walk over a layer's pixels.
 struct Pixels<'a> {
-    constants: Constants<'a>,
-    taps: usize,
-    outputs: usize,
-    walk: &'a Walk<'a>,
-    /// The next pixel to write.
-    pixel: usize,
+    layer: &'a Conv2dI8<'a>,
+    kernel: Kernel,
+    walk: Walk<'a>,
+    /// The next output to write.
+    at: usize,
 }
 
 impl Pixels<'_> {
     /// Pixels in raster order: those whose windows can be read where they are in a line, the others gathered.
-    fn run(mut self, io: &mut Io<i8>, scratch: &mut [i8], (height, width): (usize, usize)) {
-        let geometry = self.walk.geometry;
-        let in_place = quads_read_in_place(geometry);
-        if in_place
-            && geometry.is_pointwise()
-            && geometry.stride == [1, 1]
-            && geometry.output[..2] == geometry.input[..2]
-        {
-            self.line(io, (0, 0), height.wrapping_mul(width));
-            return;
-        }
-        let patch_bytes = self.taps.wrapping_mul(PIXEL_TILE);
+    fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8], in_place: bool) {
+        let geometry = &self.layer.geometry;
+        let [height, width, _] = geometry.output;
+        let (taps, most) = (geometry.taps(), quads_patches(geometry));
+        let patch_bytes = taps.wrapping_mul(most);
         let mut gathered = 0usize;
         for y in 0..height {
             let mut x = 0usize;
@@ -59,10 +58,10 @@ impl Pixels<'_> {
                     x = x.wrapping_add(direct);
                     continue;
                 }
-                let Some(free) = scratch.get_mut(gathered.wrapping_mul(self.taps)..patch_bytes) else { return };
-                let count = self.walk.gather(io.input(), (y, x), self.taps, free);
+                let Some(free) = scratch.get_mut(gathered.wrapping_mul(taps)..patch_bytes) else { return };
+                let count = self.walk.gather(io.input(), (y, x), taps, free);
                 (gathered, x) = (gathered.wrapping_add(count), x.wrapping_add(count));
-                if gathered >= PIXEL_TILE {
+                if gathered >= most {
                     self.patches(io, scratch, gathered);
                     gathered = 0;
                 }
@@ -76,92 +75,81 @@ impl Pixels<'_> {
         let start = self.walk.start(position);
         let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(pixels))) else { return };
         let input = input.as_ptr();
-        let geometry = self.walk.geometry;
+        let geometry = &self.layer.geometry;
         let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
-        let window = Window::new(geometry.kernel[0], run, self.walk.row_bytes());
-        self.compute(io, &window, input, self.walk.pixel_bytes(), pixels);
+        self.kernel.windows((geometry.kernel[0], run), self.walk.row_bytes(), self.walk.pixel_bytes());
+        self.compute(io, input, pixels);
     }
 
     /// `pixels` pixels whose windows are patches in `scratch`.
     fn patches(&mut self, io: &mut Io<i8>, scratch: &[i8], pixels: usize) {
-        if pixels > 0 && scratch.len() >= pixels.saturating_mul(self.taps) {
-            let window = Window::new(1, self.taps, 0);
-            self.compute(io, &window, scratch.as_ptr(), self.taps, pixels);
+        let taps = self.layer.geometry.taps();
+        if pixels > 0 && scratch.len() >= pixels.saturating_mul(taps) {
+            self.kernel.windows((1, taps), 0, taps);
+            self.compute(io, scratch.as_ptr(), pixels);
         }
     }
 
-    /// The next `pixels` pixels, whose windows, readable, are `pixel_bytes` apart from `input` on.
-    fn compute(&mut self, io: &mut Io<i8>, window: &Window, input: *const i8, pixel_bytes: usize, pixels: usize) {
-        let start = self.pixel.wrapping_mul(self.outputs);
-        self.pixel = self.pixel.wrapping_add(pixels);
-        let len = pixels.wrapping_mul(self.outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(len)) else { return };
+    /// The next `pixels` pixels, not zero, whose windows can be read from `input` on.
+    fn compute(&mut self, io: &mut Io<i8>, input: *const i8, pixels: usize) {
+        let outputs = self.layer.geometry.output[2];
+        let start = self.at;
+        self.at = start.wrapping_add(pixels.wrapping_mul(outputs));
+        let Some(output) = io.output().get_mut(start..self.at) else { return };
+        let constants = self.constants();
+        let aligned = (output.as_ptr() as usize).is_multiple_of(4);
         // A single pixel at the end of a line would take the place of four.
-        let single = if pixels % PIXEL_TILE == 1 && window.rows == 1 { 1 } else { 0 };
+        let single = if pixels % PIXEL_TILE == 1 && self.kernel.rows == 1 { 1 } else { 0 };
         let many = pixels.wrapping_sub(single);
-        let aligned = self.outputs.is_multiple_of(4) && (output.as_ptr() as usize).is_multiple_of(4);
-        if aligned {
-            if let Some(channels) = self.constants.whole().filter(|_| many > 0) {
-                let line = Line { pixel_bytes, output_bytes: self.outputs, pixels: many };
-                // SAFETY: the windows by the contract of this function; `output` is aligned and holds all channels,
-                // whole blocks, of `many` pixels; `Constants` has checked the constants.
-                unsafe { matrix(window, &channels, &line, input, output.as_mut_ptr()) };
-            }
-        } else {
-            let mut done = 0usize;
-            while done < many {
-                let count = many.wrapping_sub(done).min(PIXEL_TILE);
-                let at = input.wrapping_add(done.wrapping_mul(pixel_bytes));
-                let rows = output.get_mut(done.wrapping_mul(self.outputs)..).unwrap_or_default();
-                for (channels, first) in self.groups() {
-                    self.buffered(window, &channels, at, (pixel_bytes, count), (first, rows));
-                }
-                done = done.wrapping_add(count);
-            }
+        if !(constants.is_regular() && aligned) {
+            self.irregular(output, input, pixels);
+            return;
+        }
+        let pixel_bytes = self.kernel.pixel_bytes;
+        if many > 0 {
+            // SAFETY: the windows by the contract of this function; `output` is aligned and holds all channels, whole
+            // blocks, of `pixels` pixels; the constants were checked.
+            unsafe { self.kernel.matrix(many, input, output.as_mut_ptr()) };
         }
         if single > 0 {
-            let at = input.wrapping_add(many.wrapping_mul(pixel_bytes));
-            let output = output.get_mut(many.wrapping_mul(self.outputs)..).unwrap_or_default();
-            // SAFETY: the pixel's window has one row of `taps` bytes, which the contract says can be read.
-            unsafe { vector(&self.constants, self.taps, at, output) };
+            let input = input.wrapping_add(many.wrapping_mul(pixel_bytes));
+            let output = output.as_mut_ptr().wrapping_add(many.wrapping_mul(outputs));
+            // SAFETY: likewise, for the last pixel; its window has one row.
+            unsafe { self.kernel.vector(input, output) };
         }
     }
 
-    /// Whole blocks and the last one, one at a time, each with its first channel.
-    fn groups(&self) -> impl Iterator<Item = (Channels, usize)> {
-        let block_bytes = self.taps.div_ceil(LANES).wrapping_mul(4 * LANES);
-        let whole = self.constants.whole();
-        let count = whole.map_or(0, |channels| channels.blocks);
-        let last = self.constants.last().map(|channels| (channels, count.wrapping_mul(4)));
-        let one = move |block: usize| {
-            let channels = whole?;
-            let first = block.wrapping_mul(4);
-            let word = if channels.one_word { 0 } else { first };
-            let extra = if channels.extra.is_null() { channels.extra } else { channels.extra.wrapping_add(word) };
-            let weights = channels.weights.wrapping_add(block.wrapping_mul(block_bytes));
-            let (bias, words) = (channels.bias.wrapping_add(first), channels.words.wrapping_add(word));
-            Some((Channels { blocks: 1, weights, bias, words, extra, ..channels }, first))
-        };
-        (0..count).filter_map(one).chain(last)
+    fn constants(&self) -> Constants<'_> {
+        let Conv2dI8 { weights, bias, requant, .. } = *self.layer;
+        Constants { weights, bias, requant, outputs: self.layer.geometry.output[2], taps: self.layer.geometry.taps() }
     }
 
-    /// One block of channels of a tile whose outputs are not whole words: by way of a buffer.
-    fn buffered(
-        &self,
-        window: &Window,
-        channels: &Channels,
-        input: *const i8,
-        (pixel_bytes, pixels): (usize, usize),
-        (first, output): (usize, &mut [i8]),
-    ) {
-        let mut words = [0u32; PIXEL_TILE];
-        let line = Line { pixel_bytes, output_bytes: 4, pixels };
-        // SAFETY: `pixels` windows, at most a tile, from `input` on can be read; the buffer holds a word for each.
-        unsafe { matrix(window, channels, &line, input, words.as_mut_ptr().cast()) };
-        for (row, word) in output.chunks_mut(self.outputs.max(1)).zip(words).take(pixels) {
-            for (place, byte) in row.iter_mut().skip(first).zip(word.to_le_bytes()) {
-                *place = byte as i8;
+    /// Pixels whose outputs are not whole words, or not at such addresses: a tile and a block at a time by way of
+    /// a buffer.
+    #[inline(never)]
+    fn irregular(&mut self, output: &mut [i8], input: *const i8, pixels: usize) {
+        let (layer, outputs) = (self.layer, self.layer.geometry.output[2]);
+        let Conv2dI8 { weights, bias, requant, .. } = *layer;
+        let constants = Constants { weights, bias, requant, outputs, taps: layer.geometry.taps() };
+        self.kernel.output_bytes = 4;
+        for (tile, places) in output.chunks_mut(outputs.saturating_mul(PIXEL_TILE).max(1)).enumerate() {
+            let done = tile.wrapping_mul(PIXEL_TILE);
+            let count = pixels.saturating_sub(done).min(PIXEL_TILE);
+            if count == 0 {
+                return;
             }
+            let input = input.wrapping_add(done.wrapping_mul(self.kernel.pixel_bytes));
+            constants.for_each_block(&mut self.kernel, &mut |kernel, first| {
+                let mut words = [0u32; PIXEL_TILE];
+                // SAFETY: `count` windows, at most a tile, can be read; the buffer has a word for each; there is one
+                // block, whose constants are in buffers.
+                unsafe { kernel.matrix(count, input, words.as_mut_ptr().cast()) };
+                for (row, word) in places.chunks_mut(outputs.max(1)).zip(words) {
+                    for (place, byte) in row.iter_mut().skip(first).zip(word.to_le_bytes()) {
+                        *place = byte as i8;
+                    }
+                }
+            });
         }
     }
 }

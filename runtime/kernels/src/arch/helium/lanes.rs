@@ -1,8 +1,9 @@
-//! DepthwiseConv2D over [`DepthwisePacking::Lanes`](crate::depthwise::DepthwisePacking::Lanes): any window, eight
+//! DepthwiseConv2D over [`DepthwisePacking::Lanes`](crate::depthwise::DepthwisePacking::Lanes): any window, sixteen
 //! channels at a time.
 //!
-//! Bytes are widened to 16 bits as they are loaded; `VMULLB` and `VMULLT` give 32-bit products of the even and of the
-//! odd channels. Windows that reach into the padding are gathered first.
+//! `VMULLB` and `VMULLT` give 16-bit products of the even and of the odd channels. Two taps' products add up within 16
+//! bits, because the host takes no layer with a weight of -128; then they are widened, four channels to a vector.
+//! Windows that reach into the padding are gathered first.
 
 use super::patch::Walk;
 use crate::Io;
@@ -19,7 +20,7 @@ struct Lanes {
     columns: usize,
     /// 12: bytes from a tap to the next in its row.
     tap_bytes: usize,
-    /// 16: at least eight.
+    /// 16: at least sixteen.
     channels: usize,
     /// 20: bytes from the end of a row of taps to the next.
     skip: usize,
@@ -33,7 +34,7 @@ struct Lanes {
     weights: *const i8,
     /// 40
     bias: *const i32,
-    /// 44: as many as channels, or eight equal ones.
+    /// 44: as many as channels, or sixteen equal ones.
     words: *const u32,
     /// 48: what of a channel's index counts among the words: all of it or nothing.
     word_mask: usize,
@@ -57,6 +58,7 @@ unsafe extern "C" {
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("lanes.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
+#[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, channels] = geometry.output;

@@ -1,5 +1,5 @@
 @ Matrix micro-kernel for Helium: four pixels by blocks of four channels. See mod.rs for the method and
-@ matrix.rs for the arguments.
+@ kernel.rs for the arguments.
 @
 @ VMLADAV takes even registers only, so the eight sums of two pixels and four channels are all even registers, and
 @ everything else lives in the odd ones and on the stack:
@@ -10,6 +10,29 @@
     .syntax unified
     .thumb
 
+    @ Arguments, see kernel.rs
+    .equ A_COUNT, 0
+    .equ A_ENTRY, 4
+    .equ A_SKIP, 8
+    .equ A_ROWS, 12
+    .equ A_INPUT, 16
+    .equ A_PIXEL_BYTES, 20
+    .equ A_OUTPUT, 24
+    .equ A_OUTPUT_BYTES, 28
+    .equ A_PIXELS, 32
+    .equ A_WEIGHTS, 36
+    .equ A_BIAS, 40
+    .equ A_WORDS, 44
+    .equ A_WORD_STEP, 48
+    .equ A_EXTRA, 52
+    .equ A_BASE, 56
+    .equ A_ZERO, 60
+    .equ A_MASK, 64
+    .equ A_MIN, 68
+    .equ A_MAX, 72
+    .equ A_BLOCKS, 76
+
+    @ Frame
     .equ COUNT, 0
     .equ ENTRY, 4
     .equ SKIP, 8
@@ -24,22 +47,10 @@
     .equ OUT, 52
     .equ BLOCK, 56
     .equ BIAS_END, 60
-    .equ ALL_INPUT, 64
-    .equ PIXEL_BYTES, 68
-    .equ ALL_OUTPUT, 72
-    .equ OUTPUT_STRIDE, 76
-    .equ PIXELS, 80
-    .equ ALL_WEIGHTS, 84
-    .equ ALL_BIAS, 88
-    .equ ALL_WORDS, 92
-    .equ ALL_EXTRA, 96
-    .equ MASK, 100
-    .equ MIN, 104
-    .equ MAX, 108
-    .equ ARGUMENTS, 112
-    .equ MIN_LANES, 112
-    .equ MAX_LANES, 128
-    .equ FRAME, 144
+    .equ ARGUMENTS, 64
+    .equ MIN_LANES, 72
+    .equ MAX_LANES, 88
+    .equ FRAME, 104
 
     @ 16 taps of two pixels and four channels; 56 bytes
     .macro STEP
@@ -89,40 +100,40 @@ kinglet_helium_matrix:
     sub sp, #4
     vpush {d8-d15}
     sub sp, #FRAME
-    mov r1, sp
-    mov r2, #ARGUMENTS / 16
-1:
-    ldm r0!, {r3-r6}
-    stm r1!, {r3-r6}
-    subs r2, #1
-    bne 1b
+    mov r11, r0
+    str r0, [sp, #ARGUMENTS]
     @ entry: the address behind the loop, or of a step in it
-    ldr r1, [sp, #ENTRY]
+    ldm r0, {r1-r4}
     adr.w r0, .Lsteps
-    adds r0, r0, r1
-    orr r0, r0, #1
-    str r0, [sp, #ENTRY]
-    ldr r0, [sp, #MASK]
+    adds r2, r2, r0
+    orr r2, r2, #1
+    stm sp, {r1-r4}
+    ldrd r0, r1, [r11, #A_MASK]
     vmsr p0, r0
-    ldr r0, [sp, #MIN]
-    vdup.8 q0, r0
-    ldr r0, [sp, #MAX]
+    vdup.8 q0, r1
+    ldrd r0, r1, [r11, #A_MAX]
     vdup.8 q1, r0
     add r0, sp, #MIN_LANES
     vstrw.32 q0, [r0]
     vstrw.32 q1, [r0, #16]
+    ldr r0, [r11, #A_BIAS]
+    add r0, r0, r1, lsl #4
+    str r0, [sp, #BIAS_END]
+    ldrd r0, r1, [r11, #A_BASE]
+    strd r0, r1, [sp, #BASE]
+    ldr r0, [r11, #A_WORD_STEP]
+    str r0, [sp, #WORD_STEP]
     @ lanes 0, 2 are the first pair of pixels, 1, 3 the second
-    ldr r2, [sp, #OUTPUT_STRIDE]
+    ldr r2, [r11, #A_OUTPUT_BYTES]
     movs r0, #0
     lsl r4, r2, #1
     add r6, r4, r2
     vmov q3[2], q3[0], r0, r2
     vmov q3[3], q3[1], r4, r6
 
-.Ltile:
-    ldr r0, [sp, #ALL_INPUT]
-    ldr r2, [sp, #PIXEL_BYTES]
-    ldr r6, [sp, #PIXELS]
+.Ltile: @ r11: arguments
+    ldrd r0, r2, [r11, #A_INPUT]
+    ldr r6, [r11, #A_PIXELS]
     cmp r6, #4
     blo .Lfew
     add r3, r0, r2
@@ -131,12 +142,12 @@ kinglet_helium_matrix:
     add r5, r3, r2, lsl #1
     strd r4, r5, [sp, #X2]
 .Lpointers:
-    ldr r6, [sp, #ALL_OUTPUT]
-    str r6, [sp, #OUT]
-    ldrd r2, r4, [sp, #ALL_WORDS]
+    ldr r6, [r11, #A_OUTPUT]
+    ldr r4, [r11, #A_EXTRA]
+    strd r4, r6, [sp, #EXTRA]
+    ldr r2, [r11, #A_WORDS]
     str r2, [sp, #WORDS]
-    str r4, [sp, #EXTRA]
-    ldrd r1, r11, [sp, #ALL_WEIGHTS]
+    ldrd r1, r11, [r11, #A_WEIGHTS]
 
 .Lblock:
     str r1, [sp, #BLOCK]
@@ -250,28 +261,29 @@ kinglet_helium_matrix:
     bne .Lblock
 
     @ the next tile
-    ldr r6, [sp, #PIXELS]
+    ldr r11, [sp, #ARGUMENTS]
+    ldr r6, [r11, #A_PIXELS]
     subs r6, #4
     bls .Ldone
-    ldrd r0, r2, [sp, #ALL_INPUT]
-    ldrd r4, r8, [sp, #ALL_OUTPUT]
+    add r8, r11, #A_INPUT
+    ldm r8, {r0, r2, r4, r10}
     add r0, r0, r2, lsl #2
-    add r4, r4, r8, lsl #2
+    add r4, r4, r10, lsl #2
     cmp r6, #4
     bhs 3f
     @ fewer than four pixels are left: some are computed again
     rsb r6, r6, #4
     mls r0, r6, r2, r0
-    mls r4, r6, r8, r4
+    mls r4, r6, r10, r4
     movs r6, #4
 3:
-    str r0, [sp, #ALL_INPUT]
-    str r4, [sp, #ALL_OUTPUT]
-    str r6, [sp, #PIXELS]
+    str r0, [r11, #A_INPUT]
+    str r4, [r11, #A_OUTPUT]
+    str r6, [r11, #A_PIXELS]
     b .Ltile
 
 .Lfew:  @ one to three pixels in all: the last one takes the place of those that are missing
-    ldr r8, [sp, #OUTPUT_STRIDE]
+    ldr r8, [r11, #A_OUTPUT_BYTES]
     cmp r6, #2
     itt lo
     movlo r2, #0

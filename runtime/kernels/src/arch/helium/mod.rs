@@ -27,14 +27,15 @@
 mod add;
 mod conv2d;
 mod fully_connected;
+mod kernel;
 mod lanes;
-mod matrix;
 mod patch;
-mod vector;
+mod pool;
 mod windows;
 
 pub(crate) use add::add_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use fully_connected::fully_connected_i8;
 pub(crate) use lanes::depthwise_i8;
+pub(crate) use pool::{average_pool_i8, max_pool_i8, mean_i8};
 pub(crate) use windows::depthwise_i8_windows;

@@ -1,5 +1,5 @@
 @ One pixel, or one row of a fully connected layer, by blocks of four channels. See mod.rs for the method and
-@ vector.rs for the arguments.
+@ kernel.rs for the arguments.
 @
 @ r0 r2 r4 r6: sums of the channels; r1: weights; r3: activations; r12: their start; r7: steps; r8: biases;
 @ r9: blocks; r10: words; r11: bytes from words to words; r5: output; q4 q5: clamps
@@ -7,20 +7,20 @@
     .syntax unified
     .thumb
 
-    .equ V_INPUT, 0
-    .equ V_STEPS, 4
-    .equ V_BLOCKS, 8
-    .equ V_MASK, 12
-    .equ V_WEIGHTS, 16
-    .equ V_BIAS, 20
-    .equ V_WORDS, 24
-    .equ V_WORD_STEP, 28
-    .equ V_EXTRA, 32
-    .equ V_BASE, 36
-    .equ V_ZERO, 40
-    .equ V_MIN, 44
-    .equ V_MAX, 48
-    .equ V_OUTPUT, 52
+    .equ V_INPUT, 16
+    .equ V_OUTPUT, 24
+    .equ V_WEIGHTS, 36
+    .equ V_BIAS, 40
+    .equ V_WORDS, 44
+    .equ V_WORD_STEP, 48
+    .equ V_EXTRA, 52
+    .equ V_BASE, 56
+    .equ V_ZERO, 60
+    .equ V_MASK, 64
+    .equ V_MIN, 68
+    .equ V_MAX, 72
+    .equ V_BLOCKS, 76
+    .equ V_MORE, 80
 
     .section .text.kinglet_helium_vector, "ax", %progbits
     .p2align 2
@@ -30,16 +30,18 @@
 kinglet_helium_vector:
     push {r0, r4-r11, lr}
     vpush {d8-d11}
-    ldr r1, [r0, #V_MASK]
+    ldrd r1, r2, [r0, #V_MASK]
     vmsr p0, r1
-    ldrd r12, r7, [r0, #V_INPUT]
-    ldr r9, [r0, #V_BLOCKS]
+    vdup.32 q4, r2
+    ldrd r2, r9, [r0, #V_MAX]
+    vdup.32 q5, r2
+    ldr r7, [r0, #V_MORE]
+    ldr r12, [r0, #V_INPUT]
+    ldr r5, [r0, #V_OUTPUT]
     ldrd r1, r8, [r0, #V_WEIGHTS]
     ldrd r10, r11, [r0, #V_WORDS]
-    ldrd r2, r4, [r0, #V_MIN]
-    vdup.32 q4, r2
-    vdup.32 q5, r4
-    ldr r5, [r0, #V_OUTPUT]
+    ldr r4, [r0, #V_EXTRA]
+    push {r3, r4}
 1:
     mov r3, r12
     vpst
@@ -71,8 +73,9 @@ kinglet_helium_vector:
     vadd.i32 q0, q0, q1
     vldrw.u32 q2, [r10]
     add r10, r10, r11
-    ldr r3, [sp, #32]
-    ldrd r4, r0, [r3, #V_EXTRA]
+    ldr r3, [sp, #40]
+    ldr r4, [sp, #4]
+    ldr r0, [r3, #V_BASE]
     vshr.u32 q3, q2, #30
     vadd.i32 q3, q3, r0
     cbnz r4, 5f
@@ -90,11 +93,12 @@ kinglet_helium_vector:
     vstrb.32 q0, [r5], #4
     subs r9, #1
     bne 1b
+    add sp, #8
     vpop {d8-d11}
     pop {r0, r4-r11, pc}
 5:
     vldrb.u32 q1, [r4], #4
-    str r4, [r3, #V_EXTRA]
+    str r4, [sp, #4]
     vadd.i32 q3, q3, q1
     b 4b
     .size kinglet_helium_vector, . - kinglet_helium_vector

@@ -10,7 +10,7 @@
 use super::patch::{copy, fill};
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::windows::{BLOCK, Windows};
+use crate::depthwise::windows::{self, Task, WindowKernel, Windows};
 
 /// Arguments of the transposition; the assembly knows the offsets.
 #[repr(C)]
@@ -89,174 +89,132 @@ unsafe extern "C" {
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("windows.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
+#[inline(never)]
 pub(crate) fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let geometry = &layer.geometry;
-    let len = |[height, width, channels]: [usize; 3]| height.saturating_mul(width).saturating_mul(channels);
-    let channels = geometry.output[2];
-    let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
-    let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
-    let windows = Windows::new(geometry);
-    let shape = Windows::takes(geometry, layer.multiplier) && layer.weights.len() >= channels.saturating_mul(9);
-    let memory = io.input().len() >= len(geometry.input) && io.output().len() >= len(geometry.output);
-    let room = scratch.len() >= windows.scratch_len() && (scratch.as_ptr() as usize).is_multiple_of(4);
-
-    if !(constants && shape && memory && room && len(geometry.output) > 0) {
-        return;
-    }
-    let places = places(geometry.output[1], channels, geometry.stride[0]);
-    let kernel = Kernel { layer, windows, places };
-    let mut channel = 0usize;
-    while channel < channels {
-        kernel.block(io, scratch, channel, channels.wrapping_sub(channel).min(BLOCK));
-        channel = channel.wrapping_add(BLOCK);
-    }
+    let [_, width, channels] = layer.geometry.output;
+    let stride = layer.geometry.stride[0];
+    let bytes = |value: i32| [u32::from(value as u8).wrapping_mul(0x0101_0101); 4];
+    let mut band = Band {
+        rows: core::ptr::null(),
+        row_bytes: 0,
+        group_bytes: 0,
+        lines: 0,
+        groups: 0,
+        weights: core::ptr::null(),
+        sums: core::ptr::null_mut(),
+        output: core::ptr::null_mut(),
+        line_bytes: 0,
+        step_bytes: channels.wrapping_mul(if stride == 1 { 2 } else { 4 }),
+        bias: core::ptr::null(),
+        words: core::ptr::null(),
+        extra: core::ptr::null(),
+        shift_base: layer.requant.shift_base,
+        zero_point: layer.stage.zero_point,
+        places: places(width, channels, stride),
+        min: bytes(layer.stage.min),
+        max: bytes(layer.stage.max),
+    };
+    windows::depthwise_i8(layer, io, scratch, &mut Helium { band: &mut band });
 }
 
-/// See [`Band::places`], for lines whose rows all exist; the second half is for one whose second row does not.
+/// See [`Band::places`], for lines whose rows all exist.
 fn places(width: usize, channels: usize, stride: usize) -> [[usize; 3]; 4] {
     let line = width.wrapping_mul(channels);
-    if stride == 1 {
+    let (usually, last) = if stride == 1 {
         let right = if width.is_multiple_of(2) { channels } else { 0 };
-        let below = |right: usize| [right, line, line.wrapping_add(right)];
-        [below(channels), below(right), [channels, 0, 0], [right, 0, 0]]
+        ([channels, line, line.wrapping_add(channels)], [right, line, line.wrapping_add(right)])
     } else {
-        let all = [channels, channels.wrapping_mul(2), channels.wrapping_mul(3)];
+        let usually = [channels, channels.wrapping_mul(2), channels.wrapping_mul(3)];
         let exist = width.wrapping_sub(1) & 3;
-        let mut last = all;
+        let mut last = usually;
         last.iter_mut().skip(exist).for_each(|place| *place = 0);
-        [all, last, all, last]
-    }
+        (usually, last)
+    };
+    [usually, last, usually, last]
 }
 
-struct Kernel<'a> {
-    layer: &'a DepthwiseI8<'a>,
-    windows: Windows,
-    places: [[usize; 3]; 4],
+/// The assembly behind the windows.
+struct Helium<'a> {
+    band: &'a mut Band,
 }
 
-impl Kernel<'_> {
-    /// `count` channels from `channel` on: band after band.
-    fn block(&self, io: &mut Io<i8>, scratch: &mut [i8], channel: usize, count: usize) {
-        let windows = &self.windows;
-        let (height, stride) = (self.layer.geometry.output[0], self.layer.geometry.stride[0]);
-        let row_bytes = windows.row_bytes();
-        let (mut filled, mut first) = (0usize, 0usize);
-        while first < height {
-            let rows = height.wrapping_sub(first).min(windows.band_rows());
-            if first > 0 {
-                let moved = windows.band_rows().wrapping_mul(stride);
-                filled = filled.saturating_sub(moved);
-                copy(scratch, moved.wrapping_mul(row_bytes), 0, filled.wrapping_mul(row_bytes));
-            }
-            let top = first.wrapping_mul(stride);
-            while filled < windows.input_rows(rows) {
-                self.fill_row(io.input(), scratch, (channel, count), (top.wrapping_add(filled), filled));
-                filled = filled.wrapping_add(1);
-            }
-            self.outputs(io, scratch, (channel, count), (first, rows));
-            first = first.wrapping_add(rows);
-        }
-    }
-
-    /// Transposes padded input row `source` into row `target` of the scratch.
-    fn fill_row(
-        &self,
-        input: &[i8],
-        scratch: &mut [i8],
-        (channel, channels): (usize, usize),
-        (source, target): (usize, usize),
-    ) {
-        let geometry = &self.layer.geometry;
-        let [height, width, pixel_bytes] = geometry.input;
-        let row_bytes = self.windows.row_bytes();
-        let start = target.wrapping_mul(row_bytes);
-        // The stores of the last group may reach beyond the row; what follows is filled later.
-        let Some(target) = scratch.get_mut(start..start.saturating_add(row_bytes).saturating_add(64)) else { return };
-        let Some(row) = source.checked_sub(geometry.pad[0]).filter(|&row| row < height) else {
-            fill(target.get_mut(..row_bytes).unwrap_or_default(), self.layer.padding_value);
-            return;
-        };
-        let row_len = width.wrapping_mul(pixel_bytes);
-        let start = row.wrapping_mul(row_len);
-        let Some(pixels) = input.get(start..start.wrapping_add(row_len)) else { return };
-        let left = geometry.pad[1];
+impl WindowKernel for Helium<'_> {
+    fn transpose(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, pixels: &[i8], target: &mut [i8]) {
+        let [_, width, pixel_bytes] = layer.geometry.input;
+        let left = layer.geometry.pad[1];
         let row = Row {
-            source: pixels.as_ptr().wrapping_add(channel).wrapping_sub(left.wrapping_mul(pixel_bytes)),
+            source: pixels.as_ptr().wrapping_add(task.channel).wrapping_sub(left.wrapping_mul(pixel_bytes)),
             pixel_bytes,
             column: left.wrapping_neg(),
             width,
             target: target.as_mut_ptr(),
-            group_bytes: self.windows.group_bytes(),
-            groups: self.windows.groups(),
-            channels,
-            padding: self.layer.padding_value.into(),
+            group_bytes: windows.group_bytes(),
+            groups: windows.groups(),
+            channels: task.channels,
+            padding: layer.padding_value.into(),
         };
-        // SAFETY: columns 0 to `width` lie in `pixels`, `channels` bytes from `channel` on in each; `target` has the
-        // row's groups and the reach of the last store.
+        // SAFETY: columns 0 to `width` lie in `pixels`, the task's channels in each; `target` has the row's groups
+        // and the reach of the last store.
         unsafe { kinglet_helium_windows_row(&row) }
     }
 
-    /// The outputs of a band.
-    fn outputs(
-        &self,
-        io: &mut Io<i8>,
-        scratch: &mut [i8],
-        (channel, count): (usize, usize),
-        (first, rows): (usize, usize),
-    ) {
-        let (layer, windows) = (self.layer, &self.windows);
+    fn fill(&self, target: &mut [i8], value: i8) {
+        fill(target, value);
+    }
+
+    fn keep(&self, scratch: &mut [i8], from: usize, len: usize) {
+        copy(scratch, from, 0, len);
+    }
+
+    #[inline(never)]
+    fn outputs(&mut self, layer: &DepthwiseI8, windows: &Windows, task: &Task, scratch: &mut [i8], output: &mut [i8]) {
         let [_, width, channels] = layer.geometry.output;
-        let is_dense = layer.geometry.stride[0] == 1;
+        let stride = layer.geometry.stride[0];
+        let together = windows.rows_together();
         let Some((input, sums)) = scratch.split_at_mut_checked(windows.rows_bytes()) else { return };
         let line = width.wrapping_mul(channels);
-        let start = first.wrapping_mul(line);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(rows.wrapping_mul(line))) else { return };
-        let [usually, last, single, last_single] = self.places;
-        let is_odd = is_dense && !rows.is_multiple_of(2);
-        let places = if is_odd { [usually, last, single, last_single] } else { [usually, last, usually, last] };
-        let one_word = layer.requant.words.len() == 1;
-        let word = [layer.requant.words.first().copied().unwrap_or(0); 4];
-        let shift = [layer.requant.extra.first().copied().unwrap_or(0); 4];
-        let bytes = |value: i32| [u32::from(value as u8).wrapping_mul(0x0101_0101); 4];
-        let together = if is_dense { 2usize } else { 1 };
-        let mut band = Band {
-            rows: input.as_ptr(),
-            row_bytes: windows.row_bytes(),
-            group_bytes: windows.group_bytes(),
-            lines: rows.div_ceil(together),
-            groups: if is_dense { windows.groups() } else { windows.groups() / 4 },
-            weights: core::ptr::null(),
-            sums: sums.as_mut_ptr().cast(),
-            output: output.as_mut_ptr(),
-            line_bytes: line.wrapping_mul(together),
-            step_bytes: channels.wrapping_mul(if is_dense { 2 } else { 4 }),
-            bias: core::ptr::null(),
-            words: word.as_ptr(),
-            extra: if layer.requant.extra.is_empty() { core::ptr::null() } else { shift.as_ptr() },
-            shift_base: layer.requant.shift_base,
-            zero_point: layer.stage.zero_point,
-            places,
-            min: bytes(layer.stage.min),
-            max: bytes(layer.stage.max),
-        };
-        let kernel = if is_dense { kinglet_helium_windows_s1 } else { kinglet_helium_windows_s2 };
-        for quad in 0..count / 4 {
-            let offset = quad.wrapping_mul(4);
-            let at = channel.wrapping_add(offset);
-            band.rows = input.as_ptr().wrapping_add(offset.wrapping_mul(4));
-            band.output = output.as_mut_ptr().wrapping_add(at);
-            band.weights = layer.weights.as_ptr().wrapping_add(at.wrapping_mul(9));
-            band.bias = layer.bias.as_ptr().wrapping_add(at);
-            if !one_word {
-                band.words = layer.requant.words.as_ptr().wrapping_add(at);
-                if !layer.requant.extra.is_empty() {
-                    band.extra = layer.requant.extra.as_ptr().wrapping_add(at);
-                }
+        if output.len() < task.rows.wrapping_mul(line) || sums.len() < windows.sums(task.rows).wrapping_mul(64) {
+            return;
+        }
+        let band = &mut *self.band;
+        // At stride 1 the last line may have no second row.
+        let [usually, last, single, last_single] = &mut band.places;
+        let is_whole = task.rows.is_multiple_of(together);
+        (*single, *last_single) = if is_whole { (*usually, *last) } else { ([channels, 0, 0], [last[0], 0, 0]) };
+        let first = task.channel;
+        let requant = &layer.requant;
+        let one_word = [requant.words.first().copied().unwrap_or(0); 4];
+        let one_extra = [requant.extra.first().copied().unwrap_or(0); 4];
+        let step = if requant.words.len() == 1 { 0 } else { 4 };
+        let (words, extra) = if step == 0 { (&one_word[..], &one_extra[..]) } else { (requant.words, requant.extra) };
+        band.words = words.as_ptr().wrapping_add(if step == 0 { 0 } else { first });
+        band.extra = extra.as_ptr().wrapping_add(if step == 0 { 0 } else { first });
+        if requant.extra.is_empty() {
+            band.extra = core::ptr::null();
+        }
+        band.rows = input.as_ptr();
+        (band.row_bytes, band.group_bytes) = (windows.row_bytes(), windows.group_bytes());
+        band.lines = task.rows.div_ceil(together);
+        band.groups = if stride == 1 { windows.groups() } else { windows.groups() / 4 };
+        band.weights = layer.weights.as_ptr().wrapping_add(first.wrapping_mul(9));
+        band.sums = sums.as_mut_ptr().cast();
+        band.output = output.as_mut_ptr().wrapping_add(first);
+        band.line_bytes = line.wrapping_mul(together);
+        band.bias = layer.bias.as_ptr().wrapping_add(first);
+        let kernel = if stride == 1 { kinglet_helium_windows_s1 } else { kinglet_helium_windows_s2 };
+        for _ in 0..task.channels / 4 {
+            // SAFETY: `windows::depthwise_i8` has checked constants for all channels, of which these four are some;
+            // rows and sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are the
+            // task's rows, of which the places name no other.
+            unsafe { kernel(band) }
+            band.rows = band.rows.wrapping_add(16);
+            band.output = band.output.wrapping_add(4);
+            band.weights = band.weights.wrapping_add(36);
+            band.bias = band.bias.wrapping_add(4);
+            band.words = band.words.wrapping_add(step);
+            if !band.extra.is_null() {
+                band.extra = band.extra.wrapping_add(step);
             }
-            // SAFETY: the caller has checked constants for all channels, of which `at .. at + 4` are some; rows and
-            // sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are `rows` rows, of
-            // which the places name no other.
-            unsafe { kernel(&band) }
         }
     }
 }
