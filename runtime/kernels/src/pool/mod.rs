@@ -17,11 +17,12 @@ pub mod portable;
 mod reference;
 
 pub use float::{average_pool_f32, max_pool_f32};
-pub use portable::{average_pool_i8, max_pool_i8};
+pub use portable::max_pool_i8;
 pub use reference::{
     average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference, max_pool_i8_reference,
 };
 
+use crate::Io;
 use crate::conv2d::Geometry;
 use crate::numerics::ClampF32;
 
@@ -42,6 +43,20 @@ impl PoolI8 {
     fn clamp(&self, value: i32) -> i8 {
         value.max(self.min).min(self.max) as i8
     }
+
+    /// The result for a window of `count` values with sum `sum`.
+    #[inline]
+    pub(crate) fn average(&self, sum: i32, count: i32) -> i8 {
+        self.clamp(rounded_average(sum, count))
+    }
+}
+
+/// Computes the average pooling with the fastest kernel this target has. No scratch.
+pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    #[cfg(kinglet_isa = "armv7em")]
+    crate::arch::armv7em::average_pool_i8(layer, io);
+    #[cfg(not(kinglet_isa = "armv7em"))]
+    portable::average_pool_i8(layer, io);
 }
 
 /// A float pooling layer.

@@ -15,11 +15,11 @@
     .equ DENSE_WORD_STRIDE, 32
     .equ DENSE_SHIFT, 36
     .equ DENSE_ROUNDING, 40
-    .equ DENSE_IS_RELU, 44
-    .equ DENSE_FLAGS, 48
-    .equ DENSE_MIN, 52
-    .equ DENSE_OUTPUT, 60
-    .equ DENSE_BLOCKS, 64
+    .equ DENSE_FLAGS, 44
+    .equ DENSE_MIN, 48
+    .equ DENSE_OUTPUT, 56
+    .equ DENSE_BLOCKS, 60
+    .equ DENSE_FACTOR, 64
 
     @ Four taps r0, r1 of a pair of channels: 256 * B + A in \s, A in \a. lr: weights. 28 bytes.
     .macro PAIR s, a
@@ -56,6 +56,18 @@
     ssat \x, #8, \x, asr #1
     .endm
 
+    @ The same with one factor for all channels. r12: multiplier, r1: rounding, r2: right shift less 1
+    .macro FINISH_UNIFORM x, nudge
+    .if \nudge
+    add lr, r1, \x, asr #31
+    smmlar \x, \x, r12, lr
+    .else
+    smmlar \x, \x, r12, r1
+    .endif
+    asr \x, \x, r2
+    ssat \x, #8, \x, asr #1
+    .endm
+
     @ Four bytes \x between the limits. r0: arguments; clobbers r1, r2.
     .macro CLAMP4 x
     ldrd r1, r2, [r0, #DENSE_MIN]
@@ -67,7 +79,7 @@
 
 @ ---------------------------------------------------------------------------------------------
 @ Blocks of four pairs of channels.
-@ r4, r6, r8, r10: 256 * B + A of the pairs; r5, r7, r9, r11: A. r12: input or column, lr: weights; [sp]: arguments
+@ r5, r7, r9, r11: 256 * B + A of the pairs; r4, r6, r8, r10: A. r12: input or column, lr: weights; [sp]: arguments
 
     .section .text.kinglet_armv7em_dense8, "ax", %progbits
     .p2align 2
@@ -80,38 +92,33 @@ kinglet_armv7em_dense8:
     adr.w r2, 3f
     add r1, r1, r2
     orr r1, r1, #1
-    push {r0, r1}
+    ldr r2, [r0, #DENSE_INPUT_END]
+    ldr r3, [r0, #DENSE_COLUMN_END]
+    push {r0, r1, r2, r3}
 
 1:  @ a block; accumulators start at the biases
     ldr lr, [r0, #DENSE_WEIGHTS]
     ldr r1, [r0, #DENSE_BIAS]
     ldm r1!, {r4-r11}
     str r1, [r0, #DENSE_BIAS]
-    mov r2, r4
-    add r4, r4, r5, lsl #8
-    mov r5, r2
-    mov r2, r6
-    add r6, r6, r7, lsl #8
-    mov r7, r2
-    mov r2, r8
-    add r8, r8, r9, lsl #8
-    mov r9, r2
-    mov r2, r10
-    add r10, r10, r11, lsl #8
-    mov r11, r2
+    add r5, r4, r5, lsl #8
+    add r7, r6, r7, lsl #8
+    add r9, r8, r9, lsl #8
+    add r11, r10, r11, lsl #8
     ldrd r12, r1, [r0, #DENSE_INPUT]
     cmp r12, r1
     beq 4f
-2:  @ four taps straight from the input
+2:  @ eight taps straight from the input
+    .rept 2
     ldr r1, [r12], #4
     sxtb16 r0, r1
     sxtb16 r1, r1, ror #8
-    PAIR r4, r5
-    PAIR r6, r7
-    PAIR r8, r9
-    PAIR r10, r11
-    ldr r2, [sp]
-    ldr r2, [r2, #DENSE_INPUT_END]
+    PAIR r5, r4
+    PAIR r7, r6
+    PAIR r9, r8
+    PAIR r11, r10
+    .endr
+    ldr r2, [sp, #8]
     cmp r12, r2
     bne 2b
     ldr r0, [sp]
@@ -123,38 +130,41 @@ kinglet_armv7em_dense8:
 3:  @ sixteen taps from the column
     .rept 4
     ldrd r0, r1, [r12], #8
-    PAIR r4, r5
-    PAIR r6, r7
-    PAIR r8, r9
-    PAIR r10, r11
+    PAIR r5, r4
+    PAIR r7, r6
+    PAIR r9, r8
+    PAIR r11, r10
     .endr
-    ldr r0, [sp]
-    ldr r1, [r0, #DENSE_COLUMN_END]
+    ldr r1, [sp, #12]
     cmp r12, r1
     bne.w 3b
+    ldr r0, [sp]
 
     str lr, [r0, #DENSE_WEIGHTS]
-    SEPARATE r4, r5
-    SEPARATE r6, r7
-    SEPARATE r8, r9
-    SEPARATE r10, r11
-    ldr r12, [r0, #DENSE_WORDS]
+    SEPARATE r5, r4
+    SEPARATE r7, r6
+    SEPARATE r9, r8
+    SEPARATE r11, r10
+    ldrd r12, r1, [r0, #DENSE_WORDS]
     movs r2, #1
-    FINISH r5
+    cmp r1, #0
+    beq 6f
     FINISH r4
-    FINISH r7
+    FINISH r5
     FINISH r6
-    FINISH r9
+    FINISH r7
     FINISH r8
-    FINISH r11
+    FINISH r9
     FINISH r10
+    FINISH r11
     str r12, [r0, #DENSE_WORDS]
-    bfi r5, r4, #8, #8
-    bfi r7, r6, #8, #8
-    bfi r9, r8, #8, #8
-    bfi r11, r10, #8, #8
-    pkhbt r4, r5, r7, lsl #16
-    pkhbt r5, r9, r11, lsl #16
+7:
+    bfi r4, r5, #8, #8
+    bfi r6, r7, #8, #8
+    bfi r8, r9, #8, #8
+    bfi r10, r11, #8, #8
+    pkhbt r4, r4, r6, lsl #16
+    pkhbt r5, r8, r10, lsl #16
     ldr r1, [r0, #DENSE_FLAGS]
     cbz r1, 5f
     CLAMP4 r4
@@ -167,8 +177,34 @@ kinglet_armv7em_dense8:
     subs r2, #1
     strd r1, r2, [r0, #DENSE_OUTPUT]
     bne.w 1b
-    add sp, #8
+    add sp, #16
     pop {r4-r11, pc}
+
+6:
+    add r1, r0, #DENSE_FACTOR
+    ldm r1, {r1, r2, r3, r12}
+    cmp r3, #0
+    bne 8f
+    FINISH_UNIFORM r4, 1
+    FINISH_UNIFORM r5, 1
+    FINISH_UNIFORM r6, 1
+    FINISH_UNIFORM r7, 1
+    FINISH_UNIFORM r8, 1
+    FINISH_UNIFORM r9, 1
+    FINISH_UNIFORM r10, 1
+    FINISH_UNIFORM r11, 1
+    b 7b
+
+8:
+    FINISH_UNIFORM r4, 0
+    FINISH_UNIFORM r5, 0
+    FINISH_UNIFORM r6, 0
+    FINISH_UNIFORM r7, 0
+    FINISH_UNIFORM r8, 0
+    FINISH_UNIFORM r9, 0
+    FINISH_UNIFORM r10, 0
+    FINISH_UNIFORM r11, 0
+    b 7b
     .size kinglet_armv7em_dense8, . - kinglet_armv7em_dense8
 
 @ ---------------------------------------------------------------------------------------------
