@@ -219,28 +219,34 @@ impl Replay<'_> {
     /// Four channels at a time, band of rows after band of rows: a band's inputs are taken into the planes before
     /// its outputs are written.
     fn planes(&mut self, window: &Window, flow: Flow) -> Result<(), VerifyError> {
-        let planes = Planes::new(&geometry(window, 1));
-        let &Geometry { input, output, stride, pad, .. } = planes.geometry();
+        let geometry = geometry(window, 1);
+        let planes = Planes::new(&geometry);
+        let (input, output, pad) = (planes.input(), planes.output(), planes.padding());
+        let channels = geometry.input[2];
         let multiplier = usize::from(window.groups);
-        let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
+        let (input_bytes, output_bytes) =
+            (geometry.input.iter().product::<usize>(), geometry.output.iter().product::<usize>());
         for image in 0..usize::from(window.batch) {
-            for channel in (0..input[2]).step_by(BLOCK) {
-                let lanes = channel..(channel + BLOCK).min(input[2]);
+            for channel in (0..channels).step_by(BLOCK) {
+                let lanes = channel..(channel + BLOCK).min(channels);
                 let mut filled = 0;
                 for first in (0..output[0]).step_by(planes.band_rows()) {
                     let rows = planes.band_rows().min(output[0] - first);
+                    let needed = first * planes.stride()[0] + planes.input_rows(rows);
                     // Rows are counted from the top of the padding.
-                    let needed = first * stride[0] + planes.input_rows(rows);
-                    for row in (filled..needed).filter_map(|row| row.checked_sub(pad[0])).filter(|&row| row < input[0])
-                    {
-                        for at in (row * input[1]..(row + 1) * input[1]).map(|pixel| pixel * input[2]) {
-                            let from = image * input_bytes + at + lanes.start;
+                    let inside = (filled..needed).filter_map(|row| row.checked_sub(pad[0]));
+                    for row in inside.filter(|&row| row < input[0]) {
+                        for column in 0..input[1] {
+                            let [row_step, step] = planes.input_steps();
+                            let from = image * input_bytes + row * row_step + column * step + lanes.start;
                             self.read(flow.input, flow.input_at, from, lanes.len())?;
                         }
                     }
                     filled = filled.max(needed);
                     for pixel in first * output[1]..(first + rows) * output[1] {
-                        let to = image * output_bytes + pixel * output[2] + lanes.start * multiplier;
+                        let [row_step, step] = planes.output_steps();
+                        let at = pixel / output[1] * row_step + pixel % output[1] * step;
+                        let to = image * output_bytes + at + lanes.start * multiplier;
                         self.write(flow.output, flow.output_at, to, lanes.len() * multiplier)?;
                     }
                 }

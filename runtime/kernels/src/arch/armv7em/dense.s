@@ -56,18 +56,6 @@
     ssat \x, #8, \x, asr #1
     .endm
 
-    @ The same with one factor for all channels. r12: multiplier, r1: rounding, r2: right shift less 1
-    .macro FINISH_UNIFORM x, nudge
-    .if \nudge
-    add lr, r1, \x, asr #31
-    smmlar \x, \x, r12, lr
-    .else
-    smmlar \x, \x, r12, r1
-    .endif
-    asr \x, \x, r2
-    ssat \x, #8, \x, asr #1
-    .endm
-
     @ Four bytes \x between the limits. r0: arguments; clobbers r1, r2.
     .macro CLAMP4 x
     ldrd r1, r2, [r0, #DENSE_MIN]
@@ -149,22 +137,74 @@ kinglet_armv7em_dense8:
     movs r2, #1
     cmp r1, #0
     beq 6f
-    FINISH r4
+    push {r4-r11}
+    mov r4, sp
+    mov r6, sp
+8:  @ a channel
+    ldr r5, [r4], #4
     FINISH r5
-    FINISH r6
-    FINISH r7
-    FINISH r8
-    FINISH r9
-    FINISH r10
-    FINISH r11
+    strb r5, [r6], #1
+    add r5, sp, #32
+    cmp r4, r5
+    bne 8b
     str r12, [r0, #DENSE_WORDS]
+    ldrd r4, r5, [sp]
+    add sp, #32
+    b 9f
+6:  @ one factor
+    add r1, r0, #DENSE_FACTOR
+    ldm r1, {r1, r2, r3, r12}
+    cbnz r3, 7f
+    add lr, r1, r4, asr #31
+    smmlar r4, r4, r12, lr
+    add lr, r1, r5, asr #31
+    smmlar r5, r5, r12, lr
+    add lr, r1, r6, asr #31
+    smmlar r6, r6, r12, lr
+    add lr, r1, r7, asr #31
+    smmlar r7, r7, r12, lr
+    add lr, r1, r8, asr #31
+    smmlar r8, r8, r12, lr
+    add lr, r1, r9, asr #31
+    smmlar r9, r9, r12, lr
+    add lr, r1, r10, asr #31
+    smmlar r10, r10, r12, lr
+    add lr, r1, r11, asr #31
+    smmlar r11, r11, r12, lr
+    b 10f
 7:
+    smmlar r4, r4, r12, r1
+    smmlar r5, r5, r12, r1
+    smmlar r6, r6, r12, r1
+    smmlar r7, r7, r12, r1
+    smmlar r8, r8, r12, r1
+    smmlar r9, r9, r12, r1
+    smmlar r10, r10, r12, r1
+    smmlar r11, r11, r12, r1
+10:
+    asr r4, r4, r2
+    ssat r4, #8, r4, asr #1
+    asr r5, r5, r2
+    ssat r5, #8, r5, asr #1
+    asr r6, r6, r2
+    ssat r6, #8, r6, asr #1
+    asr r7, r7, r2
+    ssat r7, #8, r7, asr #1
+    asr r8, r8, r2
+    ssat r8, #8, r8, asr #1
+    asr r9, r9, r2
+    ssat r9, #8, r9, asr #1
+    asr r10, r10, r2
+    ssat r10, #8, r10, asr #1
+    asr r11, r11, r2
+    ssat r11, #8, r11, asr #1
     bfi r4, r5, #8, #8
     bfi r6, r7, #8, #8
     bfi r8, r9, #8, #8
     bfi r10, r11, #8, #8
     pkhbt r4, r4, r6, lsl #16
     pkhbt r5, r8, r10, lsl #16
+9:
     ldr r1, [r0, #DENSE_FLAGS]
     cbz r1, 5f
     CLAMP4 r4
@@ -180,31 +220,6 @@ kinglet_armv7em_dense8:
     add sp, #16
     pop {r4-r11, pc}
 
-6:
-    add r1, r0, #DENSE_FACTOR
-    ldm r1, {r1, r2, r3, r12}
-    cmp r3, #0
-    bne 8f
-    FINISH_UNIFORM r4, 1
-    FINISH_UNIFORM r5, 1
-    FINISH_UNIFORM r6, 1
-    FINISH_UNIFORM r7, 1
-    FINISH_UNIFORM r8, 1
-    FINISH_UNIFORM r9, 1
-    FINISH_UNIFORM r10, 1
-    FINISH_UNIFORM r11, 1
-    b 7b
-
-8:
-    FINISH_UNIFORM r4, 0
-    FINISH_UNIFORM r5, 0
-    FINISH_UNIFORM r6, 0
-    FINISH_UNIFORM r7, 0
-    FINISH_UNIFORM r8, 0
-    FINISH_UNIFORM r9, 0
-    FINISH_UNIFORM r10, 0
-    FINISH_UNIFORM r11, 0
-    b 7b
     .size kinglet_armv7em_dense8, . - kinglet_armv7em_dense8
 
 @ ---------------------------------------------------------------------------------------------

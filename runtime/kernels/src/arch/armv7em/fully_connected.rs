@@ -9,6 +9,7 @@ use crate::Io;
 use crate::fully_connected::{FullyConnectedI8, WIDENED_GROUPS};
 
 /// See [`crate::fully_connected::fully_connected_i8`].
+#[inline(never)]
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let (taps, outputs) = (layer.taps, layer.outputs);
     let groups = taps.div_ceil(4);

@@ -14,6 +14,7 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("pool.s"), optio
 const PIXELS_AT_ONCE: usize = 255;
 
 /// See [`crate::pool::average_pool_i8`].
+#[inline(never)]
 pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     let geometry = &layer.geometry;
     let [height, width, channels] = geometry.output;
@@ -69,9 +70,14 @@ fn average(layer: &PoolI8, input: &[i8], (rows, columns): (Span, Span), channel:
         row = row.wrapping_add(geometry.dilation[0]);
     }
     let count = rows.1.wrapping_mul(columns.1) as i32;
-    let mut averages = sums.map(|sum| layer.average(sum, count));
-    averages.rotate_left(shift & 3);
-    averages
+    // The lanes before `shift` belong to the block before; those behind the last are anything.
+    let [a, b, c, d] = sums.map(|sum| layer.average(sum, count));
+    match shift {
+        0 => [a, b, c, d],
+        1 => [b, c, d, d],
+        2 => [c, d, d, d],
+        _ => [d; 4],
+    }
 }
 
 /// Pixels of less than four channels.
