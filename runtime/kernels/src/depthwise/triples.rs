@@ -21,7 +21,7 @@
 //! Bands, the order of work, and where the output may stand are as in [`super::planar`].
 
 use super::DepthwiseI8;
-use super::planar::{BLOCK, along_rows};
+use super::planar::BLOCK;
 use crate::Io;
 use crate::conv2d::Geometry;
 
@@ -335,5 +335,24 @@ impl<K: PlaneKernel> Block<'_, K> {
                 *word = pair(transfer.value(lane, column), transfer.value(lane, second));
             }
         }
+    }
+}
+
+/// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
+fn along_rows(geometry: &Geometry) -> Geometry {
+    let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
+    if !column {
+        return *geometry;
+    }
+    let turn = |[rows, columns, channels]: [usize; 3]| [columns, rows, channels];
+    let swap = |[rows, columns]: [usize; 2]| [columns, rows];
+    Geometry {
+        input: turn(geometry.input),
+        output: turn(geometry.output),
+        kernel: swap(geometry.kernel),
+        stride: swap(geometry.stride),
+        dilation: swap(geometry.dilation),
+        pad: swap(geometry.pad),
+        groups: geometry.groups,
     }
 }

@@ -4,7 +4,7 @@
 //! along the width, is first copied to a patch.
 
 use super::tile::{
-    ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_copy, kinglet_armv7em_gather,
+    ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_copy, kinglet_armv7em_gather, kinglet_armv7em_gather1,
     kinglet_armv7em_gather3x3x3, kinglet_armv7em_tile4,
 };
 use crate::Io;
@@ -15,6 +15,7 @@ use crate::conv2d::{Conv2dI8, Geometry, PIXEL_TILE};
 const GROUP_CODE: usize = 96;
 
 /// See [`crate::conv2d::conv2d_i8`].
+#[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [_, _, outputs] = geometry.output;
@@ -69,6 +70,8 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
 /// How the windows of a layer lie in the image.
 struct Walk<'a> {
     geometry: &'a Geometry,
+    /// True when windows are one pixel and the next window is the next pixel.
+    is_plain: bool,
     padding: i8,
     taps: Taps,
     /// Positions along the height and the width, from the first to behind the last, whose windows lie inside.
@@ -100,13 +103,21 @@ impl<'a> Walk<'a> {
         let inside = if dilated { [(0, 0); 2] } else { [inside(0), inside(1)] };
         let len = taps.rows.wrapping_sub(1).wrapping_mul(row_step).wrapping_add(taps.run);
         let pixel_step = geometry.stride[1].wrapping_mul(channels);
-        Walk { geometry, padding: layer.padding_value, taps, inside, row_step, len, pixel_step }
+        let is_plain = geometry.is_pointwise() && geometry.stride == [1, 1];
+        Walk { geometry, is_plain, padding: layer.padding_value, taps, inside, row_step, len, pixel_step }
     }
 
     /// Gathers the windows of `count` pixels from `position` on, which moves behind them.
     #[inline]
     fn gather(&self, input: &[i8], columns: &mut [i8], patch: &mut [i8], position: &mut (usize, usize), count: usize) {
         let Geometry { input: [_, width, channels], output, stride, pad, .. } = self.geometry;
+        // Pixels one after the other need no rows.
+        if self.is_plain {
+            let source = input.get(position.1.wrapping_mul(*channels)..).unwrap_or_default();
+            self.windows(source, columns, (0, count), (self.len, self.row_step));
+            position.1 = position.1.wrapping_add(count);
+            return;
+        }
         let mut column = 0usize;
         while column < count {
             let (y, x) = *position;
@@ -145,12 +156,18 @@ impl<'a> Walk<'a> {
         if source.len() < needed || column.wrapping_add(count) > PIXEL_TILE || rows == 0 {
             return;
         }
-        // SAFETY, of both calls: the last window ends within `source`; `columns` has room for the layer's taps of
+        // SAFETY, of all three calls: the last window ends within `source`; `columns` has room for the layer's taps of
         // four pixels, and the columns are among these. They are 4-byte aligned because scratch is.
         if (rows, run) == (3, 9) {
             let (source, place) = (source.as_ptr(), place.as_mut_ptr());
             // SAFETY: see above.
             unsafe { kinglet_armv7em_gather3x3x3(source, place, row_step, count, self.pixel_step) };
+            return;
+        }
+        if rows == 1 && run & 3 == 0 && run > 0 {
+            let (source, place) = (source.as_ptr(), place.as_mut_ptr());
+            // SAFETY: see above.
+            unsafe { kinglet_armv7em_gather1(source, place, run / 4, count, self.pixel_step) };
             return;
         }
         // SAFETY: see above.

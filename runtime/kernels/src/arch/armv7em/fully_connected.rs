@@ -4,15 +4,18 @@
 //! each block of channels again, which costs two instructions for 32 multiplications.
 
 use super::dense::{Dense, GROUP_CODE, kinglet_armv7em_dense2, kinglet_armv7em_dense8};
-use super::tile::{Stage, entry, kinglet_armv7em_widen};
+use super::tile::{entry, kinglet_armv7em_widen};
 use crate::Io;
 use crate::fully_connected::{FullyConnectedI8, WIDENED_GROUPS};
 
 /// See [`crate::fully_connected::fully_connected_i8`].
+#[inline(never)]
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let (taps, outputs) = (layer.taps, layer.outputs);
     let groups = taps.div_ceil(4);
-    let widened = groups.min(WIDENED_GROUPS);
+    // What is widened in passing is an even number of groups.
+    let passing = (groups.saturating_sub(WIDENED_GROUPS).wrapping_add(1)) & !1;
+    let widened = groups.wrapping_sub(passing);
     let words = layer.requant.words.len();
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
     let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
@@ -21,13 +24,12 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
     if !(aligned && constants && weights) || groups == 0 {
         return;
     }
-    let word_stride = if words == 1 { 0 } else { 4 };
-    let mut dense = Dense::new(Stage::new(&layer.stage), layer.stage.zero_point, layer.requant.shift_base, word_stride);
+    let mut dense = Dense::new(&layer.stage, &layer.requant);
     dense.entry = entry(widened, GROUP_CODE);
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
         let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return };
-        let (passing, rest) = input.split_at(groups.wrapping_sub(widened).wrapping_mul(4).min(taps));
+        let (passing, rest) = input.split_at(passing.wrapping_mul(4).min(taps));
         widen(rest, column);
         let ends = passing.as_ptr_range();
         (dense.input, dense.input_end) = (ends.start, ends.end);

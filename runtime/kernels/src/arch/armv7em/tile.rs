@@ -77,6 +77,14 @@ unsafe extern "C" {
         pixels: usize,
         pixel_bytes: usize,
     );
+    /// The same for windows of one run of `words` words, not zero.
+    pub(super) fn kinglet_armv7em_gather1(
+        source: *const i8,
+        column: *mut i8,
+        words: usize,
+        pixels: usize,
+        pixel_bytes: usize,
+    );
     /// The same for windows of three runs of nine bytes.
     pub(super) fn kinglet_armv7em_gather3x3x3(
         source: *const i8,
