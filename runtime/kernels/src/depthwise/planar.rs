@@ -382,6 +382,7 @@ impl<K: PlaneKernel> Block<'_, K> {
     }
 
     /// Fills rows `from .. to` of the planes, whose first row is padded input row `top`.
+    #[inline(never)]
     fn fill(&self, input: &[i8], scratch: &mut [i8], top: usize, (from, to): (usize, usize)) {
         let (planes, padding) = (self.planes, self.layer.padding_value);
         let ([height, width], pad) = (planes.input(), planes.padding());

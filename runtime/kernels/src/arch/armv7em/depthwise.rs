@@ -4,7 +4,7 @@
 //! registers, and inputs shared by neighbours are loaded once. Odd pairs of inputs come by unaligned loads, which
 //! cost less than shuffling. One call computes all channels of a block.
 
-use super::tile::Stage;
+use super::tile::{Stage, kinglet_armv7em_fill};
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::depthwise::planar::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
@@ -81,8 +81,6 @@ unsafe extern "C" {
         row_bytes: usize,
         plane_row_bytes: usize,
     );
-    /// `count` words of one value.
-    fn kinglet_armv7em_fill(target: *mut i8, value: u32, count: usize);
     /// `count` words from `from` to the lower address `to`.
     fn kinglet_armv7em_move(from: *const i8, to: *mut i8, count: usize);
 }

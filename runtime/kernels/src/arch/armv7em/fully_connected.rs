@@ -49,11 +49,11 @@ fn widen(vector: &[i8], column: &mut [i8]) {
         // SAFETY: both sides have that many words, and the column is 4-byte aligned because scratch is.
         unsafe { kinglet_armv7em_widen(vector.as_ptr(), whole.as_mut_ptr(), words.len()) };
     }
-    if let Some(group) = rest.first_chunk_mut::<8>() {
-        let mut taps = [0i16; 4];
-        taps.iter_mut().zip(left).for_each(|(to, from)| *to = (*from).into());
-        let [a, b, c, d] = taps.map(|tap| tap.to_le_bytes().map(|byte| byte as i8));
-        *group = [a[0], a[1], c[0], c[1], b[0], b[1], d[0], d[1]];
+    if rest.len() >= 8 {
+        let tap = |index: usize| left.get(index).copied().unwrap_or(0);
+        let word = [tap(0), tap(1), tap(2), tap(3)];
+        // SAFETY: one word to two.
+        unsafe { kinglet_armv7em_widen(word.as_ptr(), rest.as_mut_ptr(), 1) };
     }
 }
 
@@ -71,20 +71,22 @@ fn vector(layer: &FullyConnectedI8, dense: &mut Dense, groups: usize, output: &m
         unsafe { kinglet_armv7em_dense8(dense) };
     }
     let mut channel = blocks.wrapping_mul(8);
-    let pairs = output.get_mut(channel..).unwrap_or_default();
-    for places in pairs.chunks_mut(2) {
-        let mut bias = [0i32; 2];
-        bias.iter_mut().zip(layer.bias.iter().skip(channel)).for_each(|(to, from)| *to = *from);
-        let mut words = [0u32; 2];
-        let first = if layer.requant.words.len() == 1 { 0 } else { channel };
-        words.iter_mut().zip(layer.requant.words.iter().skip(first)).for_each(|(to, from)| *to = *from);
+    while channel < output.len() {
+        let second = channel.wrapping_add(1);
+        let bias = [channel, second].map(|channel| layer.bias.get(channel).copied().unwrap_or(0));
+        let word = |channel: usize| layer.requant.words.get(if layer.requant.words.len() == 1 { 0 } else { channel });
+        let words = [channel, second].map(|channel| word(channel).copied().unwrap_or(0));
         let mut last = [0i8; 2];
         let weights = (channel / 2).wrapping_mul(groups).wrapping_mul(8);
         dense.weights = layer.weights.get(weights..).unwrap_or_default().as_ptr();
         (dense.bias, dense.words, dense.output) = (bias.as_ptr(), words.as_ptr(), last.as_mut_ptr());
         // SAFETY: two biases and words, the pair's weights, two bytes of output.
         unsafe { kinglet_armv7em_dense2(dense) };
-        places.iter_mut().zip(last).for_each(|(to, from)| *to = from);
+        for (channel, value) in [channel, second].into_iter().zip(last) {
+            if let Some(place) = output.get_mut(channel) {
+                *place = value;
+            }
+        }
         channel = channel.wrapping_add(2);
     }
 }

@@ -45,11 +45,12 @@
     .equ F_ROW, 64
     .equ F_ROW_OUTPUT, 68
     .equ F_POSITION, 72
-    .equ F_KERNEL_ROWS, 76
-    .equ F_PAIRS, 80
-    .equ F_ROW_BYTES, 84
-    .equ F_LEFT, 88
-    .equ F_BYTES, 92
+    .equ F_LEFT, 76
+    .equ F_BYTES, 80
+    @ Another window keeps these where the weights of a 3x3 window are.
+    .equ F_KERNEL_ROWS, 0
+    .equ F_PAIRS, 4
+    .equ F_ROW_BYTES, 8
 
     @ Three weights of a row, r0 on, r1: row step, r2: tap step, doubled, to \offset of the frame.
     .macro WIDEN3 offset
