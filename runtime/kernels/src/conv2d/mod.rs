@@ -222,6 +222,8 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
+        // Never asked for by a blob that this build runs.
+        _ if !packing.is_runnable() => 0,
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
         // Constants of the channels, three pixels in two words for each tap, and three patches where windows reach
