@@ -127,6 +127,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
         Packing::Interleaved => "interleaved",
         Packing::Octets => "octets",
         Packing::Quads => "quads",
+        Packing::PairedBlocks => "paired-blocks",
         _ => "unknown",
     };
     match record {

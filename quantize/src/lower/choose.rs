@@ -57,8 +57,10 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
     } else if has_single_multiply(target) {
         let is_exact = shifts_right(matrix.factors) && matrix.every_row(octets_are_exact);
         if is_exact { Packing::Octets } else { Packing::RowMajor }
+    } else if convolution(target, matrix) == Packing::Paired {
+        Packing::PairedBlocks
     } else {
-        convolution(target, matrix)
+        Packing::RowMajor
     }
 }
 

@@ -50,7 +50,7 @@ impl Lowering<'_> {
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        packing::pack(packing, outputs, taps, weights, &mut packed);
+        packing::pack(packing, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };

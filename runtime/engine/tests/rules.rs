@@ -95,7 +95,7 @@ fn packing_not_runnable() {
     assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
     assert_eq!(patched("depthwise-i8 planar", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
     let mut extra = program("fully-connected-i8");
-    extra.operators[0][2] = 1;
+    extra.operators[0][2] = 2;
     extra.weights.resize(1024, 0);
     extra.arena_bytes += 64;
     assert_eq!(broken(&extra).0, LoadRule::PackingNotRunnable);

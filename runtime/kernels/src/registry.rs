@@ -143,7 +143,7 @@ pub enum Kernel {
 const ARMV7EM: [Option<Kernel>; 3] = [
     Some(Kernel::Conv2dI8(Packing::Paired, crate::arch::armv7em::conv2d_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Planar, crate::arch::armv7em::depthwise_i8)),
-    Some(Kernel::FullyConnectedI8(Packing::Paired, crate::arch::armv7em::fully_connected_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::PairedBlocks, crate::arch::armv7em::fully_connected_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
@@ -278,7 +278,7 @@ pub const KERNELS: &[Row] = &[
         "fully_connected::portable::fully_connected_i8_paired",
         &[Operator::FullyConnected],
         Element::I8,
-        Kernel::FullyConnectedI8(Packing::Paired, fully_connected::portable::fully_connected_i8_paired),
+        Kernel::FullyConnectedI8(Packing::PairedBlocks, fully_connected::portable::fully_connected_i8_paired),
     ),
     portable(
         "fully_connected::portable::fully_connected_i8_octets",

@@ -38,8 +38,8 @@ pub const PIXEL_TILE: usize = 4;
 pub enum Packing {
     /// `[O, KH, KW, C / groups]` as it is written; every kernel set runs it.
     RowMajor = 0,
-    /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
-    /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
+    /// For `SMLAD`: output channels in pairs `(a, b)`. Each 16-bit element is `256 * b + a`, `[O / 2, K / 4, 4]`,
+    /// both rounded up with zeros, taps in the order of [`packing::Taps`]. For Conv2D without groups.
     Paired = 1,
     /// For cores that multiply one number at a time, see [`packing::chunk_of`]: four bytes, then output channels in
     /// groups of four, `[O / 4, K, 4]`, rounded up with zeros. Not for groups.
@@ -51,12 +51,21 @@ pub enum Packing {
     /// For `VMLADAVA`: output channels in fours, taps in sixteens, `[O / 4, K / 16, 4, 16]`, both rounded up with
     /// zeros, before the first tap and after the last channel. Not for groups.
     Quads = 4,
+    /// The same elements for one vector of inputs: whole blocks of eight channels are `[O / 8, K / 4, 4 pairs, 4]`, and
+    /// the pairs that are left over follow as in `Paired`. For FullyConnected.
+    PairedBlocks = 5,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 5] =
-        [Packing::RowMajor, Packing::Paired, Packing::Interleaved, Packing::Octets, Packing::Quads];
+    pub const ALL: [Packing; 6] = [
+        Packing::RowMajor,
+        Packing::Paired,
+        Packing::Interleaved,
+        Packing::Octets,
+        Packing::Quads,
+        Packing::PairedBlocks,
+    ];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -68,9 +77,9 @@ impl Packing {
     pub const fn is_runnable(self) -> bool {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
-            Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
             Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
             Packing::Quads => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+            Packing::Paired | Packing::PairedBlocks => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
         }
     }
 
@@ -78,19 +87,35 @@ impl Packing {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
-            Packing::Paired | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
+            Packing::Paired | Packing::PairedBlocks | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
             Packing::Quads => RIGHT_SHIFTS,
         }
     }
 
+    /// True for the orders of a convolution's weights.
+    pub const fn is_for_conv2d(self) -> bool {
+        matches!(self, Packing::RowMajor | Packing::Paired | Packing::Interleaved | Packing::Quads)
+    }
+
+    /// True for the orders of a fully connected layer's weights.
+    pub const fn is_for_fully_connected(self) -> bool {
+        matches!(self, Packing::RowMajor | Packing::PairedBlocks | Packing::Octets | Packing::Quads)
+    }
+
     /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
+        // As in `conv2d_i8_scratch_len`.
+        if !self.is_runnable() {
+            return 0;
+        }
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
-            Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
             Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
             Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
             Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
+            Packing::Paired | Packing::PairedBlocks => {
+                outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8)
+            }
         }
     }
 }
@@ -120,6 +145,12 @@ impl Geometry {
     pub fn taps(&self) -> usize {
         let channels = self.input[2].checked_div(self.groups).unwrap_or(0);
         self.kernel[0].wrapping_mul(self.kernel[1]).wrapping_mul(channels)
+    }
+
+    /// The taps of one output channel, a run for each row of the window.
+    pub fn runs(&self) -> packing::Taps {
+        let rows = self.kernel[0];
+        packing::Taps { rows, run: self.taps().checked_div(rows).unwrap_or(0) }
     }
 
     /// Output pixels.
@@ -219,13 +250,13 @@ pub struct Conv2dF32<'a> {
 
 /// Bytes of scratch [`conv2d_i8`] needs.
 pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
-        // Never asked for by a blob that this build runs.
-        _ if !packing.is_runnable() => 0,
-        // One tile of pixels, widened to 16 bits, taps padded to an even number.
-        Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
         // Constants of the channels, three pixels in two words for each tap, and three patches where windows reach
         // beyond the image.
         Packing::Interleaved => {
@@ -235,6 +266,15 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
         }
         Packing::Octets => 0,
         Packing::Quads => packing::quads_scratch(geometry),
+        // A tile of pixels widened to 16 bits, eight words for each pair of channels, and the patch of a pixel
+        // whose window is not whole.
+        Packing::Paired | Packing::PairedBlocks => {
+            let taps = geometry.taps().div_ceil(4).saturating_mul(4);
+            let columns = taps.saturating_mul(2 * PIXEL_TILE);
+            let constants = geometry.output[2].div_ceil(2).saturating_mul(32);
+            let patch = if geometry.is_pointwise() { 0 } else { taps };
+            columns.saturating_add(constants).saturating_add(patch)
+        }
     }
 }
 
@@ -267,6 +307,7 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Quads => portable::conv2d_i8_quads(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         Packing::Quads => {}
+        Packing::PairedBlocks => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

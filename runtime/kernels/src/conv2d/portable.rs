@@ -28,8 +28,12 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
 /// on other machines. Does nothing if `scratch` is too short.
 pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let outputs = layer.geometry.output[2];
+    let taps = layer.geometry.taps();
+    let Some((ordered, scratch)) = scratch.split_at_mut_checked(taps) else { return };
     for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        dense(layer).paired(io, Vector::Gathered(patch), 0..outputs, pixel.wrapping_mul(outputs));
+        layer.geometry.runs().order(patch, ordered);
+        let vector = Vector::Gathered(ordered);
+        dense(layer).paired(io, layer.packing, vector, outputs, pixel.wrapping_mul(outputs));
     });
 }
 

@@ -159,10 +159,12 @@ pub struct DepthwiseF32<'a> {
 
 /// Bytes of scratch [`depthwise_i8`] needs.
 pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         DepthwisePacking::RowMajor => 0,
-        // Never asked for by a blob that this build runs; the formulas of other cores' packings are not linked.
-        _ if !packing.is_runnable() => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
         DepthwisePacking::Triples => triples::Planes::new(geometry).scratch_len(),
         // One window, for those that reach into the padding.

@@ -86,7 +86,7 @@ pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [
             prop_assume!(exact);
         }
         let mut weights = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, taps, &row_major, &mut weights);
+        pack(packing, outputs, geometry.runs(), &row_major, &mut weights);
         let requant = factors.requant();
         let packed = Conv2dI8 {
             geometry,
