@@ -159,6 +159,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
 }
 
 /// Every slice is as long as the inner loops will believe.
+#[inline(never)]
 fn is_sound(layer: &DepthwiseI8, windows: &Windows, io: &mut Io<i8>, scratch: &[i8]) -> bool {
     let geometry = &layer.geometry;
     let len = |[height, width, channels]: [usize; 3]| height.saturating_mul(width).saturating_mul(channels);
@@ -179,38 +180,54 @@ fn block(
     (io, scratch): (&mut Io<i8>, &mut [i8]),
     kernel: &mut impl WindowKernel,
 ) {
-    let Geometry { input: [input_height, input_width, _], output: [height, width, channels], stride, pad, .. } =
-        layer.geometry;
-    let row_bytes = windows.row_bytes();
-    let (row_len, line) = (input_width.wrapping_mul(channels), width.wrapping_mul(channels));
+    let [height, width, channels] = layer.geometry.output;
     let mut filled = 0usize;
     while task.first < height {
         task.rows = height.wrapping_sub(task.first).min(windows.band_rows());
-        if task.first > 0 {
-            let moved = windows.band_rows().wrapping_mul(stride[0]);
-            filled = filled.saturating_sub(moved);
-            kernel.keep(scratch, moved.wrapping_mul(row_bytes), filled.wrapping_mul(row_bytes));
-        }
-        while filled < windows.input_rows(task.rows) {
-            let start = filled.wrapping_mul(row_bytes);
-            // The stores of the last group may reach beyond the row; what follows is filled later.
-            let end = start.saturating_add(row_bytes).saturating_add(STORE_BYTES);
-            let Some(target) = scratch.get_mut(start..end) else { return };
-            let source = task.first.wrapping_mul(stride[0]).wrapping_add(filled);
-            let row = source.checked_sub(pad[0]).filter(|&row| row < input_height);
-            let start = row.map(|row| row.wrapping_mul(row_len));
-            if let Some(pixels) = start.and_then(|start| io.input().get(start..start.wrapping_add(row_len))) {
-                kernel.transpose(layer, windows, &task, pixels, target);
-            } else {
-                kernel.fill(target.get_mut(..row_bytes).unwrap_or_default(), layer.padding_value);
-            }
-            filled = filled.wrapping_add(1);
-        }
+        filled = fill_rows(layer, windows, &task, (io, scratch, filled), kernel);
+        let line = width.wrapping_mul(channels);
         let start = task.first.wrapping_mul(line);
         let output = io.output().get_mut(start..start.wrapping_add(task.rows.wrapping_mul(line)));
         kernel.outputs(layer, windows, &task, scratch, output.unwrap_or_default());
         task.first = task.first.wrapping_add(task.rows);
     }
+}
+
+/// Fills the rows under `task`, of which `filled` were there for the band before, and returns how many there are.
+// Not inlined: what it needs shall not lie on the stack while outputs are computed.
+#[inline(never)]
+fn fill_rows(
+    layer: &DepthwiseI8,
+    windows: &Windows,
+    task: &Task,
+    (io, scratch, filled): (&Io<i8>, &mut [i8], usize),
+    kernel: &impl WindowKernel,
+) -> usize {
+    let Geometry { input: [height, width, channels], stride, pad, .. } = layer.geometry;
+    let (row_bytes, row_len) = (windows.row_bytes(), width.wrapping_mul(channels));
+    let mut filled = filled;
+    if task.first > 0 {
+        let moved = windows.band_rows().wrapping_mul(stride[0]);
+        filled = filled.saturating_sub(moved);
+        kernel.keep(scratch, moved.wrapping_mul(row_bytes), filled.wrapping_mul(row_bytes));
+    }
+    while filled < windows.input_rows(task.rows) {
+        let start = filled.wrapping_mul(row_bytes);
+        // The stores of the last group may reach beyond the row; what follows is filled later.
+        let Some(target) = scratch.get_mut(start..start.saturating_add(row_bytes).saturating_add(STORE_BYTES)) else {
+            break;
+        };
+        let source = task.first.wrapping_mul(stride[0]).wrapping_add(filled);
+        let row = source.checked_sub(pad[0]).filter(|&row| row < height);
+        let start = row.map(|row| row.wrapping_mul(row_len));
+        if let Some(pixels) = start.and_then(|start| io.input().get(start..start.wrapping_add(row_len))) {
+            kernel.transpose(layer, windows, task, pixels, target);
+        } else {
+            kernel.fill(target.get_mut(..row_bytes).unwrap_or_default(), layer.padding_value);
+        }
+        filled = filled.wrapping_add(1);
+    }
+    filled
 }
 
 /// The kernel of every machine, and the one that tells what the others must compute.

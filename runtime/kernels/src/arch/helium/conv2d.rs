@@ -11,23 +11,18 @@ use crate::conv2d::{Conv2dI8, PIXEL_TILE};
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, outputs] = geometry.output;
-    let taps = geometry.taps();
-    let constants = Constants { weights: layer.weights, bias: layer.bias, requant: layer.requant, outputs, taps };
     let enough = scratch.len() >= quads_scratch(geometry)
         && io.output().len() >= geometry.pixels().saturating_mul(outputs)
         && geometry.groups == 1;
-    if !enough || !constants.is_sound() {
+    let mut pixels = Pixels::new(layer);
+    if !enough || !pixels.is_sound {
         return;
     }
-    let walk = Walk::new(geometry, layer.padding_value);
-    let mut pixels = Pixels { layer, kernel: Kernel::new(&constants, layer.stage), walk, at: 0 };
-    let in_place = quads_read_in_place(geometry);
-    let same = geometry.stride == [1, 1] && geometry.output[..2] == geometry.input[..2];
-    if geometry.is_pointwise() && same {
-        pixels.line(io, (0, 0), height.wrapping_mul(width));
-    } else {
-        pixels.run(io, scratch, in_place);
-    }
+    // A pointwise layer's pixels are one line.
+    let is_one_line =
+        geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.output[..2] == geometry.input[..2];
+    let shape = if is_one_line { (1, height.wrapping_mul(width)) } else { (height, width) };
+    pixels.run(io, scratch, shape, is_one_line);
 }
 
 /// The state of the walk over a layer's pixels.
@@ -37,56 +32,73 @@ struct Pixels<'a> {
     walk: Walk<'a>,
     /// The next output to write.
     at: usize,
+    /// The constants are as long as the assembly will believe.
+    is_sound: bool,
+    /// See [`Constants::is_regular`].
+    is_regular: bool,
 }
 
-impl Pixels<'_> {
-    /// Pixels in raster order: those whose windows can be read where they are in a line, the others gathered.
-    fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8], in_place: bool) {
-        let geometry = &self.layer.geometry;
-        let [height, width, _] = geometry.output;
-        let (taps, most) = (geometry.taps(), quads_patches(geometry));
-        let patch_bytes = taps.wrapping_mul(most);
-        let mut gathered = 0usize;
-        for y in 0..height {
-            let mut x = 0usize;
-            while x < width {
-                let direct = if in_place { self.walk.inside_from((y, x)) } else { 0 };
-                if direct > 0 {
-                    self.patches(io, scratch, gathered);
-                    gathered = 0;
-                    self.line(io, (y, x), direct);
-                    x = x.wrapping_add(direct);
-                    continue;
-                }
-                let Some(free) = scratch.get_mut(gathered.wrapping_mul(taps)..patch_bytes) else { return };
-                let count = self.walk.gather(io.input(), (y, x), taps, free);
-                (gathered, x) = (gathered.wrapping_add(count), x.wrapping_add(count));
-                if gathered >= most {
-                    self.patches(io, scratch, gathered);
-                    gathered = 0;
-                }
-            }
+impl<'a> Pixels<'a> {
+    // Not inlined: what it needs shall not lie on the stack while pixels are computed.
+    #[inline(never)]
+    fn new(layer: &'a Conv2dI8<'a>) -> Self {
+        let Conv2dI8 { weights, bias, requant, .. } = *layer;
+        let (outputs, taps) = (layer.geometry.output[2], layer.geometry.taps());
+        let constants = Constants { weights, bias, requant, outputs, taps };
+        Pixels {
+            layer,
+            kernel: Kernel::new(&constants, layer.stage),
+            walk: Walk::new(&layer.geometry, layer.padding_value),
+            at: 0,
+            is_sound: constants.is_sound(),
+            is_regular: constants.is_regular(),
         }
-        self.patches(io, scratch, gathered);
     }
 
-    /// `pixels` pixels of a row from `position` on, whose windows lie inside the image.
-    fn line(&mut self, io: &mut Io<i8>, position: (usize, usize), pixels: usize) {
-        let start = self.walk.start(position);
-        let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(pixels))) else { return };
-        let input = input.as_ptr();
-        let geometry = &self.layer.geometry;
-        let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
-        self.kernel.windows((geometry.kernel[0], run), self.walk.row_bytes(), self.walk.pixel_bytes());
-        self.compute(io, input, pixels);
-    }
-
-    /// `pixels` pixels whose windows are patches in `scratch`.
-    fn patches(&mut self, io: &mut Io<i8>, scratch: &[i8], pixels: usize) {
-        let taps = self.layer.geometry.taps();
-        if pixels > 0 && scratch.len() >= pixels.saturating_mul(taps) {
-            self.kernel.windows((1, taps), 0, taps);
-            self.compute(io, scratch.as_ptr(), pixels);
+    /// Pixels in raster order: those whose windows can be read where they are in a line, the others gathered. One line
+    /// means that all windows can be.
+    #[inline(always)]
+    fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8], (height, width): (usize, usize), is_one_line: bool) {
+        let layer = self.layer;
+        let geometry = &layer.geometry;
+        let in_place = quads_read_in_place(geometry);
+        let (taps, most) = (geometry.taps(), quads_patches(geometry));
+        let (mut gathered, mut y, mut x) = (0usize, 0usize, 0usize);
+        while y < height || gathered > 0 {
+            let direct = match in_place && y < height {
+                true if is_one_line => width,
+                true => self.walk.inside_from((y, x)),
+                false => 0,
+            };
+            let (input, pixels) = if gathered > 0 && (direct > 0 || gathered >= most || y == height) {
+                self.kernel.windows((1, taps), 0, taps);
+                (scratch.as_ptr(), core::mem::take(&mut gathered))
+            } else if direct > 0 {
+                let start = self.walk.start((y, x));
+                let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(direct))) else { return };
+                let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
+                self.kernel.windows((geometry.kernel[0], run), self.walk.row_bytes(), self.walk.pixel_bytes());
+                x = x.wrapping_add(direct);
+                (input.as_ptr(), direct)
+            } else {
+                let place = gathered.wrapping_mul(taps)..most.wrapping_mul(taps);
+                let Some(free) = scratch.get_mut(place) else { return };
+                let inside = self.walk.inside_from((y, x));
+                let count = if inside > 0 && geometry.dilation[1] == 1 {
+                    self.walk.gather(io.input(), (y, x), (inside, taps), free)
+                } else {
+                    self.walk.gather_one(io.input(), (y, x), free);
+                    1
+                };
+                (gathered, x) = (gathered.wrapping_add(count), x.wrapping_add(count));
+                (core::ptr::null(), 0)
+            };
+            if x >= width {
+                (y, x) = (y.wrapping_add(1), 0);
+            }
+            if pixels > 0 {
+                self.compute(io, input, pixels);
+            }
         }
     }
 
@@ -96,12 +108,11 @@ impl Pixels<'_> {
         let start = self.at;
         self.at = start.wrapping_add(pixels.wrapping_mul(outputs));
         let Some(output) = io.output().get_mut(start..self.at) else { return };
-        let constants = self.constants();
         let aligned = (output.as_ptr() as usize).is_multiple_of(4);
         // A single pixel at the end of a line would take the place of four.
         let single = if pixels % PIXEL_TILE == 1 && self.kernel.rows == 1 { 1 } else { 0 };
         let many = pixels.wrapping_sub(single);
-        if !(constants.is_regular() && aligned) {
+        if !(self.is_regular && aligned) {
             self.irregular(output, input, pixels);
             return;
         }
@@ -117,11 +128,6 @@ impl Pixels<'_> {
             // SAFETY: likewise, for the last pixel; its window has one row.
             unsafe { self.kernel.vector(input, output) };
         }
-    }
-
-    fn constants(&self) -> Constants<'_> {
-        let Conv2dI8 { weights, bias, requant, .. } = *self.layer;
-        Constants { weights, bias, requant, outputs: self.layer.geometry.output[2], taps: self.layer.geometry.taps() }
     }
 
     /// Pixels whose outputs are not whole words, or not at such addresses: a tile and a block at a time by way of

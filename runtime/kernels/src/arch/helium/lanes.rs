@@ -113,7 +113,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
                     geometry.dilation[1].wrapping_mul(channels),
                 );
             } else {
-                walk.gather(io.input(), (y, x), taps, scratch);
+                walk.gather_one(io.input(), (y, x), scratch);
                 lanes.input = scratch.as_ptr();
                 lanes.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
             }

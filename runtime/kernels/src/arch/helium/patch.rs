@@ -131,15 +131,16 @@ impl<'a> Walk<'a> {
         windows.wrapping_sub(1).saturating_mul(self.pixel_bytes()).saturating_add(rows).saturating_add(columns)
     }
 
-    /// Copies the windows of up to `patches.len() / taps` pixels from `position` on, of one row of the output, and
-    /// returns how many it has copied, at least one.
-    pub(super) fn gather(&self, input: &[i8], position: (usize, usize), taps: usize, patches: &mut [i8]) -> usize {
-        let room = patches.len().checked_div(taps).unwrap_or(0);
-        let inside = self.inside_from(position).min(room);
-        if inside == 0 || self.geometry.dilation[1] != 1 {
-            self.gather_one(input, position, patches);
-            return 1;
-        }
+    /// Copies up to `inside` windows from `position` on, all of which lie inside the image and in one row of the
+    /// output, as far as `patches` has room for patches of `taps`, and returns how many. Not for dilated columns.
+    pub(super) fn gather(
+        &self,
+        input: &[i8],
+        position: (usize, usize),
+        (inside, taps): (usize, usize),
+        patches: &mut [i8],
+    ) -> usize {
+        let inside = patches.len().checked_div(taps).unwrap_or(0).min(inside);
         let start = self.start(position);
         let source = input.get(start..start.saturating_add(self.len(inside)));
         let target = patches.get_mut(..inside.wrapping_mul(taps));
@@ -164,7 +165,7 @@ impl<'a> Walk<'a> {
 
     /// Copies the window of position `(y, x)`, wherever it lies.
     #[inline(never)]
-    fn gather_one(&self, input: &[i8], (y, x): (usize, usize), patch: &mut [i8]) {
+    pub(super) fn gather_one(&self, input: &[i8], (y, x): (usize, usize), patch: &mut [i8]) {
         let geometry = self.geometry;
         let [_, width, channels] = geometry.input;
         let [kernel_rows, kernel_columns] = geometry.kernel;
