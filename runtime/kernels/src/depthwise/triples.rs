@@ -110,20 +110,17 @@ impl Planes {
     }
 
     /// Moves up the rows that the band before has `filled` and this one still needs; returns how many there are.
-    fn keep(&self, words: &mut [[i8; 4]], top: usize, filled: usize) -> usize {
+    fn keep(&self, kernel: &impl PlaneKernel, words: &mut [[i8; 4]], top: usize, filled: usize) -> usize {
         if top == 0 {
             return 0;
         }
         let moved = self.band_rows.wrapping_mul(self.geometry.stride[0]);
         let kept = filled.saturating_sub(moved);
+        let count = kept.wrapping_mul(self.row_words);
         for lane in 0..BLOCK {
-            for row in 0..kept {
-                let Some((to, from)) = words.split_at_mut_checked(self.row(lane, row.wrapping_add(moved))) else {
-                    break;
-                };
-                let to = to.get_mut(self.row(lane, row)..).unwrap_or_default().as_chunks_mut::<4>().0.iter_mut();
-                to.zip(from.as_chunks::<4>().0).take(self.row_words / 4).for_each(|(to, from)| *to = *from);
-            }
+            let start = self.row(lane, 0);
+            let end = start.wrapping_add(moved.wrapping_mul(self.row_words)).wrapping_add(count);
+            kernel.shift(words.get_mut(start..end).unwrap_or_default(), count);
         }
         kept
     }
@@ -180,6 +177,9 @@ impl Transfer<'_> {
 
 /// The inner loops of a machine.
 pub trait PlaneKernel {
+    /// Moves the last `count` words, a multiple of four, to the front.
+    fn shift(&self, words: &mut [[i8; 4]], count: usize);
+
     /// Transfers [`BLOCK`] channels, in words up to those whose second value is behind the last pixel. False when it
     /// did nothing.
     fn transfer(&self, planes: &Planes, words: &mut [[i8; 4]], transfer: &Transfer<'_>) -> bool;
@@ -194,6 +194,11 @@ pub trait PlaneKernel {
 pub struct PortableKernel;
 
 impl PlaneKernel for PortableKernel {
+    fn shift(&self, words: &mut [[i8; 4]], count: usize) {
+        let start = words.len().wrapping_sub(count);
+        words.copy_within(start.min(words.len()).., 0);
+    }
+
     fn transfer(&self, _: &Planes, _: &mut [[i8; 4]], _: &Transfer<'_>) -> bool {
         false
     }
@@ -271,7 +276,7 @@ impl<K: PlaneKernel> Block<'_, K> {
         while first < output_rows {
             let rows = output_rows.wrapping_sub(first).min(planes.band_rows);
             let top = first.wrapping_mul(planes.geometry().stride[0]);
-            filled = planes.keep(words, top, filled);
+            filled = planes.keep(self.kernel, words, top, filled);
             while filled < planes.input_rows(rows) {
                 self.fill_row(io.input(), words, top.wrapping_add(filled), filled);
                 filled = filled.wrapping_add(1);

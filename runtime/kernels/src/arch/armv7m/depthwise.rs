@@ -49,6 +49,8 @@ unsafe extern "C" {
     fn kinglet_armv7m_plane3x3s2(plane: *mut Plane);
     /// Any kernel.
     fn kinglet_armv7m_plane(plane: *mut Plane);
+    /// Moves four words `count` times, which may be zero, from the first on.
+    fn kinglet_armv7m_shift(target: *mut [i8; 4], source: *const [i8; 4], count: usize);
     /// Four channels of `pixels` pixels, not zero, into four planes: `pixels + 1` consecutive words of each.
     fn kinglet_armv7m_transpose1(
         source: *const i8,
@@ -82,6 +84,13 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
 struct Single;
 
 impl PlaneKernel for Single {
+    fn shift(&self, words: &mut [[i8; 4]], count: usize) {
+        let Some(start) = words.len().checked_sub(count) else { return };
+        let place = words.as_mut_ptr();
+        // SAFETY: both ranges lie in `words`, and the target is not behind the source.
+        unsafe { kinglet_armv7m_shift(place, place.wrapping_add(start), count / 4) };
+    }
+
     fn transfer(&self, planes: &Planes, words: &mut [[i8; 4]], transfer: &Transfer<'_>) -> bool {
         let stride = planes.geometry().stride[1];
         let Transfer { pixels, pixel_len, count, place: (row, left), padding } = *transfer;

@@ -315,3 +315,23 @@ kinglet_armv7m_plane:
 
     PLANE_TRANSPOSE kinglet_armv7m_transpose1, 4
     PLANE_TRANSPOSE kinglet_armv7m_transpose2, 8
+
+@ ---------------------------------------------------------------------------------------------
+@ Moving words towards the front. r0: target, r1: source, r2: times four words
+
+    .section .text.kinglet_armv7m_shift, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7m_shift
+    .type kinglet_armv7m_shift, %function
+    .thumb_func
+kinglet_armv7m_shift:
+    push {r4, r5, r6, lr}
+    cbz r2, 2f
+1:
+    ldm r1!, {r3, r4, r5, r6}
+    stm r0!, {r3, r4, r5, r6}
+    subs r2, r2, #1
+    bne 1b
+2:
+    pop {r4, r5, r6, pc}
+    .size kinglet_armv7m_shift, . - kinglet_armv7m_shift
