@@ -305,6 +305,7 @@ impl<K: PlaneKernel> Block<'_, K> {
     }
 
     /// Transfers padded input row `source` into row `target` of the planes.
+    #[inline(never)]
     fn fill_row(&self, input: &[i8], words: &mut [[i8; 4]], source: usize, target: usize) {
         let (planes, padding) = (self.planes, self.layer.padding_value);
         let geometry = planes.geometry();

@@ -115,7 +115,7 @@ impl Image<'_> {
             return Some((source.as_ptr(), self.walk.row_gap));
         }
         let patch = edges.next()?;
-        portable::gather(self.layer, input, position, patch);
+        gather_edge(self.layer, input, position, patch);
         Some((patch.as_ptr(), 0))
     }
 
@@ -143,6 +143,12 @@ impl Image<'_> {
         // leads further. Where the output overlaps the input, each tile is gathered before it is written.
         unsafe { kinglet_armv7m_strip(strip) };
     }
+}
+
+/// [`portable::gather`] in a frame of its own.
+#[inline(never)]
+fn gather_edge(layer: &Conv2dI8, input: &[i8], position: (usize, usize), patch: &mut [i8]) {
+    portable::gather(layer, input, position, patch);
 }
 
 /// What the windows of a layer have in common.

@@ -125,6 +125,7 @@ impl PlaneKernel for Single {
         true
     }
 
+    #[inline(never)]
     fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, task: &Task, words: &[[i8; 4]], output: &mut [i8]) {
         let geometry = planes.geometry();
         let [_, width, outputs] = geometry.output;
