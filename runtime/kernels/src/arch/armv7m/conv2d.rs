@@ -220,10 +220,15 @@ impl Walk {
 /// The positions along an axis whose windows lie inside the image and consist of runs.
 #[inline(never)]
 fn inside(geometry: &Geometry, axis: usize) -> Range<usize> {
-    let extent = geometry.output.get(axis).copied().unwrap_or(0);
-    let last = geometry.kernel.get(axis).copied().unwrap_or(1).wrapping_sub(1);
-    let lies_inside = |at: usize| geometry.source(axis, at, 0).is_some() && geometry.source(axis, at, last).is_some();
-    let end = if geometry.has_runs() { extent } else { 0 };
-    let first = (0..end).find(|&at| lies_inside(at)).unwrap_or(end);
-    first..(first..end).find(|&at| !lies_inside(at)).unwrap_or(end)
+    let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(1);
+    let (stride, pad) = (field(&geometry.stride).max(1), field(&geometry.pad));
+    let reach = field(&geometry.kernel).wrapping_sub(1).wrapping_mul(field(&geometry.dilation)).wrapping_add(1);
+    let [height, width, _] = geometry.input;
+    let extent = if axis == 0 { height } else { width };
+    // The last position whose window ends within the image, and no position at all without runs.
+    let room = extent.wrapping_add(pad).checked_sub(reach).filter(|_| geometry.has_runs());
+    let [rows, columns, _] = geometry.output;
+    let positions = if axis == 0 { rows } else { columns };
+    let end = room.map_or(0, |room| room.checked_div(stride).unwrap_or(0).wrapping_add(1)).min(positions);
+    pad.div_ceil(stride).min(end)..end
 }
