@@ -146,8 +146,28 @@ fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
     })
 }
 
+/// A shape like `geometry` that the packing takes, and its multiplier.
+fn taken(packing: DepthwisePacking, geometry: Geometry, multiplier: usize) -> (Geometry, usize) {
+    if packing != DepthwisePacking::Windows {
+        return (geometry, multiplier);
+    }
+    let channels = geometry.input[2].next_multiple_of(4);
+    let Geometry { input: [height, width, _], output: [rows, columns, _], stride, pad, .. } = geometry;
+    let geometry = Geometry {
+        input: [height, width, channels],
+        output: [rows, columns, channels],
+        kernel: [3, 3],
+        stride: [stride[0].min(2); 2],
+        dilation: [1, 1],
+        pad: pad.map(|pad| pad.min(2)),
+        ..geometry
+    };
+    (geometry, 1)
+}
+
 pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])) {
     let layers = depthwise_shape().prop_flat_map(move |(geometry, multiplier)| {
+        let (geometry, multiplier) = taken(packing, geometry, multiplier);
         let outputs = geometry.output[2];
         let area = geometry.kernel[0] * geometry.kernel[1];
         let input_len = geometry.input.iter().product();
