@@ -53,6 +53,8 @@ const KEYWORD_FEATURES: [&str; 6] =
 
 /// Kernels for weights in the order that every machine can run. Compiled for a Cortex-M4, a model does without.
 const ROW_MAJOR: &str = "row-major";
+/// Features that switch kernel sets on where the target's name does not tell of them.
+const EXTENSIONS: [&str; 2] = ["dsp", "helium"];
 
 /// What a program needs that runs a model.
 const RUN_FUNCTIONS: [&str; 5] = [
@@ -86,7 +88,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         report.lane(&format!("{target} negative control"), proof.must_fail(target).map(Outcome::Passed));
         for opt_level in OPT_LEVELS {
             let name = opt_level.map_or("as delivered".to_owned(), |level| format!("opt-level {level}"));
-            report.lane(&format!("{target} {name}"), proof.must_hold(target, opt_level).map(Outcome::Passed));
+            report.lane(&format!("{target} {name}"), proof.must_hold(target, opt_level, None).map(Outcome::Passed));
+        }
+        for extension in EXTENSIONS.into_iter().filter(|_| target.starts_with("thumbv8m.main")) {
+            let proved = proof.must_hold(target, None, Some(extension));
+            report.lane(&format!("{target} {extension}"), proved.map(Outcome::Passed));
         }
         report.lane(&format!("{target} flash"), proof.flash(target).map(Outcome::Passed));
     }
@@ -104,9 +110,15 @@ struct Proof {
 
 impl Proof {
     /// Links everything and looks at what was linked.
-    fn must_hold(&self, target: &'static str, opt_level: Option<&'static str>) -> Result<String> {
-        // No feature: a release build for such a machine has the panic handler of the proof.
-        let library = Library { target: Some(target), opt_level, ..Library::default() }.build()?;
+    fn must_hold(
+        &self,
+        target: &'static str,
+        opt_level: Option<&'static str>,
+        extension: Option<&'static str>,
+    ) -> Result<String> {
+        // No feature but an extension: a release build for such a machine has the panic handler of the proof.
+        let features = extension.into_iter().collect();
+        let library = Library { target: Some(target), opt_level, features, ..Library::default() }.build()?;
         let program = self.link(&library, &self.functions)??;
         let facts = facts(&program)?;
         for function in &self.functions {

@@ -88,11 +88,22 @@ fn convolutions() -> Vec<Program> {
         conv("conv2d-i8 paired, extra shifts", same, same_padded(), Packing::Paired, extra),
         conv("conv2d-i8 interleaved", same, same_padded(), Packing::Interleaved, plain),
         conv("conv2d-i8 interleaved, extra shifts", same, same_padded(), Packing::Interleaved, extra),
+        conv("conv2d-i8 quads", same, same_padded(), Packing::Quads, plain),
+        conv("conv2d-i8 quads, extra shifts", same, same_padded(), Packing::Quads, extra),
+        conv("conv2d-i8 quads, per tensor", same, same_padded(), Packing::Quads, per_tensor),
         single("conv2d-f32", F32, same, |p, input, output| p.conv2d_f32(input, output, same_padded())),
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
         deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
         deep("depthwise-i8 planar", DepthwisePacking::Planar, extra),
         deep("depthwise-i8 triples", DepthwisePacking::Triples, extra),
+        single("depthwise-i8 windows", I8, [&[2, 5, 4, 8], &[2, 3, 2, 8]], |p, input, output| {
+            let window = Window { groups: 1, input: [5, 4, 8], output: [3, 2, 8], ..doubled };
+            p.depthwise_i8(input, output, window, DepthwisePacking::Windows, extra);
+        }),
+        single("depthwise-i8 lanes", I8, [&[2, 5, 4, 17], &[2, 3, 2, 17]], |p, input, output| {
+            let window = Window { groups: 1, input: [5, 4, 17], output: [3, 2, 17], ..doubled };
+            p.depthwise_i8(input, output, window, DepthwisePacking::Lanes, extra);
+        }),
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
@@ -107,6 +118,7 @@ fn dense() -> Vec<Program> {
     };
     vec![
         i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
+        i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 paired", Packing::PairedBlocks, Factors::default()),
         i8s("fully-connected-i8 octets", Packing::Octets, Factors::default()),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {

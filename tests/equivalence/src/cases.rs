@@ -10,7 +10,9 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_ref
 use kinglet_kernels::fully_connected::{
     FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
 };
+use kinglet_kernels::mean::{MeanI8, mean_i8, mean_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, max_pool_i8, max_pool_i8_reference};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
@@ -29,8 +31,11 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 14] = [
+pub const FAMILIES: [Family; 17] = [
     Family { name: "add", is_in_this_build: true, check: add },
+    Family { name: "average pool", is_in_this_build: true, check: average_pool },
+    Family { name: "max pool", is_in_this_build: true, check: max_pool },
+    Family { name: "mean", is_in_this_build: true, check: mean },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
     dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
@@ -162,11 +167,36 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
     conv2d_i8_reference(&reference, &mut Io::split(input, output));
     let layer = Conv2dI8 { packing, weights: &buffers.packed.0[..weight_len], ..reference };
-    let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
-    output.fill(99);
-    conv2d_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
+    let scratch = &mut buffers.scratch.0[..scratch_len];
+    let lead = tile_lead(&geometry).next_multiple_of(4);
+    let hull = output_len.max(lead + input_len);
+    buffers.actual[..output_len].fill(99);
+    if packing == Packing::Quads && hull <= MAX_LEN && random.one_in(2) {
+        buffers.actual[lead..lead + input_len].copy_from_slice(&buffers.input[..input_len]);
+        let (buffer, input, output) = (&mut buffers.actual[..hull], (lead, input_len), (0, output_len));
+        conv2d_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
+    } else {
+        let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+        conv2d_i8(&layer, &mut Io::split(input, output), scratch);
+    }
     compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
     Ok(true)
+}
+
+/// How far before the input the output must start when four pixels are written while they are still read.
+fn tile_lead(geometry: &Geometry) -> usize {
+    let [height, width, outputs] = geometry.output;
+    let (mut lead, mut needed) = (0, usize::MAX);
+    for pixel in (0..height * width).rev() {
+        for tap in 0..geometry.kernel[0] * geometry.kernel[1] {
+            let tap = (tap / geometry.kernel[1], tap % geometry.kernel[1]);
+            if let Some(source) = geometry.source_pixel((pixel / width, pixel % width), tap) {
+                needed = needed.min(source * geometry.input[2]);
+            }
+        }
+        lead = lead.max(((pixel + 4).min(height * width) * outputs).saturating_sub(needed));
+    }
+    lead
 }
 
 fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
@@ -306,5 +336,50 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
         add_i8(&layer, &mut Io::split(&buffers.input[..len], &mut buffers.actual[..len]), b());
     }
     compare(seed, &buffers.expected[..len], &buffers.actual[..len])?;
+    Ok(true)
+}
+
+fn average_pool(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+    pool(seed, buffers, average_pool_i8, average_pool_i8_reference)
+}
+
+fn max_pool(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+    pool(seed, buffers, max_pool_i8, max_pool_i8_reference)
+}
+
+fn pool(
+    seed: u32,
+    buffers: &mut Buffers,
+    run: fn(&PoolI8, &mut Io<i8>),
+    reference: fn(&PoolI8, &mut Io<i8>),
+) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let Some(geometry) = geometry(random, Some(1)) else { return Ok(false) };
+    let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.output.iter().product::<usize>());
+    let OutputStage { min, max, .. } = stage(random);
+    let layer = PoolI8 { geometry, min, max };
+    random.fill(&mut buffers.input[..input_len]);
+    let (input, expected) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
+    reference(&layer, &mut Io::split(input, expected));
+    buffers.actual[..output_len].fill(99);
+    run(&layer, &mut Io::split(input, &mut buffers.actual[..output_len]));
+    compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    Ok(true)
+}
+
+fn mean(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let (outer, reduced, inner) = (random.count(1, 3), random.count(1, 50), random.count(1, 37));
+    let (input_len, output_len) = (outer * reduced * inner, outer * inner);
+    let multiplier = 0x4000_0000 | (random.next() & 0x3fff_ffff) as i32;
+    let factor = FixedPoint { multiplier, shift: random.range(-8, -1) };
+    let layer =
+        MeanI8 { outer, reduced, inner, input_zero_point: random.range(-128, 127), factor, stage: stage(random) };
+    random.fill(&mut buffers.input[..input_len]);
+    let (input, expected) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
+    mean_i8_reference(&layer, &mut Io::split(input, expected));
+    buffers.actual[..output_len].fill(99);
+    mean_i8(&layer, &mut Io::split(input, &mut buffers.actual[..output_len]));
+    compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
     Ok(true)
 }

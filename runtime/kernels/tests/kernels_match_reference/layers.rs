@@ -146,40 +146,28 @@ fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
     })
 }
 
-/// Shapes that the packing's kernels take: of all there are, or, where those are few, made for it.
-fn depthwise_shape_for(packing: DepthwisePacking) -> BoxedStrategy<(Geometry, usize)> {
-    let taken = move |(geometry, multiplier): &(Geometry, usize)| packing.takes(geometry, *multiplier);
-    match packing {
-        DepthwisePacking::Windows => windows_shape().prop_filter("a shape of the packing", taken).boxed(),
-        // The kernels that work on planes know no dilation; their layers are made without it below.
-        DepthwisePacking::Planar | DepthwisePacking::Triples => depthwise_shape().boxed(),
-        _ => depthwise_shape().prop_filter("a shape of the packing", taken).boxed(),
+/// A shape like `geometry` that the packing takes, and its multiplier.
+fn taken(packing: DepthwisePacking, geometry: Geometry, multiplier: usize) -> (Geometry, usize) {
+    if packing != DepthwisePacking::Windows {
+        return (geometry, multiplier);
     }
-}
-
-/// 3x3 windows at stride 1 or 2 over channels in fours.
-fn windows_shape() -> impl Strategy<Value = (Geometry, usize)> {
-    let pairs = || (0..=2_usize, 0..=2_usize);
-    (1..=9_usize, (3..=9_usize, 3..=9_usize), 1..=2_usize, pairs(), pairs()).prop_map(
-        |(fours, (height, width), stride, before, after)| {
-            let span = |extent: usize, before: usize, after: usize| (extent + before + after - 3) / stride + 1;
-            let output = [span(height, before.0, after.0), span(width, before.1, after.1), 4 * fours];
-            let geometry = Geometry {
-                input: [height, width, 4 * fours],
-                output,
-                kernel: [3, 3],
-                stride: [stride; 2],
-                dilation: [1, 1],
-                pad: [before.0, before.1],
-                groups: 1,
-            };
-            (geometry, 1)
-        },
-    )
+    let channels = geometry.input[2].next_multiple_of(4);
+    let Geometry { input: [height, width, _], output: [rows, columns, _], stride, pad, .. } = geometry;
+    let geometry = Geometry {
+        input: [height, width, channels],
+        output: [rows, columns, channels],
+        kernel: [3, 3],
+        stride: [stride[0].min(2); 2],
+        dilation: [1, 1],
+        pad: pad.map(|pad| pad.min(2)),
+        ..geometry
+    };
+    (geometry, 1)
 }
 
 pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])) {
-    let layers = depthwise_shape_for(packing).prop_flat_map(move |(geometry, multiplier)| {
+    let layers = depthwise_shape().prop_flat_map(move |(geometry, multiplier)| {
+        let (geometry, multiplier) = taken(packing, geometry, multiplier);
         let outputs = geometry.output[2];
         let area = geometry.kernel[0] * geometry.kernel[1];
         let input_len = geometry.input.iter().product();

@@ -52,12 +52,20 @@ fn layers() -> Vec<Program> {
         overlapped("in place: conv2d-i8 paired", DType::I8, conv, |p, i, o| {
             p.conv2d_i8(i, o, pointwise, Packing::Paired, plain);
         }),
+        // Four pixels are written while they are read: three more.
+        overlapped("in place: conv2d-i8 quads", DType::I8, (4 * 5, conv.1), |p, i, o| {
+            p.conv2d_i8(i, o, pointwise, Packing::Quads, plain);
+        }),
         overlapped("in place: conv2d-f32", DType::F32, conv_f32, |p, i, o| p.conv2d_f32(i, o, pointwise)),
         overlapped("in place: depthwise-i8", DType::I8, row_ahead, |p, i, o| {
             p.depthwise_i8(i, o, same, DepthwisePacking::RowMajor, plain);
         }),
         overlapped("in place: depthwise-i8 planar", DType::I8, (0, row_ahead.1), |p, i, o| {
             p.depthwise_i8(i, o, same, DepthwisePacking::Planar, plain);
+        }),
+        overlapped("in place: depthwise-i8 windows", DType::I8, (0, [&[4, 5, 8], &[4, 5, 8]]), |p, i, o| {
+            let same = Window { input: [4, 5, 8], output: [4, 5, 8], ..same };
+            p.depthwise_i8(i, o, same, DepthwisePacking::Windows, plain);
         }),
         overlapped("in place: depthwise-f32", DType::F32, (4 * row_ahead.0, row_ahead.1), |p, i, o| {
             p.depthwise_f32(i, o, same);
