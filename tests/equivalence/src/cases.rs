@@ -143,7 +143,9 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     let input_len = geometry.input.iter().product::<usize>();
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..taps * outputs]);
-    buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    if matches!(packing, Packing::Paired | Packing::PairedBlocks) {
+        buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    }
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
     pack(packing, outputs, geometry.runs(), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
@@ -170,10 +172,17 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     let scratch = &mut buffers.scratch.0[..scratch_len];
     let lead = tile_lead(&geometry).next_multiple_of(4);
     let hull = output_len.max(lead + input_len);
+    let in_place = geometry.is_pointwise() && geometry.stride == [1, 1] && outputs <= geometry.input[2];
+    let in_place = in_place && packing != Packing::Quads;
     buffers.actual[..output_len].fill(99);
     if packing == Packing::Quads && hull <= MAX_LEN && random.one_in(2) {
         buffers.actual[lead..lead + input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..hull], (lead, input_len), (0, output_len));
+        conv2d_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
+    } else if in_place && random.one_in(2) {
+        // A pixel's output may stand over its input.
+        buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
+        let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         conv2d_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
     } else {
         let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
@@ -205,7 +214,9 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     let weight_len = packing.weight_len(outputs, taps);
     random.fill(&mut buffers.input[..rows * taps]);
     random.fill(&mut buffers.weights[..taps * outputs]);
-    buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    if matches!(packing, Packing::Paired | Packing::PairedBlocks) {
+        buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
+    }
     let (shift_base, _) = constants(random, buffers, outputs, taps);
     pack(packing, outputs, Taps::flat(taps), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
@@ -307,10 +318,10 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
     // One operand at least has the common scale, and the sum comes back from 20 bits to the left.
     let (mut a_factor, mut b_factor) = (factor(random), factor(random));
     let half = FixedPoint { multiplier: 1 << 30, shift: 0 };
-    if random.one_in(2) {
-        a_factor = half
-    } else {
-        b_factor = half
+    match random.range(0, 4) {
+        0 | 1 => a_factor = half,
+        2 | 3 => b_factor = half,
+        _ => (a_factor, b_factor) = (half, half),
     }
     let layer = AddI8 {
         a_zero_point: random.range(-128, 127),

@@ -260,14 +260,10 @@ impl PlaneKernel for PortableKernel {
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
-    let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
-    let whole = io.input().len() >= len(layer.geometry.input) && io.output().len() >= len(layer.geometry.output);
-    let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
-    let [_, _, channels] = layer.geometry.input;
-    let consistent = channels.checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
-    if !(aligned && whole && consistent && scratch.len() >= planes.scratch_len()) {
+    if !fits(layer, [io.input().len(), io.output().len()], scratch) || scratch.len() < planes.scratch_len() {
         return;
     }
+    let [_, _, channels] = layer.geometry.input;
     let words = scratch.as_chunks_mut::<4>().0;
     words.fill(pair(layer.padding_value, layer.padding_value));
     let mut channel = 0usize;
@@ -279,6 +275,16 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
             .run(io, words);
         channel = end;
     }
+}
+
+/// The shapes agree with each other and with the lengths of input and output.
+#[inline(never)]
+fn fits(layer: &DepthwiseI8, [input_len, output_len]: [usize; 2], scratch: &[i8]) -> bool {
+    let len = |[rows, columns, channels]: [usize; 3]| rows.saturating_mul(columns).saturating_mul(channels);
+    let Geometry { input, output, .. } = &layer.geometry;
+    let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
+    let consistent = input[2].checked_mul(layer.multiplier) == Some(output[2]);
+    aligned && consistent && input_len >= len(*input) && output_len >= len(*output)
 }
 
 /// Up to four input channels from `start` on.

@@ -49,9 +49,9 @@ pub(crate) fn factors(outputs: usize, shifts: RangeInclusive<i32>) -> impl Strat
     })
 }
 
-/// Weights that every packing holds: `paired_is_exact` excludes -128.
+/// Weights that a packing holds: `paired_is_exact` excludes -128.
 pub(crate) fn weight(packing: Packing) -> impl Strategy<Value = i8> {
-    if packing == Packing::RowMajor { i8::MIN..=i8::MAX } else { -127..=127 }
+    if packing == Packing::Paired { -127..=127 } else { i8::MIN..=i8::MAX }
 }
 
 /// The shape that `closest` allows, sometimes with more room.
