@@ -39,8 +39,8 @@ pub enum Packing {
     /// For `SMLAD`: output channels in pairs `(a, b)`. Each 16-bit element is `256 * b + a`, `[O / 2, K / 4, 4]`,
     /// both rounded up with zeros, taps in the order of [`packing::Taps`]. For Conv2D without groups.
     Paired = 1,
-    /// The same elements for one vector of inputs: whole blocks of eight channels are `[O / 8, K / 4, 4 pairs, 4]`, and
-    /// the pairs that are left over follow as in `Paired`. For FullyConnected.
+    /// The same elements for one vector of inputs, in blocks of eight channels, `[O / 8, K / 4, 4 pairs, 4]`, rounded
+    /// up with zeros. For FullyConnected.
     PairedBlocks = 2,
 }
 
@@ -84,9 +84,8 @@ impl Packing {
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
-            Packing::Paired | Packing::PairedBlocks => {
-                outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8)
-            }
+            Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8),
+            Packing::PairedBlocks => outputs.div_ceil(8).saturating_mul(taps.div_ceil(4)).saturating_mul(32),
         }
     }
 }
@@ -146,7 +145,7 @@ impl Geometry {
 
     /// The taps of output position `position` that lie inside the image along an axis: the input row or column
     /// of the first, and how many there are, `dilation` apart.
-    #[inline]
+    #[inline(never)]
     pub fn clipped(&self, axis: usize, position: usize) -> (usize, usize) {
         let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(1);
         let (dilation, pad, taps) = (field(&self.dilation), field(&self.pad), field(&self.kernel));
