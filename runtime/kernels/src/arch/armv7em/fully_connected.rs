@@ -28,7 +28,7 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
     dense.entry = entry(widened, GROUP_CODE);
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return };
+        let Some(input) = io.input_from(start).get(..taps) else { return };
         let (passing, rest) = input.split_at(passing.wrapping_mul(4).min(taps));
         widen(rest, column);
         let ends = passing.as_ptr_range();
@@ -36,8 +36,7 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
         let ends = column.as_ptr_range();
         (dense.column, dense.column_end) = (ends.start, ends.end);
         let start = row.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
-        vector(layer, &mut dense, groups, output);
+        vector(layer, &mut dense, groups, io.output_range(start, outputs));
     }
 }
 

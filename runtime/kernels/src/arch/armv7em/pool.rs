@@ -48,7 +48,7 @@ fn average(layer: &PoolI8, io: &mut Io<i8>, (rows, columns): (Span, Span), chann
     let (row_count, pixels) = if is_whole { (1, rows.1.wrapping_mul(columns.1)) } else { (rows.1, columns.1) };
     let mut sums = [0i32; 4];
     let mut row = rows.0;
-    let input = io.input();
+    let input = io.input_from(0);
     for _ in 0..row_count {
         let mut left = pixels;
         let mut start = row.wrapping_mul(width).wrapping_add(columns.0).wrapping_mul(channels).wrapping_add(first);
@@ -69,9 +69,10 @@ fn average(layer: &PoolI8, io: &mut Io<i8>, (rows, columns): (Span, Span), chann
     }
     let count = rows.1.wrapping_mul(columns.1) as i32;
     let mut lane = first;
+    let output = io.output_range(at, channels);
     for sum in sums {
-        if lane >= channel && lane < channels {
-            io.set(at.wrapping_add(lane), layer.average(sum, count));
+        if let Some(place) = output.get_mut(lane).filter(|_| lane >= channel) {
+            *place = layer.average(sum, count);
         }
         lane = lane.wrapping_add(1);
     }
