@@ -57,7 +57,7 @@ impl Dense<'_> {
     /// order of [`Taps`](crate::conv2d::packing::Taps), but for that within four.
     pub(crate) fn paired(&self, io: &mut Io<i8>, packing: Packing, vector: Vector<'_>, outputs: usize, at: usize) {
         for pair in 0..outputs.div_ceil(2) {
-            let group = |group| group_at(packing, outputs, self.taps, pair, group).wrapping_mul(2);
+            let group = |group| group_at(packing, self.taps, pair, group).wrapping_mul(2);
             let sums = dot_paired(self.vector(io, vector), |index| range(self.weights, group(index), 8));
             let o = pair.wrapping_mul(2);
             for (o, sum) in (o..outputs).zip(sums) {
@@ -72,7 +72,7 @@ impl Dense<'_> {
         for o in 0..outputs {
             let taps = self.vector(io, vector).iter().enumerate();
             let sum = taps.fold(0, |sum, (tap, x)| {
-                multiply_add(sum, *x, weight_at(packing, outputs, Taps::flat(self.taps), self.weights, o, tap))
+                multiply_add(sum, *x, weight_at(packing, Taps::flat(self.taps), self.weights, o, tap))
             });
             io.set(at.wrapping_add(o), self.finish(o, sum));
         }

@@ -47,6 +47,18 @@ impl<'a, T> Io<'a, T> {
         }
     }
 
+    /// The input from element `start` on, by a call: for kernels that ask once for a tile.
+    #[inline(never)]
+    pub(crate) fn input_from(&self, start: usize) -> &[T] {
+        self.input().get(start..).unwrap_or_default()
+    }
+
+    /// `len` elements of the output from `start` on, or none, by a call.
+    #[inline(never)]
+    pub(crate) fn output_range(&mut self, start: usize, len: usize) -> &mut [T] {
+        self.output().get_mut(start..start.saturating_add(len)).unwrap_or_default()
+    }
+
     /// The elements to write.
     #[inline]
     pub fn output(&mut self) -> &mut [T] {

@@ -211,6 +211,8 @@ fn tile_lead(geometry: &Geometry) -> usize {
 fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let (rows, taps, outputs) = (random.count(1, 3), random.count(1, 130), random.count(1, 30));
+    // Sometimes more inputs than are widened at once.
+    let (taps, outputs) = if random.one_in(6) { (taps + 240, outputs) } else { (taps, outputs) };
     let weight_len = packing.weight_len(outputs, taps);
     random.fill(&mut buffers.input[..rows * taps]);
     random.fill(&mut buffers.weights[..taps * outputs]);

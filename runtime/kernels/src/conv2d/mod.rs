@@ -51,8 +51,8 @@ pub enum Packing {
     /// For `VMLADAVA`: output channels in fours, taps in sixteens, `[O / 4, K / 16, 4, 16]`, both rounded up with
     /// zeros, before the first tap and after the last channel. Not for groups.
     Quads = 4,
-    /// The same elements for one vector of inputs: whole blocks of eight channels are `[O / 8, K / 4, 4 pairs, 4]`, and
-    /// the pairs that are left over follow as in `Paired`. For FullyConnected.
+    /// The same elements for one vector of inputs, in blocks of eight channels, `[O / 8, K / 4, 4 pairs, 4]`, rounded
+    /// up with zeros. For FullyConnected.
     PairedBlocks = 5,
 }
 
@@ -113,9 +113,8 @@ impl Packing {
             Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
             Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
             Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
-            Packing::Paired | Packing::PairedBlocks => {
-                outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8)
-            }
+            Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8),
+            Packing::PairedBlocks => outputs.div_ceil(8).saturating_mul(taps.div_ceil(4)).saturating_mul(32),
         }
     }
 }
@@ -175,7 +174,7 @@ impl Geometry {
 
     /// The taps of output position `position` that lie inside the image along an axis: the input row or column
     /// of the first, and how many there are, `dilation` apart.
-    #[inline]
+    #[inline(never)]
     pub fn clipped(&self, axis: usize, position: usize) -> (usize, usize) {
         let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(1);
         let (dilation, pad, taps) = (field(&self.dilation), field(&self.pad), field(&self.kernel));

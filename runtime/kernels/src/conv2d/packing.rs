@@ -90,23 +90,18 @@ impl Taps {
 }
 
 /// The first of the four elements that hold taps `4 * group ..` of a pair of channels, in elements.
-pub(crate) fn group_at(packing: Packing, outputs: usize, taps: usize, pair: usize, group: usize) -> usize {
+pub(crate) fn group_at(packing: Packing, taps: usize, pair: usize, group: usize) -> usize {
     let groups = taps.div_ceil(4);
-    let whole_blocks = outputs / 8;
-    if packing == Packing::PairedBlocks && pair / 4 < whole_blocks {
-        let block = (pair / 4).wrapping_mul(groups).wrapping_add(group);
-        block.wrapping_mul(4).wrapping_add(pair & 3).wrapping_mul(4)
-    } else {
-        pair.wrapping_mul(groups).wrapping_add(group).wrapping_mul(4)
-    }
+    let (block, lane, lanes) = if packing == Packing::PairedBlocks { (pair / 4, pair & 3, 4) } else { (pair, 0, 1) };
+    block.wrapping_mul(groups).wrapping_add(group).wrapping_mul(lanes).wrapping_add(lane).wrapping_mul(4)
 }
 
 /// The element that holds tap `tap` of a pair of channels.
-fn element_at(packing: Packing, outputs: usize, taps: Taps, pair: usize, tap: usize) -> usize {
+fn element_at(packing: Packing, taps: Taps, pair: usize, tap: usize) -> usize {
     let place = taps.place(tap);
     // 0, 2, 1, 3.
     let within = ((place & 1) << 1) | ((place >> 1) & 1);
-    group_at(packing, outputs, taps.count(), pair, place / 4).wrapping_add(within)
+    group_at(packing, taps.count(), pair, place / 4).wrapping_add(within)
 }
 
 /// Writes `row_major`, `[outputs, taps]`, into `out` as `packing` orders it. `out` has
@@ -146,7 +141,7 @@ fn pack_pairs(packing: Packing, outputs: usize, taps: Taps, row_major: &[i8], ou
         let b = rows.next().map_or(&[][..], |(_, row)| row);
         for (tap, a) in a.iter().enumerate() {
             let b = b.get(tap).copied().unwrap_or(0);
-            if let Some(bytes) = elements.get_mut(element_at(packing, outputs, taps, o / 2, tap)) {
+            if let Some(bytes) = elements.get_mut(element_at(packing, taps, o / 2, tap)) {
                 *bytes = encode_pair(*a, b).map(|byte| byte as i8);
             }
         }
@@ -215,12 +210,12 @@ fn longest_chunk(outputs: usize, taps: usize, row_major: &[i8]) -> usize {
     (1..=taps.max(1)).map(length).find(|&chunk| is_exact(chunk)).unwrap_or(8)
 }
 
-/// Weight `tap` of output channel `output` of a layer with `outputs` channels; 0 outside the layer.
-pub fn weight_at(packing: Packing, outputs: usize, taps: Taps, weights: &[i8], output: usize, tap: usize) -> i8 {
+/// Weight `tap` of output channel `output`; 0 outside the layer.
+pub fn weight_at(packing: Packing, taps: Taps, weights: &[i8], output: usize, tap: usize) -> i8 {
     match packing {
         Packing::RowMajor => weights.get(output.wrapping_mul(taps.count()).wrapping_add(tap)).copied().unwrap_or(0),
         Packing::Paired | Packing::PairedBlocks => {
-            let at = element_at(packing, outputs, taps, output >> 1, tap).wrapping_mul(2);
+            let at = element_at(packing, taps, output >> 1, tap).wrapping_mul(2);
             let bytes = weights.get(at..at.saturating_add(2)).and_then(<[i8]>::first_chunk);
             let [a, b] = bytes.copied().map_or([0, 0], decode_pair);
             if output & 1 == 0 { a } else { b }

@@ -61,7 +61,7 @@ impl<'a> Planes<'a> {
         let mut planes =
             Planes { geometry, is_turned: true, row_len: 0, band_rows: 0, plane_bytes: 0, weight_bytes: 0 };
         planes.lay_out();
-        let turned = if planes.is_single_band() { planes.cost() } else { usize::MAX };
+        let turned = if planes.is_single_band() { planes.cost() } else { u32::MAX };
         planes.is_turned = false;
         planes.lay_out();
         if turned < planes.cost() {
@@ -90,13 +90,13 @@ impl<'a> Planes<'a> {
     }
 
     /// Roughly the instructions for one channel: what a group, a row of outputs and a row of inputs cost beside their
-    /// multiplications.
-    fn cost(&self) -> usize {
+    /// multiplications. May wrap for windows of thousands of taps, where either orientation will do.
+    fn cost(&self) -> u32 {
         let [rows, width] = self.output();
         let [kernel_rows, kernel_width] = self.kernel();
-        let group = kernel_rows.saturating_mul(kernel_width.div_ceil(2).saturating_mul(8).saturating_add(6));
-        let row = width.div_ceil(GROUP).saturating_mul(group.saturating_add(30)).saturating_add(25);
-        rows.saturating_mul(row).saturating_add(self.input_rows(rows).saturating_mul(8))
+        let group = kernel_rows.wrapping_mul(kernel_width.div_ceil(2).wrapping_mul(8).wrapping_add(6));
+        let row = width.div_ceil(GROUP).wrapping_mul(group.wrapping_add(30)).wrapping_add(25);
+        rows.wrapping_mul(row).wrapping_add(self.input_rows(rows).wrapping_mul(8)) as u32
     }
 
     /// True when the planes hold the whole image.
@@ -334,7 +334,8 @@ fn element(scratch: &[i8], at: usize) -> i32 {
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
     let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
-    let whole = io.input().len() >= len(layer.geometry.input) && io.output().len() >= len(layer.geometry.output);
+    let output_len = len(layer.geometry.output);
+    let whole = io.input_from(0).len() >= len(layer.geometry.input) && !io.output_range(0, output_len).is_empty();
     let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
     let [_, _, channels] = layer.geometry.input;
     let consistent = channels.checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
@@ -348,7 +349,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
         // The last block overlaps the one before it; only its new lanes are computed.
         let first = channel.min(channels.saturating_sub(BLOCK));
         let lanes = (channel.wrapping_sub(first), BLOCK.min(channels));
-        Block { layer, planes: &planes, kernel, channel: first, lanes }.run(io, scratch);
+        Block { layer, planes: &planes, kernel, channel: first, lanes, output_len }.run(io, scratch);
         channel = channel.wrapping_add(BLOCK);
     }
 }
@@ -361,6 +362,7 @@ struct Block<'a, K> {
     channel: usize,
     /// Lanes to compute, from the first to behind the last.
     lanes: (usize, usize),
+    output_len: usize,
 }
 
 impl<K: PlaneKernel> Block<'_, K> {
@@ -374,15 +376,15 @@ impl<K: PlaneKernel> Block<'_, K> {
             let top = first.wrapping_mul(planes.stride()[0]);
             filled = planes.keep(scratch, top, filled, self.kernel);
             let needed = planes.input_rows(rows);
-            self.fill(io.input(), scratch, top, (filled, needed));
+            self.fill(io.input_from(self.channel), scratch, top, (filled, needed));
             filled = needed;
             self.convolve(io, scratch, (first, rows));
             first = first.wrapping_add(rows);
         }
     }
 
-    /// Fills rows `from .. to` of the planes, whose first row is padded input row `top`.
-    #[inline(never)]
+    /// Fills rows `from .. to` of the planes, whose first row is padded input row `top`. `input` starts at the first
+    /// channel of the first pixel.
     fn fill(&self, input: &[i8], scratch: &mut [i8], top: usize, (from, to): (usize, usize)) {
         let (planes, padding) = (self.planes, self.layer.padding_value);
         let ([height, width], pad) = (planes.input(), planes.padding());
@@ -397,7 +399,7 @@ impl<K: PlaneKernel> Block<'_, K> {
         let width = width.min(planes.row_len().wrapping_sub(left));
         let steps = planes.input_steps();
         let row = top.wrapping_add(start).wrapping_sub(pad[0]);
-        let source = input.get(row.wrapping_mul(steps[0]).wrapping_add(self.channel)..).unwrap_or_default();
+        let source = input.get(row.wrapping_mul(steps[0])..).unwrap_or_default();
         let pixels = Pixels { rows: end.wrapping_sub(start), width, steps };
         if pixels.rows == 0 || pixels.width == 0 {
             return;
@@ -437,9 +439,9 @@ impl<K: PlaneKernel> Block<'_, K> {
             let lanes = if layer.multiplier == 1 { self.lanes.1.wrapping_sub(lane) } else { 1 };
             let channels = lanes.wrapping_mul(layer.multiplier);
             let band = Band { lane, lane_step: usize::from(layer.multiplier == 1), channel, channels, rows };
-            if let Some(output) = io.output().get_mut(start.wrapping_add(channel)..) {
-                self.kernel.convolve(layer, planes, &band, scratch, output);
-            }
+            let at = start.wrapping_add(channel);
+            let output = io.output_range(at, self.output_len.saturating_sub(at));
+            self.kernel.convolve(layer, planes, &band, scratch, output);
             lane = lane.wrapping_add(lanes);
         }
     }

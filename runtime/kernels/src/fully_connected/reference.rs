@@ -12,7 +12,7 @@ pub fn fully_connected_i8_reference(layer: &FullyConnectedI8, io: &mut Io<i8>) {
             for k in 0..layer.taps {
                 let x = io.input().get(row.wrapping_mul(layer.taps).wrapping_add(k)).copied().unwrap_or(0);
                 let taps = Taps::flat(layer.taps);
-                let w = weight_at(layer.packing, layer.outputs, taps, layer.weights, o, k);
+                let w = weight_at(layer.packing, taps, layer.weights, o, k);
                 acc = acc.wrapping_add(i32::from(x).wrapping_mul(i32::from(w)));
             }
             let value = layer.stage.apply(acc, layer.requant.at(o));

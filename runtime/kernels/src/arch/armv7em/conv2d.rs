@@ -54,9 +54,12 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let (mut pixels, mut position, mut start) = (geometry.pixels(), (0, 0), 0usize);
     while pixels > 0 {
         let count = pixels.min(PIXEL_TILE);
-        walk.gather(io.input(), columns, patch, &mut position, count);
+        walk.gather(io.input_from(0), columns, patch, &mut position, count);
         let len = count.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(len)) else { return };
+        let output = io.output_range(start, len);
+        if output.is_empty() {
+            return;
+        }
         tile.output = output.as_mut_ptr();
         if count < PIXEL_TILE {
             (tile.pixels, tile.flags) = (count, clamps | 2);

@@ -1,13 +1,13 @@
-//! The vector micro-kernels: one vector by blocks of eight channels, and by a pair.
+//! The vector micro-kernel: one vector by blocks of eight channels.
 
 use super::tile::Stage;
 use crate::numerics::{OutputStage, Requant};
 
-/// Arguments of both micro-kernels; the assembly knows the offsets.
+/// Arguments of the micro-kernel; the assembly knows the offsets.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Dense {
-    /// 0: of a block `[groups][4 pairs][2]` words, of a pair `[groups][2]`.
+    /// 0: of each block `[groups][4 pairs][2]` words.
     pub(super) weights: *const i8,
     /// 4: groups of four taps that are widened on the way, an even number.
     pub(super) input: *const i8,
@@ -46,8 +46,6 @@ unsafe extern "C" {
     /// `blocks` blocks, not zero, of eight channels: reads weights, input, column, biases and words to that extent,
     /// writes `8 * blocks` bytes, and moves weights, bias, words and output on.
     pub(super) fn kinglet_armv7em_dense8(dense: *mut Dense);
-    /// One pair of channels: two biases, two words unless their stride is zero, two bytes of output.
-    pub(super) fn kinglet_armv7em_dense2(dense: *mut Dense);
 }
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("dense.s"), options(raw));

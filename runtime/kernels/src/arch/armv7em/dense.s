@@ -1,5 +1,5 @@
-@ FullyConnected micro-kernels for Armv7E-M: one vector by blocks of four pairs of channels, or by single pairs. See
-@ dense.rs for the arguments.
+@ The FullyConnected micro-kernel for Armv7E-M: one vector by blocks of four pairs of channels. See dense.rs for the
+@ arguments.
 
     .syntax unified
     .thumb
@@ -221,52 +221,3 @@ kinglet_armv7em_dense8:
     pop {r4-r11, pc}
 
     .size kinglet_armv7em_dense8, . - kinglet_armv7em_dense8
-
-@ ---------------------------------------------------------------------------------------------
-@ One pair of channels. Two bytes of output, each with its own bias; requantization words must have a second one
-@ unless their stride is zero.
-@ r4: 256 * B + A, r5: A
-
-    .section .text.kinglet_armv7em_dense2, "ax", %progbits
-    .p2align 2
-    .global kinglet_armv7em_dense2
-    .type kinglet_armv7em_dense2, %function
-    .thumb_func
-kinglet_armv7em_dense2:
-    push {r4-r11, lr}
-    ldr lr, [r0, #DENSE_WEIGHTS]
-    ldr r1, [r0, #DENSE_BIAS]
-    ldrd r5, r4, [r1]
-    add r4, r5, r4, lsl #8
-    mov r6, r0
-    ldrd r12, r7, [r0, #DENSE_INPUT]
-    b 2f
-1:
-    ldr r1, [r12], #4
-    sxtb16 r0, r1
-    sxtb16 r1, r1, ror #8
-    PAIR r4, r5
-2:
-    cmp r12, r7
-    bne 1b
-    ldrd r12, r7, [r6, #DENSE_COLUMN]
-3:
-    ldrd r0, r1, [r12], #8
-    PAIR r4, r5
-    cmp r12, r7
-    bne 3b
-    mov r0, r6
-    SEPARATE r4, r5
-    ldr r12, [r0, #DENSE_WORDS]
-    movs r2, #1
-    FINISH r5
-    FINISH r4
-    bfi r5, r4, #8, #8
-    ldr r1, [r0, #DENSE_FLAGS]
-    cbz r1, 4f
-    CLAMP4 r5
-4:
-    ldr r1, [r0, #DENSE_OUTPUT]
-    strh r5, [r1]
-    pop {r4-r11, pc}
-    .size kinglet_armv7em_dense2, . - kinglet_armv7em_dense2

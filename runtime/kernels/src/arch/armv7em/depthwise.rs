@@ -47,27 +47,23 @@ struct Plane {
     /// 72: bit 0: ties of negative numbers matter; bit 1: clamp.
     care: usize,
     /// 76: the clamp.
-    limits: [i32; 2],
-    /// 84: the first channel's first output.
+    limits: [i16; 2],
+    /// 80: the first channel's first output.
     output: *mut i8,
-    /// 88: bytes from an output row to the next, from an output to the next.
+    /// 84: bytes from an output row to the next, from an output to the next.
     output_steps: [usize; 2],
-    /// 96
+    /// 92
     channels: usize,
-    /// 100: bytes from a channel's plane to the next.
+    /// 96: bytes from a channel's plane to the next.
     plane_step: usize,
-    /// 104: room for a channel's weights, widened.
+    /// 100: room for a channel's weights, widened.
     widened: *mut i8,
-    /// 108: weights of a channel.
-    area: usize,
 }
 
 unsafe extern "C" {
-    /// 3x3, stride 1 along the row. All three read the planes under `rows` output rows, weights, biases and
-    /// words of `channels` channels, write their outputs, and overwrite the struct. No count is zero.
-    fn kinglet_armv7em_plane3x3s1(plane: *mut Plane);
-    /// 3x3, stride 2 along the row.
-    fn kinglet_armv7em_plane3x3s2(plane: *mut Plane);
+    /// 3x3, stride 1 or 2 along the row. Both read the planes under `rows` output rows, weights, biases and words
+    /// of `channels` channels, write their outputs, and overwrite the struct. No count is zero.
+    fn kinglet_armv7em_plane3x3(plane: *mut Plane);
     /// Any kernel; uses `widened`.
     fn kinglet_armv7em_plane(plane: *mut Plane);
     /// Four channels of `rows` rows of `width` pixels, neither zero, into four planes.
@@ -202,17 +198,15 @@ impl PlaneKernel for Dsp {
             shift: layer.requant.shift_base.wrapping_neg().wrapping_sub(1),
             rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1),
             care: usize::from(!stage.is_relu).wrapping_add(usize::from(stage.clamps).wrapping_mul(2)),
-            limits: [layer.stage.min, layer.stage.max],
+            limits: [layer.stage.min as i16, layer.stage.max as i16],
             output: output.as_mut_ptr(),
             output_steps,
             channels: band.channels,
             plane_step: planes.plane_bytes().wrapping_mul(band.lane_step),
             widened: start,
-            area,
         };
         let run = match (kernel, stride[1]) {
-            ([3, 3], 1) => kinglet_armv7em_plane3x3s1,
-            ([3, 3], 2) => kinglet_armv7em_plane3x3s2,
+            ([3, 3], 1 | 2) => kinglet_armv7em_plane3x3,
             _ => kinglet_armv7em_plane,
         };
         // SAFETY: the planes hold the rows under `band.rows` output rows, each as long as groups of four outputs

@@ -3,7 +3,7 @@
 //! The last groups of a row are widened once, as many as scratch holds; those before them are widened in passing, for
 //! each block of channels again, which costs two instructions for 32 multiplications.
 
-use super::dense::{Dense, GROUP_CODE, kinglet_armv7em_dense2, kinglet_armv7em_dense8};
+use super::dense::{Dense, GROUP_CODE, kinglet_armv7em_dense8};
 use super::tile::{entry, kinglet_armv7em_widen};
 use crate::Io;
 use crate::fully_connected::{FullyConnectedI8, WIDENED_GROUPS};
@@ -19,7 +19,7 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
     let words = layer.requant.words.len();
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
     let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
-    let weights = layer.weights.len() >= outputs.div_ceil(2).saturating_mul(groups).saturating_mul(8);
+    let weights = layer.weights.len() >= outputs.div_ceil(8).saturating_mul(groups).saturating_mul(32);
     let Some(column) = scratch.get_mut(..widened.wrapping_mul(8)) else { return };
     if !(aligned && constants && weights) || groups == 0 {
         return;
@@ -28,7 +28,7 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
     dense.entry = entry(widened, GROUP_CODE);
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return };
+        let Some(input) = io.input_from(start).get(..taps) else { return };
         let (passing, rest) = input.split_at(passing.wrapping_mul(4).min(taps));
         widen(rest, column);
         let ends = passing.as_ptr_range();
@@ -36,8 +36,7 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
         let ends = column.as_ptr_range();
         (dense.column, dense.column_end) = (ends.start, ends.end);
         let start = row.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
-        vector(layer, &mut dense, groups, output);
+        vector(layer, &mut dense, groups, io.output_range(start, outputs));
     }
 }
 
@@ -57,36 +56,36 @@ fn widen(vector: &[i8], column: &mut [i8]) {
     }
 }
 
-/// All channels of one vector: blocks of eight, then pairs by way of buffers. The caller has checked that weights,
-/// biases and words suffice for `output.len()` channels, and set input and column.
+/// All channels of one vector: whole blocks of eight, then the rest by way of buffers. The caller has checked that
+/// weights, biases and words suffice for `output.len()` channels, and set input and column.
 fn vector(layer: &FullyConnectedI8, dense: &mut Dense, groups: usize, output: &mut [i8]) {
-    let blocks = output.len() / 8;
+    let (blocks, rest) = output.as_chunks_mut::<8>();
     dense.weights = layer.weights.as_ptr();
     dense.bias = layer.bias.as_ptr();
     dense.words = layer.requant.words.as_ptr();
-    dense.output = output.as_mut_ptr();
-    dense.blocks = blocks;
-    if blocks > 0 {
-        // SAFETY: the caller's checks cover `8 * blocks` channels.
+    dense.output = blocks.as_mut_ptr().cast();
+    dense.blocks = blocks.len();
+    if !blocks.is_empty() {
+        // SAFETY: the caller's checks cover all channels of the blocks.
         unsafe { kinglet_armv7em_dense8(dense) };
     }
-    let mut channel = blocks.wrapping_mul(8);
-    while channel < output.len() {
-        let second = channel.wrapping_add(1);
-        let bias = [channel, second].map(|channel| layer.bias.get(channel).copied().unwrap_or(0));
-        let word = |channel: usize| layer.requant.words.get(if layer.requant.words.len() == 1 { 0 } else { channel });
-        let words = [channel, second].map(|channel| word(channel).copied().unwrap_or(0));
-        let mut last = [0i8; 2];
-        let weights = (channel / 2).wrapping_mul(groups).wrapping_mul(8);
-        dense.weights = layer.weights.get(weights..).unwrap_or_default().as_ptr();
-        (dense.bias, dense.words, dense.output) = (bias.as_ptr(), words.as_ptr(), last.as_mut_ptr());
-        // SAFETY: two biases and words, the pair's weights, two bytes of output.
-        unsafe { kinglet_armv7em_dense2(dense) };
-        for (channel, value) in [channel, second].into_iter().zip(last) {
-            if let Some(place) = output.get_mut(channel) {
-                *place = value;
-            }
-        }
-        channel = channel.wrapping_add(2);
+    if rest.is_empty() {
+        return;
     }
+    let done = blocks.len().wrapping_mul(8);
+    let mut bias = [0i32; 8];
+    let mut words = [0u32; 8];
+    let mut channel = done;
+    for (bias, word) in bias.iter_mut().zip(&mut words) {
+        *bias = layer.bias.get(channel).copied().unwrap_or(0);
+        *word = layer.requant.words.get(channel).copied().unwrap_or(0);
+        channel = channel.wrapping_add(1);
+    }
+    let mut last = [0i8; 8];
+    dense.weights = layer.weights.as_ptr().wrapping_add(done.wrapping_mul(groups).wrapping_mul(4));
+    (dense.bias, dense.words, dense.output) = (bias.as_ptr(), words.as_ptr(), last.as_mut_ptr());
+    dense.blocks = 1;
+    // SAFETY: eight biases and words, a block of weights, which is whole in the blob, and eight bytes of output.
+    unsafe { kinglet_armv7em_dense8(dense) };
+    rest.iter_mut().zip(last).for_each(|(to, from)| *to = from);
 }

@@ -11,22 +11,32 @@
 //! `512 * |B| < 2^31` with the doubling below, which the host proves from the weights
 //! ([`packing::paired_is_exact`]).
 //!
+//! Four pixels' windows are first gathered as columns of 16-bit values, two taps in a word. `SXTB16` makes of four
+//! bytes the pairs 0, 2 and 1, 3, so that is the order of taps in the blob.
+//!
 //! [`Packing::Paired`]: crate::conv2d::Packing::Paired
 //! [`packing::paired_is_exact`]: crate::conv2d::packing::paired_is_exact
 //!
 //! # Requantization
 //!
 //! `SMMULR` computes `(x * m + 2^31) >> 32`; gemmlowp's rounding wants `(x * m + 2^30) >> 31`, which is the same
-//! for a doubled `x`. Activations are therefore widened to twice their value (depthwise: weights are), and
-//! accumulators arrive doubled. The second rounding, `e` bits to the right with halves away from zero, is
-//! `(h + (h >> 31) + 2^(e-1)) >> e`, and the zero point joins the constant: `(2 * zero_point + 1) << (e - 1)`.
-//! Six instructions an output, branch-free, for `1 <= e <= 20`.
+//! for a doubled `x`: `A` is shifted left by one, `B` falls out doubled by a shift of 7 instead of 8, depthwise
+//! weights are doubled. The second rounding, `e` bits to the right with halves away from zero, is
+//! `(h + (h < 0 ? -1 : 0) + 2^(e-1)) >> e`, and the zero point joins the constant: `(2 * zero_point + 1) << (e - 1)`.
+//!
+//! - `SMMLAR` adds that constant for free.
+//! - The sign of `h` may be taken from `x`, before the multiplication: they differ only when `h` is zero and `x` is
+//!   negative, and then `(2^(e-1) - 1) >> e` is zero as it should.
+//! - Where results below the zero point are clamped to it (a ReLU), the sign does not matter at all: a negative `h`
+//!   gives the zero point or less, either way.
+//! - `SSAT` shifts by a constant, so the last of the `e` bits goes there, and registers hold `e - 1`.
+//!
+//! Three instructions an output, or four, branch-free, for `1 <= e <= 20`.
 //!
 //! Assembly is in files of their own, whole functions by `global_asm!`: the register allocator would not fit
 //! eight accumulators otherwise, and no compiler flag is needed to assemble `SMLAD`.
 
 mod add;
-
 mod conv2d;
 mod dense;
 mod depthwise;

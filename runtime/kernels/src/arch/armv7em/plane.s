@@ -24,12 +24,11 @@
     .equ ROUNDING, 68
     .equ CARE, 72
     .equ PLANE_MIN, 76
-    .equ OUTPUT, 84
-    .equ OUTPUT_STEPS, 88
-    .equ CHANNELS, 96
-    .equ PLANE_STEP, 100
-    .equ WIDENED, 104
-    .equ AREA, 108
+    .equ OUTPUT, 80
+    .equ OUTPUT_STEPS, 84
+    .equ CHANNELS, 92
+    .equ PLANE_STEP, 96
+    .equ WIDENED, 100
 
     @ The frame. Before it, weights of a 3x3 window: for each row a word with two and a word with the third.
     .equ F_BIAS, 24
@@ -44,7 +43,7 @@
     .equ F_ROWS, 60
     .equ F_ROW, 64
     .equ F_ROW_OUTPUT, 68
-    .equ F_POSITION, 72
+    .equ F_FOUR, 72
     .equ F_LEFT, 76
     .equ F_BYTES, 80
     @ Another window keeps these where the weights of a 3x3 window are.
@@ -130,81 +129,11 @@
 
     @ The call for all that STAGE4 does not do.
     .macro CARE_FOR
-    str lr, [sp, #F_POSITION]
+    mov r12, lr
     bl kinglet_armv7em_plane_care
-    ldr lr, [sp, #F_POSITION]
-    .endm
-
-    @ A 3x3 window; \advance: bytes of four outputs' inputs, \four: the sums.
-    .macro PLANES_OF_3X3 name, advance, four
-    .section .text.\name, "ax", %progbits
-    .p2align 2
-    .global \name
-    .type \name, %function
-    .thumb_func
-\name:
-    push {r4-r11, lr}
-    sub sp, #F_BYTES
-    str r0, [sp, #F_PLANE]
-    mov r4, r0
-1:  @ a channel
-    bl kinglet_armv7em_plane_next
-    ldr r0, [r4, #WEIGHTS]
-    ldrd r1, r2, [r4, #WEIGHT_STEPS]
-    add r3, r0, #9
-    str r3, [r4, #WEIGHTS]
-    WIDEN3 0
-    WIDEN3 8
-    WIDEN3 16
-7:  @ a row
-    BEGIN_ROW
-    beq.w 4f
-2:  @ four outputs
-    ldr r7, [sp, #F_BIAS]
-    \four \advance
-    STAGE4
-    STORE4
-    ldr r0, [sp, #F_END]
-    cmp lr, r0
-    blo.w 2b
-    ldr r4, [sp, #F_PLANE]
-    b 4f
-5:
-    CARE_FOR
-    b 3b
-4:  @ one output at a time; r4: arguments
-    ldr r0, [r4, #LEFT]
-    cbz r0, 6f
-8:
-    str r0, [sp, #F_LEFT]
-    ldr r4, [sp, #F_BIAS]
-    add r3, lr, r12
-    add r5, r3, r12
-    ONE_ROW 0, lr
-    add lr, lr, #(\advance / 4)
-    ONE_ROW 1, r3
-    ONE_ROW 2, r5
-    ldrd r0, r1, [sp, #F_MULTIPLIER]
-    ldrd r2, r3, [sp, #F_ROUNDING]
-    cbnz r3, 10f
-    smmlar r4, r4, r0, r2
-    asr r4, r4, r1
-    ssat r4, #8, r4, asr #1
-9:
-    ldrd r8, r9, [sp, #F_OUTPUT]
-    strb r4, [r8]
-    add r8, r8, r9
-    str r8, [sp, #F_OUTPUT]
-    ldr r0, [sp, #F_LEFT]
-    subs r0, r0, #1
-    bne 8b
-    ldr r4, [sp, #F_PLANE]
-6:
-    END_ROW 7, 1
-10:
-    CARE_FOR
-    b 9b
-    .size \name, . - \name
+    mov lr, r12
+    ldr r12, [sp, #F_PLANE]
+    ldr r12, [r12, #ROW_BYTES]
     .endm
 
     @ Row \index of the window for one output.
@@ -343,7 +272,8 @@ kinglet_armv7em_plane_care:
     it cc
     bxcc lr
     ldr r8, [sp, #F_PLANE]
-    ldrd r0, r1, [r8, #PLANE_MIN]
+    ldrsh r0, [r8, #PLANE_MIN]
+    ldrsh r1, [r8, #PLANE_MIN + 2]
     mov r2, #4
 1:  @ clamp one and go on to the next, four times round
     cmp r4, r0
@@ -362,8 +292,97 @@ kinglet_armv7em_plane_care:
     bx lr
     .size kinglet_armv7em_plane_care, . - kinglet_armv7em_plane_care
 
-    PLANES_OF_3X3 kinglet_armv7em_plane3x3s1, 8, FOUR_STRIDE1
-    PLANES_OF_3X3 kinglet_armv7em_plane3x3s2, 16, FOUR_STRIDE2
+@ ---------------------------------------------------------------------------------------------
+@ A 3x3 window at stride 1 or 2 along the row.
+
+    .section .text.kinglet_armv7em_plane3x3, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_plane3x3
+    .type kinglet_armv7em_plane3x3, %function
+    .thumb_func
+kinglet_armv7em_plane3x3:
+    push {r4-r11, lr}
+    sub sp, #F_BYTES
+    str r0, [sp, #F_PLANE]
+    mov r4, r0
+    ldr r1, [r4, #STRIDE_BYTES]
+    adr.w r0, 2f
+    cmp r1, #4
+    it eq
+    subeq r0, r0, #(2f - 11f)
+    orr r0, r0, #1
+    str r0, [sp, #F_FOUR]
+1:  @ a channel
+    bl kinglet_armv7em_plane_next
+    ldr r0, [r4, #WEIGHTS]
+    ldrd r1, r2, [r4, #WEIGHT_STEPS]
+    add r3, r0, #9
+    str r3, [r4, #WEIGHTS]
+    WIDEN3 0
+    WIDEN3 8
+    WIDEN3 16
+7:  @ a row
+    BEGIN_ROW
+    beq.w 4f
+    ldr pc, [sp, #F_FOUR]
+
+    .p2align 2
+11: @ four outputs at stride 2
+    ldr r7, [sp, #F_BIAS]
+    FOUR_STRIDE2 16
+    b 12f
+
+    .p2align 2
+2:  @ four outputs at stride 1
+    ldr r7, [sp, #F_BIAS]
+    FOUR_STRIDE1 8
+12:
+    STAGE4
+    STORE4
+    ldr r0, [sp, #F_END]
+    cmp lr, r0
+    it lo
+    ldrlo pc, [sp, #F_FOUR]
+    ldr r4, [sp, #F_PLANE]
+    b 4f
+5:
+    CARE_FOR
+    b 3b
+4:  @ one output at a time; r4: arguments
+    ldr r0, [r4, #LEFT]
+    cbz r0, 6f
+8:
+    str r0, [sp, #F_LEFT]
+    ldr r4, [sp, #F_PLANE]
+    ldr r6, [r4, #STRIDE_BYTES]
+    ldr r4, [sp, #F_BIAS]
+    add r3, lr, r12
+    add r5, r3, r12
+    ONE_ROW 0, lr
+    add lr, lr, r6
+    ONE_ROW 1, r3
+    ONE_ROW 2, r5
+    ldrd r0, r1, [sp, #F_MULTIPLIER]
+    ldrd r2, r3, [sp, #F_ROUNDING]
+    cbnz r3, 10f
+    smmlar r4, r4, r0, r2
+    asr r4, r4, r1
+    ssat r4, #8, r4, asr #1
+9:
+    ldrd r8, r9, [sp, #F_OUTPUT]
+    strb r4, [r8]
+    add r8, r8, r9
+    str r8, [sp, #F_OUTPUT]
+    ldr r0, [sp, #F_LEFT]
+    subs r0, r0, #1
+    bne 8b
+    ldr r4, [sp, #F_PLANE]
+6:
+    END_ROW 7, 1
+10:
+    CARE_FOR
+    b 9b
+    .size kinglet_armv7em_plane3x3, . - kinglet_armv7em_plane3x3
 
 @ ---------------------------------------------------------------------------------------------
 @ Any kernel and stride.
@@ -396,11 +415,10 @@ kinglet_armv7em_plane:
     bl kinglet_armv7em_plane_next
     @ widen its weights: rows of doubled pairs
     ldr r0, [r4, #WEIGHTS]
-    ldr r3, [r4, #AREA]
-    add r3, r3, r0
-    str r3, [r4, #WEIGHTS]
     ldrd r1, r2, [r4, #WEIGHT_STEPS]
     ldrd r5, r12, [r4, #KERNEL_ROWS]
+    mla r3, r5, r12, r0
+    str r3, [r4, #WEIGHTS]
     ldr r6, [r4, #WIDENED]
     add r3, r12, #1
     lsrs r3, r3, #1

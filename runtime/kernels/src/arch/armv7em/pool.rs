@@ -13,56 +13,54 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("pool.s"), optio
 /// Sums of four channels that fit 16 bits.
 const PIXELS_AT_ONCE: usize = 255;
 
+/// A position along an axis and how many follow it.
+type Span = (usize, usize);
+
 /// See [`crate::pool::average_pool_i8`].
 #[inline(never)]
 pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
-    let geometry = &layer.geometry;
-    let [height, width, channels] = geometry.output;
+    let [height, width, channels] = layer.geometry.output;
     let mut at = 0usize;
     for y in 0..height {
-        let rows = geometry.clipped(0, y);
+        let rows = layer.geometry.clipped(0, y);
         for x in 0..width {
-            let columns = geometry.clipped(1, x);
+            let columns = layer.geometry.clipped(1, x);
             let mut channel = 0;
             while channel < channels {
-                let values = average(layer, io.input(), (rows, columns), channel);
-                let count = channels.wrapping_sub(channel).min(4);
-                let output = io.output().get_mut(at..at.saturating_add(count)).unwrap_or_default();
-                output.iter_mut().zip(values).for_each(|(to, value)| *to = value);
-                at = at.wrapping_add(count);
+                average(layer, io, (rows, columns), channel, at);
                 channel = channel.wrapping_add(4);
             }
+            at = at.wrapping_add(channels);
         }
     }
 }
 
-/// A position along an axis and how many follow it.
-type Span = (usize, usize);
-
-/// The averages of channels `channel .. channel + 4` of a window; those that do not exist are anything.
+/// Channels `channel .. channel + 4` of a window, as far as they exist; the pixel is written from element `at` on.
 #[inline(never)]
-fn average(layer: &PoolI8, input: &[i8], (rows, columns): (Span, Span), channel: usize) -> [i8; 4] {
+fn average(layer: &PoolI8, io: &mut Io<i8>, (rows, columns): (Span, Span), channel: usize, at: usize) {
     let geometry = &layer.geometry;
     let [_, width, channels] = geometry.input;
     let step = geometry.dilation[1].wrapping_mul(channels);
-    // A pixel without a whole word for these channels: the word ends with the last of them.
-    let shift = channel.saturating_add(4).saturating_sub(channels).min(channel);
-    let mut sums = [0i32; 4];
+    // The last block overlaps the one before it, so that a word is there to read.
+    let first = channel.min(channels.saturating_sub(4));
     // Whole rows of neighbours are one long row.
     let is_whole = columns.1 == width && geometry.dilation[0] == 1;
     let (row_count, pixels) = if is_whole { (1, rows.1.wrapping_mul(columns.1)) } else { (rows.1, columns.1) };
+    let mut sums = [0i32; 4];
     let mut row = rows.0;
+    let input = io.input_from(0);
     for _ in 0..row_count {
         let mut left = pixels;
-        let mut start = row.wrapping_mul(width).wrapping_add(columns.0).wrapping_mul(channels);
-        start = start.wrapping_add(channel).wrapping_sub(shift);
+        let mut start = row.wrapping_mul(width).wrapping_add(columns.0).wrapping_mul(channels).wrapping_add(first);
         while left > 0 {
-            let pixels = left.min(PIXELS_AT_ONCE);
-            let len = pixels.wrapping_sub(1).saturating_mul(step).saturating_add(4);
-            match input.get(start..start.saturating_add(len)) {
+            let pixels = if channels < 4 { 1 } else { left.min(PIXELS_AT_ONCE) };
+            let len = pixels.wrapping_sub(1).saturating_mul(step).saturating_add(channels.min(4));
+            let source = input.get(start..start.saturating_add(len)).unwrap_or_default();
+            if channels >= 4 && !source.is_empty() {
                 // SAFETY: the last pixel's word ends with the slice.
-                Some(source) => unsafe { kinglet_armv7em_sum4(source.as_ptr(), pixels, step, sums.as_mut_ptr()) },
-                None => narrow(input.get(start..).unwrap_or_default(), (pixels, step, channels), &mut sums),
+                unsafe { kinglet_armv7em_sum4(source.as_ptr(), pixels, step, sums.as_mut_ptr()) };
+            } else {
+                sums.iter_mut().zip(source).for_each(|(sum, value)| *sum = sum.wrapping_add((*value).into()));
             }
             start = start.wrapping_add(pixels.wrapping_mul(step));
             left = left.wrapping_sub(pixels);
@@ -70,23 +68,12 @@ fn average(layer: &PoolI8, input: &[i8], (rows, columns): (Span, Span), channel:
         row = row.wrapping_add(geometry.dilation[0]);
     }
     let count = rows.1.wrapping_mul(columns.1) as i32;
-    // The lanes before `shift` belong to the block before; those behind the last are anything.
-    let [a, b, c, d] = sums.map(|sum| layer.average(sum, count));
-    match shift {
-        0 => [a, b, c, d],
-        1 => [b, c, d, d],
-        2 => [c, d, d, d],
-        _ => [d; 4],
-    }
-}
-
-/// Pixels of less than four channels.
-#[inline(never)]
-fn narrow(source: &[i8], (pixels, step, channels): (usize, usize, usize), sums: &mut [i32; 4]) {
-    for pixel in 0..pixels {
-        let values = source.get(pixel.wrapping_mul(step)..).unwrap_or_default();
-        for (sum, value) in sums.iter_mut().zip(values).take(channels) {
-            *sum = sum.wrapping_add((*value).into());
+    let mut lane = first;
+    let output = io.output_range(at, channels);
+    for sum in sums {
+        if let Some(place) = output.get_mut(lane).filter(|_| lane >= channel) {
+            *place = layer.average(sum, count);
         }
+        lane = lane.wrapping_add(1);
     }
 }
