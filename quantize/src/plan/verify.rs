@@ -99,40 +99,63 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
     graph.value(id).len() * graph.value(id).dtype.size_bytes()
 }
 
-/// How a depthwise convolution walks that takes a block of channels of a band of rows into scratch memory.
+/// How a depthwise convolution walks that takes a block of channels of a band of rows into scratch memory. Rows and
+/// columns are those of its walk, which may be the image's columns and rows.
 struct Bands {
-    geometry: Geometry,
     /// Channels of a block.
     block: usize,
     /// Output rows of a band.
     rows: usize,
-    /// Input rows under so many output rows.
-    input_rows: Box<dyn Fn(usize) -> usize>,
+    /// Input rows under one output row.
+    window: usize,
+    /// Input rows from an output row to the next.
+    stride: usize,
+    /// Rows of padding before the first.
+    pad: usize,
+    /// Rows and columns of the input, and elements from one to the next.
+    input: [(usize, usize); 2],
+    /// Rows and columns of the output, and elements from one to the next.
+    output: [(usize, usize); 2],
 }
 
-/// The bands of a step, if it works on any.
-fn bands(step: &Step, window: &Window) -> Option<Bands> {
-    if step.opcode != OpCode::DepthwiseI8 {
-        return None;
+impl Bands {
+    /// The bands of a walk along the image's rows.
+    fn along_rows(geometry: &Geometry, block: usize, rows: usize) -> Self {
+        let walk = |[rows, columns, channels]: [usize; 3]| [(rows, columns * channels), (columns, channels)];
+        let Geometry { input, output, kernel, stride, pad, .. } = *geometry;
+        let (input, output) = (walk(input), walk(output));
+        Bands { block, rows, window: kernel[0], stride: stride[0], pad: pad[0], input, output }
     }
-    let geometry = geometry(window, 1);
-    match DepthwisePacking::from_tag(step.kernel)? {
-        DepthwisePacking::Planar => {
-            let planes = Planes::new(&geometry);
-            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
-            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+
+    /// The bands of a step, if it works on any.
+    fn of(step: &Step, window: &Window) -> Option<Self> {
+        if step.opcode != OpCode::DepthwiseI8 {
+            return None;
         }
-        DepthwisePacking::Triples => {
-            let planes = triples::Planes::new(&geometry);
-            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
-            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+        let geometry = geometry(window, 1);
+        match DepthwisePacking::from_tag(step.kernel)? {
+            DepthwisePacking::Planar => {
+                let planes = Planes::new(&geometry);
+                let walk = |extents: [usize; 2], steps: [usize; 2]| [(extents[0], steps[0]), (extents[1], steps[1])];
+                Some(Bands {
+                    block: BLOCK,
+                    rows: planes.band_rows(),
+                    window: planes.input_rows(1),
+                    stride: planes.stride()[0],
+                    pad: planes.padding()[0],
+                    input: walk(planes.input(), planes.input_steps()),
+                    output: walk(planes.output(), planes.output_steps()),
+                })
+            }
+            DepthwisePacking::Triples => {
+                let planes = triples::Planes::new(&geometry);
+                Some(Bands::along_rows(planes.geometry(), BLOCK, planes.band_rows()))
+            }
+            DepthwisePacking::Windows => {
+                Some(Bands::along_rows(&geometry, windows::BLOCK, Windows::new(&geometry).band_rows()))
+            }
+            _ => None,
         }
-        DepthwisePacking::Windows => {
-            let windows = Windows::new(&geometry);
-            let (block, rows) = (windows::BLOCK, windows.band_rows());
-            Some(Bands { geometry, block, rows, input_rows: Box::new(move |rows| windows.input_rows(rows)) })
-        }
-        _ => None,
     }
 }
 
@@ -218,9 +241,8 @@ impl Replay<'_> {
         let scratch = at.scratch as usize;
         self.spoil(scratch, step.scratch_bytes)?;
         match record {
-            Record::Conv2dI8(conv) if bands(step, &conv.window).is_some() => {
-                let bands = bands(step, &conv.window);
-                bands.map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
+            Record::Conv2dI8(conv) if Bands::of(step, &conv.window).is_some() => {
+                Bands::of(step, &conv.window).map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
             }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = record.window().copied();
@@ -256,28 +278,33 @@ impl Replay<'_> {
     /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory
     /// before its outputs are written.
     fn planes(&mut self, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
-        let Geometry { input, output, stride, pad, .. } = bands.geometry;
         let multiplier = usize::from(window.groups);
-        let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
+        let bytes = |shape: [u16; 3]| shape.into_iter().map(usize::from).product::<usize>();
+        let (input_bytes, output_bytes) = (bytes(window.input), bytes(window.output));
+        let ([rows_in, columns_in], [rows_out, columns_out]) = (bands.input, bands.output);
+        let channels = usize::from(window.input[2]);
         for image in 0..usize::from(window.batch) {
-            for channel in (0..input[2]).step_by(bands.block) {
-                let lanes = channel..(channel + bands.block).min(input[2]);
+            for channel in (0..channels).step_by(bands.block) {
+                let lanes = channel..(channel + bands.block).min(channels);
                 let mut filled = 0;
-                for first in (0..output[0]).step_by(bands.rows) {
-                    let rows = bands.rows.min(output[0] - first);
+                for first in (0..rows_out.0).step_by(bands.rows) {
+                    let rows = bands.rows.min(rows_out.0 - first);
                     // Rows are counted from the top of the padding.
-                    let needed = first * stride[0] + (bands.input_rows)(rows);
-                    for row in (filled..needed).filter_map(|row| row.checked_sub(pad[0])).filter(|&row| row < input[0])
-                    {
-                        for at in (row * input[1]..(row + 1) * input[1]).map(|pixel| pixel * input[2]) {
-                            let from = image * input_bytes + at + lanes.start;
-                            self.read(flow.input, flow.input_at, from, lanes.len())?;
+                    let needed = (first + rows - 1) * bands.stride + bands.window;
+                    let inside = (filled..needed).filter_map(|row| row.checked_sub(bands.pad));
+                    for row in inside.filter(|&row| row < rows_in.0) {
+                        for column in 0..columns_in.0 {
+                            let at = row * rows_in.1 + column * columns_in.1;
+                            self.read(flow.input, flow.input_at, image * input_bytes + at + lanes.start, lanes.len())?;
                         }
                     }
                     filled = filled.max(needed);
-                    for pixel in first * output[1]..(first + rows) * output[1] {
-                        let to = image * output_bytes + pixel * output[2] + lanes.start * multiplier;
-                        self.write(flow.output, flow.output_at, to, lanes.len() * multiplier)?;
+                    for row in first..first + rows {
+                        for column in 0..columns_out.0 {
+                            let at = row * rows_out.1 + column * columns_out.1;
+                            let to = image * output_bytes + at + lanes.start * multiplier;
+                            self.write(flow.output, flow.output_at, to, lanes.len() * multiplier)?;
+                        }
                     }
                 }
             }

@@ -85,17 +85,28 @@ fn unknown_operator() {
 #[test]
 fn packing_not_runnable() {
     for name in ["conv2d-i8", "depthwise-i8", "fully-connected-i8"] {
-        assert_eq!(patched(name, 2, &[255]), LoadRule::PackingNotRunnable, "{name}");
+        assert_eq!(patched(name, 2, &[99]), LoadRule::PackingNotRunnable, "{name}");
     }
-    // Paired knows no groups, planar no dilation, and the dense paired kernel no extra shifts.
-    let mut grouped = program("conv2d-i8 paired");
-    let record = &mut grouped.operators[0];
-    record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
-    record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
-    assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
-    assert_eq!(patched("depthwise-i8 planar", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
+    // Other orders than row-major know no groups, planes no dilation, and dense layers no extra shifts.
+    for name in ["conv2d-i8 paired", "conv2d-i8 interleaved"] {
+        let mut grouped = program(name);
+        let record = &mut grouped.operators[0];
+        record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
+        record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
+        assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable, "{name}");
+    }
+    for name in ["depthwise-i8 planar", "depthwise-i8 triples"] {
+        assert_eq!(patched(name, conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable, "{name}");
+    }
+    // Two orders of dense weights are for one operator each.
+    for (name, packing) in [("conv2d-i8 interleaved", 3), ("fully-connected-i8 octets", 2)] {
+        let mut other = program(name);
+        other.operators[0][2] = packing;
+        other.weights.resize(1024, 0);
+        assert_eq!(broken(&other).0, LoadRule::PackingNotRunnable, "{name}");
+    }
     let mut extra = program("fully-connected-i8");
-    extra.operators[0][2] = 2;
+    extra.operators[0][2] = 5;
     extra.weights.resize(1024, 0);
     extra.arena_bytes += 64;
     assert_eq!(broken(&extra).0, LoadRule::PackingNotRunnable);

@@ -138,15 +138,18 @@ pub enum Kernel {
     Formula,
 }
 
-/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Armv7E-M.
+/// Conv2D, DepthwiseConv2D, FullyConnected, Add and AveragePool2D, in a build for Armv7E-M.
 #[cfg(kinglet_isa = "armv7em")]
-const ARMV7EM: [Option<Kernel>; 3] = [
+const ARMV7EM: [Option<Kernel>; 5] = [
     Some(Kernel::Conv2dI8(Packing::Paired, crate::arch::armv7em::conv2d_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Planar, crate::arch::armv7em::depthwise_i8)),
     Some(Kernel::FullyConnectedI8(Packing::PairedBlocks, crate::arch::armv7em::fully_connected_i8)),
+    // The dispatch, because what the assembly does not take goes to the portable kernel.
+    Some(Kernel::AddI8(elementwise::add_i8)),
+    Some(Kernel::AveragePoolI8(crate::arch::armv7em::average_pool_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv7em"))]
-const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
+const ARMV7EM: [Option<Kernel>; 5] = [None; 5];
 
 /// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Armv7-M.
 #[cfg(kinglet_isa = "armv7m")]
@@ -302,11 +305,12 @@ pub const KERNELS: &[Row] = &[
         Kernel::FullyConnectedF32(fully_connected::fully_connected_f32),
     ),
     portable(
-        "pool::average_pool_i8",
+        "pool::portable::average_pool_i8",
         &[Operator::AveragePool2D],
         Element::I8,
-        Kernel::AveragePoolI8(pool::average_pool_i8),
+        Kernel::AveragePoolI8(pool::portable::average_pool_i8),
     ),
+    armv7em("arch::armv7em::average_pool_i8", &[Operator::AveragePool2D], ARMV7EM[4]),
     portable("pool::max_pool_i8", &[Operator::MaxPool2D], Element::I8, Kernel::MaxPoolI8(pool::max_pool_i8)),
     helium("arch::helium::average_pool_i8", &[Operator::AveragePool2D], HELIUM[4]),
     helium("arch::helium::max_pool_i8", &[Operator::MaxPool2D], HELIUM[5]),
@@ -317,8 +321,14 @@ pub const KERNELS: &[Row] = &[
         Kernel::AveragePoolF32(pool::average_pool_f32),
     ),
     portable("pool::max_pool_f32", &[Operator::MaxPool2D], Element::F32, Kernel::MaxPoolF32(pool::max_pool_f32)),
-    portable("elementwise::add_i8", &[Operator::Add], Element::I8, Kernel::AddI8(elementwise::add_i8)),
     helium("arch::helium::add_i8", &[Operator::Add], HELIUM[6]),
+    portable(
+        "elementwise::portable::add_i8",
+        &[Operator::Add],
+        Element::I8,
+        Kernel::AddI8(elementwise::portable::add_i8),
+    ),
+    armv7em("arch::armv7em::add_i8", &[Operator::Add], ARMV7EM[3]),
     portable("elementwise::mul_i8", &[Operator::Mul], Element::I8, Kernel::MulI8(elementwise::mul_i8)),
     portable("elementwise::add_f32", &[Operator::Add], Element::F32, Kernel::AddF32(elementwise::add_f32)),
     portable("elementwise::mul_f32", &[Operator::Mul], Element::F32, Kernel::MulF32(elementwise::mul_f32)),

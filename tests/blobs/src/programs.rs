@@ -86,6 +86,8 @@ fn convolutions() -> Vec<Program> {
         conv("conv2d-i8 groups, batch", batch, grouped, Packing::RowMajor, extra),
         conv("conv2d-i8 paired", same, same_padded(), Packing::Paired, plain),
         conv("conv2d-i8 paired, extra shifts", same, same_padded(), Packing::Paired, extra),
+        conv("conv2d-i8 interleaved", same, same_padded(), Packing::Interleaved, plain),
+        conv("conv2d-i8 interleaved, extra shifts", same, same_padded(), Packing::Interleaved, extra),
         conv("conv2d-i8 quads", same, same_padded(), Packing::Quads, plain),
         conv("conv2d-i8 quads, extra shifts", same, same_padded(), Packing::Quads, extra),
         conv("conv2d-i8 quads, per tensor", same, same_padded(), Packing::Quads, per_tensor),
@@ -93,6 +95,7 @@ fn convolutions() -> Vec<Program> {
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
         deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
         deep("depthwise-i8 planar", DepthwisePacking::Planar, extra),
+        deep("depthwise-i8 triples", DepthwisePacking::Triples, extra),
         single("depthwise-i8 windows", I8, [&[2, 5, 4, 8], &[2, 3, 2, 8]], |p, input, output| {
             let window = Window { groups: 1, input: [5, 4, 8], output: [3, 2, 8], ..doubled };
             p.depthwise_i8(input, output, window, DepthwisePacking::Windows, extra);
@@ -117,6 +120,7 @@ fn dense() -> Vec<Program> {
         i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 paired", Packing::PairedBlocks, Factors::default()),
+        i8s("fully-connected-i8 octets", Packing::Octets, Factors::default()),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
             p.fully_connected_f32(input, output, [3, 9, 5]);
         }),

@@ -39,15 +39,15 @@ pub const BAND_BYTES: usize = 4096;
 /// `y` ends, then, no later than input row `y`, which is in the planes by the time row `y` is written: the window
 /// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`. Planes on their side hold all rows.
 pub fn runs_in_place(geometry: &Geometry, multiplier: usize) -> bool {
-    let Geometry { input, output, kernel, pad, .. } = *geometry;
+    let Geometry { input, output, kernel, pad, .. } = geometry;
     let fits = multiplier == 1 && input[2] == output[2] && output[0] <= input[0] && output[1] <= input[1];
     fits && (pad[0] < kernel[0] || Planes::new(geometry).is_single_band())
 }
 
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Planes {
-    geometry: Geometry,
+pub struct Planes<'a> {
+    geometry: &'a Geometry,
     is_turned: bool,
     row_len: usize,
     band_rows: usize,
@@ -55,33 +55,45 @@ pub struct Planes {
     weight_bytes: usize,
 }
 
-impl Planes {
+impl<'a> Planes<'a> {
     /// The layout for a layer.
-    pub fn new(geometry: &Geometry) -> Self {
-        let plain = Planes::oriented(*geometry, false);
-        let turned = Planes::oriented(turn(geometry), true);
-        if turned.is_single_band() && turned.cost() < plain.cost() { turned } else { plain }
+    pub fn new(geometry: &'a Geometry) -> Self {
+        let mut planes =
+            Planes { geometry, is_turned: true, row_len: 0, band_rows: 0, plane_bytes: 0, weight_bytes: 0 };
+        planes.lay_out();
+        let turned = if planes.is_single_band() { planes.cost() } else { usize::MAX };
+        planes.is_turned = false;
+        planes.lay_out();
+        if turned < planes.cost() {
+            planes.is_turned = true;
+            planes.lay_out();
+        }
+        planes
     }
 
-    fn oriented(geometry: Geometry, is_turned: bool) -> Self {
-        let [output_rows, output_width, _] = geometry.output;
+    /// Sizes for the orientation.
+    #[inline(never)]
+    fn lay_out(&mut self) {
+        let [output_rows, output_width] = self.output();
+        let [kernel_rows, kernel_width] = self.kernel();
+        let [row_stride, stride] = self.stride();
         // The last output of a group reads a whole number of words from its first tap on.
         let computed = output_width.div_ceil(GROUP).saturating_mul(GROUP);
-        let row_len = computed.saturating_sub(1).saturating_mul(geometry.stride[1]);
-        let row_len = row_len.saturating_add(geometry.kernel[1].div_ceil(2).saturating_mul(2)).saturating_add(1) & !1;
+        let row_len = computed.saturating_sub(1).saturating_mul(stride);
+        let row_len = row_len.saturating_add(kernel_width.div_ceil(2).saturating_mul(2)).saturating_add(1) & !1;
         let rows_in_band = BAND_BYTES.checked_div(row_len.saturating_mul(2 * BLOCK)).unwrap_or(0);
-        let band_rows = rows_in_band.saturating_sub(geometry.kernel[0]).checked_div(geometry.stride[0]).unwrap_or(0);
-        let band_rows = band_rows.saturating_add(1).min(output_rows).max(1);
-        let mut planes = Planes { geometry, is_turned, row_len, band_rows, plane_bytes: 0, weight_bytes: 0 };
-        planes.plane_bytes = planes.input_rows(band_rows).saturating_mul(row_len).saturating_mul(2);
-        planes.weight_bytes = geometry.kernel[0].saturating_mul(geometry.kernel[1].div_ceil(2)).saturating_mul(4);
-        planes
+        let band_rows = rows_in_band.saturating_sub(kernel_rows).checked_div(row_stride).unwrap_or(0);
+        self.row_len = row_len;
+        self.band_rows = band_rows.saturating_add(1).min(output_rows).max(1);
+        self.plane_bytes = self.input_rows(self.band_rows).saturating_mul(row_len).saturating_mul(2);
+        self.weight_bytes = kernel_rows.saturating_mul(kernel_width.div_ceil(2)).saturating_mul(4);
     }
 
     /// Roughly the instructions for one channel: what a group, a row of outputs and a row of inputs cost beside their
     /// multiplications.
     fn cost(&self) -> usize {
-        let Geometry { output: [rows, width, _], kernel: [kernel_rows, kernel_width], .. } = self.geometry;
+        let [rows, width] = self.output();
+        let [kernel_rows, kernel_width] = self.kernel();
         let group = kernel_rows.saturating_mul(kernel_width.div_ceil(2).saturating_mul(8).saturating_add(6));
         let row = width.div_ceil(GROUP).saturating_mul(group.saturating_add(30)).saturating_add(25);
         rows.saturating_mul(row).saturating_add(self.input_rows(rows).saturating_mul(8))
@@ -89,37 +101,57 @@ impl Planes {
 
     /// True when the planes hold the whole image.
     pub fn is_single_band(&self) -> bool {
-        self.band_rows == self.geometry.output[0]
+        self.band_rows == self.output()[0]
     }
 
-    /// The geometry, on its side when the planes are.
-    pub fn geometry(&self) -> &Geometry {
-        &self.geometry
+    /// Along the rows and along a row of the planes.
+    #[inline]
+    fn turn(&self, [rows, columns]: [usize; 2]) -> [usize; 2] {
+        if self.is_turned { [columns, rows] } else { [rows, columns] }
     }
 
-    /// Elements from a row to the next and from a pixel to the next, in a tensor of the original `width` with
-    /// `channels` channels.
-    pub fn steps(&self, width: usize, channels: usize) -> [usize; 2] {
-        let row = width.wrapping_mul(channels);
-        if self.is_turned { [channels, row] } else { [row, channels] }
+    /// Height and width of the input.
+    pub fn input(&self) -> [usize; 2] {
+        let [height, width, _] = self.geometry.input;
+        self.turn([height, width])
     }
 
-    /// Steps in the input.
+    /// Height and width of the output.
+    pub fn output(&self) -> [usize; 2] {
+        let [height, width, _] = self.geometry.output;
+        self.turn([height, width])
+    }
+
+    /// Height and width of the window.
+    pub fn kernel(&self) -> [usize; 2] {
+        self.turn(self.geometry.kernel)
+    }
+
+    /// Steps along both.
+    pub fn stride(&self) -> [usize; 2] {
+        self.turn(self.geometry.stride)
+    }
+
+    /// Padding before both.
+    pub fn padding(&self) -> [usize; 2] {
+        self.turn(self.geometry.pad)
+    }
+
+    /// Elements from a row to the next and from a pixel to the next, in the input.
     pub fn input_steps(&self) -> [usize; 2] {
-        let Geometry { input: [rows, width, channels], .. } = self.geometry;
-        self.steps(if self.is_turned { rows } else { width }, channels)
+        let [_, width, channels] = self.geometry.input;
+        self.turn([width.wrapping_mul(channels), channels])
     }
 
-    /// Steps in the output.
+    /// The same in the output.
     pub fn output_steps(&self) -> [usize; 2] {
-        let Geometry { output: [rows, width, channels], .. } = self.geometry;
-        self.steps(if self.is_turned { rows } else { width }, channels)
+        let [_, width, channels] = self.geometry.output;
+        self.turn([width.wrapping_mul(channels), channels])
     }
 
-    /// Steps in the weights of a channel.
+    /// The same in the weights of a channel.
     pub fn weight_steps(&self) -> [usize; 2] {
-        let [rows, width] = self.geometry.kernel;
-        self.steps(if self.is_turned { rows } else { width }, 1)
+        self.turn([self.geometry.kernel[1], 1])
     }
 
     /// Elements of a plane's row.
@@ -134,7 +166,7 @@ impl Planes {
 
     /// Input rows under `rows` output rows.
     pub fn input_rows(&self, rows: usize) -> usize {
-        rows.saturating_sub(1).saturating_mul(self.geometry.stride[0]).saturating_add(self.geometry.kernel[0])
+        rows.saturating_sub(1).saturating_mul(self.stride()[0]).saturating_add(self.kernel()[0])
     }
 
     /// Bytes of one plane.
@@ -155,13 +187,11 @@ impl Planes {
     }
 
     /// Fills `rows` rows of all planes, from row `row` on, with the padding value.
-    fn pad(&self, scratch: &mut [i8], (row, rows): (usize, usize), value: i8) {
-        let [low, high] = i16::from(value).to_le_bytes().map(|byte| byte as i8);
-        let len = rows.wrapping_mul(self.row_len).wrapping_mul(2);
+    fn pad(&self, scratch: &mut [i8], (row, rows): (usize, usize), value: i8, kernel: &impl PlaneKernel) {
+        let value = u32::from(i16::from(value) as u16).wrapping_mul(0x0001_0001);
+        let words = rows.wrapping_mul(self.row_len) / 2;
         for lane in 0..BLOCK {
-            let start = self.byte(lane, row, 0);
-            let range = scratch.get_mut(start..start.saturating_add(len)).unwrap_or_default();
-            range.as_chunks_mut::<4>().0.iter_mut().for_each(|word| *word = [low, high, low, high]);
+            kernel.fill_words(scratch, self.byte(lane, row, 0) / 4, words, value);
         }
     }
 
@@ -171,28 +201,13 @@ impl Planes {
         if top == 0 {
             return 0;
         }
-        let moved = self.band_rows.wrapping_mul(self.geometry.stride[0]);
+        let moved = self.band_rows.wrapping_mul(self.stride()[0]);
         let kept = filled.saturating_sub(moved);
         let words = kept.wrapping_mul(self.row_len) / 2;
         for lane in 0..BLOCK {
             kernel.move_words(scratch, self.byte(lane, moved, 0) / 4, self.byte(lane, 0, 0) / 4, words);
         }
         kept
-    }
-}
-
-/// The geometry on its side: rows become columns. A column of single pixels becomes a row, for one.
-fn turn(geometry: &Geometry) -> Geometry {
-    let turn = |[rows, columns, channels]: [usize; 3]| [columns, rows, channels];
-    let swap = |[rows, columns]: [usize; 2]| [columns, rows];
-    Geometry {
-        input: turn(geometry.input),
-        output: turn(geometry.output),
-        kernel: swap(geometry.kernel),
-        stride: swap(geometry.stride),
-        dilation: swap(geometry.dilation),
-        pad: swap(geometry.pad),
-        groups: geometry.groups,
     }
 }
 
@@ -235,6 +250,12 @@ pub trait PlaneKernel {
         place: (usize, usize),
     ) -> bool;
 
+    /// Fills `count` words of `scratch` from word `from` on.
+    fn fill_words(&self, scratch: &mut [i8], from: usize, count: usize, value: u32) {
+        let words = scratch.as_chunks_mut::<4>().0.iter_mut().skip(from).take(count);
+        words.for_each(|word| *word = value.to_le_bytes().map(|byte| byte as i8));
+    }
+
     /// Moves `count` words of `scratch` from word `from` up to word `to`.
     fn move_words(&self, scratch: &mut [i8], from: usize, to: usize, count: usize) {
         let words = scratch.as_chunks_mut::<4>().0;
@@ -260,7 +281,7 @@ impl PlaneKernel for PortableKernel {
     }
 
     fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) {
-        let width = planes.geometry().output[1];
+        let [_, width] = planes.output();
         let [row_step, pixel_step] = planes.output_steps();
         for index in 0..band.channels {
             let channel = band.channel.wrapping_add(index);
@@ -287,7 +308,7 @@ fn window(
     (lane, channel): (usize, usize),
     (y, x): (usize, usize),
 ) -> i32 {
-    let Geometry { kernel: [kernel_rows, kernel_width], stride, .. } = *planes.geometry();
+    let ([kernel_rows, kernel_width], stride) = (planes.kernel(), planes.stride());
     let area = kernel_rows.wrapping_mul(kernel_width);
     let weights = range(layer.weights, channel.wrapping_mul(area), area);
     let [row_step, tap_step] = planes.weight_steps();
@@ -321,7 +342,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
         return;
     }
     // What is left and right of the pixels holds the padding value from here on.
-    planes.pad(scratch, (0, planes.input_rows(planes.band_rows)), layer.padding_value);
+    planes.pad(scratch, (0, planes.input_rows(planes.band_rows)), layer.padding_value, kernel);
     let mut channel = 0usize;
     while channel < channels {
         // The last block overlaps the one before it; only its new lanes are computed.
@@ -335,7 +356,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
 /// Up to four input channels from `channel` on.
 struct Block<'a, K> {
     layer: &'a DepthwiseI8<'a>,
-    planes: &'a Planes,
+    planes: &'a Planes<'a>,
     kernel: &'a K,
     channel: usize,
     /// Lanes to compute, from the first to behind the last.
@@ -346,11 +367,11 @@ impl<K: PlaneKernel> Block<'_, K> {
     /// Band after band.
     fn run(&self, io: &mut Io<i8>, scratch: &mut [i8]) {
         let planes = self.planes;
-        let output_rows = planes.geometry().output[0];
+        let [output_rows, _] = planes.output();
         let (mut filled, mut first) = (0usize, 0usize);
         while first < output_rows {
             let rows = output_rows.wrapping_sub(first).min(planes.band_rows);
-            let top = first.wrapping_mul(planes.geometry().stride[0]);
+            let top = first.wrapping_mul(planes.stride()[0]);
             filled = planes.keep(scratch, top, filled, self.kernel);
             let needed = planes.input_rows(rows);
             self.fill(io.input(), scratch, top, (filled, needed));
@@ -361,15 +382,16 @@ impl<K: PlaneKernel> Block<'_, K> {
     }
 
     /// Fills rows `from .. to` of the planes, whose first row is padded input row `top`.
+    #[inline(never)]
     fn fill(&self, input: &[i8], scratch: &mut [i8], top: usize, (from, to): (usize, usize)) {
         let (planes, padding) = (self.planes, self.layer.padding_value);
-        let Geometry { input: [height, width, _], pad, .. } = *planes.geometry();
+        let ([height, width], pad) = (planes.input(), planes.padding());
         // Rows of the planes that lie in the image.
         let start = pad[0].saturating_sub(top).max(from).min(to);
         let end = pad[0].wrapping_add(height).saturating_sub(top).min(to).max(start);
         if !planes.is_single_band() {
-            planes.pad(scratch, (from, start.wrapping_sub(from)), padding);
-            planes.pad(scratch, (end, to.wrapping_sub(end)), padding);
+            planes.pad(scratch, (from, start.wrapping_sub(from)), padding, self.kernel);
+            planes.pad(scratch, (end, to.wrapping_sub(end)), padding, self.kernel);
         }
         let left = pad[1].min(planes.row_len());
         let width = width.min(planes.row_len().wrapping_sub(left));
@@ -420,24 +442,5 @@ impl<K: PlaneKernel> Block<'_, K> {
             }
             lane = lane.wrapping_add(lanes);
         }
-    }
-}
-
-/// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
-pub(super) fn along_rows(geometry: &Geometry) -> Geometry {
-    let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
-    if !column {
-        return *geometry;
-    }
-    let turn = |[rows, columns, channels]: [usize; 3]| [columns, rows, channels];
-    let swap = |[rows, columns]: [usize; 2]| [columns, rows];
-    Geometry {
-        input: turn(geometry.input),
-        output: turn(geometry.output),
-        kernel: swap(geometry.kernel),
-        stride: swap(geometry.stride),
-        dilation: swap(geometry.dilation),
-        pad: swap(geometry.pad),
-        groups: geometry.groups,
     }
 }

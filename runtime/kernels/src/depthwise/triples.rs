@@ -21,7 +21,7 @@
 //! Bands, the order of work, and where the output may stand are as in [`super::planar`].
 
 use super::DepthwiseI8;
-use super::planar::{BLOCK, along_rows};
+use super::planar::BLOCK;
 use crate::Io;
 use crate::conv2d::Geometry;
 
@@ -109,26 +109,18 @@ impl Planes {
         self.area().wrapping_add(rows)
     }
 
-    /// Padded columns of the input that some word holds.
-    fn columns(&self) -> usize {
-        self.row_words
-    }
-
     /// Moves up the rows that the band before has `filled` and this one still needs; returns how many there are.
-    fn keep(&self, words: &mut [[i8; 4]], top: usize, filled: usize) -> usize {
+    fn keep(&self, kernel: &impl PlaneKernel, words: &mut [[i8; 4]], top: usize, filled: usize) -> usize {
         if top == 0 {
             return 0;
         }
         let moved = self.band_rows.wrapping_mul(self.geometry.stride[0]);
         let kept = filled.saturating_sub(moved);
+        let count = kept.wrapping_mul(self.row_words);
         for lane in 0..BLOCK {
-            for row in 0..kept {
-                let Some((to, from)) = words.split_at_mut_checked(self.row(lane, row.wrapping_add(moved))) else {
-                    break;
-                };
-                let to = to.get_mut(self.row(lane, row)..).unwrap_or_default().as_chunks_mut::<4>().0.iter_mut();
-                to.zip(from.as_chunks::<4>().0).take(self.row_words / 4).for_each(|(to, from)| *to = *from);
-            }
+            let start = self.row(lane, 0);
+            let end = start.wrapping_add(moved.wrapping_mul(self.row_words)).wrapping_add(count);
+            kernel.shift(words.get_mut(start..end).unwrap_or_default(), count);
         }
         kept
     }
@@ -159,34 +151,61 @@ pub struct Task {
     pub channel: usize,
 }
 
-/// A row of the input on its way into a row of the planes.
+/// Rows of the input on their way into rows of the planes.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer<'a> {
-    /// From the first channel of the block on.
+    /// From the first channel of the block in the first pixel of the first row on.
     pub pixels: &'a [i8],
-    /// From a pixel to the next.
-    pub pixel_len: usize,
-    /// Pixels to take.
-    pub count: usize,
-    /// Row of the planes, and the padded column of the first pixel.
+    /// From a row to the next, and from a pixel to the next.
+    pub lens: [usize; 2],
+    /// Rows, and pixels of a row to take, of which a row of padding has none.
+    pub counts: [usize; 2],
+    /// First row of the planes, and the padded column of the first pixel.
     pub place: (usize, usize),
     /// What stands left and right of the pixels.
     pub padding: i8,
 }
 
 impl Transfer<'_> {
+    /// Fills `lanes` planes.
+    fn run(&self, planes: &Planes, words: &mut [[i8; 4]], lanes: usize) {
+        let stride = planes.geometry.stride[1];
+        for lane in 0..lanes {
+            for row in 0..self.counts[0] {
+                let target = words.get_mut(planes.row(lane, self.place.0.wrapping_add(row))..).unwrap_or_default();
+                if self.counts[1] == 0 {
+                    let word = pair(self.padding, self.padding);
+                    target.iter_mut().take(planes.row_words).for_each(|place| *place = word);
+                    continue;
+                }
+                for (column, word) in target.iter_mut().take(planes.row_words).skip(stride).enumerate() {
+                    let second = column.wrapping_add(stride);
+                    *word = pair(self.value(lane, row, column), self.value(lane, row, second));
+                }
+            }
+        }
+    }
+
     /// The value of channel `lane` at padded column `column`.
-    fn value(&self, lane: usize, column: usize) -> i8 {
-        let pixel = column.checked_sub(self.place.1).filter(|&pixel| pixel < self.count);
-        let value = pixel.and_then(|pixel| self.pixels.get(pixel.wrapping_mul(self.pixel_len).wrapping_add(lane)));
+    // Two copies of it would be most of the code here.
+    #[inline(never)]
+    fn value(&self, lane: usize, row: usize, column: usize) -> i8 {
+        let pixel = column.checked_sub(self.place.1).filter(|&pixel| pixel < self.counts[1]);
+        let value = pixel.and_then(|pixel| {
+            let start = row.wrapping_mul(self.lens[0]).wrapping_add(pixel.wrapping_mul(self.lens[1]));
+            self.pixels.get(start.wrapping_add(lane))
+        });
         value.copied().unwrap_or(self.padding)
     }
 }
 
 /// The inner loops of a machine.
 pub trait PlaneKernel {
-    /// Transfers [`BLOCK`] channels, in words up to those whose second value is behind the last pixel. False when it
-    /// did nothing.
+    /// Moves the last `count` words, a multiple of four, to the front.
+    fn shift(&self, words: &mut [[i8; 4]], count: usize);
+
+    /// Transfers [`BLOCK`] channels, in words from those whose second value is the first pixel to those whose second
+    /// value is behind the last. False when it did nothing.
     fn transfer(&self, planes: &Planes, words: &mut [[i8; 4]], transfer: &Transfer<'_>) -> bool;
 
     /// Computes `task` from the weights and planes in `words`. `output` starts at the first output; the next ones
@@ -199,6 +218,11 @@ pub trait PlaneKernel {
 pub struct PortableKernel;
 
 impl PlaneKernel for PortableKernel {
+    fn shift(&self, words: &mut [[i8; 4]], count: usize) {
+        let start = words.len().wrapping_sub(count);
+        words.copy_within(start.min(words.len()).., 0);
+    }
+
     fn transfer(&self, _: &Planes, _: &mut [[i8; 4]], _: &Transfer<'_>) -> bool {
         false
     }
@@ -276,10 +300,10 @@ impl<K: PlaneKernel> Block<'_, K> {
         while first < output_rows {
             let rows = output_rows.wrapping_sub(first).min(planes.band_rows);
             let top = first.wrapping_mul(planes.geometry().stride[0]);
-            filled = planes.keep(words, top, filled);
+            filled = planes.keep(self.kernel, words, top, filled);
             while filled < planes.input_rows(rows) {
-                self.fill_row(io.input(), words, top.wrapping_add(filled), filled);
-                filled = filled.wrapping_add(1);
+                let missing = planes.input_rows(rows).wrapping_sub(filled);
+                filled = filled.wrapping_add(self.fill(io.input(), words, (top.wrapping_add(filled), filled), missing));
             }
             for lane in self.lanes.0..self.lanes.1 {
                 for copy in 0..self.layer.multiplier {
@@ -304,36 +328,43 @@ impl<K: PlaneKernel> Block<'_, K> {
         }
     }
 
-    /// Transfers padded input row `source` into row `target` of the planes.
-    fn fill_row(&self, input: &[i8], words: &mut [[i8; 4]], source: usize, target: usize) {
+    /// Fills up to `rows` rows of the planes, from row `target` on, with padded input rows from `source` on. Returns how
+    /// many, at least one.
+    #[inline(never)]
+    fn fill(&self, input: &[i8], words: &mut [[i8; 4]], (source, target): (usize, usize), rows: usize) -> usize {
         let (planes, padding) = (self.planes, self.layer.padding_value);
-        let geometry = planes.geometry();
-        let [height, width, channels] = geometry.input;
-        let row = source.checked_sub(geometry.pad[0]).filter(|&row| row < height);
+        let Geometry { input: [height, width, channels], pad: [above, left], .. } = *planes.geometry();
         let row_len = width.wrapping_mul(channels);
+        let row = source.checked_sub(above).filter(|&row| row < height);
         let start = row.map(|row| row.wrapping_mul(row_len).wrapping_add(self.start));
-        let len = row_len.wrapping_sub(self.start);
-        let pixels = start.and_then(|start| input.get(start..start.checked_add(len)?));
-        let left = geometry.pad[1];
+        let pixels = start.and_then(|start| input.get(start..)).unwrap_or_default();
+        let rows = row.map_or(1, |row| rows.min(height.wrapping_sub(row)));
         // What is left and right of the pixels still holds the padding that the planes started with.
-        let count = if pixels.is_some() { width.min(planes.columns().saturating_sub(left)) } else { 0 };
-        let pixels = pixels.unwrap_or_default();
-        let transfer = Transfer { pixels, pixel_len: channels, count, place: (target, left), padding };
-        if count > 0 && self.lanes.1 == BLOCK && self.kernel.transfer(planes, words, &transfer) {
-            return;
+        let count = if row.is_some() { width.min(planes.row_words.saturating_sub(left)) } else { 0 };
+        let transfer =
+            Transfer { pixels, lens: [row_len, channels], counts: [rows, count], place: (target, left), padding };
+        if !(count > 0 && self.lanes.1 == BLOCK && self.kernel.transfer(planes, words, &transfer)) {
+            transfer.run(planes, words, self.lanes.1);
         }
-        let stride = geometry.stride[1];
-        for lane in 0..self.lanes.1 {
-            let row = words.get_mut(planes.row(lane, target)..).unwrap_or_default();
-            if count == 0 {
-                row.iter_mut().take(planes.row_words).for_each(|word| *word = pair(padding, padding));
-                continue;
-            }
-            for (column, word) in row.iter_mut().skip(stride).take(planes.row_words.saturating_sub(stride)).enumerate()
-            {
-                let second = column.wrapping_add(stride);
-                *word = pair(transfer.value(lane, column), transfer.value(lane, second));
-            }
-        }
+        rows
+    }
+}
+
+/// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
+fn along_rows(geometry: &Geometry) -> Geometry {
+    let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
+    if !column {
+        return *geometry;
+    }
+    let turn = |[rows, columns, channels]: [usize; 3]| [columns, rows, channels];
+    let swap = |[rows, columns]: [usize; 2]| [columns, rows];
+    Geometry {
+        input: turn(geometry.input),
+        output: turn(geometry.output),
+        kernel: swap(geometry.kernel),
+        stride: swap(geometry.stride),
+        dilation: swap(geometry.dilation),
+        pad: swap(geometry.pad),
+        groups: geometry.groups,
     }
 }

@@ -42,6 +42,12 @@ impl PoolI8 {
     pub(crate) fn clamp(&self, value: i32) -> i8 {
         value.max(self.min).min(self.max) as i8
     }
+
+    /// The result for a window of `count` values with sum `sum`.
+    #[inline]
+    pub(crate) fn average(&self, sum: i32, count: i32) -> i8 {
+        self.clamp(rounded_average(sum, count))
+    }
 }
 
 /// A float pooling layer.
@@ -57,7 +63,9 @@ pub struct PoolF32 {
 pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     #[cfg(kinglet_isa = "helium")]
     crate::arch::helium::average_pool_i8(layer, io);
-    #[cfg(not(kinglet_isa = "helium"))]
+    #[cfg(kinglet_isa = "armv7em")]
+    crate::arch::armv7em::average_pool_i8(layer, io);
+    #[cfg(not(any(kinglet_isa = "helium", kinglet_isa = "armv7em")))]
     portable::average_pool_i8(layer, io);
 }
 

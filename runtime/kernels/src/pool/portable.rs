@@ -1,7 +1,7 @@
 //! Pooling of int8 in blocks of channels.
 
+use super::PoolI8;
 use super::blocks::{BLOCK, Place, for_each_block, for_each_tap};
-use super::{PoolI8, rounded_average};
 use crate::Io;
 
 /// Computes the average pooling. No scratch.
@@ -32,7 +32,7 @@ fn average<const N: usize>(layer: &PoolI8, input: &[i8], place: Place) -> [i8; N
         }
         count = count.wrapping_add(1);
     });
-    sums.map(|sum| layer.clamp(rounded_average(sum, count)))
+    sums.map(|sum| layer.average(sum, count))
 }
 
 fn max<const N: usize>(layer: &PoolI8, input: &[i8], place: Place) -> [i8; N] {

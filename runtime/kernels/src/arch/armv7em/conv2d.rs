@@ -4,8 +4,8 @@
 //! along the width, is first copied to a patch.
 
 use super::tile::{
-    ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_copy, kinglet_armv7em_gather,
-    kinglet_armv7em_gather3x3x3, kinglet_armv7em_tile4,
+    ROW_BYTES, Stage, Tile, entry, fill_table, kinglet_armv7em_copy, kinglet_armv7em_fill, kinglet_armv7em_gather,
+    kinglet_armv7em_gather1, kinglet_armv7em_gather3x3x3, kinglet_armv7em_tile4,
 };
 use crate::Io;
 use crate::conv2d::packing::Taps;
@@ -15,6 +15,7 @@ use crate::conv2d::{Conv2dI8, Geometry, PIXEL_TILE};
 const GROUP_CODE: usize = 96;
 
 /// See [`crate::conv2d::conv2d_i8`].
+#[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [_, _, outputs] = geometry.output;
@@ -26,10 +27,12 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
     let Some((columns, rest)) = scratch.split_at_mut_checked(columns_len) else { return };
     let Some((table, patch)) = rest.split_at_mut_checked(table_len) else { return };
-    if !(weights && aligned) || groups == 0 || pairs == 0 {
+    let patch_len = patch.len().min(groups.wrapping_mul(4));
+    let patch = patch.get_mut(..patch_len).unwrap_or_default();
+    let sound = weights && aligned && groups > 0;
+    if !(sound && fill_table(table, outputs, layer.bias, &layer.requant, layer.stage.zero_point)) {
         return;
     }
-    fill_table(table, outputs, layer.bias, &layer.requant, layer.stage.zero_point);
     let stage = Stage::new(&layer.stage);
     let clamps = usize::from(stage.clamps).wrapping_add((outputs & 1).wrapping_mul(4));
     let mut tile = Tile {
@@ -69,6 +72,8 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
 /// How the windows of a layer lie in the image.
 struct Walk<'a> {
     geometry: &'a Geometry,
+    /// True when windows are one pixel and the next window is the next pixel.
+    is_plain: bool,
     padding: i8,
     taps: Taps,
     /// Positions along the height and the width, from the first to behind the last, whose windows lie inside.
@@ -87,26 +92,35 @@ impl<'a> Walk<'a> {
         let taps = geometry.runs();
         let row_step = geometry.dilation[0].wrapping_mul(width).wrapping_mul(channels);
         let inside = |axis: usize| {
-            let is_inside = |at: &usize| {
-                let last = geometry.kernel.get(axis).copied().unwrap_or(1).wrapping_sub(1);
-                geometry.source(axis, *at, 0).is_some() && geometry.source(axis, *at, last).is_some()
-            };
-            let extent = geometry.output.get(axis).copied().unwrap_or(0);
-            let first = (0..extent).find(is_inside).unwrap_or(extent);
-            (first, (first..extent).find(|at| !is_inside(at)).unwrap_or(extent))
+            let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(1);
+            let (stride, pad) = (field(&geometry.stride), field(&geometry.pad));
+            let reach = field(&geometry.kernel).wrapping_sub(1).wrapping_mul(field(&geometry.dilation));
+            let room = geometry.input.get(axis).copied().unwrap_or(0).wrapping_add(pad);
+            let first = pad.wrapping_add(stride).wrapping_sub(1).checked_div(stride).unwrap_or(0);
+            let last = room.checked_sub(reach.wrapping_add(1)).and_then(|room| room.checked_div(stride));
+            let end = last.map_or(0, |last| last.wrapping_add(1));
+            (first, end.min(geometry.output.get(axis).copied().unwrap_or(0)))
         };
         // Dilation along the width leaves no contiguous taps: every position counts as outside.
         let dilated = geometry.dilation[1] != 1 && geometry.kernel[1] > 1;
         let inside = if dilated { [(0, 0); 2] } else { [inside(0), inside(1)] };
         let len = taps.rows.wrapping_sub(1).wrapping_mul(row_step).wrapping_add(taps.run);
         let pixel_step = geometry.stride[1].wrapping_mul(channels);
-        Walk { geometry, padding: layer.padding_value, taps, inside, row_step, len, pixel_step }
+        let is_plain = geometry.is_pointwise() && geometry.stride == [1, 1];
+        Walk { geometry, is_plain, padding: layer.padding_value, taps, inside, row_step, len, pixel_step }
     }
 
     /// Gathers the windows of `count` pixels from `position` on, which moves behind them.
     #[inline]
     fn gather(&self, input: &[i8], columns: &mut [i8], patch: &mut [i8], position: &mut (usize, usize), count: usize) {
         let Geometry { input: [_, width, channels], output, stride, pad, .. } = self.geometry;
+        // Pixels one after the other need no rows.
+        if self.is_plain {
+            let source = input.get(position.1.wrapping_mul(*channels)..).unwrap_or_default();
+            self.windows(source, columns, (0, count), (self.len, self.row_step));
+            position.1 = position.1.wrapping_add(count);
+            return;
+        }
         let mut column = 0usize;
         while column < count {
             let (y, x) = *position;
@@ -145,12 +159,18 @@ impl<'a> Walk<'a> {
         if source.len() < needed || column.wrapping_add(count) > PIXEL_TILE || rows == 0 {
             return;
         }
-        // SAFETY, of both calls: the last window ends within `source`; `columns` has room for the layer's taps of
+        // SAFETY, of all three calls: the last window ends within `source`; `columns` has room for the layer's taps of
         // four pixels, and the columns are among these. They are 4-byte aligned because scratch is.
         if (rows, run) == (3, 9) {
             let (source, place) = (source.as_ptr(), place.as_mut_ptr());
             // SAFETY: see above.
             unsafe { kinglet_armv7em_gather3x3x3(source, place, row_step, count, self.pixel_step) };
+            return;
+        }
+        if rows == 1 && run & 3 == 0 && run > 0 {
+            let (source, place) = (source.as_ptr(), place.as_mut_ptr());
+            // SAFETY: see above.
+            unsafe { kinglet_armv7em_gather1(source, place, run / 4, count, self.pixel_step) };
             return;
         }
         // SAFETY: see above.
@@ -174,8 +194,9 @@ impl<'a> Walk<'a> {
 fn copy_window(geometry: &Geometry, padding: i8, input: &[i8], patch: &mut [i8], (y, x): (usize, usize)) {
     let [_, width, channels] = geometry.input;
     let run = geometry.kernel[1].wrapping_mul(channels);
-    let (words, _) = patch.as_chunks_mut::<4>();
-    words.iter_mut().for_each(|word| *word = [padding; 4]);
+    let value = u32::from(padding as u8).wrapping_mul(0x0101_0101);
+    // SAFETY: that many words fit, and scratch is aligned.
+    unsafe { kinglet_armv7em_fill(patch.as_mut_ptr(), value, patch.len() / 4) };
     let (column, count) = geometry.clipped(1, x);
     // Taps along the width that lie outside before the first inside.
     let origin = x.wrapping_mul(geometry.stride[1]);

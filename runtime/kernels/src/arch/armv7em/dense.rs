@@ -1,6 +1,7 @@
 //! The vector micro-kernels: one vector by blocks of eight channels, and by a pair.
 
 use super::tile::Stage;
+use crate::numerics::{OutputStage, Requant};
 
 /// Arguments of both micro-kernels; the assembly knows the offsets.
 #[repr(C)]
@@ -8,7 +9,7 @@ use super::tile::Stage;
 pub(super) struct Dense {
     /// 0: of a block `[groups][4 pairs][2]` words, of a pair `[groups][2]`.
     pub(super) weights: *const i8,
-    /// 4: groups of four taps that are widened on the way.
+    /// 4: groups of four taps that are widened on the way, an even number.
     pub(super) input: *const i8,
     /// 8
     pub(super) input_end: *const i8,
@@ -28,16 +29,17 @@ pub(super) struct Dense {
     pub(super) shift: i32,
     /// 40: `2 * zero_point + 1`.
     pub(super) rounding: i32,
-    /// 44: not zero for a stage that needs no care of ties.
-    pub(super) is_relu: usize,
-    /// 48: not zero to clamp.
+    /// 44: not zero to clamp.
     pub(super) clamps: usize,
-    /// 52: the clamp in each byte.
+    /// 48: the clamp in each byte.
     pub(super) limits: [u32; 2],
-    /// 60
+    /// 56
     pub(super) output: *mut i8,
-    /// 64: blocks.
+    /// 60: blocks.
     pub(super) blocks: usize,
+    /// 64: the factor when there is one for all channels: rounding constant, right shift less 1, not
+    /// zero for a stage that needs no care of ties, multiplier.
+    pub(super) factor: [i32; 4],
 }
 
 unsafe extern "C" {
@@ -55,7 +57,14 @@ pub(super) const GROUP_CODE: usize = 116;
 
 impl Dense {
     /// All but where things are.
-    pub(super) fn new(stage: Stage, zero_point: i32, shift_base: i32, word_stride: usize) -> Self {
+    pub(super) fn new(stage: &OutputStage, requant: &Requant) -> Self {
+        let rounding = stage.zero_point.wrapping_mul(2).wrapping_add(1);
+        let first = requant.at(0);
+        let shift = first.shift.wrapping_neg().wrapping_sub(1);
+
+        let word_stride = if requant.words.len() == 1 { 0 } else { 4 };
+        let Stage { is_relu, clamps, limits } = Stage::new(stage);
+        let factor = [rounding.wrapping_shl(shift as u32), shift, is_relu.into(), first.multiplier];
         Dense {
             weights: core::ptr::null(),
             input: core::ptr::null(),
@@ -66,13 +75,13 @@ impl Dense {
             bias: core::ptr::null(),
             words: core::ptr::null(),
             word_stride,
-            shift: shift_base.wrapping_neg().wrapping_sub(1),
-            rounding: zero_point.wrapping_mul(2).wrapping_add(1),
-            is_relu: stage.is_relu.into(),
-            clamps: stage.clamps.into(),
-            limits: stage.limits,
+            shift: requant.shift_base.wrapping_neg().wrapping_sub(1),
+            rounding,
+            clamps: clamps.into(),
+            limits,
             output: core::ptr::null_mut(),
             blocks: 0,
+            factor,
         }
     }
 }

@@ -15,11 +15,11 @@
     .equ DENSE_WORD_STRIDE, 32
     .equ DENSE_SHIFT, 36
     .equ DENSE_ROUNDING, 40
-    .equ DENSE_IS_RELU, 44
-    .equ DENSE_FLAGS, 48
-    .equ DENSE_MIN, 52
-    .equ DENSE_OUTPUT, 60
-    .equ DENSE_BLOCKS, 64
+    .equ DENSE_FLAGS, 44
+    .equ DENSE_MIN, 48
+    .equ DENSE_OUTPUT, 56
+    .equ DENSE_BLOCKS, 60
+    .equ DENSE_FACTOR, 64
 
     @ Four taps r0, r1 of a pair of channels: 256 * B + A in \s, A in \a. lr: weights. 28 bytes.
     .macro PAIR s, a
@@ -67,7 +67,7 @@
 
 @ ---------------------------------------------------------------------------------------------
 @ Blocks of four pairs of channels.
-@ r4, r6, r8, r10: 256 * B + A of the pairs; r5, r7, r9, r11: A. r12: input or column, lr: weights; [sp]: arguments
+@ r5, r7, r9, r11: 256 * B + A of the pairs; r4, r6, r8, r10: A. r12: input or column, lr: weights; [sp]: arguments
 
     .section .text.kinglet_armv7em_dense8, "ax", %progbits
     .p2align 2
@@ -80,38 +80,33 @@ kinglet_armv7em_dense8:
     adr.w r2, 3f
     add r1, r1, r2
     orr r1, r1, #1
-    push {r0, r1}
+    ldr r2, [r0, #DENSE_INPUT_END]
+    ldr r3, [r0, #DENSE_COLUMN_END]
+    push {r0, r1, r2, r3}
 
 1:  @ a block; accumulators start at the biases
     ldr lr, [r0, #DENSE_WEIGHTS]
     ldr r1, [r0, #DENSE_BIAS]
     ldm r1!, {r4-r11}
     str r1, [r0, #DENSE_BIAS]
-    mov r2, r4
-    add r4, r4, r5, lsl #8
-    mov r5, r2
-    mov r2, r6
-    add r6, r6, r7, lsl #8
-    mov r7, r2
-    mov r2, r8
-    add r8, r8, r9, lsl #8
-    mov r9, r2
-    mov r2, r10
-    add r10, r10, r11, lsl #8
-    mov r11, r2
+    add r5, r4, r5, lsl #8
+    add r7, r6, r7, lsl #8
+    add r9, r8, r9, lsl #8
+    add r11, r10, r11, lsl #8
     ldrd r12, r1, [r0, #DENSE_INPUT]
     cmp r12, r1
     beq 4f
-2:  @ four taps straight from the input
+2:  @ eight taps straight from the input
+    .rept 2
     ldr r1, [r12], #4
     sxtb16 r0, r1
     sxtb16 r1, r1, ror #8
-    PAIR r4, r5
-    PAIR r6, r7
-    PAIR r8, r9
-    PAIR r10, r11
-    ldr r2, [sp]
-    ldr r2, [r2, #DENSE_INPUT_END]
+    PAIR r5, r4
+    PAIR r7, r6
+    PAIR r9, r8
+    PAIR r11, r10
+    .endr
+    ldr r2, [sp, #8]
     cmp r12, r2
     bne 2b
     ldr r0, [sp]
@@ -123,38 +118,93 @@ kinglet_armv7em_dense8:
 3:  @ sixteen taps from the column
     .rept 4
     ldrd r0, r1, [r12], #8
-    PAIR r4, r5
-    PAIR r6, r7
-    PAIR r8, r9
-    PAIR r10, r11
+    PAIR r5, r4
+    PAIR r7, r6
+    PAIR r9, r8
+    PAIR r11, r10
     .endr
-    ldr r0, [sp]
-    ldr r1, [r0, #DENSE_COLUMN_END]
+    ldr r1, [sp, #12]
     cmp r12, r1
     bne.w 3b
+    ldr r0, [sp]
 
     str lr, [r0, #DENSE_WEIGHTS]
-    SEPARATE r4, r5
-    SEPARATE r6, r7
-    SEPARATE r8, r9
-    SEPARATE r10, r11
-    ldr r12, [r0, #DENSE_WORDS]
+    SEPARATE r5, r4
+    SEPARATE r7, r6
+    SEPARATE r9, r8
+    SEPARATE r11, r10
+    ldrd r12, r1, [r0, #DENSE_WORDS]
     movs r2, #1
+    cmp r1, #0
+    beq 6f
+    push {r4-r11}
+    mov r4, sp
+    mov r6, sp
+8:  @ a channel
+    ldr r5, [r4], #4
     FINISH r5
-    FINISH r4
-    FINISH r7
-    FINISH r6
-    FINISH r9
-    FINISH r8
-    FINISH r11
-    FINISH r10
+    strb r5, [r6], #1
+    add r5, sp, #32
+    cmp r4, r5
+    bne 8b
     str r12, [r0, #DENSE_WORDS]
-    bfi r5, r4, #8, #8
-    bfi r7, r6, #8, #8
-    bfi r9, r8, #8, #8
-    bfi r11, r10, #8, #8
-    pkhbt r4, r5, r7, lsl #16
-    pkhbt r5, r9, r11, lsl #16
+    ldrd r4, r5, [sp]
+    add sp, #32
+    b 9f
+6:  @ one factor
+    add r1, r0, #DENSE_FACTOR
+    ldm r1, {r1, r2, r3, r12}
+    cbnz r3, 7f
+    add lr, r1, r4, asr #31
+    smmlar r4, r4, r12, lr
+    add lr, r1, r5, asr #31
+    smmlar r5, r5, r12, lr
+    add lr, r1, r6, asr #31
+    smmlar r6, r6, r12, lr
+    add lr, r1, r7, asr #31
+    smmlar r7, r7, r12, lr
+    add lr, r1, r8, asr #31
+    smmlar r8, r8, r12, lr
+    add lr, r1, r9, asr #31
+    smmlar r9, r9, r12, lr
+    add lr, r1, r10, asr #31
+    smmlar r10, r10, r12, lr
+    add lr, r1, r11, asr #31
+    smmlar r11, r11, r12, lr
+    b 10f
+7:
+    smmlar r4, r4, r12, r1
+    smmlar r5, r5, r12, r1
+    smmlar r6, r6, r12, r1
+    smmlar r7, r7, r12, r1
+    smmlar r8, r8, r12, r1
+    smmlar r9, r9, r12, r1
+    smmlar r10, r10, r12, r1
+    smmlar r11, r11, r12, r1
+10:
+    asr r4, r4, r2
+    ssat r4, #8, r4, asr #1
+    asr r5, r5, r2
+    ssat r5, #8, r5, asr #1
+    asr r6, r6, r2
+    ssat r6, #8, r6, asr #1
+    asr r7, r7, r2
+    ssat r7, #8, r7, asr #1
+    asr r8, r8, r2
+    ssat r8, #8, r8, asr #1
+    asr r9, r9, r2
+    ssat r9, #8, r9, asr #1
+    asr r10, r10, r2
+    ssat r10, #8, r10, asr #1
+    asr r11, r11, r2
+    ssat r11, #8, r11, asr #1
+    bfi r4, r5, #8, #8
+    bfi r6, r7, #8, #8
+    bfi r8, r9, #8, #8
+    bfi r10, r11, #8, #8
+    pkhbt r4, r4, r6, lsl #16
+    pkhbt r5, r8, r10, lsl #16
+9:
     ldr r1, [r0, #DENSE_FLAGS]
     cbz r1, 5f
     CLAMP4 r4
@@ -167,8 +217,9 @@ kinglet_armv7em_dense8:
     subs r2, #1
     strd r1, r2, [r0, #DENSE_OUTPUT]
     bne.w 1b
-    add sp, #8
+    add sp, #16
     pop {r4-r11, pc}
+
     .size kinglet_armv7em_dense8, . - kinglet_armv7em_dense8
 
 @ ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 //! registers, and inputs shared by neighbours are loaded once. Odd pairs of inputs come by unaligned loads, which
 //! cost less than shuffling. One call computes all channels of a block.
 
-use super::tile::Stage;
+use super::tile::{Stage, kinglet_armv7em_fill};
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::depthwise::planar::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
@@ -89,6 +89,7 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), opti
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("planar.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
+#[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let outputs = layer.geometry.output[2];
     let area = layer.geometry.kernel[0].wrapping_mul(layer.geometry.kernel[1]);
@@ -141,6 +142,14 @@ impl PlaneKernel for Dsp {
         true
     }
 
+    fn fill_words(&self, scratch: &mut [i8], from: usize, count: usize, value: u32) {
+        let bytes = from.wrapping_mul(4)..from.saturating_add(count).saturating_mul(4);
+        if let Some(words) = scratch.get_mut(bytes) {
+            // SAFETY: the words are `count`, and aligned because scratch is.
+            unsafe { kinglet_armv7em_fill(words.as_mut_ptr(), value, count) };
+        }
+    }
+
     fn move_words(&self, scratch: &mut [i8], from: usize, to: usize, count: usize) {
         let end = from.saturating_add(count).saturating_mul(4);
         if end > scratch.len() || to > from {
@@ -158,11 +167,10 @@ impl PlaneKernel for Dsp {
     }
 
     fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) {
-        let geometry = planes.geometry();
-        let width = geometry.output[1];
-        let area = geometry.kernel[0].wrapping_mul(geometry.kernel[1]);
+        let ([_, width], kernel, stride) = (planes.output(), planes.kernel(), planes.stride());
+        let area = kernel[0].wrapping_mul(kernel[1]);
         let row_bytes = planes.row_len().wrapping_mul(2);
-        let stride_bytes = geometry.stride[1].wrapping_mul(2);
+        let stride_bytes = stride[1].wrapping_mul(2);
         let output_steps = planes.output_steps();
         let last_row = band.rows.wrapping_sub(1).saturating_mul(output_steps[0]);
         let last = last_row.saturating_add(width.wrapping_sub(1).saturating_mul(output_steps[1]));
@@ -176,13 +184,13 @@ impl PlaneKernel for Dsp {
         let mut plane = Plane {
             input: start.wrapping_add(planes.byte(band.lane, 0, 0)),
             row_bytes,
-            row_step: row_bytes.wrapping_mul(geometry.stride[0]),
+            row_step: row_bytes.wrapping_mul(stride[0]),
             rows: band.rows,
             span: (width & !3).wrapping_mul(stride_bytes),
             left: width & 3,
             weights: layer.weights.as_ptr().wrapping_add(band.channel.wrapping_mul(area)),
             weight_steps: planes.weight_steps(),
-            kernel: geometry.kernel,
+            kernel,
             stride_bytes,
             bias: layer.bias.as_ptr().wrapping_add(band.channel),
             words: layer.requant.words.as_ptr().wrapping_add(from(band.channel)),
@@ -202,7 +210,7 @@ impl PlaneKernel for Dsp {
             widened: start,
             area,
         };
-        let kernel = match (geometry.kernel, geometry.stride[1]) {
+        let run = match (kernel, stride[1]) {
             ([3, 3], 1) => kinglet_armv7em_plane3x3s1,
             ([3, 3], 2) => kinglet_armv7em_plane3x3s2,
             _ => kinglet_armv7em_plane,
@@ -210,6 +218,6 @@ impl PlaneKernel for Dsp {
         // SAFETY: the planes hold the rows under `band.rows` output rows, each as long as groups of four outputs
         // read; the last output was checked, weights and constants of all channels before. No count is zero: the
         // engine refuses geometries with zeros.
-        unsafe { kernel(&mut plane) }
+        unsafe { run(&mut plane) }
     }
 }

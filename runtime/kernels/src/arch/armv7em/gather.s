@@ -111,6 +111,41 @@ kinglet_armv7em_widen:
     .size kinglet_armv7em_widen, . - kinglet_armv7em_widen
 
 @ ---------------------------------------------------------------------------------------------
+@ Windows of one run of whole words.
+@ r0: first window, r1: first column, r2: words (not 0), r3: pixels, [sp]: bytes from pixel to pixel
+
+    .section .text.kinglet_armv7em_gather1, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_gather1
+    .type kinglet_armv7em_gather1, %function
+    .thumb_func
+kinglet_armv7em_gather1:
+    push {r4-r6, r10, r11, lr}
+    ldr r12, [sp, #24]
+    sub r12, r12, r2, lsl #2
+1:
+    mov r4, r1
+    lsrs r5, r2, #1
+    bcc 2f
+    ldr r6, [r0], #4
+    WIDEN r6, r4, 16
+    beq 3f
+2:
+    ldr r6, [r0], #4
+    WIDEN r6, r4, 16
+    ldr r6, [r0], #4
+    WIDEN r6, r4, 16
+    subs r5, #1
+    bne 2b
+3:
+    add r0, r0, r12
+    adds r1, #4
+    subs r3, #1
+    bne 1b
+    pop {r4-r6, r10, r11, pc}
+    .size kinglet_armv7em_gather1, . - kinglet_armv7em_gather1
+
+@ ---------------------------------------------------------------------------------------------
 @ 3x3 windows of three channels: of each run two words, and the last bytes of the runs as a word.
 @ r0: first window, r1: first column, r2: bytes from run to run, r3: pixels, [sp]: bytes from pixel to pixel
 

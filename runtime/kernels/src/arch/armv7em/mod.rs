@@ -31,9 +31,11 @@ mod conv2d;
 mod dense;
 mod depthwise;
 mod fully_connected;
+mod pool;
 mod tile;
 
 pub(crate) use add::add_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
+pub(crate) use pool::average_pool_i8;

@@ -24,18 +24,16 @@ kinglet_armv7em_planar:
     ldr r4, [r0]
     ldr r5, [r0, r3]
     add r0, r0, r3, lsl #1
-    sxtb16 r6, r4
-    sxtb16 r7, r4, ror #8
-    sxtb16 r8, r5
-    sxtb16 r9, r5, ror #8
-    pkhbt r10, r6, r8, lsl #16
-    pkhtb r11, r8, r6, asr #16
-    pkhbt r4, r7, r9, lsl #16
-    pkhtb r5, r9, r7, asr #16
-    str r4, [r1, r12]
-    str r5, [lr, r12]
-    str r10, [r1], #4
-    str r11, [lr], #4
+    pkhbt r6, r4, r5, lsl #16
+    pkhtb r7, r5, r4, asr #16
+    sxtb16 r4, r6
+    sxtb16 r5, r6, ror #8
+    sxtb16 r6, r7
+    sxtb16 r7, r7, ror #8
+    str r5, [r1, r12]
+    str r7, [lr, r12]
+    str r4, [r1], #4
+    str r6, [lr], #4
     subs r2, r2, #2
     bge 2b
 3:
@@ -93,3 +91,35 @@ kinglet_armv7em_move:
 4:
     pop {r4-r10, pc}
     .size kinglet_armv7em_move, . - kinglet_armv7em_move
+
+@ ---------------------------------------------------------------------------------------------
+@ Words of one value.
+@ r0: target, r1: value, r2: words
+
+    .section .text.kinglet_armv7em_fill, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_fill
+    .type kinglet_armv7em_fill, %function
+    .thumb_func
+kinglet_armv7em_fill:
+    push {r4, r5, r6, lr}
+    mov r3, r1
+    mov r4, r1
+    mov r5, r1
+    subs r2, #8
+    blt 2f
+1:
+    stm r0!, {r1, r3, r4, r5}
+    stm r0!, {r1, r3, r4, r5}
+    subs r2, #8
+    bge 1b
+2:
+    adds r2, #8
+    beq 4f
+3:
+    str r1, [r0], #4
+    subs r2, #1
+    bne 3b
+4:
+    pop {r4, r5, r6, pc}
+    .size kinglet_armv7em_fill, . - kinglet_armv7em_fill

@@ -45,53 +45,12 @@
     .equ F_ROW, 64
     .equ F_ROW_OUTPUT, 68
     .equ F_POSITION, 72
-    .equ F_KERNEL_ROWS, 76
-    .equ F_PAIRS, 80
-    .equ F_ROW_BYTES, 84
-    .equ F_LEFT, 88
-    .equ F_BYTES, 92
-
-    @ r4: the plane's arguments. Doubles the bias, decodes the factor, moves the arguments to the next channel.
-    .macro CONSTANTS
-    ldr r0, [r4, #BIAS]
-    ldr r1, [r0], #4
-    str r0, [r4, #BIAS]
-    lsls r1, r1, #1
-    str r1, [sp, #F_BIAS]
-    ldrd r0, r1, [r4, #WORDS]
-    ldr r2, [r0]
-    add r0, r0, r1
-    str r0, [r4, #WORDS]
-    ldrd r0, r3, [r4, #EXTRA]
-    sub r3, r3, r2, lsr #30
-    cbz r0, 9f
-    ldrb r5, [r0]
-    cmp r1, #0
-    it ne
-    addne r0, r0, #1
-    str r0, [r4, #EXTRA]
-    subs r3, r3, r5
-9:
-    movs r1, #1
-    bfi r2, r1, #30, #2
-    ldrd r0, r1, [r4, #ROUNDING]
-    lsls r0, r0, r3
-    strd r2, r3, [sp, #F_MULTIPLIER]
-    strd r0, r1, [sp, #F_ROUNDING]
-    ldrd r0, r1, [r4, #OUTPUT]
-    str r0, [sp, #F_ROW_OUTPUT]
-    adds r0, r0, #1
-    str r0, [r4, #OUTPUT]
-    ldr r1, [r4, #OUTPUT_STEPS + 4]
-    str r1, [sp, #F_PIXEL_STEP]
-    ldr r0, [r4, #INPUT]
-    str r0, [sp, #F_ROW]
-    ldr r1, [r4, #PLANE_STEP]
-    add r0, r0, r1
-    str r0, [r4, #INPUT]
-    ldr r0, [r4, #ROWS]
-    str r0, [sp, #F_ROWS]
-    .endm
+    .equ F_LEFT, 76
+    .equ F_BYTES, 80
+    @ Another window keeps these where the weights of a 3x3 window are.
+    .equ F_KERNEL_ROWS, 0
+    .equ F_PAIRS, 4
+    .equ F_ROW_BYTES, 8
 
     @ Three weights of a row, r0 on, r1: row step, r2: tap step, doubled, to \offset of the frame.
     .macro WIDEN3 offset
@@ -189,7 +148,7 @@
     str r0, [sp, #F_PLANE]
     mov r4, r0
 1:  @ a channel
-    CONSTANTS
+    bl kinglet_armv7em_plane_next
     ldr r0, [r4, #WEIGHTS]
     ldrd r1, r2, [r4, #WEIGHT_STEPS]
     add r3, r0, #9
@@ -306,6 +265,56 @@
     .endm
 
 @ ---------------------------------------------------------------------------------------------
+@ The next channel. r4: the arguments, which move on. Doubles the bias and decodes the factor. Its frame is the
+@ caller's; clobbers r0-r3 and r5.
+
+    .section .text.kinglet_armv7em_plane_next, "ax", %progbits
+    .p2align 2
+    .type kinglet_armv7em_plane_next, %function
+    .thumb_func
+kinglet_armv7em_plane_next:
+    ldr r0, [r4, #BIAS]
+    ldr r1, [r0], #4
+    str r0, [r4, #BIAS]
+    lsls r1, r1, #1
+    str r1, [sp, #F_BIAS]
+    ldrd r0, r1, [r4, #WORDS]
+    ldr r2, [r0]
+    add r0, r0, r1
+    str r0, [r4, #WORDS]
+    ldrd r0, r3, [r4, #EXTRA]
+    sub r3, r3, r2, lsr #30
+    cbz r0, 1f
+    ldrb r5, [r0]
+    cmp r1, #0
+    it ne
+    addne r0, r0, #1
+    str r0, [r4, #EXTRA]
+    subs r3, r3, r5
+1:
+    movs r1, #1
+    bfi r2, r1, #30, #2
+    ldrd r0, r1, [r4, #ROUNDING]
+    lsls r0, r0, r3
+    strd r2, r3, [sp, #F_MULTIPLIER]
+    strd r0, r1, [sp, #F_ROUNDING]
+    ldrd r0, r1, [r4, #OUTPUT]
+    str r0, [sp, #F_ROW_OUTPUT]
+    adds r0, r0, #1
+    str r0, [r4, #OUTPUT]
+    ldr r1, [r4, #OUTPUT_STEPS + 4]
+    str r1, [sp, #F_PIXEL_STEP]
+    ldr r0, [r4, #INPUT]
+    str r0, [sp, #F_ROW]
+    ldr r1, [r4, #PLANE_STEP]
+    add r0, r0, r1
+    str r0, [r4, #INPUT]
+    ldr r0, [r4, #ROWS]
+    str r0, [sp, #F_ROWS]
+    bx lr
+    .size kinglet_armv7em_plane_next, . - kinglet_armv7em_plane_next
+
+@ ---------------------------------------------------------------------------------------------
 @ The output stage with everything a layer may ask for. r4-r7: doubled sums, then outputs; r0: multiplier, r1: right
 @ shift less 1, r2: rounding, r3: bits of CARE. Its frame is the caller's.
 
@@ -384,7 +393,7 @@ kinglet_armv7em_plane:
     str r0, [sp, #F_PLANE]
     mov r4, r0
 1:  @ a channel
-    CONSTANTS
+    bl kinglet_armv7em_plane_next
     @ widen its weights: rows of doubled pairs
     ldr r0, [r4, #WEIGHTS]
     ldr r3, [r4, #AREA]

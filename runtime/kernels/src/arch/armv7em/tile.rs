@@ -77,6 +77,14 @@ unsafe extern "C" {
         pixels: usize,
         pixel_bytes: usize,
     );
+    /// The same for windows of one run of `words` words, not zero.
+    pub(super) fn kinglet_armv7em_gather1(
+        source: *const i8,
+        column: *mut i8,
+        words: usize,
+        pixels: usize,
+        pixel_bytes: usize,
+    );
     /// The same for windows of three runs of nine bytes.
     pub(super) fn kinglet_armv7em_gather3x3x3(
         source: *const i8,
@@ -85,42 +93,55 @@ unsafe extern "C" {
         pixels: usize,
         pixel_bytes: usize,
     );
+    /// Fills `count` words.
+    pub(super) fn kinglet_armv7em_fill(target: *mut i8, value: u32, count: usize);
     /// Copies `bytes` bytes.
     pub(super) fn kinglet_armv7em_copy(target: *mut i8, source: *const i8, bytes: usize);
+    /// Decodes the constants of `outputs` channels, not zero, into the rows of `table`.
+    fn kinglet_armv7em_table(
+        table: *mut i8,
+        outputs: usize,
+        bias: *const i32,
+        words: *const u32,
+        word_stride: usize,
+        extra: *const u8,
+        shift: i32,
+        rounding: i32,
+    );
     /// Widens `words` words, not zero, to twice as many.
     pub(super) fn kinglet_armv7em_widen(source: *const i8, target: *mut i8, words: usize);
 }
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("tile.s"), options(raw));
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("gather.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("table.s"), options(raw));
 
 /// Byte offset of the first group in a loop unrolled four times, each of `size` bytes, that ends with the check.
 pub(super) fn entry(groups: usize, size: usize) -> usize {
     4usize.wrapping_sub(groups & 3).wrapping_mul(size)
 }
 
-/// Fills the table of constants. `table` has a row for each pair.
-pub(super) fn fill_table(table: &mut [i8], outputs: usize, bias: &[i32], requant: &Requant, zero_point: i32) {
-    let rounding = zero_point.wrapping_mul(2).wrapping_add(1);
-    let mut channel = 0usize;
-    for row in table.as_chunks_mut::<ROW_BYTES>().0 {
-        let words = row.as_chunks_mut::<4>().0;
-        let mut start = [0i32; 2];
-        for (constants, start) in words.chunks_exact_mut(3).zip(&mut start) {
-            if channel < outputs {
-                *start = bias.get(channel).copied().unwrap_or(0);
-                let factor = requant.at(channel);
-                let shift = factor.shift.wrapping_neg().wrapping_sub(1);
-                let values = [factor.multiplier, shift, rounding.wrapping_shl(shift as u32)];
-                for (to, value) in constants.iter_mut().zip(values) {
-                    *to = value.to_le_bytes().map(|byte| byte as i8);
-                }
-            }
-            channel = channel.wrapping_add(1);
-        }
-        let [a, b] = start;
-        for (to, value) in words.iter_mut().skip(6).zip([a, b.wrapping_shl(8).wrapping_add(a)]) {
-            *to = value.to_le_bytes().map(|byte| byte as i8);
-        }
+/// Fills the table of constants, which has a row for each pair of channels. False when the layer has too few.
+pub(super) fn fill_table(table: &mut [i8], outputs: usize, bias: &[i32], requant: &Requant, zero_point: i32) -> bool {
+    let (words, extra) = (requant.words.len(), requant.extra.len());
+    let one = words == 1;
+    let constants = bias.len() >= outputs && (one || words >= outputs) && (extra == 0 || extra >= words);
+    if !constants || outputs == 0 || table.len() < outputs.div_ceil(2).saturating_mul(ROW_BYTES) {
+        return false;
     }
+    // SAFETY: the table has a row for each pair, and there are biases, words and, if any, extra shifts for all
+    // channels, or one word and shift that the stride of zero repeats. Scratch is 4-byte aligned.
+    unsafe {
+        kinglet_armv7em_table(
+            table.as_mut_ptr(),
+            outputs,
+            bias.as_ptr(),
+            requant.words.as_ptr(),
+            if one { 0 } else { 4 },
+            if extra == 0 { core::ptr::null() } else { requant.extra.as_ptr() },
+            requant.shift_base.wrapping_neg().wrapping_sub(1),
+            zero_point.wrapping_mul(2).wrapping_add(1),
+        );
+    }
+    true
 }

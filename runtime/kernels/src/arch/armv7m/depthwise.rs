@@ -41,6 +41,29 @@ struct Plane {
     max: i32,
 }
 
+/// Arguments of the transposition; the assembly knows the offsets.
+#[repr(C)]
+struct Transpose {
+    /// 0
+    source: *const i8,
+    /// 4
+    target: *mut [i8; 4],
+    /// 8
+    pixels: usize,
+    /// 12
+    pixel_bytes: usize,
+    /// 16
+    padding: i32,
+    /// 20
+    plane_bytes: usize,
+    /// 24
+    source_row_bytes: usize,
+    /// 28
+    target_row_bytes: usize,
+    /// 32
+    rows: usize,
+}
+
 unsafe extern "C" {
     /// 3x3, stride 1. All three read `(rows - 1) * row_step + kernel_rows * row_bytes` bytes from `input`, less the
     /// stride's, write `rows * width` outputs, and overwrite `input`, `output` and `rows`; none of their counts is zero.
@@ -49,24 +72,13 @@ unsafe extern "C" {
     fn kinglet_armv7m_plane3x3s2(plane: *mut Plane);
     /// Any kernel.
     fn kinglet_armv7m_plane(plane: *mut Plane);
-    /// Four channels of `pixels` pixels, not zero, into four planes: `pixels + 1` consecutive words of each.
-    fn kinglet_armv7m_transpose1(
-        source: *const i8,
-        target: *mut [i8; 4],
-        pixels: usize,
-        pixel_bytes: usize,
-        plane_bytes: usize,
-        padding: i32,
-    );
+    /// Moves four words `count` times, which may be zero, from the first on.
+    fn kinglet_armv7m_shift(target: *mut [i8; 4], source: *const [i8; 4], count: usize);
+    /// Four channels of `pixels` pixels into four planes: `pixels + 1` consecutive words of each, for `rows` rows.
+    /// Neither count is zero; overwrites `source`, `target` and `rows`.
+    fn kinglet_armv7m_transpose1(transpose: *mut Transpose);
     /// The same, into every other word.
-    fn kinglet_armv7m_transpose2(
-        source: *const i8,
-        target: *mut [i8; 4],
-        pixels: usize,
-        pixel_bytes: usize,
-        plane_bytes: usize,
-        padding: i32,
-    );
+    fn kinglet_armv7m_transpose2(transpose: *mut Transpose);
 }
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
@@ -82,40 +94,51 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
 struct Single;
 
 impl PlaneKernel for Single {
+    fn shift(&self, words: &mut [[i8; 4]], count: usize) {
+        let Some(start) = words.len().checked_sub(count) else { return };
+        let place = words.as_mut_ptr();
+        // SAFETY: both ranges lie in `words`, and the target is not behind the source.
+        unsafe { kinglet_armv7m_shift(place, place.wrapping_add(start), count / 4) };
+    }
+
     fn transfer(&self, planes: &Planes, words: &mut [[i8; 4]], transfer: &Transfer<'_>) -> bool {
         let stride = planes.geometry().stride[1];
-        let Transfer { pixels, pixel_len, count, place: (row, left), padding } = *transfer;
+        let Transfer { pixels, lens: [row_len, pixel_len], counts: [rows, count], place: (row, left), padding } =
+            *transfer;
         // The first word written has its first value `stride` columns before the first pixel, which is `stride`
         // words behind the row's start.
         let Some(place) = words.get_mut(planes.row(0, row).wrapping_add(left)..) else { return false };
+        let last_row = rows.wrapping_sub(1);
         let room = planes.plane_words().saturating_mul(BLOCK - 1).saturating_add(count).saturating_add(stride);
+        let room = room.saturating_add(last_row.saturating_mul(planes.row_words()));
         // The assembly reads a whole word, four channels, from each pixel.
         let readable = count.wrapping_sub(1).saturating_mul(pixel_len).saturating_add(BLOCK);
-        if stride > 2 || count == 0 || pixels.len() < readable || place.len() < room {
+        let readable = readable.saturating_add(last_row.saturating_mul(row_len));
+        if stride > 2 || count == 0 || rows == 0 || pixels.len() < readable || place.len() < room {
             return false;
         }
-        let plane_bytes = planes.plane_words().wrapping_mul(4);
-        let source = pixels.as_ptr();
-        let target = place.as_mut_ptr();
-        let padding = i32::from(padding);
-        if stride == 1 {
-            // SAFETY: the last pixel's word ends within `pixels`, and the last plane's words within `place`.
-            unsafe { kinglet_armv7m_transpose1(source, target, count, pixel_len, plane_bytes, padding) };
-            return true;
-        }
         // Even and odd columns pair among themselves.
-        for phase in 0..count.min(2) {
-            let source = source.wrapping_add(phase.wrapping_mul(pixel_len));
-            let target = target.wrapping_add(phase);
-            let count = count.wrapping_sub(phase).div_ceil(2);
-            // SAFETY: these are every other pixel and every other word of those above.
-            unsafe {
-                kinglet_armv7m_transpose2(source, target, count, pixel_len.wrapping_mul(2), plane_bytes, padding);
-            }
+        for phase in 0..count.min(stride) {
+            let mut transpose = Transpose {
+                source: pixels.as_ptr().wrapping_add(phase.wrapping_mul(pixel_len)),
+                target: place.as_mut_ptr().wrapping_add(phase),
+                pixels: if stride == 1 { count } else { count.wrapping_sub(phase).div_ceil(2) },
+                pixel_bytes: pixel_len.wrapping_mul(stride),
+                padding: i32::from(padding),
+                plane_bytes: planes.plane_words().wrapping_mul(4),
+                source_row_bytes: row_len,
+                target_row_bytes: planes.row_words().wrapping_mul(4),
+                rows,
+            };
+            let kernel = if stride == 1 { kinglet_armv7m_transpose1 } else { kinglet_armv7m_transpose2 };
+            // SAFETY: the last row's last pixel ends within `pixels`, and the last plane's words within `place`; with a
+            // stride of two it is every other pixel and every other word of those.
+            unsafe { kernel(&mut transpose) };
         }
         true
     }
 
+    #[inline(never)]
     fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, task: &Task, words: &[[i8; 4]], output: &mut [i8]) {
         let geometry = planes.geometry();
         let [_, width, outputs] = geometry.output;

@@ -249,9 +249,13 @@ kinglet_armv7m_plane:
     .size kinglet_armv7m_plane, . - kinglet_armv7m_plane
 
 @ ---------------------------------------------------------------------------------------------
-@ Four channels of a row of pixels into four planes.
-@ r0: source, r1: target in the first plane, r2: pixels (not 0), r3: bytes from pixel to pixel,
-@ [sp]: bytes from plane to plane, [sp, 4]: what stands before and after the pixels
+@ Four channels of rows of pixels into four planes.
+@ r0: source, r1: target in the first plane, r2: pixels, r3: bytes from pixel to pixel, r12: bytes from plane to plane,
+@ lr: target in the third plane; [sp]: arguments
+
+    .equ TRANSPOSE_PADDING, 16
+    .equ TRANSPOSE_STEPS, 24
+    .equ TRANSPOSE_ROWS, 32
 
     @ The values r4-r7 before a pixel become words with its values \a-\d.
     .macro PLANE_PIXEL o, p, q, r, a, b, c, d, step
@@ -278,8 +282,14 @@ kinglet_armv7m_plane:
     .type \name, %function
     .thumb_func
 \name:
-    push {r4-r11, lr}
-    ldrd r12, r4, [sp, #36]
+    push {r0, r4-r11, lr}
+    mov lr, r0
+9:  @ a row; lr: arguments
+    ldm lr, {r0, r1, r2, r3, r4, r12}
+    ldrd r5, r6, [lr, #TRANSPOSE_STEPS]
+    add r5, r5, r0
+    add r6, r6, r1
+    strd r5, r6, [lr]
     add lr, r1, r12, lsl #1
     mov r5, r4
     mov r6, r4
@@ -300,7 +310,8 @@ kinglet_armv7m_plane:
     mov r6, r10
     mov r7, r11
 3:
-    ldr r8, [sp, #40]
+    ldr r9, [sp]
+    ldr r8, [r9, #TRANSPOSE_PADDING]
     add r4, r4, r8, lsl #11
     add r5, r5, r8, lsl #11
     add r6, r6, r8, lsl #11
@@ -309,9 +320,34 @@ kinglet_armv7m_plane:
     str r5, [r1, r12]
     str r6, [lr]
     str r7, [lr, r12]
-    pop {r4-r11, pc}
+    mov lr, r9
+    ldr r4, [lr, #TRANSPOSE_ROWS]
+    subs r4, r4, #1
+    str r4, [lr, #TRANSPOSE_ROWS]
+    bne 9b
+    pop {r0, r4-r11, pc}
     .size \name, . - \name
     .endm
 
     PLANE_TRANSPOSE kinglet_armv7m_transpose1, 4
     PLANE_TRANSPOSE kinglet_armv7m_transpose2, 8
+
+@ ---------------------------------------------------------------------------------------------
+@ Moving words towards the front. r0: target, r1: source, r2: times four words
+
+    .section .text.kinglet_armv7m_shift, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7m_shift
+    .type kinglet_armv7m_shift, %function
+    .thumb_func
+kinglet_armv7m_shift:
+    push {r4, r5, r6, lr}
+    cbz r2, 2f
+1:
+    ldm r1!, {r3, r4, r5, r6}
+    stm r0!, {r3, r4, r5, r6}
+    subs r2, r2, #1
+    bne 1b
+2:
+    pop {r4, r5, r6, pc}
+    .size kinglet_armv7m_shift, . - kinglet_armv7m_shift

@@ -1,0 +1,104 @@
+//! Elementwise addition, four elements at a time.
+//!
+//! The operand with the larger scale has the factor one half ([`AddI8`]), and half of `x << 20` is a shift without a
+//! rounding: only the other operand is multiplied. Should both have that factor, the second is multiplied by
+//! `2^31 - 1` instead, which gives the same for the 511 values that it can have.
+
+use crate::Io;
+use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
+use crate::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
+
+/// A multiplication and what is added before it.
+#[repr(C)]
+struct Factor {
+    offset: i32,
+    multiplier: i32,
+    rounding: i32,
+    /// To the right.
+    shift: i32,
+}
+
+/// Arguments of the assembly, which knows the offsets.
+#[repr(C)]
+struct Add {
+    /// 0: the other operand's, to twice the common scale.
+    scaled: Factor,
+    /// 16: the sum's; the offset is that of the operand with the common scale.
+    sum: Factor,
+    /// 32: the operand with the common scale.
+    exact: *const i8,
+    /// 36: the other.
+    other: *const i8,
+    /// 40: may be either operand, or before it.
+    output: *mut i8,
+    /// 44: behind the last output.
+    end: *const i8,
+    /// 48: not zero when the clamp is narrower than `i8`.
+    clamps: u32,
+    /// 52
+    min: i32,
+    /// 56
+    max: i32,
+}
+
+unsafe extern "C" {
+    /// Reads as many elements of both operands as lie between `output` and `end`, a multiple of four and not zero, and
+    /// writes them there.
+    fn kinglet_armv7m_add(arguments: *const Add);
+}
+
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
+
+/// What the operand with the larger scale is multiplied with.
+const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
+
+/// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly takes: a
+/// broadcast, or factors outside its range.
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
+    let len = io.input().len();
+    let b = match b {
+        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => Some(*b),
+        Operand::SameAsInput => None,
+        Operand::Slice(..) => return false,
+    };
+    let a_start = io.input().as_ptr();
+    let a = (a_start, layer.a_zero_point, layer.a_factor);
+    let b_operand = (b.map_or(a_start, <[i8]>::as_ptr), layer.b_zero_point, layer.b_factor);
+    let (exact, other) = if a.2 == HALF { (a, b_operand) } else { (b_operand, a) };
+    let factor = if other.2 == HALF { FixedPoint { multiplier: i32::MAX, shift: -1 } } else { other.2 };
+    let takes = |factor: FixedPoint| DUAL_MULTIPLY_SHIFTS.contains(&factor.shift);
+    if exact.2 != HALF || !takes(factor) || !takes(layer.output_factor) || io.output().len() < len {
+        return false;
+    }
+    let done = len & !3;
+    let output = io.output().as_mut_ptr();
+    let arguments = Add {
+        scaled: scaled(factor, other.1.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT + 1), 0),
+        sum: scaled(layer.output_factor, exact.1.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT), layer.stage.zero_point),
+        exact: exact.0,
+        other: other.0,
+        output,
+        end: output.wrapping_add(done),
+        clamps: u32::from(layer.stage.min > -128 || layer.stage.max < 127),
+        min: layer.stage.min,
+        max: layer.stage.max,
+    };
+    if done > 0 {
+        // SAFETY: both operands and the output have `len` elements. When memory is shared, four elements are read
+        // before one at their places or behind them is written, as the contract of overlaps wants.
+        unsafe { kinglet_armv7m_add(&arguments) };
+    }
+    for index in done..len {
+        let a = io.input().get(index).copied().unwrap_or(0);
+        let b = b.map_or(Some(a), |b| b.get(index).copied()).unwrap_or(0);
+        io.set(index, layer.apply(a, b));
+    }
+    true
+}
+
+/// `factor` behind `offset`, rounding to a value around `zero_point`.
+fn scaled(factor: FixedPoint, offset: i32, zero_point: i32) -> Factor {
+    let shift = factor.shift.wrapping_neg();
+    let rounding = zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(shift.wrapping_sub(1) as u32);
+    Factor { offset, multiplier: factor.multiplier, rounding, shift }
+}
