@@ -49,7 +49,7 @@ fn fill_up(
     }
     for (value, classes) in touching.iter().enumerate() {
         for &class in classes {
-            if remaining[value] % step != 0 && removed[class] {
+            if !remaining[value].is_multiple_of(step) && removed[class] {
                 removed[class] = false;
                 members[class].iter().for_each(|(value, _)| remaining[value.0 as usize] += 1);
             }
