@@ -78,7 +78,11 @@ pub struct Assembly<'g> {
 impl<'g> Assembly<'g> {
     /// Lowers and plans a verified graph.
     pub fn new(graph: &'g Graph, target: Target) -> Result<Self, BuildError> {
-        let program = lower(graph, target)?;
+        Self::of_program(graph, target, lower(graph, target)?)
+    }
+
+    /// Plans a graph that has been lowered already.
+    pub fn of_program(graph: &'g Graph, target: Target, program: Program) -> Result<Self, BuildError> {
         let plan = plan(graph, &program)?;
         let records = plan.place(&program);
         Ok(Assembly { graph, target, program, plan, records, stripes: None })

@@ -32,11 +32,17 @@ mod rewrite;
 mod rows;
 mod search;
 mod segment;
-#[cfg(test)]
-mod tests;
 
 pub use rewrite::{Choice, Laps, Striped};
 pub use search::{Fitted, RamError, fit};
+
+use crate::ir::Graph;
+use crate::lower::Program;
+
+/// A lowered graph with the segment of `choice` in stripes; `None` when its operators cannot take turns.
+pub fn in_stripes(graph: &Graph, program: &Program, choice: &Choice) -> Option<Striped> {
+    rewrite::rewrite(graph, program, &segment::by_rows(graph, program), choice)
+}
 
 /// How much working memory a model may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
