@@ -8,7 +8,7 @@ use crate::affine::LayerErrors;
 use crate::emit::{Assembly, Manifest};
 use crate::ir::Graph;
 use crate::pass::eliminate::EliminationReport;
-use crate::stripe::Cost;
+use crate::stripe::{Cost, SegmentCost};
 
 /// Layers that the text report lists as the least accurate.
 const WORST: usize = 3;
@@ -189,13 +189,15 @@ impl fmt::Display for Report {
             write!(f, "\n  peak       operator {}, `{}` ({})", peak.operator, peak.node, peak.op)?;
         }
         if let Some(stripes) = &self.stripes {
-            let Cost { first_node, last_node, .. } = stripes;
-            let whole = n(stripes.arena_bytes_whole as u64);
-            write!(f, "\n  stripes    {} of `{first_node}` to `{last_node}`", stripes.stripes)?;
-            write!(f, "; the arena would be {whole} bytes without")?;
+            for (index, segment) in stripes.segments.iter().enumerate() {
+                let head = if index == 0 { "stripes" } else { "" };
+                let SegmentCost { first_node, last_node, stripes, .. } = segment;
+                write!(f, "\n  {head:<11}{stripes} of `{first_node}` to `{last_node}`")?;
+            }
             let (operators, copied) = (stripes.operators_added, n(stripes.copied_bytes));
-            write!(f, "\n             costs {operators} operators more, {copied} bytes copied")?;
+            write!(f, "\n  cost       {operators} operators more, {copied} bytes copied")?;
             write!(f, ", {} MACs recomputed", n(stripes.macs_recomputed))?;
+            write!(f, "; without stripes the arena is {} bytes", n(stripes.arena_bytes_whole as u64))?;
         }
         if self.golden_vectors > 0 {
             write!(f, "\n  self-test  {} vectors", self.golden_vectors)?;

@@ -26,8 +26,20 @@ impl Spans {
     }
 }
 
-/// The placement problem of a lowered graph: one item for each buffer, then one for each step with scratch.
+/// The placement problem of a lowered graph.
 pub(super) fn problem(graph: &Graph, program: &Program) -> Problem {
+    let (items, pairs) = items_and_pairs(graph, program);
+    Problem::new(items, pairs, program.steps.len().max(1))
+}
+
+/// The same without the distances that a placement must keep, which take the longest to find.
+pub(super) fn problem_of_usage(graph: &Graph, program: &Program) -> Problem {
+    let (items, pairs) = items_and_pairs(graph, program);
+    Problem::without_distances(items, pairs, program.steps.len().max(1))
+}
+
+/// One item for each buffer, then one for each step with scratch.
+fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
     let Program { steps, layout, .. } = program;
     let mut spans = Spans { first: vec![None; graph.values.len()], last: vec![None; graph.values.len()] };
     for port in &graph.inputs {
@@ -60,7 +72,7 @@ pub(super) fn problem(graph: &Graph, program: &Program) -> Problem {
     }
     let is_in_parts = |buffer: usize| in_parts.contains_key(&buffer);
     let pairs = pairs(program, &items, &is_in_parts);
-    Problem::new(items, pairs, steps.len().max(1))
+    (items, pairs)
 }
 
 /// Lifetimes of each buffer's ranges. Values that are the same range are one: it lives as long as any of them.

@@ -95,7 +95,7 @@ const SKETCH_PART: usize = 100;
 
 /// Bytes that each step of a program needs at least: no plan needs less than the largest of them.
 pub fn usage(graph: &Graph, program: &Program) -> Vec<usize> {
-    lifetime::problem(graph, program).usage()
+    lifetime::problem_of_usage(graph, program).usage()
 }
 
 /// The size of an arena that [`plan`] does not exceed, found by a short search.

@@ -91,6 +91,11 @@ impl Problem {
         Problem { items, pairs, steps, forbidden }
     }
 
+    /// A problem of which only the lower bounds are asked.
+    pub(super) fn without_distances(items: Vec<Item>, pairs: Vec<Pair>, steps: usize) -> Self {
+        Problem { items, pairs, steps, forbidden: Vec::new() }
+    }
+
     /// The largest sum of bytes that any one step needs, and that step. No plan needs less.
     pub(super) fn lower_bound(&self) -> (usize, usize) {
         let bounds = (0..self.steps).map(|step| (self.bytes_in_use(step), step));

@@ -26,8 +26,10 @@
 //! segment.rs    which operators may take turns
 //! rewrite.rs    the program in stripes
 //! search.rs     which segment, how many rows, which laps: the cheapest that fits
+//! price.rs      what "cheap" means
 //! ```
 
+mod price;
 mod rewrite;
 mod rows;
 mod search;
@@ -58,18 +60,25 @@ pub enum Ram {
 pub struct Cost {
     /// The model's working memory without stripes.
     pub arena_bytes_whole: usize,
-    /// The first node that is computed in stripes.
-    pub first_node: String,
-    /// The last one.
-    pub last_node: String,
-    /// Operators that are computed in stripes.
-    pub operators_striped: usize,
-    /// Times that each of them gets its turn, at most.
-    pub stripes: usize,
+    /// What is computed in stripes, in the order in which it was chosen.
+    pub segments: Vec<SegmentCost>,
     /// Operators of the blob that would not be there without stripes.
     pub operators_added: usize,
     /// Bytes that an inference moves to keep rows for the next stripe.
     pub copied_bytes: u64,
     /// Multiplications that an inference does more than once.
     pub macs_recomputed: u64,
+}
+
+/// Operators that take turns.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SegmentCost {
+    /// The first node.
+    pub first_node: String,
+    /// The last one.
+    pub last_node: String,
+    /// How many there are.
+    pub operators: usize,
+    /// Times that each of them gets its turn, at most.
+    pub stripes: usize,
 }

@@ -1,28 +1,34 @@
 //! Which operators take turns, how many rows at a time and how rows are kept: the cheapest choice that fits.
 //!
-//! An operator outside of a segment needs what it has always needed, so a segment must reach over all operators that
-//! need too much: few are left to be looked at. For each of them the program is rewritten and the most that any step
-//! needs is found, which no plan can be below. Those that may fit are planned, the cheapest first.
+//! Some operator needs the most memory, and a segment that helps contains it. For each such segment the program is
+//! rewritten, and the most that any step needs is found, which no plan can be below. The choices that may fit are
+//! planned, the cheapest first. When operators elsewhere still need too much, the search goes on in the rewritten
+//! program for a further segment.
 
-use kinglet_blob::OpCode;
+use std::collections::BTreeMap;
 
+use super::price::{is_loadable, macs, price};
 use super::rewrite::{Choice, Laps, Striped, rewrite};
 use super::rows::ByRows;
-use super::segment::by_rows;
-use super::{Cost, Ram};
+use super::segment::{Segment, by_rows};
+use super::{Cost, Ram, SegmentCost};
 use crate::ir::Graph;
-use crate::lower::{Program, Record};
+use crate::lower::Program;
 use crate::plan::{MemoryPlan, PlanError, plan, sketch, usage};
 
 /// Turns that a segment may take: each adds a record for each operator to the blob.
 const MAX_TURNS: usize = 64;
-/// Choices that are planned when one is to fit, and when the least is sought.
-const PLANNED: usize = 64;
-/// Instructions that an operator takes beside its arithmetic, that a copied byte takes, and a byte of a depthwise
-/// layer's operand that is brought into planes again; rough figures of a Cortex-M4, which only rank choices.
-const OPERATOR_COST: u64 = 600;
-const COPY_COST: u64 = 9;
-const REREAD_COST: u64 = 4;
+/// Operators of a segment. Each keeps some rows, so memory grows with them.
+const MAX_OPERATORS: usize = 16;
+/// Segments of a program.
+const MAX_SEGMENTS: usize = 3;
+/// Choices that are planned because they are cheap, and because little memory is in use, before the next limit or the
+/// next segment is tried.
+const PLANNED: usize = 40;
+/// Choices of one segment that a further one is sought for.
+const FOLLOWED: usize = 3;
+/// Limits that are tried to find the least.
+const LIMITS: usize = 8;
 
 /// Why a model does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,13 +65,11 @@ pub struct Fitted {
     pub cost: Option<Cost>,
 }
 
-/// Makes a lowered graph fit. `progress` is told how many choices of how many have been looked at.
-pub fn fit(
-    graph: &Graph,
-    program: &Program,
-    ram: Ram,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Fitted, RamError> {
+/// Is told how many choices of how many have been looked at.
+type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Makes a lowered graph fit.
+pub fn fit(graph: &Graph, program: &Program, ram: Ram, progress: Progress<'_>) -> Result<Fitted, RamError> {
     let whole = plan(graph, program)?;
     let limit = match ram {
         Ram::Bytes(bytes) => bytes,
@@ -74,174 +78,209 @@ pub fn fit(
     if whole.arena_bytes <= limit {
         return Ok(Fitted { program: program.clone(), plan: whole, cost: None });
     }
-    let search = Search { graph, program, rows: by_rows(graph, program), usage: usage(graph, program) };
-    let mut best = None;
+    let mut root = Node::new(graph, program.clone(), Vec::new(), [0; 2]);
+    let mut found = None;
     if ram != Ram::Least {
-        let mut choices = search.choices(limit, false, progress);
-        choices.sort_by_key(|rated| (rated.cost, rated.bound, rated.choice));
-        best = search.first_that_fits(&choices, limit)?;
+        found = root.reach(graph, limit, progress)?;
     }
-    if best.is_none() {
-        let mut choices = search.choices(whole.arena_bytes - 1, true, progress);
-        choices.sort_by_key(|rated| (rated.bound, rated.cost, rated.choice));
-        best = search.smallest(&choices, whole.arena_bytes)?;
+    let fits = found.is_some();
+    if !fits {
+        found = least(graph, &mut root, (limit, whole.arena_bytes), progress)?;
     }
-    let fitted = match best {
-        Some((striped, plan)) => {
-            let cost = search.cost(&whole, &striped);
-            Fitted { program: striped.program, plan, cost: Some(cost) }
-        }
-        None => Fitted { program: program.clone(), plan: whole, cost: None },
+    let Some((node, plan)) = found else {
+        let fitted = Fitted { program: program.clone(), plan: whole, cost: None };
+        let how = "and computing its operators in stripes does not help".into();
+        return if ram == Ram::Least { Ok(fitted) } else { Err(too_large(graph, limit, &fitted.plan, how)) };
     };
-    if ram == Ram::Least || fitted.plan.arena_bytes <= limit {
-        return Ok(fitted);
-    }
-    let how = match &fitted.cost {
-        Some(cost) => format!("with `{}` to `{}` in {} stripes", cost.first_node, cost.last_node, cost.stripes),
-        None => "and no operators that could be computed in stripes would need less".into(),
+    let operators_added = node.program.steps.len().saturating_sub(program.steps.len());
+    let cost = Cost {
+        arena_bytes_whole: whole.arena_bytes,
+        operators_added,
+        copied_bytes: node.copied_bytes,
+        macs_recomputed: macs(&node.program).saturating_sub(macs(program)),
+        segments: node.segments,
     };
-    Err(RamError::DoesNotFit { name: graph.name.clone(), limit, least: fitted.plan.arena_bytes, how })
+    if ram != Ram::Least && !fits {
+        let segment = |s: &SegmentCost| format!("`{}` to `{}` in {} stripes", s.first_node, s.last_node, s.stripes);
+        let segments: Vec<String> = cost.segments.iter().map(segment).collect();
+        return Err(too_large(graph, limit, &plan, format!("with {}", segments.join(" and "))));
+    }
+    Ok(Fitted { program: node.program, plan, cost: Some(cost) })
 }
 
-/// A choice, what no plan for it can be below, and its price in instructions.
+fn too_large(graph: &Graph, limit: usize, plan: &MemoryPlan, how: String) -> RamError {
+    RamError::DoesNotFit { name: graph.name.clone(), limit, least: plan.arena_bytes, how }
+}
+
+/// The smallest arena above `low`, which cannot be reached, and below `high`, by halving what is between.
+fn least(
+    graph: &Graph,
+    root: &mut Node,
+    (mut low, high): (usize, usize),
+    progress: Progress<'_>,
+) -> Result<Option<(Found, MemoryPlan)>, PlanError> {
+    let mut best = root.reach(graph, high - 1, progress)?;
+    for _ in 0..LIMITS {
+        let Some((_, plan)) = &best else { break };
+        let middle = low.midpoint(plan.arena_bytes);
+        if plan.arena_bytes - middle < 16 {
+            break;
+        }
+        match root.reach(graph, middle, progress)? {
+            Some(found) => best = Some(found),
+            None => low = middle,
+        }
+    }
+    Ok(best)
+}
+
+/// A choice and what it comes to.
 struct Rated {
     choice: Choice,
-    bound: usize,
-    cost: u64,
+    /// Bytes that the segment's steps need at least.
+    inside: usize,
+    /// Bytes that the other steps need at least.
+    outside: usize,
+    price: u64,
 }
 
-struct Search<'a> {
-    graph: &'a Graph,
-    program: &'a Program,
+/// A program on the way.
+struct Node {
+    program: Program,
+    segments: Vec<SegmentCost>,
+    /// Bytes copied, and bytes read again.
+    moved: [u64; 2],
     rows: Vec<Option<ByRows>>,
-    /// What each operator needs in the program as it is.
     usage: Vec<usize>,
+    /// What may be done next; filled when it is asked for.
+    rated: Option<Vec<Rated>>,
+    /// What has been looked at behind a choice.
+    behind: BTreeMap<Choice, Node>,
 }
 
-impl Search<'_> {
-    /// Choices that may need at most `limit` bytes; with `tighten`, less than the best so far, more or less.
-    fn choices(&self, mut limit: usize, tighten: bool, progress: &mut dyn FnMut(usize, usize)) -> Vec<Rated> {
-        let ranges = self.ranges();
+/// A program that fits.
+struct Found {
+    program: Program,
+    segments: Vec<SegmentCost>,
+    copied_bytes: u64,
+}
+
+impl Node {
+    fn new(graph: &Graph, program: Program, segments: Vec<SegmentCost>, moved: [u64; 2]) -> Node {
+        let (rows, usage) = (by_rows(graph, &program), usage(graph, &program));
+        Node { program, segments, moved, rows, usage, rated: None, behind: BTreeMap::new() }
+    }
+
+    /// The cheapest program of at most `limit` bytes that is found.
+    fn reach(
+        &mut self,
+        graph: &Graph,
+        limit: usize,
+        progress: Progress<'_>,
+    ) -> Result<Option<(Found, MemoryPlan)>, PlanError> {
+        if self.rated.is_none() {
+            self.rated = Some(self.rate(graph, progress));
+        }
+        let rated = self.rated.as_deref().unwrap_or_default();
+        let bound = |rated: &Rated| rated.inside.max(rated.outside);
+        let mut fitting: Vec<&Rated> = rated.iter().filter(|rated| bound(rated) <= limit).collect();
+        fitting.sort_by_key(|rated| (rated.price, bound(rated), rated.choice));
+        // Then those that have the most room to be planned badly.
+        let mut roomy = fitting.split_off(fitting.len().min(PLANNED));
+        roomy.sort_by_key(|rated| (bound(rated), rated.price, rated.choice));
+        for rated in fitting.into_iter().chain(roomy.into_iter().take(PLANNED)) {
+            let Some(striped) = rewrite(graph, &self.program, &self.rows, &rated.choice) else { continue };
+            if sketch(graph, &striped.program) <= limit {
+                let plan = plan(graph, &striped.program)?;
+                let Node { program, segments, moved: [copied_bytes, _], .. } = self.next(graph, striped);
+                return Ok(Some((Found { program, segments, copied_bytes }, plan)));
+            }
+        }
+        if self.segments.len() + 1 == MAX_SEGMENTS {
+            return Ok(None);
+        }
+        let mut halves: Vec<&Rated> =
+            rated.iter().filter(|rated| rated.inside <= limit && rated.outside > limit).collect();
+        halves.sort_by_key(|rated| (rated.outside, rated.price, rated.choice));
+        let halves: Vec<Choice> = halves.into_iter().take(FOLLOWED).map(|rated| rated.choice).collect();
+        for choice in halves {
+            if !self.behind.contains_key(&choice) {
+                let Some(striped) = rewrite(graph, &self.program, &self.rows, &choice) else { continue };
+                let next = self.next(graph, striped);
+                self.behind.insert(choice, next);
+            }
+            let Some(node) = self.behind.get_mut(&choice) else { continue };
+            if let Some(found) = node.reach(graph, limit, progress)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The node of a program with one segment more.
+    fn next(&self, graph: &Graph, striped: Striped) -> Node {
+        let name = |node: Option<&usize>| {
+            node.and_then(|&node| graph.nodes.get(node)).map_or_else(String::new, |node| node.name.clone())
+        };
+        let segment = SegmentCost {
+            first_node: name(striped.nodes.first()),
+            last_node: name(striped.nodes.last()),
+            operators: striped.nodes.len(),
+            stripes: striped.turns,
+        };
+        let segments = self.segments.iter().cloned().chain([segment]).collect();
+        let moved = [self.moved[0] + striped.copied_bytes, self.moved[1] + striped.reread_bytes];
+        Node::new(graph, striped.program, segments, moved)
+    }
+
+    /// All choices of a segment that contains the operator that needs the most, each with what it comes to.
+    fn rate(&self, graph: &Graph, progress: Progress<'_>) -> Vec<Rated> {
+        let most = self.usage.iter().max().copied().unwrap_or(0);
+        let Some(hottest) = self.usage.iter().position(|&bytes| bytes == most) else { return Vec::new() };
+        let is_free = |index: usize| self.rows.get(index).is_some_and(Option::is_some);
+        let from = (0..=hottest).rev().take_while(|&index| is_free(index)).last();
+        let to = (hottest..self.rows.len()).take_while(|&index| is_free(index)).last();
+        let (Some(from), Some(to)) = (from, to) else { return Vec::new() };
+        let ranges: Vec<(usize, usize)> = (from..=hottest)
+            .flat_map(|from| (hottest..=to).map(move |to| (from, to)))
+            .filter(|(from, to)| to - from < MAX_OPERATORS)
+            .collect();
         let mut rated = Vec::new();
         for (done, &range) in ranges.iter().enumerate() {
             progress(done, ranges.len());
             for pull in [false, true] {
-                for (rows, laps) in self.turns(range, pull, limit) {
-                    let choice = Choice { range, pull, rows, laps };
-                    let Some(striped) = rewrite(self.graph, self.program, &self.rows, &choice) else { break };
-                    if !is_loadable(&striped.program) {
-                        continue;
-                    }
-                    let bound = usage(self.graph, &striped.program).into_iter().max().unwrap_or(0);
-                    if bound <= limit {
-                        rated.push(Rated { choice, bound, cost: self.price(&striped) });
-                        if tighten {
-                            // What is planned may need somewhat more than its bound.
-                            limit = limit.min(bound + bound / 8);
-                        }
-                    }
-                }
+                self.rate_range(graph, range, pull, most, &mut rated);
             }
         }
         progress(ranges.len(), ranges.len());
         rated
     }
 
-    /// First and last operators of all runs of operators that can be computed by rows, the longest first.
-    fn ranges(&self) -> Vec<(usize, usize)> {
-        let count = self.rows.len();
-        let mut ranges = Vec::new();
-        for from in 0..count {
-            let run = self.rows[from..].iter().take_while(|rows| rows.is_some()).count();
-            ranges.extend((from..from + run).map(|to| (from, to)));
-        }
-        ranges
-    }
-
-    /// Rows and laps worth trying for a segment; none when operators outside of it need more than `limit`.
-    fn turns(&self, range: (usize, usize), pull: bool, limit: usize) -> Vec<(usize, Laps)> {
-        let Some(segment) = super::segment::Segment::new(self.graph, self.program, &self.rows, range, pull) else {
-            return Vec::new();
-        };
-        let (first, last) = (range.0, segment.steps.last().copied().unwrap_or(0));
-        let adds_nothing = pull && last == range.1;
-        let too_much = |(index, &bytes): (usize, &usize)| bytes > limit && !(first..=last).contains(&index);
-        if adds_nothing || self.usage.iter().enumerate().any(too_much) {
-            return Vec::new();
+    fn rate_range(&self, graph: &Graph, range: (usize, usize), pull: bool, most: usize, rated: &mut Vec<Rated>) {
+        let Some(segment) = Segment::new(graph, &self.program, &self.rows, range, pull) else { return };
+        let last = segment.steps.last().copied().unwrap_or(0);
+        if pull && last == range.1 {
+            return;
         }
         let height = self.rows[last].map_or(0, |rows| rows.output_rows);
         let powers = (0..16).map(|power| 1 << power).take_while(|&rows| rows < height);
-        let rows: Vec<usize> = powers.filter(|&rows| height.div_ceil(rows) <= MAX_TURNS).collect();
-        let laps = [Laps::One, Laps::Room(1), Laps::Room(2)];
-        rows.into_iter().flat_map(|rows| laps.map(|laps| (rows, laps))).collect()
-    }
-
-    fn first_that_fits(&self, choices: &[Rated], limit: usize) -> Result<Option<(Striped, MemoryPlan)>, PlanError> {
-        for rated in choices.iter().filter(|rated| rated.bound <= limit).take(PLANNED) {
-            let Some(striped) = rewrite(self.graph, self.program, &self.rows, &rated.choice) else { continue };
-            if sketch(self.graph, &striped.program) <= limit {
-                let plan = plan(self.graph, &striped.program)?;
-                return Ok(Some((striped, plan)));
+        for rows in powers.filter(|&rows| height.div_ceil(rows) <= MAX_TURNS) {
+            for laps in [Laps::One, Laps::Room(1), Laps::Room(2)] {
+                let choice = Choice { range, pull, rows, laps };
+                let Some(striped) = rewrite(graph, &self.program, &self.rows, &choice) else { return };
+                let stripes = striped.program.steps.len() + segment.steps.len() - self.program.steps.len();
+                let usage = usage(graph, &striped.program);
+                let is_inside = |index: usize| (range.0..range.0 + stripes).contains(&index);
+                let most_of = |inside: bool| {
+                    let own = usage.iter().enumerate().filter(|&(index, _)| is_inside(index) == inside);
+                    own.map(|(_, &bytes)| bytes).max().unwrap_or(0)
+                };
+                let (inside, outside) = (most_of(true), most_of(false));
+                // A segment that helps makes the greediest operator need less.
+                if inside < most && is_loadable(&striped.program) {
+                    rated.push(Rated { choice, inside, outside, price: price(&self.program, &striped) });
+                }
             }
         }
-        Ok(None)
     }
-
-    /// The choice whose arena is the smallest, if that is below `whole`.
-    fn smallest(&self, choices: &[Rated], whole: usize) -> Result<Option<(Striped, MemoryPlan)>, PlanError> {
-        let (mut least, mut best) = (whole, None);
-        for rated in choices.iter().take(PLANNED) {
-            if rated.bound >= least {
-                break;
-            }
-            let Some(striped) = rewrite(self.graph, self.program, &self.rows, &rated.choice) else { continue };
-            let arena = sketch(self.graph, &striped.program);
-            if arena < least {
-                (least, best) = (arena, Some(striped));
-            }
-        }
-        let Some(striped) = best else { return Ok(None) };
-        let plan = plan(self.graph, &striped.program)?;
-        Ok(Some((striped, plan)))
-    }
-
-    fn price(&self, striped: &Striped) -> u64 {
-        let added = striped.program.steps.len().saturating_sub(self.program.steps.len()) as u64;
-        let is_depthwise = |&node: &usize| {
-            self.program.steps.iter().any(|step| step.node == node && step.opcode == OpCode::DepthwiseI8)
-        };
-        let reread = if striped.nodes.iter().any(is_depthwise) { striped.reread_bytes } else { 0 };
-        added * OPERATOR_COST + striped.copied_bytes * COPY_COST + reread * REREAD_COST
-    }
-
-    fn cost(&self, whole: &MemoryPlan, striped: &Striped) -> Cost {
-        let name = |node: Option<&usize>| {
-            node.and_then(|&node| self.graph.nodes.get(node)).map_or_else(String::new, |node| node.name.clone())
-        };
-        Cost {
-            arena_bytes_whole: whole.arena_bytes,
-            first_node: name(striped.nodes.first()),
-            last_node: name(striped.nodes.last()),
-            operators_striped: striped.nodes.len(),
-            stripes: striped.turns,
-            operators_added: striped.program.steps.len().saturating_sub(self.program.steps.len()),
-            copied_bytes: striped.copied_bytes,
-            macs_recomputed: macs(&striped.program).saturating_sub(macs(self.program)),
-        }
-    }
-}
-
-fn macs(program: &Program) -> u64 {
-    program.steps.iter().map(|step| step.record.macs(step.opcode)).fold(0, u64::saturating_add)
-}
-
-/// An engine looks at the channels of each operator while it loads a blob, at no more than WEIGHTS has bytes
-/// altogether. A blob has at most 65,535 operators.
-fn is_loadable(program: &Program) -> bool {
-    let channels = |record: &Record| match record {
-        Record::FullyConnectedI8(record) => record.outputs as usize,
-        record => record.window().map_or(0, |window| window.output[2].into()),
-    };
-    let looked_at: usize = program.steps.iter().map(|step| channels(&step.record)).sum();
-    looked_at <= program.weights.len() && program.steps.len() <= usize::from(u16::MAX)
 }

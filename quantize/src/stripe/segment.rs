@@ -48,9 +48,10 @@ impl Segment {
 
     fn is_sound(&self, graph: &Graph, program: &Program, rows: &[Option<ByRows>]) -> bool {
         let (Some(&first), Some(&last)) = (self.steps.first(), self.steps.last()) else { return false };
-        let nodes = program.steps[first].node..=program.steps[last].node;
+        let nodes = || program.steps[first..=last].iter().map(|step| step.node);
+        let (Some(lowest), Some(highest)) = (nodes().min(), nodes().max()) else { return false };
         // Slices become a whole between two nodes; the order of nodes around that must stay.
-        let has_concat = nodes.clone().any(|node| matches!(graph.nodes[node].op, Op::Concat { .. }));
+        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat { .. }));
         let own = |id: ValueId| self.steps.iter().any(|&step| program.steps[step].output == id);
         let sound = |index: usize| {
             let step = &program.steps[index];
