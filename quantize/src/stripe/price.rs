@@ -7,7 +7,7 @@ use crate::lower::{Program, Record};
 
 /// Instructions that an operator takes beside its arithmetic, that a copied byte takes, and a byte of a depthwise
 /// layer's operand that is brought into planes again; rough figures of a Cortex-M4, which only rank choices.
-const OPERATOR: u64 = 600;
+const OPERATOR: u64 = 1600;
 const COPIED_BYTE: u64 = 9;
 const REREAD_BYTE: u64 = 4;
 

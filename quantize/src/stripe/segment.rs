@@ -36,8 +36,7 @@ impl Segment {
 
     fn pull(&mut self, program: &Program, rows: &[Option<ByRows>], from: usize) {
         let next = self.steps.last().map_or(0, |&last| last + 1);
-        for index in next..program.steps.len() {
-            let step = &program.steps[index];
+        for (index, step) in program.steps.iter().enumerate().skip(next) {
             let reads = |id: ValueId| self.steps.iter().any(|&own| program.steps[own].output == id);
             let ready = |id: ValueId| reads(id) || writers(program, id).all(|writer| writer < from);
             if rows[index].is_some() && operands(step).any(reads) && operands(step).all(ready) {
