@@ -16,12 +16,12 @@ use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::AlignedBytes;
 use crate::import::{self, ImportError, Kind};
 use crate::ir::{DType, Graph};
-use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate};
+use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps};
 use crate::pass::{PassError, optimize};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
-use crate::target::Target;
+use crate::target::{Target, channel_step};
 
 /// Samples on which the int8 graph is compared with the float one for the report.
 const ERROR_SAMPLES: usize = 16;
@@ -184,7 +184,7 @@ fn compile_graph(
     };
     let elimination = if options.eliminate && computes_on_int8(&graph) {
         progress(Stage::Eliminating);
-        eliminate(&mut graph)?
+        eliminate_in_steps(&mut graph, channel_step(options.target))?
     } else {
         EliminationReport::default()
     };

@@ -16,6 +16,22 @@ pub fn has_dual_multiply(target: Target) -> bool {
     matches!(target, Target::CortexM4 | Target::CortexM7 | Target::CortexM33)
 }
 
+/// True when the target's kernels multiply one number at a time with a 32-bit sum (`MLA`) and want
+/// [`kinglet_kernels::conv2d::Packing::Interleaved`] and [`kinglet_kernels::conv2d::Packing::Octets`] weights.
+pub fn has_single_multiply(target: Target) -> bool {
+    target == Target::CortexM3
+}
+
+/// True when the target has Helium and its kernels want [`kinglet_kernels::conv2d::Packing::Quads`] weights.
+pub fn has_helium(target: Target) -> bool {
+    matches!(target, Target::CortexM55)
+}
+
+/// Channels that the target's kernels compute at once and want complete.
+pub fn channel_step(target: Target) -> usize {
+    if has_helium(target) { 4 } else { 1 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

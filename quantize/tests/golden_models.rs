@@ -1,7 +1,9 @@
-//! The int8 models of the shared folder, compiled and run: every output bit is the oracle's, so is every
-//! operator's, and no arena is larger than it has been.
+//! int8 models compiled and run: every output bit is the oracle's, so is every operator's, and no arena is larger
+//! than it has been. The project's own models (`tests/golden/models`) always, those of the shared folder where it is.
 
 mod shared;
+
+use std::path::{Path, PathBuf};
 
 use kinglet::{OpCode, Tracer};
 use kinglet_quantize::compile::{Compiled, Options, compile_file};
@@ -12,13 +14,41 @@ use kinglet_quantize::target::Target;
 use kinglet_quantize::{plan, sample};
 use shared::shared;
 
-const MODELS: [&str; 6] = ["kws", "vww", "ic", "ad", "sww", "hello"];
+const OWN_MODELS: [&str; 3] = ["digits", "tiny", "shapes"];
+const SHARED_MODELS: [&str; 6] = ["kws", "vww", "ic", "ad", "sww", "hello"];
+/// Targets whose arenas are pinned.
 const TARGETS: [Target; 2] = [Target::Portable, Target::CortexM4];
+/// Every target that has kernels of its own, and so packings that the host emulates.
+const PACKINGS: [Target; 5] =
+    [Target::Portable, Target::CortexM0, Target::CortexM3, Target::CortexM4, Target::CortexM55];
+
+/// A model and the folder of its golden vectors.
+struct Subject {
+    name: &'static str,
+    model: PathBuf,
+    golden: PathBuf,
+}
+
+fn subjects() -> Vec<Subject> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/models");
+    let mut subjects: Vec<Subject> = OWN_MODELS
+        .into_iter()
+        .map(|name| Subject { name, model: own.join(format!("{name}_int8.tflite")), golden: own.clone() })
+        .collect();
+    subjects.extend(SHARED_MODELS.into_iter().map_while(|name| {
+        let model = shared(&format!("models/{name}_int8.tflite"))?;
+        Some(Subject { name, model, golden: shared("models/golden")? })
+    }));
+    subjects
+}
+
+fn compile_at(path: &Path, target: Target, eliminate: bool) -> Compiled {
+    let options = Options { target, eliminate, ..Options::default() };
+    compile_file(path, &options, &mut |_| {}).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
 
 fn compile(name: &str, target: Target, eliminate: bool) -> Option<Compiled> {
-    let path = shared(&format!("models/{name}_int8.tflite"))?;
-    let options = Options { target, eliminate, ..Options::default() };
-    Some(compile_file(&path, &options, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}")))
+    Some(compile_at(&shared(&format!("models/{name}_int8.tflite"))?, target, eliminate))
 }
 
 /// The golden vectors' names and inputs.
@@ -30,15 +60,14 @@ fn vectors(graph: &Graph) -> [(&'static str, Vec<u8>); 3] {
 
 #[test]
 fn outputs_equal_the_oracle_to_the_bit() {
-    for name in MODELS {
-        for target in TARGETS {
+    for Subject { name, model, golden } in subjects() {
+        for target in PACKINGS {
             for eliminate in [false, true] {
-                let Some(Compiled { blob, graph, .. }) = compile(name, target, eliminate) else { return };
+                let Compiled { blob, graph, .. } = compile_at(&model, target, eliminate);
                 for (vector, input) in vectors(&graph) {
-                    let golden = shared(&format!("models/golden/{name}.{vector}.out.bin")).expect("beside the models");
                     let outputs =
                         with_session(&blob, |session| infer(session, core::slice::from_ref(&input))).expect("runs");
-                    let expected = std::fs::read(golden).expect("readable");
+                    let expected = std::fs::read(golden.join(format!("{name}.{vector}.out.bin"))).expect("readable");
                     let case = format!("{name} {vector} for {}, eliminate {eliminate}", target.name());
                     assert_eq!(outputs.concat(), expected, "{case}");
                 }
@@ -74,13 +103,12 @@ fn source_index(name: &str) -> Option<u64> {
 
 #[test]
 fn every_operator_equals_the_oracle() {
-    let Some(path) = shared("models/golden/hashes.json") else { return };
-    let text = std::fs::read_to_string(path).expect("readable");
-    let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let mut compared = 0;
-    for name in MODELS {
-        for target in TARGETS {
-            let Some(Compiled { blob, graph, .. }) = compile(name, target, false) else { return };
+    for Subject { name, model, golden } in subjects() {
+        let text = std::fs::read_to_string(golden.join("hashes.json")).expect("readable");
+        let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for target in PACKINGS {
+            let Compiled { blob, graph, .. } = compile_at(&model, target, false);
             let steps = Assembly::new(&graph, target).expect("assembles").program.steps;
             for (vector, input) in vectors(&graph) {
                 let Some(rows) = golden[name][vector]["operators"].as_array() else {

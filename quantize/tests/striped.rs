@@ -11,7 +11,7 @@ use kinglet_quantize::stripe::{Choice, Laps, Ram, Striped, fit, in_stripes};
 use kinglet_quantize::target::Target;
 use random_graph::{Random, Step, grow};
 
-const TARGETS: [Target; 2] = [Target::Portable, Target::CortexM4];
+const TARGETS: [Target; 4] = [Target::Portable, Target::CortexM3, Target::CortexM4, Target::CortexM55];
 
 fn blob(assembly: &Assembly<'_>, graph: &Graph) -> AlignedBytes {
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
@@ -65,7 +65,7 @@ fn striped(graph: &Graph, program: &Program, choice: &Choice) -> Option<Striped>
 fn random_graphs_keep_every_output_bit() {
     let (mut compared, mut stripes, mut copies) = (0, 0, 0);
     for seed in 0..250 {
-        let target = TARGETS[seed as usize % 2];
+        let target = TARGETS[seed as usize % 4];
         let Some((graph, program)) = graph(seed, target) else { continue };
         let mut random = Random::new(seed + 1000);
         let inputs = inputs(&graph, &mut random);
@@ -99,7 +99,7 @@ fn random_graphs_keep_every_output_bit() {
 fn random_graphs_fit_what_they_are_said_to_fit() {
     let mut smaller = 0;
     for seed in 0..40 {
-        let target = TARGETS[seed as usize % 2];
+        let target = TARGETS[seed as usize % 4];
         let Some((graph, program)) = graph(seed, target) else { continue };
         let whole = Assembly::of_program(&graph, target, program.clone()).expect("plans").plan.arena_bytes;
         let least = fit(&graph, &program, Ram::Least, &mut |_, _| {}).expect("plans");
@@ -180,7 +180,7 @@ fn the_verifier_finds_every_wrong_stripe() {
     ];
     let (mut found, mut changed) = ([0; 8], 0);
     for seed in 0..200 {
-        let Some((graph, program)) = graph(seed, TARGETS[seed as usize % 2]) else { continue };
+        let Some((graph, program)) = graph(seed, TARGETS[seed as usize % 4]) else { continue };
         let mut random = Random::new(seed);
         let choices = choices(&program, &mut random);
         let choice = choices[random.below(choices.len())];

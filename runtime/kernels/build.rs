@@ -57,6 +57,6 @@ fn asked(feature: &str) -> bool {
 /// True when the compiler is told to build for one of these processors.
 fn is_cpu(names: &[&str]) -> bool {
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let cpu = flags.split('\u{1f}').filter_map(|flag| flag.rsplit_once("target-cpu=")).last();
+    let cpu = flags.split('\u{1f}').filter_map(|flag| flag.rsplit_once("target-cpu=")).next_back();
     cpu.is_some_and(|(_, cpu)| names.contains(&cpu))
 }

@@ -3,8 +3,6 @@
 //! `runtime/engine/tests/hostile.rs` does the same to blobs made by hand, with overflow checks; these have what
 //! compiled blobs have besides: a manifest, a certificate, planned memory, packed weights.
 
-use core::time::Duration;
-
 use kinglet_quantize::compile::{Compiled, Options, compile_file};
 use kinglet_quantize::target::Target;
 use kinglet_test_blobs::damage::{fix_checksums, flip, mutate};
@@ -12,7 +10,6 @@ use kinglet_test_blobs::{AlignedBytes, Random, Tally};
 use kinglet_tests::tree::root;
 
 const ARENA_BYTES_MAX: usize = 1 << 16;
-const RUN_TIME_MAX: Duration = Duration::from_secs(10);
 
 fn compiled(path: &str, calibration: Option<&str>, target: Target) -> AlignedBytes {
     let calibration = calibration.map(|path| root().join(path));
@@ -34,7 +31,7 @@ fn blobs() -> Vec<(&'static str, AlignedBytes)> {
 }
 
 fn new_tally() -> Tally {
-    Tally::new(ARENA_BYTES_MAX, RUN_TIME_MAX)
+    Tally::new(ARENA_BYTES_MAX)
 }
 
 /// Cuts the blob at every byte and flips every bit: all must be refused.

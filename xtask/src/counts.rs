@@ -9,7 +9,25 @@ pub(crate) struct Counts {
     pub(crate) loads: u64,
     pub(crate) stores: u64,
     pub(crate) vector: u64,
+    /// What an estimate of cycles needs.
+    pub(crate) mix: Mix,
 }
+
+/// Instructions by class, and what makes some of them dearer. The plugin's `class.rs` says what belongs where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mix {
+    /// Times that execution went on elsewhere than behind the last instruction.
+    pub(crate) taken: u64,
+    /// Registers moved by multiple loads and stores.
+    pub(crate) moved: u64,
+    /// Loads from code memory.
+    pub(crate) flash_loads: u64,
+    /// One number for each class, in the plugin's order.
+    pub(crate) classes: [u64; CLASS_COUNT],
+}
+
+/// Classes that the plugin tells apart.
+pub(crate) const CLASS_COUNT: usize = 11;
 
 /// What was executed between a begin and an end marker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +70,12 @@ fn parse_line(line: &str) -> Result<(&str, Counts)> {
     let mut words = line.split(' ');
     let marker = words.next().unwrap_or("");
     let mut number = || words.next().context("a number is missing")?.parse::<u64>().context("a number was expected");
-    let counts = Counts { instructions: number()?, loads: number()?, stores: number()?, vector: number()? };
+    let mut counts =
+        Counts { instructions: number()?, loads: number()?, stores: number()?, vector: number()?, mix: Mix::default() };
+    (counts.mix.taken, counts.mix.moved, counts.mix.flash_loads) = (number()?, number()?, number()?);
+    for class in &mut counts.mix.classes {
+        *class = number()?;
+    }
     Ok((marker, counts))
 }
 
@@ -65,6 +88,21 @@ fn between(begin: Counts, at: Counts) -> Result<Counts> {
         loads: difference(at.loads, begin.loads)?,
         stores: difference(at.stores, begin.stores)?,
         vector: difference(at.vector, begin.vector)?,
+        mix: mix_between(&begin.mix, &at.mix).context("the counts run backwards")?,
+    })
+}
+
+/// The marker that closes a window is a move, the first class; it is not part of what it measures.
+fn mix_between(begin: &Mix, at: &Mix) -> Option<Mix> {
+    let mut classes = [0; CLASS_COUNT];
+    for (class, (later, earlier)) in classes.iter_mut().zip(at.classes.iter().zip(&begin.classes)) {
+        *class = later.checked_sub(*earlier)?;
+    }
+    Some(Mix {
+        taken: at.taken.checked_sub(begin.taken)?,
+        moved: at.moved.checked_sub(begin.moved)?,
+        flash_loads: at.flash_loads.checked_sub(begin.flash_loads)?,
+        classes,
     })
 }
 
@@ -74,23 +112,28 @@ mod tests {
 
     #[test]
     fn windows_nest_and_ticks_count_from_the_begin() {
-        let text =
-            "begin 10 1 1 0\ntick 13 2 1 0\nbegin 14 2 1 0\nend 20 4 1 2\nend 30 5 2 2\nbegin 31 5 2 2\nend 32 5 2 2\n";
-        let inner = Window { counts: Counts { instructions: 5, loads: 2, stores: 0, vector: 2 }, ..Window::default() };
+        let lines = ["begin 10 1 1 0", "tick 13 2 1 0", "begin 14 2 1 0", "end 20 4 1 2", "end 30 5 2 2"];
+        let lines = lines.into_iter().chain(["begin 31 5 2 2", "end 32 5 2 2"]);
+        let text: String = lines.map(|line| format!("{line} 0 0 0{}\n", " 0".repeat(CLASS_COUNT))).collect();
+        let inner = Window {
+            counts: Counts { instructions: 5, loads: 2, vector: 2, ..Counts::default() },
+            ..Window::default()
+        };
         let outer = Window {
-            counts: Counts { instructions: 19, loads: 4, stores: 1, vector: 2 },
+            counts: Counts { instructions: 19, loads: 4, stores: 1, vector: 2, ..Counts::default() },
             inner: vec![inner],
             ticks: vec![2],
         };
-        assert_eq!(parse(text).expect("is well formed"), [outer, Window::default()]);
+        assert_eq!(parse(&text).expect("is well formed"), [outer, Window::default()]);
     }
 
     #[test]
     fn what_is_cut_or_unpaired_is_an_error() {
-        for text in
-            ["begin 1 0 0 0\n", "end 1 0 0 0\n", "tick 1 0 0 0\n", "begin 1 0 0\n", "begin 5 0 0 0\nend 4 0 0 0\n"]
-        {
-            assert!(parse(text).is_err(), "{text}");
+        let rest = " 0 0 0".to_owned() + &" 0".repeat(CLASS_COUNT) + "\n";
+        for lines in [&["begin 1 0 0 0"][..], &["end 1 0 0 0"], &["tick 1 0 0 0"], &["begin 5 0 0 0", "end 4 0 0 0"]] {
+            let text: String = lines.iter().map(|line| (*line).to_owned() + &rest).collect();
+            assert!(parse(&text).is_err(), "{text}");
         }
+        assert!(parse("begin 1 0 0 0 0 0 0\n").is_err());
     }
 }

@@ -9,6 +9,7 @@ mod budget;
 mod c_test;
 mod counts;
 mod emulate;
+mod fit_costs;
 mod fuzz;
 mod image;
 mod kernel_check;
@@ -40,6 +41,8 @@ enum Command {
     /// Measure every int8 model of a folder on an emulated Cortex-M: instructions, flash, RAM, and whether the
     /// outputs are the golden ones.
     McuBench(Box<mcu_bench::Arguments>),
+    /// Fit the compiler's estimates of instructions to what mcu-bench has measured.
+    FitCosts(fit_costs::Arguments),
     /// Check the instruction counter itself against code whose counts are known, on every emulated core.
     McuSelftest,
     /// Build the firmware of the real boards and check it against their budgets.
@@ -65,6 +68,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::McuBench(arguments) => mcu_bench::run(&arguments),
+        Command::FitCosts(arguments) => fit_costs::run(&arguments),
         Command::McuSelftest => mcu_selftest::run(),
         Command::Boards(arguments) => boards::run(&arguments),
         Command::KernelCheck(arguments) => kernel_check::run(&arguments),

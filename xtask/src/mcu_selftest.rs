@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::board::{BOARDS, Board};
-use crate::counts::{Counts, Window};
+use crate::counts::{Counts, Mix, Window};
 use crate::emulate::Emulator;
 use crate::image::{self, Recipe};
 use crate::prerequisites;
@@ -52,25 +52,48 @@ fn compare(board: &Board, measured: &[Window], success: bool) -> usize {
     wrong
 }
 
-fn window(instructions: u64, loads: u64, stores: u64, vector: u64) -> Window {
-    Window { counts: Counts { instructions, loads, stores, vector }, ..Window::default() }
+/// The plugin's numbers of the classes that the image executes.
+const PLAIN: usize = 0;
+const SINGLE: usize = 6;
+const SINGLE_NEXT: usize = 7;
+const MULTIPLE: usize = 8;
+const BRANCH: usize = 9;
+const IF_THEN: usize = 10;
+
+fn window(instructions: u64, loads: u64, stores: u64, vector: u64, classes: &[(usize, u64)]) -> Window {
+    let mut mix = Mix::default();
+    for &(class, count) in classes {
+        mix.classes[class] = count;
+    }
+    Window { counts: Counts { instructions, loads, stores, vector, mix }, ..Window::default() }
+}
+
+impl Window {
+    /// With so many taken branches and registers moved by multiple accesses.
+    fn with(mut self, taken: u64, moved: u64) -> Self {
+        (self.counts.mix.taken, self.counts.mix.moved) = (taken, moved);
+        self
+    }
 }
 
 fn expected(board: &Board) -> Vec<(&'static str, Window)> {
-    let nested = Window { inner: vec![window(5, 0, 0, 0)], ticks: vec![2], ..window(12, 0, 0, 0) };
+    // Markers are instructions, but in no class.
+    let inner = window(5, 0, 0, 0, &[(PLAIN, 5)]);
+    let nested = Window { inner: vec![inner], ticks: vec![2], ..window(12, 0, 0, 0, &[(PLAIN, 9)]) };
+    let memory = [(PLAIN, 101), (SINGLE, 100), (SINGLE_NEXT, 300), (BRANCH, 100)];
     let mut list = vec![
-        ("empty", window(0, 0, 0, 0)),
-        ("loop", window(600, 0, 0, 0)),
-        ("memory", window(601, 300, 100, 0)),
-        ("multiple", window(301, 150, 200, 0)),
+        ("empty", window(0, 0, 0, 0, &[])),
+        ("loop", window(600, 0, 0, 0, &[(PLAIN, 451), (BRANCH, 149)]).with(148, 0)),
+        ("memory", window(601, 300, 100, 0, &memory).with(99, 0)),
+        ("multiple", window(301, 150, 200, 0, &[(PLAIN, 151), (MULTIPLE, 100), (BRANCH, 50)]).with(49, 350)),
         ("nested", nested),
-        ("page", window(2, 0, 0, 0)),
+        ("page", window(2, 0, 0, 0, &[(PLAIN, 2)])),
     ];
     if board.core != "cortex-m0" {
-        list.push(("thumb2", window(8, 2, 2, 0)));
+        list.push(("thumb2", window(8, 2, 2, 0, &[(PLAIN, 5), (MULTIPLE, 2), (IF_THEN, 1)]).with(0, 4)));
     }
     if board.helium {
-        list.push(("helium", window(23, 8, 1, 14)));
+        list.push(("helium", window(23, 8, 1, 14, &[(PLAIN, 5), (BRANCH, 4)]).with(3, 0)));
     }
     list
 }

@@ -69,8 +69,8 @@ fn port_text(port: &PortLine) -> String {
 }
 
 fn operators(it: &Inspection) -> String {
-    let header = ["#", "operator", "packing", "input", "output", "window", "MACs", "weights"];
-    let right = [true, false, false, true, true, true, true, true];
+    let header = ["#", "operator", "packing", "input", "output", "window", "MACs", "weights", "est. instructions"];
+    let right = [true, false, false, true, true, true, true, true, true];
     let row = |line: &OperatorLine| {
         vec![
             line.index.to_string(),
@@ -81,6 +81,7 @@ fn operators(it: &Inspection) -> String {
             extents(&line.kernel),
             grouped(line.macs),
             grouped(line.weight_bytes),
+            line.estimated_instructions.map_or_else(String::new, grouped),
         ]
     };
     table(&header, &right, &it.operators.iter().map(row).collect::<Vec<_>>())

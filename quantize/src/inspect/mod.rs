@@ -10,6 +10,7 @@ use kinglet::{Model, Port};
 use kinglet_blob::{DType, OpCode, SectionKind};
 use serde::Serialize;
 
+use crate::cost::Work;
 use crate::emit::{Certificate, Manifest};
 use crate::lower::Record;
 
@@ -93,6 +94,8 @@ pub struct OperatorLine {
     pub operator: &'static str,
     /// Packing of the weights; empty for operators without.
     pub packing: &'static str,
+    /// The packing's tag, which with the operator says which kernel runs.
+    pub packing_tag: u8,
     /// Extents of the first operand, `[height, width, channels]` for windowed operators.
     pub input_shape: Vec<usize>,
     /// Extents of the result.
@@ -101,6 +104,10 @@ pub struct OperatorLine {
     pub kernel: Vec<usize>,
     /// Multiplications.
     pub macs: u64,
+    /// What there is to do, as the estimate sees it.
+    pub work: Work,
+    /// Instructions on the core that the blob is for, an estimate; none where nothing has been measured.
+    pub estimated_instructions: Option<u64>,
     /// Bytes of weights.
     pub weight_bytes: u64,
     /// Where the first operand is in the arena, and its length.
@@ -205,8 +212,11 @@ fn sections(model: &Model<'_>) -> Vec<SectionLine> {
 
 fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
     let blob = model.blob();
-    let mut lines: Vec<OperatorLine> =
-        blob.operators().enumerate().filter_map(|(index, bytes)| operator::line(index, &bytes)).collect();
+    let mut lines: Vec<OperatorLine> = blob
+        .operators()
+        .enumerate()
+        .filter_map(|(index, bytes)| operator::line(index, &bytes, model.kernel_set()))
+        .collect();
     let mut needed = vec![false; model.arena_bytes()];
     let mark = |needed: &mut [bool], range: Range, is_needed: bool| {
         let end = (range.offset + range.bytes).min(needed.len());

@@ -7,7 +7,9 @@ use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 
 use super::{OperatorLine, Range};
+use crate::cost::{self, Work};
 use crate::lower::{Record, geometry};
+use crate::target::Target;
 
 /// Where a second operand is in the arena; empty when there is none.
 pub(super) fn second_operand(record: &Record) -> Range {
@@ -23,7 +25,7 @@ pub(super) fn second_operand(record: &Record) -> Range {
 }
 
 /// Everything but the bytes in use.
-pub(super) fn line(index: usize, operator: &OperatorBytes<'_>) -> Option<OperatorLine> {
+pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Target>) -> Option<OperatorLine> {
     let (opcode, record) = Record::read(operator)?;
     let shapes = shapes(&record);
     let at = record.addresses();
@@ -32,10 +34,15 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>) -> Option<Operato
     let input = Range { offset: at.input as usize, bytes: bytes(&shapes.input, input_size) };
     let output = Range { offset: at.output as usize, bytes: bytes(&shapes.output, output_size) };
     let (packing, scratch_bytes) = packing(opcode, operator.kernel, &record);
+    let elements = |range: Range, size: usize| (range.bytes / size) as u64;
+    let work = Work::of(opcode, &record, elements(input, input_size), elements(output, output_size));
     Some(OperatorLine {
         index,
         operator: opcode.name(),
         packing,
+        packing_tag: operator.kernel,
+        work,
+        estimated_instructions: target.and_then(|target| cost::instructions(target, opcode, operator.kernel, &work)),
         kernel: record.window().map_or_else(Vec::new, |window| window.kernel.map(usize::from).to_vec()),
         macs: record.macs(opcode),
         weight_bytes: record.weight_bytes(opcode),
@@ -117,6 +124,10 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
     let dense = |packing: Packing| match packing {
         Packing::RowMajor => "row-major",
         Packing::Paired => "paired",
+        Packing::Interleaved => "interleaved",
+        Packing::Octets => "octets",
+        Packing::Quads => "quads",
+        Packing::PairedBlocks => "paired-blocks",
         _ => "unknown",
     };
     match record {
@@ -124,6 +135,9 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
             let name = |packing: DepthwisePacking| match packing {
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
+                DepthwisePacking::Triples => "triples",
+                DepthwisePacking::Lanes => "lanes",
+                DepthwisePacking::Windows => "windows",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

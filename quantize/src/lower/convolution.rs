@@ -50,11 +50,14 @@ impl Lowering<'_> {
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        packing::pack(packing, outputs, taps, weights, &mut packed);
+        packing::pack(packing, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
-        let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::ReadThenWrite);
+        let overlap = {
+            let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
+            Overlap::windowed(&geometry, window.batch.into(), 1, order)
+        };
         let step = Step::new(OpCode::Conv2dI8, record, node.inputs[0], node.output, overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
@@ -123,17 +126,18 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let packing = choose::depthwise(self.target, geometry.dilation, &layer.bias, &layer.factors);
+        let packing =
+            choose::depthwise(self.target, &geometry, window.groups.into(), (weights, &layer.bias, &layer.factors));
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
         let overlap = match packing {
-            DepthwisePacking::Planar if planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1 => {
-                Overlap::Exactly
+            DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
+                let in_place = planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1;
+                if in_place { Overlap::Exactly } else { Overlap::Never }
             }
-            DepthwisePacking::Planar => Overlap::Never,
             _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
         };
         let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);

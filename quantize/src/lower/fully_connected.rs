@@ -2,7 +2,7 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
-use kinglet_kernels::conv2d::packing;
+use kinglet_kernels::conv2d::packing::{self, Taps};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 
 use super::constants::f32_bytes;
@@ -37,7 +37,7 @@ impl Lowering<'_> {
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = choose::fully_connected(self.target, &matrix);
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        packing::pack(packing, outputs, taps, weights, &mut packed);
+        packing::pack(packing, outputs, Taps::flat(taps), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = FullyConnectedI8 {
             input: 0,

@@ -12,7 +12,7 @@
 //!
 //! `lead` is found by walking all pixels, so it holds for every stride, dilation, padding and batch.
 
-use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE};
 
 /// When a kernel reads the inputs of a pixel that it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum PixelOrder {
     ReadThenWrite,
     /// A pixel's outputs are written block by block while its inputs are still needed (depthwise, pools).
     Interleaved,
+    /// Likewise, but for [`PIXEL_TILE`] pixels at a time (int8 Conv2D that reads windows where they are).
+    Tiled,
 }
 
 /// Whether a result may share memory with the first operand.
@@ -80,9 +82,10 @@ fn lead(first_reads: Vec<Option<usize>>, pixel_len: usize, order: PixelOrder) ->
         };
         let limit = match order {
             PixelOrder::ReadThenWrite => later,
-            PixelOrder::Interleaved => needed,
+            PixelOrder::Interleaved | PixelOrder::Tiled => needed,
         };
-        let written = (pixel + 1) * pixel_len;
+        let tile = if order == PixelOrder::Tiled { PIXEL_TILE } else { 1 };
+        let written = (pixel + tile).min(pixels) * pixel_len;
         lead = lead.max(limit.map_or(0, |limit| written.saturating_sub(limit)));
     }
     (lead < pixels * pixel_len).then_some(lead)
@@ -115,6 +118,9 @@ mod tests {
         // Writing a pixel before its inputs are all read costs one pixel more.
         let interleaved = Overlap::windowed(&square(8, [4, 4], 1, 1, 0), 1, 1, PixelOrder::Interleaved);
         assert_eq!(interleaved, Overlap::Lead(4));
+        // Four pixels at a time: three more.
+        let tiled = Overlap::windowed(&square(8, [4, 4], 1, 1, 0), 1, 1, PixelOrder::Tiled);
+        assert_eq!(tiled, Overlap::Lead(16));
     }
 
     #[test]

@@ -12,9 +12,11 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_CONSTANT, Operands, Window};
-use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
+use kinglet_kernels::depthwise::triples;
+use kinglet_kernels::depthwise::windows::{self, Windows};
 
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::lower::{Program, Record, Step, geometry};
@@ -121,9 +123,45 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
     graph.value(id).len() * graph.value(id).dtype.size_bytes()
 }
 
-/// True for a depthwise convolution that works on planes.
-fn is_planar(step: &Step) -> bool {
-    step.opcode == OpCode::DepthwiseI8 && step.kernel == DepthwisePacking::Planar as u8
+/// How a depthwise convolution walks that takes a block of channels of a band of rows into scratch memory.
+struct Bands {
+    geometry: Geometry,
+    /// Channels of a block.
+    block: usize,
+    /// Output rows of a band.
+    rows: usize,
+    /// Input rows under so many output rows.
+    input_rows: Box<dyn Fn(usize) -> usize>,
+}
+
+/// The bands of a step, if it works on any.
+fn bands(step: &Step, window: &Window) -> Option<Bands> {
+    if step.opcode != OpCode::DepthwiseI8 {
+        return None;
+    }
+    bands_of(step, geometry(window, 1))
+}
+
+/// The same for another geometry.
+fn bands_of(step: &Step, geometry: Geometry) -> Option<Bands> {
+    match DepthwisePacking::from_tag(step.kernel)? {
+        DepthwisePacking::Planar => {
+            let planes = Planes::new(&geometry);
+            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
+            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+        }
+        DepthwisePacking::Triples => {
+            let planes = triples::Planes::new(&geometry);
+            let (geometry, rows) = (*planes.geometry(), planes.band_rows());
+            Some(Bands { geometry, block: BLOCK, rows, input_rows: Box::new(move |rows| planes.input_rows(rows)) })
+        }
+        DepthwisePacking::Windows => {
+            let windows = Windows::new(&geometry);
+            let (block, rows) = (windows::BLOCK, windows.band_rows());
+            Some(Bands { geometry, block, rows, input_rows: Box::new(move |rows| windows.input_rows(rows)) })
+        }
+        _ => None,
+    }
 }
 
 /// The state of the arena while operators are replayed.
@@ -216,10 +254,13 @@ impl Replay<'_> {
         let scratch = at.scratch as usize;
         self.spoil(scratch, step.scratch_bytes)?;
         match record {
-            Record::Conv2dI8(conv) if is_planar(step) => self.planes(&conv.window, flow)?,
+            Record::Conv2dI8(conv) if bands(step, &conv.window).is_some() => {
+                let bands = bands(step, &conv.window);
+                bands.map_or(Ok(()), |bands| self.planes(step, &conv.window, &bands, flow))?;
+            }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = record.window().copied();
-                window.map_or(Ok(()), |window| self.windowed(step.opcode, &window, flow))?;
+                window.map_or(Ok(()), |window| self.windowed(step, &window, flow))?;
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
@@ -281,38 +322,41 @@ impl Replay<'_> {
         if is_like { Ok((original, flow.first / row_bytes.max(1))) } else { self.miscomputed(flow.first) }
     }
 
-    /// Four channels at a time, band of rows after band of rows: a band's inputs are taken into the planes before
-    /// its outputs are written.
-    fn planes(&mut self, window: &Window, flow: Flow) -> Result<(), VerifyError> {
+    /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory
+    /// before its outputs are written.
+    fn planes(&mut self, step: &Step, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
         let (original, top) = self.original(flow, &geometry(window, 1))?;
-        let planes = Planes::new(&geometry(window, 1));
-        let &Geometry { input, output, stride, .. } = planes.geometry();
-        let original = *Planes::new(&original).geometry();
+        let Geometry { input, output, stride, .. } = bands.geometry;
+        let Some(original) = bands_of(step, original).map(|bands| bands.geometry) else {
+            return self.miscomputed(flow.first);
+        };
         // A column is turned into a row, and then there is only one of them.
-        let is_turned = planes.geometry() != &geometry(window, 1);
-        if original.stride != stride || (is_turned && (flow.first > 0 || original != *planes.geometry())) {
+        let is_turned = bands.geometry != geometry(window, 1);
+        if original.stride != stride || (is_turned && (flow.first > 0 || original != bands.geometry)) {
             return self.miscomputed(flow.first);
         }
         let multiplier = usize::from(window.groups);
         let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
         for image in 0..usize::from(window.batch) {
-            for channel in (0..input[2]).step_by(BLOCK) {
-                let lanes = channel..(channel + BLOCK).min(input[2]);
+            for channel in (0..input[2]).step_by(bands.block) {
+                let lanes = channel..(channel + bands.block).min(input[2]);
                 let mut filled = 0;
-                for first in (0..output[0]).step_by(planes.band_rows()) {
-                    let rows = planes.band_rows().min(output[0] - first);
+                for first in (0..output[0]).step_by(bands.rows) {
+                    let rows = bands.rows.min(output[0] - first);
                     // Rows are counted from the top of the padding.
-                    let needed = first * stride[0] + planes.input_rows(rows);
+                    let needed = first * stride[0] + (bands.input_rows)(rows);
                     for padded in filled..needed {
                         let inside = |geometry: &Geometry, padded: usize| {
                             padded.checked_sub(geometry.pad[0]).filter(|&row| row < geometry.input[0])
                         };
-                        let is = inside(planes.geometry(), padded);
+                        let is = inside(&bands.geometry, padded);
                         let should_be = inside(&original, padded + top * stride[0]);
+                        // A kernel may take more rows than there are windows for: their values do not matter.
+                        let is_needed = padded < (first + rows - 1) * stride[0] + bands.geometry.kernel[0];
                         let (row, source) = match (is, should_be) {
                             (Some(row), Some(source)) => (row, source),
-                            (None, None) => continue,
-                            _ => return self.miscomputed(flow.first),
+                            (Some(_), None) | (None, Some(_)) if is_needed => return self.miscomputed(flow.first),
+                            _ => continue,
                         };
                         for x in 0..input[1] {
                             let index =
@@ -374,26 +418,31 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn windowed(&mut self, opcode: OpCode, window: &Window, flow: Flow) -> Result<(), VerifyError> {
+    fn windowed(&mut self, step: &Step, window: &Window, flow: Flow) -> Result<(), VerifyError> {
         let geometry = geometry(window, 1);
         let (original, top) = self.original(flow, &geometry)?;
         let patch = Patch { geometry, original, top };
         let size = self.graph.value(flow.input).dtype.size_bytes();
-        // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two.
-        let gathers = opcode == OpCode::Conv2dI8;
+        // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two, and so does
+        // one whose weights are in quads, a tile of pixels at a time.
+        let tiles = step.opcode == OpCode::Conv2dI8 && step.kernel == Packing::Quads as u8;
+        let gathers = step.opcode == OpCode::Conv2dI8 && !tiles;
+        let tile = if tiles { PIXEL_TILE } else { 1 };
         let pixel_bytes = geometry.output[2] * size;
-        let mut written = 0;
+        let position = |pixel: usize| (pixel / geometry.output[1], pixel % geometry.output[1]);
+        let pixels = geometry.pixels();
         for image in 0..usize::from(window.batch) {
-            for y in 0..geometry.output[0] {
-                for x in 0..geometry.output[1] {
-                    if gathers {
-                        self.read_patch(&patch, flow, image, (y, x))?;
-                    }
-                    self.write(flow.output, flow.first + written, flow.output_at + written, pixel_bytes)?;
+            for pixel in 0..pixels {
+                if gathers {
+                    self.read_patch(&patch, flow, image, position(pixel))?;
+                }
+                let written = (image * pixels + pixel) * pixel_bytes;
+                self.write(flow.output, flow.first + written, flow.output_at + written, pixel_bytes)?;
+                // Tiles begin anywhere: each pixel may be the last of one.
+                for read in (pixel + 1).saturating_sub(tile)..=pixel {
                     if !gathers {
-                        self.read_patch(&patch, flow, image, (y, x))?;
+                        self.read_patch(&patch, flow, image, position(read))?;
                     }
-                    written += pixel_bytes;
                 }
             }
         }

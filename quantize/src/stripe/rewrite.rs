@@ -9,7 +9,7 @@ use core::ops::Range;
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Copy;
 
-use super::rows::{ByRows, Second};
+use super::rows::{ByRows, Second, is_taken};
 use super::segment::Segment;
 use crate::ir::{Graph, ValueId};
 use crate::lower::{Part, Program, Step};
@@ -259,5 +259,6 @@ impl<'a> Turns<'a> {
 /// The program in stripes, or `None` when that cannot be.
 pub(super) fn rewrite(graph: &Graph, program: &Program, rows: &[Option<ByRows>], choice: &Choice) -> Option<Striped> {
     let segment = Segment::new(graph, program, rows, choice.range, choice.pull)?;
-    Some(Turns::new(graph, program, rows, &segment)?.rewritten(choice.rows, choice.laps))
+    let striped = Turns::new(graph, program, rows, &segment)?.rewritten(choice.rows, choice.laps);
+    striped.program.steps.iter().all(is_taken).then_some(striped)
 }

@@ -161,9 +161,20 @@ fn scratch_bytes(step: &Step) -> usize {
     Packing::from_tag(step.kernel).map_or(step.scratch_bytes, |packing| conv2d_i8_scratch_len(&geometry, packing))
 }
 
+/// True when the step's packing is one for windows of its height.
+pub(super) fn is_taken(step: &Step) -> bool {
+    match (&step.record, DepthwisePacking::from_tag(step.kernel)) {
+        (Record::Conv2dI8(conv), Some(packing)) if step.opcode == OpCode::DepthwiseI8 => {
+            packing.takes(&geometry(&conv.window, conv.window.input[2].into()), conv.window.groups.into())
+        }
+        _ => true,
+    }
+}
+
 /// The lead of a windowed operator that may run over its operand.
 fn overlap(step: &Step, window: &Window) -> Overlap {
     let (order, size) = match step.opcode {
+        OpCode::Conv2dI8 if step.kernel == Packing::Quads as u8 => (PixelOrder::Tiled, 1),
         OpCode::Conv2dI8 => (PixelOrder::ReadThenWrite, 1),
         OpCode::DepthwiseF32 | OpCode::AveragePoolF32 | OpCode::MaxPoolF32 => (PixelOrder::Interleaved, 4),
         _ => (PixelOrder::Interleaved, 1),

@@ -22,7 +22,7 @@ record! {
         format_minor: u16,
         /// Length of the whole blob.
         total_bytes: u32,
-        /// Length of the prefix that the CRC covers: header, section table, PORTS, OPERATORS.
+        /// Length of header and section table, the prefix that the CRC covers.
         table_bytes: u32,
         /// Working memory that a session needs, 16-byte aligned.
         arena_bytes: u32,
@@ -54,8 +54,7 @@ record! {
         offset: u32,
         /// Length without the zero padding that follows, a multiple of 4.
         bytes: u32,
-        /// [`crate::checksum::words`] of the section; 0 for sections under the CRC. A section of an unknown
-        /// kind is under the CRC when it ends within `table_bytes`.
+        /// [`crate::checksum::words`] of the section.
         checksum: u32,
     }
 }
@@ -103,11 +102,6 @@ impl SectionKind {
     /// The kind with tag `tag`.
     pub fn from_tag(tag: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u16 == tag)
-    }
-
-    /// True for the sections that the header's CRC covers.
-    pub fn is_under_crc(self) -> bool {
-        matches!(self, SectionKind::Ports | SectionKind::Operators)
     }
 }
 

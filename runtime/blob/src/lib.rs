@@ -7,7 +7,7 @@
 //! ```text
 //! 0            64                      table_bytes
 //! | Header     | SectionEntry x count  | PORTS | OPERATORS | NAMES | WEIGHTS | MANIFEST | CERTIFICATE | GOLDEN |
-//! |<------------- covered by the CRC-32 ------------------>|<- each covered by its entry's checksum ->|
+//! |<------ covered by the CRC-32 ----->|<---------------- each covered by its entry's checksum ------------->|
 //! ```
 //!
 //! Reading never panics and never trusts: [`Blob::parse`] checks the structure once, and what it hands out

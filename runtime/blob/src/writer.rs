@@ -60,17 +60,14 @@ impl Writer {
 
         let mut body = alloc::vec![0; sections.len().saturating_mul(SectionEntry::SIZE).saturating_add(Header::SIZE)];
         let mut entries = Vec::new();
-        let mut table_bytes = 0;
+        let table_bytes = body.len();
         for (kind, bytes) in &sections {
             body.resize(body.len().next_multiple_of(SECTION_ALIGN), 0);
             let offset = body.len();
             body.extend_from_slice(bytes);
             body.resize(body.len().next_multiple_of(4), 0);
             let padded = body.get(offset..)?;
-            let checksum = if kind.is_under_crc() { 0 } else { checksum::words(&words(padded)) };
-            if kind.is_under_crc() {
-                table_bytes = body.len();
-            }
+            let checksum = checksum::words(&words(padded));
             let flags = if is_needed(*kind) { SectionEntry::REQUIRED } else { 0 };
             let bytes = u32::try_from(padded.len()).ok()?;
             SectionEntry { kind: *kind as u16, flags, offset: u32::try_from(offset).ok()?, bytes, checksum }

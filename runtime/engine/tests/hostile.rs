@@ -7,8 +7,6 @@
 //! dev profile's overflow checks are on. Counts are printed; run with `--nocapture` to see them.
 #![cfg(feature = "all-operators")]
 
-use core::time::Duration;
-
 use kinglet::{LoadError, Model, Session, Step};
 use kinglet_test_blobs::damage::{fix_checksums, flip, mutate};
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_f32, network_i8};
@@ -16,9 +14,6 @@ use kinglet_test_blobs::{AlignedBytes, Ending, Guarded, Program, Random, Tally, 
 
 /// Arenas above this are not tried; a flipped bit can ask for two gigabytes.
 const ARENA_BYTES_MAX: usize = 1 << 16;
-
-/// No run of these blobs takes a thousandth of it, so even a loaded machine stays below.
-const RUN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Every how many-th piece of damage is tried: all, but under an interpreter.
 const STRIDE: usize = if cfg!(miri) { 997 } else { 1 };
@@ -28,7 +23,7 @@ fn programs() -> Vec<Program> {
 }
 
 fn new_tally() -> Tally {
-    Tally::new(ARENA_BYTES_MAX, RUN_TIME_MAX)
+    Tally::new(ARENA_BYTES_MAX)
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn unknown_operator() {
 #[test]
 fn packing_not_runnable() {
     for name in ["conv2d-i8", "depthwise-i8", "fully-connected-i8"] {
-        assert_eq!(patched(name, 2, &[2]), LoadRule::PackingNotRunnable, "{name}");
+        assert_eq!(patched(name, 2, &[255]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Paired knows no groups, planar no dilation, and the dense paired kernel no extra shifts.
     let mut grouped = program("conv2d-i8 paired");
@@ -95,7 +95,7 @@ fn packing_not_runnable() {
     assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
     assert_eq!(patched("depthwise-i8 planar", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
     let mut extra = program("fully-connected-i8");
-    extra.operators[0][2] = 1;
+    extra.operators[0][2] = 2;
     extra.weights.resize(1024, 0);
     extra.arena_bytes += 64;
     assert_eq!(broken(&extra).0, LoadRule::PackingNotRunnable);

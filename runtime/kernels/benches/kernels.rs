@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::pack;
+use kinglet_kernels::conv2d::packing::{Taps, pack};
 use kinglet_kernels::conv2d::{Conv2dF32, Conv2dI8, Geometry, conv2d_i8_scratch_len};
 use kinglet_kernels::copy::CopyBlocks;
 use kinglet_kernels::depthwise::{DepthwiseF32, DepthwiseI8, depthwise_i8_scratch_len};
@@ -108,7 +108,7 @@ fn bench(name: &str, kernel: Kernel) {
             for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
                 let (outputs, taps) = (geometry.output[2], geometry.taps());
                 let mut weights = vec![0; packing.weight_len(outputs, taps)];
-                pack(packing, outputs, taps, &bytes(outputs * taps), &mut weights);
+                pack(packing, outputs, geometry.runs(), &bytes(outputs * taps), &mut weights);
                 let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
                 let requant = Requant { words: &words, shift_base: -9, extra: &[] };
                 let (padding_value, stage) = (3, STAGE);
@@ -163,7 +163,7 @@ fn bench(name: &str, kernel: Kernel) {
         Kernel::FullyConnectedI8(packing, run) => {
             let (rows, taps, outputs) = (1, 640, 128);
             let mut weights = vec![0; packing.weight_len(outputs, taps)];
-            pack(packing, outputs, taps, &bytes(outputs * taps), &mut weights);
+            pack(packing, outputs, Taps::flat(taps), &bytes(outputs * taps), &mut weights);
             let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
             let requant = Requant { words: &words, shift_base: -10, extra: &[] };
             let stage = STAGE;

@@ -5,7 +5,8 @@
 //! element once for four products, and four sums with their pointers still fit the registers of a Cortex-M3.
 //! No 64-bit multiplication happens before requantization.
 
-use crate::conv2d::packing::decode_pair;
+use crate::conv2d::Packing;
+use crate::conv2d::packing::{QUAD_LANES, Taps, decode_pair, group_at, weight_at};
 use crate::io::{Io, range};
 use crate::numerics::{OutputStage, Requant};
 use core::ops::Range;
@@ -52,20 +53,41 @@ impl Dense<'_> {
         }
     }
 
-    /// Computes `outputs`, of which the first is even, from paired weights and writes them from element `at` on.
-    pub(crate) fn paired(&self, io: &mut Io<i8>, vector: Vector<'_>, outputs: Range<usize>, mut at: usize) {
-        let row_len = self.taps.wrapping_add(self.taps & 1).wrapping_mul(2);
-        let mut o = outputs.start;
-        while o < outputs.end {
-            let row = range(self.weights, (o >> 1).wrapping_mul(row_len), row_len);
-            let [a, b] = dot_paired(self.vector(io, vector), row);
-            io.set(at, self.finish(o, a));
-            let second = o.wrapping_add(1);
-            if second < outputs.end {
-                io.set(at.wrapping_add(1), self.finish(second, b));
+    /// Computes all `outputs` from weights in pairs and writes them from element `at` on. The vector's taps are in the
+    /// order of [`Taps`](crate::conv2d::packing::Taps), but for that within four.
+    pub(crate) fn paired(&self, io: &mut Io<i8>, packing: Packing, vector: Vector<'_>, outputs: usize, at: usize) {
+        for pair in 0..outputs.div_ceil(2) {
+            let group = |group| group_at(packing, outputs, self.taps, pair, group).wrapping_mul(2);
+            let sums = dot_paired(self.vector(io, vector), |index| range(self.weights, group(index), 8));
+            let o = pair.wrapping_mul(2);
+            for (o, sum) in (o..outputs).zip(sums) {
+                io.set(at.wrapping_add(o), self.finish(o, sum));
             }
-            o = o.wrapping_add(2);
-            at = at.wrapping_add(2);
+        }
+    }
+
+    /// Computes all outputs, one for each bias, from weights in `packing` and writes them from element `at` on.
+    pub(crate) fn interleaved(&self, packing: Packing, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {
+        let outputs = self.bias.len();
+        for o in 0..outputs {
+            let taps = self.vector(io, vector).iter().enumerate();
+            let sum = taps.fold(0, |sum, (tap, x)| {
+                multiply_add(sum, *x, weight_at(packing, outputs, Taps::flat(self.taps), self.weights, o, tap))
+            });
+            io.set(at.wrapping_add(o), self.finish(o, sum));
+        }
+    }
+
+    /// Computes `outputs` outputs from quads of weights and writes them from element `at` on.
+    pub(crate) fn quads(&self, io: &mut Io<i8>, vector: Vector<'_>, at: usize, outputs: usize) {
+        let vectors = self.taps.div_ceil(QUAD_LANES);
+        let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(self.taps);
+        for o in 0..outputs {
+            let first = (o >> 2).wrapping_mul(vectors).wrapping_mul(4).wrapping_add(o & 3).wrapping_mul(QUAD_LANES);
+            let rows = self.weights.get(first..).unwrap_or_default().chunks(QUAD_LANES).step_by(4).take(vectors);
+            let row = rows.flatten().skip(missing);
+            let sum = self.vector(io, vector).iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w));
+            io.set(at.wrapping_add(o), self.finish(o, sum));
         }
     }
 
@@ -129,13 +151,16 @@ fn dot(x: &[i8], row: &[i8]) -> i32 {
     x.iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w))
 }
 
-/// The sums of the two rows of a pair.
+/// The sums of the two rows of a pair, four taps at a time: elements hold the taps in the order 0, 2, 1, 3.
 #[inline]
-fn dot_paired(x: &[i8], row: &[i8]) -> [i32; 2] {
+fn dot_paired<'w>(x: &[i8], group: impl Fn(usize) -> &'w [i8]) -> [i32; 2] {
     let mut sums = [0_i32; 2];
-    for (x, pair) in x.iter().zip(row.as_chunks::<2>().0) {
-        let [a, b] = decode_pair(*pair);
-        sums = [multiply_add(sums[0], *x, a), multiply_add(sums[1], *x, b)];
+    for (index, x) in x.chunks(4).enumerate() {
+        for (element, tap) in group(index).as_chunks::<2>().0.iter().zip([0, 2, 1, 3]) {
+            let [a, b] = decode_pair(*element);
+            let x = x.get(tap).copied().unwrap_or(0);
+            sums = [multiply_add(sums[0], x, a), multiply_add(sums[1], x, b)];
+        }
     }
     sums
 }

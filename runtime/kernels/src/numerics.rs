@@ -90,6 +90,9 @@ impl Requant<'_> {
 /// rounding constant includes the zero point.
 pub const DUAL_MULTIPLY_SHIFTS: core::ops::RangeInclusive<i32> = -20..=-1;
 
+/// Shifts of factors below one half: those that round to the right.
+pub const RIGHT_SHIFTS: core::ops::RangeInclusive<i32> = -31..=-1;
+
 /// Shifts of any factor.
 pub const ALL_SHIFTS: core::ops::RangeInclusive<i32> = -31..=30;
 

@@ -56,8 +56,12 @@ impl Element {
 pub enum Isa {
     /// Plain Rust, for every target.
     Portable,
+    /// Armv7-M: Cortex-M3, and Armv8-M mainline without DSP.
+    Armv7m,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
+    /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
+    Helium,
 }
 
 /// What a model's author calls it.
@@ -139,14 +143,49 @@ pub enum Kernel {
 const ARMV7EM: [Option<Kernel>; 3] = [
     Some(Kernel::Conv2dI8(Packing::Paired, crate::arch::armv7em::conv2d_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Planar, crate::arch::armv7em::depthwise_i8)),
-    Some(Kernel::FullyConnectedI8(Packing::Paired, crate::arch::armv7em::fully_connected_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::PairedBlocks, crate::arch::armv7em::fully_connected_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
+/// Conv2D, DepthwiseConv2D and FullyConnected, in a build for Armv7-M.
+#[cfg(kinglet_isa = "armv7m")]
+const ARMV7M: [Option<Kernel>; 3] = [
+    Some(Kernel::Conv2dI8(Packing::Interleaved, crate::arch::armv7m::conv2d_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Triples, crate::arch::armv7m::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Octets, crate::arch::armv7m::fully_connected_i8)),
+];
+#[cfg(not(kinglet_isa = "armv7m"))]
+const ARMV7M: [Option<Kernel>; 3] = [None; 3];
+
+/// What a build for Helium has kernels for; where these do not take a layer they leave it to the portable ones.
+#[cfg(kinglet_isa = "helium")]
+const HELIUM: [Option<Kernel>; 8] = [
+    Some(Kernel::Conv2dI8(Packing::Quads, crate::arch::helium::conv2d_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::helium::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::helium::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Windows, crate::arch::helium::depthwise_i8_windows)),
+    Some(Kernel::AveragePoolI8(pool::average_pool_i8)),
+    Some(Kernel::MaxPoolI8(pool::max_pool_i8)),
+    Some(Kernel::AddI8(elementwise::add_i8)),
+    Some(Kernel::MeanI8(mean::mean_i8)),
+];
+#[cfg(not(kinglet_isa = "helium"))]
+const HELIUM: [Option<Kernel>; 8] = [None; 8];
+
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
+}
+
+/// The kernel of 3x3 windows with the inner loops every machine has.
+fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::windows::depthwise_i8(layer, io, scratch, &mut depthwise::windows::PortableKernel);
+}
+
+/// The kernel over overlapping pairs with the inner loops every machine has.
+fn depthwise_i8_triples(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::triples::depthwise_i8(layer, io, scratch, &depthwise::triples::PortableKernel);
 }
 
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
@@ -155,6 +194,14 @@ const fn portable(name: &'static str, operators: &'static [Operator], element: E
 
 const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
     Row { name, operators, element: Element::I8, isa: Isa::Armv7em, kernel }
+}
+
+const fn armv7m(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Armv7m, kernel }
+}
+
+const fn helium(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Helium, kernel }
 }
 
 /// Every kernel.
@@ -171,7 +218,21 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::Conv2dI8(Packing::Paired, conv2d::portable::conv2d_i8_paired),
     ),
+    portable(
+        "conv2d::portable::conv2d_i8_interleaved",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Interleaved, conv2d::portable::conv2d_i8_interleaved),
+    ),
+    armv7m("arch::armv7m::conv2d_i8", &[Operator::Conv2D], ARMV7M[0]),
+    portable(
+        "conv2d::portable::conv2d_i8_quads",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Quads, conv2d::portable::conv2d_i8_quads),
+    ),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
+    helium("arch::helium::conv2d_i8", &[Operator::Conv2D], HELIUM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
     portable(
         "depthwise::portable::depthwise_i8",
@@ -185,7 +246,22 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
     ),
+    portable(
+        "depthwise::windows::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Windows, depthwise_i8_windows),
+    ),
+    portable(
+        "depthwise::triples::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Triples, depthwise_i8_triples),
+    ),
+    armv7m("arch::armv7m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7M[1]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
+    helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
+    helium("arch::helium::depthwise_i8_windows", &[Operator::DepthwiseConv2D], HELIUM[3]),
     portable(
         "depthwise::depthwise_f32",
         &[Operator::DepthwiseConv2D],
@@ -202,9 +278,23 @@ pub const KERNELS: &[Row] = &[
         "fully_connected::portable::fully_connected_i8_paired",
         &[Operator::FullyConnected],
         Element::I8,
-        Kernel::FullyConnectedI8(Packing::Paired, fully_connected::portable::fully_connected_i8_paired),
+        Kernel::FullyConnectedI8(Packing::PairedBlocks, fully_connected::portable::fully_connected_i8_paired),
+    ),
+    portable(
+        "fully_connected::portable::fully_connected_i8_octets",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Octets, fully_connected::portable::fully_connected_i8_octets),
+    ),
+    armv7m("arch::armv7m::fully_connected_i8", &[Operator::FullyConnected], ARMV7M[2]),
+    portable(
+        "fully_connected::portable::fully_connected_i8_quads",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_quads),
     ),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
+    helium("arch::helium::fully_connected_i8", &[Operator::FullyConnected], HELIUM[2]),
     portable(
         "fully_connected::fully_connected_f32",
         &[Operator::FullyConnected],
@@ -218,6 +308,8 @@ pub const KERNELS: &[Row] = &[
         Kernel::AveragePoolI8(pool::average_pool_i8),
     ),
     portable("pool::max_pool_i8", &[Operator::MaxPool2D], Element::I8, Kernel::MaxPoolI8(pool::max_pool_i8)),
+    helium("arch::helium::average_pool_i8", &[Operator::AveragePool2D], HELIUM[4]),
+    helium("arch::helium::max_pool_i8", &[Operator::MaxPool2D], HELIUM[5]),
     portable(
         "pool::average_pool_f32",
         &[Operator::AveragePool2D],
@@ -226,10 +318,12 @@ pub const KERNELS: &[Row] = &[
     ),
     portable("pool::max_pool_f32", &[Operator::MaxPool2D], Element::F32, Kernel::MaxPoolF32(pool::max_pool_f32)),
     portable("elementwise::add_i8", &[Operator::Add], Element::I8, Kernel::AddI8(elementwise::add_i8)),
+    helium("arch::helium::add_i8", &[Operator::Add], HELIUM[6]),
     portable("elementwise::mul_i8", &[Operator::Mul], Element::I8, Kernel::MulI8(elementwise::mul_i8)),
     portable("elementwise::add_f32", &[Operator::Add], Element::F32, Kernel::AddF32(elementwise::add_f32)),
     portable("elementwise::mul_f32", &[Operator::Mul], Element::F32, Kernel::MulF32(elementwise::mul_f32)),
     portable("mean::mean_i8", &[Operator::Mean], Element::I8, Kernel::MeanI8(mean::mean_i8)),
+    helium("arch::helium::mean_i8", &[Operator::Mean], HELIUM[7]),
     portable("mean::mean_f32", &[Operator::Mean], Element::F32, Kernel::MeanF32(mean::mean_f32)),
     portable("pad::pad", &[Operator::Pad], Element::Any, Kernel::PadI8(pad::pad::<i8>)),
     portable(
@@ -256,11 +350,11 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7E-M |\n|---|---|---|---|")?;
+    writeln!(out, "| Operator | Type | Portable | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|")?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7em] {
+            for isa in [Isa::Portable, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;

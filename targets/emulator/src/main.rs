@@ -19,7 +19,7 @@ mod trace;
 use core::hint::black_box;
 
 use cortex_m_rt::entry;
-use kinglet::{Model, Session, TensorError};
+use kinglet::{Model, RunError, Session, TensorError};
 use kinglet_emulator::machine::{self, PaintedStack};
 use kinglet_report::{Failure, Stage, Summary, Vector, Window};
 
@@ -78,7 +78,7 @@ fn note(summary: &mut Summary, window: Window) -> Result<(), Failure> {
 }
 
 // The three measured calls are functions of their own, so that the stack they use is theirs and not a part of
-// the frame of `measure`, which would be there already when the stack is painted.
+// the frame of whoever paints the stack, which would be there already when it is painted.
 
 #[inline(never)]
 fn load(blob: &[u8]) -> Result<Model<'_>, Failure> {
@@ -90,12 +90,16 @@ fn bind<'m, 'a>(model: &'m Model<'m>, arena: &'a mut [u8]) -> Result<Session<'m,
     Session::new(model, arena).map_err(failure::bind)
 }
 
-/// Runs once and returns the depth of the stack.
 #[inline(never)]
+fn infer(session: &mut Session<'_, '_>) -> Result<(), RunError> {
+    session.run()
+}
+
+/// Runs once and returns the depth of the stack.
 fn run(session: &mut Session<'_, '_>) -> Result<u32, Failure> {
     let stack = PaintedStack::paint();
     machine::begin();
-    let result = session.run();
+    let result = infer(session);
     machine::end();
     let depth = stack.depth_bytes();
     result.map_err(failure::run)?;

@@ -1,6 +1,6 @@
 //! Ways to damage a blob, and to make the damage look intended.
 
-use kinglet_blob::{Cursor, Field, Header, SectionEntry, SectionKind, checksum};
+use kinglet_blob::{Cursor, Field, Header, SectionEntry, checksum};
 
 use crate::Random;
 
@@ -13,12 +13,7 @@ pub fn fix_checksums(blob: &mut [u8]) {
         let at = Header::SIZE + index * SectionEntry::SIZE;
         let Some(entry) = blob.get(at..).and_then(|bytes| SectionEntry::take(&mut Cursor::new(bytes))) else { break };
         let (start, end) = (entry.offset as usize, (entry.offset as usize).saturating_add(entry.bytes as usize));
-        let kind = SectionKind::from_tag(entry.kind);
-        let under_crc = kind.map_or(end <= table_bytes, SectionKind::is_under_crc);
-        let sum = match blob.get(start..end) {
-            Some(section) if !under_crc => checksum::words(&words(section)),
-            _ => 0,
-        };
+        let sum = blob.get(start..end).map_or(0, |section| checksum::words(&words(section)));
         blob[at + SectionEntry::SIZE - 4..at + SectionEntry::SIZE].copy_from_slice(&sum.to_le_bytes());
     }
     let crc_at = Header::SIZE - 4;

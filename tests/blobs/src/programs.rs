@@ -104,7 +104,7 @@ fn dense() -> Vec<Program> {
     };
     vec![
         i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
-        i8s("fully-connected-i8 paired", Packing::Paired, Factors::default()),
+        i8s("fully-connected-i8 paired", Packing::PairedBlocks, Factors::default()),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
             p.fully_connected_f32(input, output, [3, 9, 5]);
         }),

@@ -1,7 +1,7 @@
 //! What a seed means for each family of kernels.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{pack, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{Taps, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
 use kinglet_kernels::depthwise::{
     DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
@@ -29,19 +29,34 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 14] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
+    dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
+    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
-    dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
+    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
+    dense("fully-connected paired", Packing::PairedBlocks, |seed, buffers| {
+        fully_connected(seed, buffers, Packing::PairedBlocks)
+    }),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+    planes("depthwise triples", DepthwisePacking::Triples, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Triples)
+    }),
+    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Lanes)
+    }),
+    planes("depthwise windows", DepthwisePacking::Windows, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Windows)
     }),
 ];
 
@@ -125,7 +140,7 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
-    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    pack(packing, outputs, geometry.runs(), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
     let exact = (0..outputs).step_by(2).all(|o| {
         paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
@@ -162,7 +177,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, _) = constants(random, buffers, outputs, taps);
-    pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    pack(packing, outputs, Taps::flat(taps), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
     let reference = FullyConnectedI8 {
         rows,
@@ -185,26 +200,45 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     Ok(true)
 }
 
+/// Makes a 3x3 layer of `geometry`, whose padding may be wider; false when none fits.
+fn to_windows(geometry: &mut Geometry) -> bool {
+    let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
+    (*kernel, *dilation) = ([3, 3], [1, 1]);
+    *stride = [stride[0]; 2];
+    let after = [output[0] % 3, output[1] % 3];
+    for axis in 0..2 {
+        pad[axis] = pad[axis].min(2);
+        let Some(span) = (input[axis] + pad[axis] + after[axis]).checked_sub(3) else { return false };
+        output[axis] = span / stride[axis] + 1;
+    }
+    output.iter().product::<usize>() <= MAX_LEN / 2
+}
+
 fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
-    let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
-    let Some(mut geometry) = geometry(random, Some(multiplier)) else { return Ok(false) };
+    // Some packings take few shapes: a seed has three tries.
+    let shape = |random: &mut Random| {
+        let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
+        let mut geometry = geometry(random, Some(multiplier))?;
+        let fits = packing != DepthwisePacking::Windows || to_windows(&mut geometry);
+        (fits && packing.takes(&geometry, multiplier)).then_some((geometry, multiplier))
+    };
+    let Some((mut geometry, multiplier)) = (0..3).find_map(|_| shape(random)) else { return Ok(false) };
     geometry.groups = geometry.input[2];
     let area = geometry.kernel[0] * geometry.kernel[1];
     let outputs = geometry.output[2];
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
     let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
-    if scratch_len > MAX_LEN || (packing == DepthwisePacking::Planar && geometry.dilation != [1, 1]) {
+    if scratch_len > MAX_LEN {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
-    let (shift_base, extra) = constants(random, buffers, outputs, area);
-    for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
-        let (tap, o) = (at / outputs, at % outputs);
-        let place = if packing == DepthwisePacking::Planar { o * area + tap } else { at };
-        buffers.packed.0[place] = *weight;
+    if packing == DepthwisePacking::Lanes {
+        buffers.weights[..area * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     }
+    let (shift_base, extra) = constants(random, buffers, outputs, area);
+    packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {
         geometry,
         multiplier,
@@ -219,7 +253,8 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    if packing == DepthwisePacking::Planar && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+    let by_channels = !matches!(packing, DepthwisePacking::RowMajor | DepthwisePacking::Lanes);
+    if by_channels && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);

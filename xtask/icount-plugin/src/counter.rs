@@ -8,10 +8,19 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::class::CLASS_COUNT;
+
 pub(crate) static INSTRUCTIONS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static LOADS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static STORES: AtomicU64 = AtomicU64::new(0);
 pub(crate) static VECTOR: AtomicU64 = AtomicU64::new(0);
+/// Blocks that did not start where the one before ended.
+pub(crate) static TAKEN: AtomicU64 = AtomicU64::new(0);
+/// Registers moved by multiple loads and stores.
+pub(crate) static MOVED: AtomicU64 = AtomicU64::new(0);
+pub(crate) static FLASH_LOADS: AtomicU64 = AtomicU64::new(0);
+/// Instructions by class; Helium ones are in none.
+pub(crate) static CLASSES: [AtomicU64; CLASS_COUNT] = [const { AtomicU64::new(0) }; CLASS_COUNT];
 
 static OUTPUT: OnceLock<Mutex<File>> = OnceLock::new();
 static HISTOGRAM: OnceLock<Histogram> = OnceLock::new();
@@ -116,13 +125,13 @@ pub(crate) fn tick() {
 fn write_line(marker: &str) {
     let Some(output) = OUTPUT.get() else { return };
     let mut file = output.lock().unwrap_or_else(PoisonError::into_inner);
-    let line = format!(
-        "{marker} {} {} {} {}\n",
-        INSTRUCTIONS.load(Relaxed),
-        LOADS.load(Relaxed),
-        STORES.load(Relaxed),
-        VECTOR.load(Relaxed)
-    );
+    let columns = [&INSTRUCTIONS, &LOADS, &STORES, &VECTOR, &TAKEN, &MOVED, &FLASH_LOADS].into_iter().chain(&CLASSES);
+    let mut line = marker.to_owned();
+    for column in columns {
+        line.push(' ');
+        line += &column.load(Relaxed).to_string();
+    }
+    line.push('\n');
     // A line that is lost would shift every later window, and the reader notices by pairing them.
     if let Err(error) = file.write_all(line.as_bytes()) {
         eprintln!("icount: cannot write the counts: {error}");

@@ -7,9 +7,10 @@
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::mem::transmute;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use crate::counter::{self, INSTRUCTIONS, LOADS, STORES, VECTOR, bump};
+use crate::class::{Class, class};
+use crate::counter::{self, CLASSES, FLASH_LOADS, INSTRUCTIONS, LOADS, MOVED, STORES, TAKEN, VECTOR, bump};
 use crate::opcode::{Kind, classify};
 
 /// QEMU reads this before it calls anything.
@@ -42,6 +43,12 @@ unsafe extern "C" {
     fn qemu_plugin_register_vcpu_tb_trans_cb(id: Id, callback: extern "C" fn(Id, *mut Opaque));
     fn qemu_plugin_tb_n_insns(block: *const Opaque) -> usize;
     fn qemu_plugin_tb_get_insn(block: *const Opaque, index: usize) -> *mut Opaque;
+    fn qemu_plugin_register_vcpu_tb_exec_cb(
+        block: *mut Opaque,
+        callback: ExecCallback,
+        flags: c_uint,
+        user: *mut c_void,
+    );
     /// Called through a pointer of the form that the running version has.
     fn qemu_plugin_insn_data();
     fn qemu_plugin_insn_size(instruction: *const Opaque) -> usize;
@@ -94,16 +101,47 @@ extern "C" fn qemu_plugin_install(id: Id, info: *const Info, count: c_int, argum
 extern "C" fn translated(_id: Id, block: *mut Opaque) {
     // SAFETY: `block` is valid for the duration of this callback.
     let count = unsafe { qemu_plugin_tb_n_insns(block) };
+    let mut after_single = false;
+    let mut extent = None;
     for index in 0..count {
         // SAFETY: as above, and `index` is below the count.
         let instruction = unsafe { qemu_plugin_tb_get_insn(block, index) };
-        attach(instruction);
+        let (class, start, end) = attach(instruction, after_single);
+        after_single = matches!(class, Class::Single | Class::SingleNext);
+        extent = Some((extent.map_or(start, |(first, _)| first), end));
+    }
+    let Some((start, end)) = extent else { return };
+    // Blocks are translated a few thousand times in a run, and QEMU keeps them: so are their extents.
+    let user = Box::into_raw(Box::new(Extent { start, end })).cast();
+    // SAFETY: the block is valid during this callback; `user` lives as long as the process.
+    unsafe { qemu_plugin_register_vcpu_tb_exec_cb(block, on_block, NO_REGISTERS, user) };
+}
+
+/// The addresses of a translated block: its first instruction's, and the one behind its last.
+struct Extent {
+    start: u64,
+    end: u64,
+}
+
+/// Where the block that was executed last ends.
+static LAST_END: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn on_block(_core: c_uint, user: *mut c_void) {
+    // SAFETY: `user` is the extent that was leaked when this block was translated.
+    let extent = unsafe { &*user.cast::<Extent>() };
+    if LAST_END.swap(extent.end, Relaxed) != extent.start {
+        bump(&TAKEN);
     }
 }
 
-fn attach(instruction: *mut Opaque) {
+/// Attaches what executing an instruction counts. Returns its class, its address and the address behind it.
+fn attach(instruction: *mut Opaque, after_single: bool) -> (Class, u64, u64) {
     let (bytes, size) = encoding(instruction);
-    let kind = classify(bytes.get(..size).unwrap_or(&[]));
+    let bytes = bytes.get(..size).unwrap_or(&[]);
+    let kind = classify(bytes);
+    let class = class(bytes, after_single);
+    // SAFETY: the instruction is valid while its block is being translated.
+    let address = unsafe { qemu_plugin_insn_vaddr(instruction) };
     let by_kind: ExecCallback = match kind {
         Kind::Plain => on_plain,
         Kind::Begin => on_begin,
@@ -113,23 +151,28 @@ fn attach(instruction: *mut Opaque) {
         Kind::VectorLoad => on_vector_load,
         Kind::VectorStore => on_vector_store,
     };
-    on_execution(instruction, by_kind, 0);
+    on_execution(instruction, by_kind, class as usize);
     if counter::wants_addresses() && !matches!(kind, Kind::Begin | Kind::End) {
-        // SAFETY: the instruction is valid while its block is being translated.
-        let address = unsafe { qemu_plugin_insn_vaddr(instruction) };
         on_execution(instruction, on_address, address as usize);
     }
     if !matches!(kind, Kind::VectorLoad | Kind::VectorStore) {
+        let callback: MemoryCallback = if class == Class::Multiple { on_multiple } else { on_memory };
         let user = core::ptr::null_mut();
         // SAFETY: as above; the callback has the declared type and ignores `user`.
-        unsafe { qemu_plugin_register_vcpu_mem_cb(instruction, on_memory, NO_REGISTERS, READ_AND_WRITE, user) };
+        unsafe { qemu_plugin_register_vcpu_mem_cb(instruction, callback, NO_REGISTERS, READ_AND_WRITE, user) };
     }
+    (class, address, address + length(bytes))
 }
 
 fn on_execution(instruction: *mut Opaque, callback: ExecCallback, user: usize) {
     let user = core::ptr::without_provenance_mut(user);
     // SAFETY: the instruction is valid while its block is being translated; `user` is a number and is never followed.
     unsafe { qemu_plugin_register_vcpu_insn_exec_cb(instruction, callback, NO_REGISTERS, user) };
+}
+
+/// An instruction's own length: QEMU may hand out the next one with it, see [`classify`].
+fn length(bytes: &[u8]) -> u64 {
+    if bytes.get(1).is_some_and(|&high| high >= 0xE8) { 4 } else { 2 }
 }
 
 /// The bytes of an instruction and how many of them count.
@@ -156,8 +199,11 @@ fn encoding(instruction: *const Opaque) -> ([u8; 4], usize) {
     (bytes, size)
 }
 
-extern "C" fn on_plain(_core: c_uint, _user: *mut c_void) {
+extern "C" fn on_plain(_core: c_uint, user: *mut c_void) {
     bump(&INSTRUCTIONS);
+    if let Some(class) = CLASSES.get(user.addr()) {
+        bump(class);
+    }
 }
 
 extern "C" fn on_begin(_core: c_uint, _user: *mut c_void) {
@@ -194,8 +240,22 @@ extern "C" fn on_address(_core: c_uint, user: *mut c_void) {
     counter::executed_at(user.addr() as u64);
 }
 
-extern "C" fn on_memory(_core: c_uint, access: u32, _address: u64, _user: *mut c_void) {
+/// RAM starts here or above on every board, code below.
+const RAM_START: u64 = 0x2000_0000;
+
+extern "C" fn on_memory(_core: c_uint, access: u32, address: u64, _user: *mut c_void) {
     // SAFETY: `access` is what QEMU has just passed to this callback.
-    let counter = if unsafe { qemu_plugin_mem_is_store(access) } { &STORES } else { &LOADS };
-    bump(counter);
+    if unsafe { qemu_plugin_mem_is_store(access) } {
+        bump(&STORES);
+        return;
+    }
+    bump(&LOADS);
+    if address < RAM_START {
+        bump(&FLASH_LOADS);
+    }
+}
+
+extern "C" fn on_multiple(core: c_uint, access: u32, address: u64, user: *mut c_void) {
+    on_memory(core, access, address, user);
+    bump(&MOVED);
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use kinglet_report::{Message, REPORT_VERSION, Summary, Vector, Window as Role, decode};
 
+use super::cycles;
 use super::operators;
 use super::record::{FunctionRecord, ModelRecord, OperatorRecord, RunRecord};
 use super::subject::{Subject, SubjectVector};
@@ -26,6 +27,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) compile_target: &'a str,
     pub(crate) compile_arguments: &'a [String],
     pub(crate) profile: bool,
+    pub(crate) wait_states: u64,
 }
 
 /// A compiled model and what the compiler said of it.
@@ -100,6 +102,7 @@ impl Bench<'_> {
                         record.loads = window.counts.loads;
                         record.stores = window.counts.stores;
                         record.vector_instructions = self.board.helium.then_some(window.counts.vector);
+                        record.estimated_cycles = self.cycles(window);
                     }
                 }
                 Role::Traced { .. } => {}
@@ -166,8 +169,14 @@ impl Bench<'_> {
             operator.loads = window.counts.loads;
             operator.stores = window.counts.stores;
             operator.vector_instructions = self.board.helium.then_some(window.counts.vector);
+            operator.estimated_cycles = self.cycles(window);
         }
         Ok(operators)
+    }
+
+    /// The estimate for what a window executed.
+    fn cycles(&self, window: &Window) -> Option<u64> {
+        cycles::costs(self.board.core).map(|costs| costs.cycles(&window.counts.mix, self.wait_states))
     }
 
     /// The operators by name, with what `kinglet inspect --json` knows of each.
@@ -179,11 +188,16 @@ impl Bench<'_> {
         let opcodes = operators::of_blob(&compiled.blob)?;
         let records = opcodes.iter().enumerate().map(|(index, opcode)| {
             let fact = |field: &str| facts.get("operators")?.get(index)?.get(field);
+            let number = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let work = |part: &str| number(fact("work").and_then(|work| work.get(part)));
             OperatorRecord {
                 index: index as u64,
                 operator: opcode.name().to_owned(),
+                packing: fact("packing").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+                kernel: number(fact("packing_tag")),
+                work: ["input", "output", "gathered", "macs"].map(work),
                 shape: fact("output_shape").map(ToString::to_string).unwrap_or_default(),
-                macs: fact("macs").and_then(serde_json::Value::as_u64).unwrap_or(0),
+                macs: number(fact("macs")),
                 ..OperatorRecord::default()
             }
         });

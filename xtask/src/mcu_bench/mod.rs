@@ -4,10 +4,13 @@
 //! instruction counter, compare every output with the golden vectors, and read sizes from the ELF file. The method
 //! is the one by which the peer's numbers were measured, so that both can stand side by side.
 
+mod chart;
+mod cycles;
 mod measure;
 pub(crate) mod operators;
 mod peer;
 mod record;
+mod results;
 mod subject;
 mod table;
 
@@ -20,7 +23,7 @@ use anyhow::{Context, Result};
 
 use self::measure::Bench;
 use self::peer::Peer;
-use self::record::BoardRecord;
+pub(crate) use self::record::BoardRecord;
 use crate::board::{self, BOARDS, Board};
 use crate::budget;
 use crate::prerequisites;
@@ -51,12 +54,24 @@ pub(crate) struct Arguments {
     /// Also measure each operator, with a second image, and list the functions that take the most instructions
     #[arg(long)]
     profile: bool,
+    /// Draw the profile as bars, one for each operator; implies --profile
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
     /// Print the changes against an earlier JSON file
     #[arg(long, value_name = "OLD.json")]
     compare: Option<PathBuf>,
     /// Fail when an image is above the board's budget.toml
     #[arg(long)]
     check_budget: bool,
+    /// Fail when a number is more than 1 % above the one in targets/results
+    #[arg(long)]
+    check_results: bool,
+    /// Write the numbers to targets/results
+    #[arg(long, conflicts_with = "check_results")]
+    write_results: bool,
+    /// Wait states of flash in the estimate of cycles
+    #[arg(long, value_name = "CYCLES", default_value_t = 0)]
+    wait_states: u64,
     /// Compile for this target instead of the core, for example `portable`
     #[arg(long, value_name = "TARGET")]
     compile_target: Option<String>,
@@ -73,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let golden = arguments.golden.clone().unwrap_or_else(|| models.join("golden"));
     let subjects = subject::find(&models, &golden, &arguments.only)?;
     let old = arguments.compare.as_deref().map(read_records).transpose()?;
-    let peer = Peer::read(&tree::shared().join("baselines/tflm-cmsis-nn.json"))?;
+    let peer = Peer::read(&tree::root().join("targets/results/peer.json"))?;
     let boards: Vec<&Board> = arguments.core.map_or_else(|| BOARDS.iter().collect(), |board| vec![board]);
     for board in &boards {
         prerequisites::rust_target(board.rust_target)?;
@@ -91,7 +106,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             kinglet: &kinglet,
             compile_target: arguments.compile_target.as_deref().unwrap_or(board.core),
             compile_arguments: &arguments.compile_argument,
-            profile: arguments.profile,
+            profile: arguments.profile || arguments.svg.is_some(),
+            wait_states: arguments.wait_states,
         };
         let mut record = BoardRecord::new(board);
         for subject in &subjects {
@@ -108,6 +124,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         failed |= show(&record, &peer, old.as_deref(), arguments)?;
         records.push(record);
+    }
+    if let Some(path) = &arguments.svg {
+        fs::write(path, chart::svg(&records)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = &arguments.json {
         write_records(path, &records, arguments.all)?;
@@ -144,6 +163,15 @@ fn show(record: &BoardRecord, peer: &Peer, old: Option<&[BoardRecord]>, argument
         println!("over budget: {} {line}", record.core);
         failed |= arguments.check_budget;
     }
+    if arguments.check_results {
+        for line in results::check(record)? {
+            println!("risen: {} {line}", record.core);
+            failed = true;
+        }
+    }
+    if arguments.write_results && !failed {
+        results::write(record)?;
+    }
     println!();
     Ok(failed)
 }
@@ -175,7 +203,7 @@ fn write_records(path: &Path, records: &[BoardRecord], all: bool) -> Result<()> 
 }
 
 /// Reads what an earlier run wrote: one object or a list of them.
-fn read_records(path: &Path) -> Result<Vec<BoardRecord>> {
+pub(crate) fn read_records(path: &Path) -> Result<Vec<BoardRecord>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let parsed = serde_json::from_str::<Vec<BoardRecord>>(&text);
     let parsed = parsed.or_else(|_| serde_json::from_str::<BoardRecord>(&text).map(|record| vec![record]));

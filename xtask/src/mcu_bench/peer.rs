@@ -7,25 +7,34 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// The peer's numbers; empty where they are not at hand.
+/// Numbers by core, then by model.
+type ByCore = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// The peer's numbers: `targets/results/peer.json`, which says where they are from.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Peer {
-    /// By core, then by model.
-    #[serde(default)]
-    instructions_per_inference: BTreeMap<String, BTreeMap<String, u64>>,
+    instructions: ByCore,
+    /// A multiple access counts each register, as ours.
+    loads: ByCore,
+    stores: ByCore,
 }
 
 impl Peer {
-    /// A file that does not exist is no error: nothing is compared then.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} has another form than expected", path.display()))
     }
 
     pub(crate) fn instructions(&self, core: &str, model: &str) -> Option<u64> {
-        self.instructions_per_inference.get(core)?.get(model).copied()
+        find(&self.instructions, core, model)
     }
+
+    /// Loads and stores together.
+    pub(crate) fn accesses(&self, core: &str, model: &str) -> Option<u64> {
+        Some(find(&self.loads, core, model)? + find(&self.stores, core, model)?)
+    }
+}
+
+fn find(numbers: &ByCore, core: &str, model: &str) -> Option<u64> {
+    numbers.get(core)?.get(model).copied()
 }

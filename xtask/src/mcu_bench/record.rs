@@ -51,6 +51,9 @@ pub(crate) struct ModelRecord {
     /// Helium instructions within `instructions`; absent on cores without Helium.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vector_instructions: Option<u64>,
+    /// See `cycles.rs`; absent for cores without a published table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) estimated_cycles: Option<u64>,
     #[serde(default)]
     pub(crate) init_stack_bytes: u64,
     #[serde(default)]
@@ -91,6 +94,14 @@ pub(crate) struct RunRecord {
 pub(crate) struct OperatorRecord {
     pub(crate) index: u64,
     pub(crate) operator: String,
+    /// Name and tag of the weights' packing.
+    #[serde(default)]
+    pub(crate) packing: String,
+    #[serde(default)]
+    pub(crate) kernel: u64,
+    /// What the compiler's estimate goes by: elements read, written and gathered, multiplications.
+    #[serde(default)]
+    pub(crate) work: [u64; 4],
     /// The output's shape, for people.
     pub(crate) shape: String,
     pub(crate) macs: u64,
@@ -99,6 +110,8 @@ pub(crate) struct OperatorRecord {
     pub(crate) stores: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vector_instructions: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) estimated_cycles: Option<u64>,
 }
 
 /// One function within one inference.

@@ -41,22 +41,26 @@ impl Table {
 /// One line per model.
 pub(crate) fn results(record: &BoardRecord, peer: &Peer) -> String {
     let helium = record.models.iter().any(|model| model.vector_instructions.is_some());
-    let mut heads = vec!["model", "instructions", "per MAC", "of peer", "loads", "stores"];
+    let timed = record.models.iter().any(|model| model.estimated_cycles.is_some());
+    let mut heads = vec!["model", "instructions", "per MAC", "of peer", "loads", "stores", "of peer"];
     heads.extend(helium.then_some("vector"));
+    heads.extend(timed.then_some("est. cycles"));
     heads.extend(["init", "code flash", "blob", "arena", ".data+.bss", "stack", "outputs"]);
     let mut table = Table::new(&heads);
     for model in &record.models {
-        let ratio = peer.instructions(&record.core, &model.name);
-        let ratio = ratio.map_or("-".into(), |peer| format!("{:.3}", model.instructions as f64 / peer as f64));
+        let ratio =
+            |ours: u64, peer: Option<u64>| peer.map_or("-".into(), |peer| format!("{:.3}", ours as f64 / peer as f64));
         let mut cells = vec![
             model.name.clone(),
             grouped(model.instructions),
             format!("{:.3}", model.instructions_per_mac()),
-            ratio,
+            ratio(model.instructions, peer.instructions(&record.core, &model.name)),
             grouped(model.loads),
             grouped(model.stores),
+            ratio(model.loads + model.stores, peer.accesses(&record.core, &model.name)),
         ];
         cells.extend(model.vector_instructions.map(grouped));
+        cells.extend(model.estimated_cycles.map(grouped));
         cells.extend([
             grouped(model.init_instructions),
             grouped(model.code_flash_bytes),
@@ -109,12 +113,15 @@ pub(crate) fn profiles(record: &BoardRecord, peer: &Peer) -> String {
 }
 
 fn operators(model: &ModelRecord) -> String {
-    let mut table = Table::new(&["operator", "output", "MACs", "instructions", "per MAC", "share", "loads", "stores"]);
+    let timed = model.estimated_cycles.is_some();
+    let mut heads = vec!["operator", "output", "MACs", "instructions", "per MAC", "share", "loads", "stores"];
+    heads.extend(timed.then_some("est. cycles"));
+    let mut table = Table::new(&heads);
     let mut inside = 0;
     for operator in &model.operators {
         inside += operator.instructions;
         let per_mac = operator.instructions as f64 / operator.macs as f64;
-        table.row(vec![
+        let mut cells = vec![
             format!("{:>3} {}", operator.index, operator.operator),
             operator.shape.clone(),
             grouped(operator.macs),
@@ -123,7 +130,9 @@ fn operators(model: &ModelRecord) -> String {
             share(operator.instructions, model.instructions),
             grouped(operator.loads),
             grouped(operator.stores),
-        ]);
+        ];
+        cells.extend(operator.estimated_cycles.map(grouped));
+        table.row(cells);
     }
     let between = model.instructions.saturating_sub(inside);
     let mut cells = vec![String::new(); 8];
@@ -191,7 +200,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 /// 7845131 as 7,845,131.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

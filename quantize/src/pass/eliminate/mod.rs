@@ -60,6 +60,12 @@ pub struct EliminateError {
 
 /// Removes all dead work from `graph` and says what went. Operators on floats are left alone.
 pub fn eliminate(graph: &mut Graph) -> Result<EliminationReport, EliminateError> {
+    eliminate_in_steps(graph, 1)
+}
+
+/// Removes dead work from `graph`, but leaves values with a multiple of `step` channels that have one: kernels that
+/// compute so many channels at once gain nothing from fewer, and lose the alignment.
+pub fn eliminate_in_steps(graph: &mut Graph, step: usize) -> Result<EliminationReport, EliminateError> {
     let checked = |graph: &Graph, stage| graph.verify().map_err(|source| EliminateError { stage, source });
     checked(graph, "given")?;
     let before = report::before(graph);
@@ -67,7 +73,7 @@ pub fn eliminate(graph: &mut Graph) -> Result<EliminationReport, EliminateError>
     let channels = graph.values.iter().map(constants::channel_count).fold(0, usize::saturating_add);
     let rounds = if channels > CHANNEL_COUNT_MAX { 0 } else { ROUND_COUNT_MAX };
     for _ in 0..rounds {
-        let Some(removal) = plan::plan(graph) else { break };
+        let Some(removal) = plan::plan(graph, step) else { break };
         rewrite::apply(graph, &removal);
     }
     checked(graph, "result")?;

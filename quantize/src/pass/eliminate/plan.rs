@@ -15,25 +15,75 @@ pub(super) struct Removal {
     pub(super) biases: BTreeMap<usize, Vec<i32>>,
 }
 
-/// What is removable from `graph` now; `None` when nothing is.
-pub(super) fn plan(graph: &Graph) -> Option<Removal> {
-    let mut planner = Planner::new(graph);
+/// What is removable from `graph` now; `None` when nothing is. Values keep a multiple of `step` channels where they had
+/// one: some dead channels stay to fill up.
+pub(super) fn plan(graph: &Graph, step: usize) -> Option<Removal> {
     let classes = Classes::new(graph);
     let members = members(graph, &classes);
-    let sinks = planner.sinks(&classes);
-    let mut any = false;
+    let all = vec![true; classes.len()];
+    let (planner, removed) = remove_all(graph, &classes, &members, &all);
+    let (planner, removed) = if step > 1 {
+        let kept = fill_up(graph, &members, &planner.remaining, removed, step);
+        remove_all(graph, &classes, &members, &kept)
+    } else {
+        (planner, removed)
+    };
+    removed.contains(&true).then(|| planner.finish())
+}
+
+/// Of the classes that could be `removed`, those that should be, so that `remaining` channels of each value become a
+/// multiple of `step`.
+fn fill_up(
+    graph: &Graph,
+    members: &[Vec<Channel>],
+    remaining: &[usize],
+    mut removed: Vec<bool>,
+    step: usize,
+) -> Vec<bool> {
+    let mut remaining = remaining.to_vec();
+    let mut touching = vec![Vec::new(); graph.values.len()];
+    for class in (0..members.len()).filter(|&class| removed[class]) {
+        for (value, _) in &members[class] {
+            touching[value.0 as usize].push(class);
+        }
+    }
+    for (value, classes) in touching.iter().enumerate() {
+        for &class in classes {
+            if remaining[value] % step != 0 && removed[class] {
+                removed[class] = false;
+                members[class].iter().for_each(|(value, _)| remaining[value.0 as usize] += 1);
+            }
+        }
+    }
+    removed
+}
+
+/// Removes what can be of the `wanted` classes, and says which those are.
+fn remove_all<'g>(
+    graph: &'g Graph,
+    classes: &Classes,
+    members: &[Vec<Channel>],
+    wanted: &[bool],
+) -> (Planner<'g>, Vec<bool>) {
+    let mut planner = Planner::new(graph);
+    let sinks = planner.sinks(classes);
+    let mut removed = vec![false; classes.len()];
     // Backwards, so that what only feeds a channel that goes is found in the same round: values are mostly
     // numbered in the order in which they are computed.
     for class in (0..classes.len()).rev() {
-        if members[class].is_empty() || classes.is_pinned(class) || !planner.leaves_some(&members[class]) {
+        if !wanted[class]
+            || members[class].is_empty()
+            || classes.is_pinned(class)
+            || !planner.leaves_some(&members[class])
+        {
             continue;
         }
         if let Some(folded) = planner.fold(&sinks[class]) {
             planner.remove(&members[class], folded);
-            any = true;
+            removed[class] = true;
         }
     }
-    any.then(|| planner.finish())
+    (planner, removed)
 }
 
 /// A channel of a value.

@@ -18,10 +18,7 @@ fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, us
     if divides { Ok((geometry, window.batch.into(), input_len, output_len)) } else { Err(LoadRule::Shape) }
 }
 
-fn resolve_i8<'b>(
-    operator: &OperatorBytes<'b>,
-    weights: &'b [u8],
-) -> Result<(RecordI8, Conv2dI8<'b>, Spans), LoadRule> {
+fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dI8<'b>, Spans), LoadRule> {
     let record: RecordI8 = record(operator)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
@@ -37,14 +34,15 @@ fn resolve_i8<'b>(
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
-    Ok((record, Conv2dI8 { geometry, padding_value, stage, packing, weights, bias, requant }, spans))
+    Ok((record.window.batch, Conv2dI8 { geometry, padding_value, stage, packing, weights, bias, requant }, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
     let Conv2dI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    let runnable = layer.packing.is_runnable() && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
+    let packing = layer.packing.is_runnable() && layer.packing.is_for_conv2d();
+    let runnable = packing && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
     if !runnable {
         return Err(LoadRule::PackingNotRunnable);
     }
@@ -53,10 +51,12 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (record, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
-    let (mut io, scratch) = memory.i8(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, |input, output| {
-        conv2d::conv2d_i8(&layer, &mut io.narrow(input, output), scratch);
+    // Looked at where it is: moving it out would take its size in stack once more.
+    let resolved = resolve_i8(operator, memory.weights);
+    let Ok((batch, layer, spans)) = &resolved else { return None };
+    let (mut io, scratch) = memory.i8(spans)?;
+    for_each_image(*batch, &layer.geometry, |input, output| {
+        conv2d::conv2d_i8(layer, &mut io.narrow(input, output), scratch);
     });
     Some(spans.output)
 }

@@ -23,10 +23,7 @@ fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, us
     }
 }
 
-fn resolve_i8<'b>(
-    operator: &OperatorBytes<'b>,
-    weights: &'b [u8],
-) -> Result<(RecordI8, DepthwiseI8<'b>, Spans), LoadRule> {
+fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, DepthwiseI8<'b>, Spans), LoadRule> {
     let record: RecordI8 = record(operator)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = DepthwisePacking::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
@@ -47,15 +44,18 @@ fn resolve_i8<'b>(
     let LayerI8 { stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
     let multiplier = record.window.groups.into();
-    Ok((record, DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant }, spans))
+    Ok((
+        record.window.batch,
+        DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant },
+        spans,
+    ))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
     let DepthwiseI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    let dilated = layer.geometry.dilation != [1, 1];
-    if !layer.packing.is_runnable() || (layer.packing == DepthwisePacking::Planar && dilated) {
+    if !layer.packing.is_runnable() || !layer.packing.takes(&layer.geometry, layer.multiplier) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)?;
@@ -63,10 +63,11 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (record, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
-    let (mut io, scratch) = memory.i8(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, |input, output| {
-        depthwise::depthwise_i8(&layer, &mut io.narrow(input, output), scratch);
+    let resolved = resolve_i8(operator, memory.weights);
+    let Ok((batch, layer, spans)) = &resolved else { return None };
+    let (mut io, scratch) = memory.i8(spans)?;
+    for_each_image(*batch, &layer.geometry, |input, output| {
+        depthwise::depthwise_i8(layer, &mut io.narrow(input, output), scratch);
     });
     Some(spans.output)
 }

@@ -33,9 +33,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let (layer, spans) = resolve_i8(operator, limits.weights)?;
     let FullyConnectedI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    // The paired kernel knows no extra shifts.
-    let extra = layer.packing == Packing::RowMajor || layer.requant.extra.is_empty();
-    if !layer.packing.is_runnable() || !extra {
+    // Some kernels know no extra shifts.
+    let knows_extra = matches!(layer.packing, Packing::RowMajor | Packing::Quads);
+    let taken = layer.packing.is_for_fully_connected() && (knows_extra || layer.requant.extra.is_empty());
+    if !layer.packing.is_runnable() || !taken {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)?;

@@ -9,6 +9,8 @@
 //! - Overlapping input and output: pixels are written in raster order, in groups of at most
 //!   [`PIXEL_TILE`], each after all its inputs have been read. So the output of pixel `p` must not touch an
 //!   input of a pixel after `p`; it may touch those of `p` itself. The reference kernels want them disjoint.
+//!   [`Packing::Quads`] writes a group's channels in blocks, between which it reads its inputs again: the output of
+//!   pixel `p` must not touch an input of pixel `p - 3` or of any pixel after that.
 //!
 //! Float convolutions start each sum at the bias and add the products in the order `(i, j, c)`; positions
 //! outside the image read as `0.0` and are multiplied and added like any other, so that every kernel gives
@@ -23,7 +25,7 @@ pub use float::conv2d_f32;
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 use crate::Io;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
 use core::ops::RangeInclusive;
 
 /// Most output pixels a kernel computes before it writes them.
@@ -36,14 +38,34 @@ pub const PIXEL_TILE: usize = 4;
 pub enum Packing {
     /// `[O, KH, KW, C / groups]` as it is written; every kernel set runs it.
     RowMajor = 0,
-    /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
-    /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
+    /// For `SMLAD`: output channels in pairs `(a, b)`. Each 16-bit element is `256 * b + a`, `[O / 2, K / 4, 4]`,
+    /// both rounded up with zeros, taps in the order of [`packing::Taps`]. For Conv2D without groups.
     Paired = 1,
+    /// For cores that multiply one number at a time, see [`packing::chunk_of`]: four bytes, then output channels in
+    /// groups of four, `[O / 4, K, 4]`, rounded up with zeros. Not for groups.
+    Interleaved = 2,
+    /// For the same cores and a single vector: weights plus 128 as unsigned bytes, output channels in groups of
+    /// eight, `[O / 8, K, 8]`; one to four channels left over are `[K, 4]`. Missing ones are zero. Only for
+    /// FullyConnected.
+    Octets = 3,
+    /// For `VMLADAVA`: output channels in fours, taps in sixteens, `[O / 4, K / 16, 4, 16]`, both rounded up with
+    /// zeros, before the first tap and after the last channel. Not for groups.
+    Quads = 4,
+    /// The same elements for one vector of inputs: whole blocks of eight channels are `[O / 8, K / 4, 4 pairs, 4]`, and
+    /// the pairs that are left over follow as in `Paired`. For FullyConnected.
+    PairedBlocks = 5,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 2] = [Packing::RowMajor, Packing::Paired];
+    pub const ALL: [Packing; 6] = [
+        Packing::RowMajor,
+        Packing::Paired,
+        Packing::Interleaved,
+        Packing::Octets,
+        Packing::Quads,
+        Packing::PairedBlocks,
+    ];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -55,7 +77,9 @@ impl Packing {
     pub const fn is_runnable(self) -> bool {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
-            Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
+            Packing::Quads => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+            Packing::Paired | Packing::PairedBlocks => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
         }
     }
 
@@ -63,15 +87,35 @@ impl Packing {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
-            Packing::Paired => DUAL_MULTIPLY_SHIFTS,
+            Packing::Paired | Packing::PairedBlocks | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
+            Packing::Quads => RIGHT_SHIFTS,
         }
+    }
+
+    /// True for the orders of a convolution's weights.
+    pub const fn is_for_conv2d(self) -> bool {
+        matches!(self, Packing::RowMajor | Packing::Paired | Packing::Interleaved | Packing::Quads)
+    }
+
+    /// True for the orders of a fully connected layer's weights.
+    pub const fn is_for_fully_connected(self) -> bool {
+        matches!(self, Packing::RowMajor | Packing::PairedBlocks | Packing::Octets | Packing::Quads)
     }
 
     /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
+        // As in `conv2d_i8_scratch_len`.
+        if !self.is_runnable() {
+            return 0;
+        }
         match self {
             Packing::RowMajor => outputs.saturating_mul(taps),
-            Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
+            Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
+            Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
+            Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
+            Packing::Paired | Packing::PairedBlocks => {
+                outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8)
+            }
         }
     }
 }
@@ -101,6 +145,12 @@ impl Geometry {
     pub fn taps(&self) -> usize {
         let channels = self.input[2].checked_div(self.groups).unwrap_or(0);
         self.kernel[0].wrapping_mul(self.kernel[1]).wrapping_mul(channels)
+    }
+
+    /// The taps of one output channel, a run for each row of the window.
+    pub fn runs(&self) -> packing::Taps {
+        let rows = self.kernel[0];
+        packing::Taps { rows, run: self.taps().checked_div(rows).unwrap_or(0) }
     }
 
     /// Output pixels.
@@ -137,6 +187,21 @@ impl Geometry {
         let Some(room) = extent.checked_sub(first).filter(|&room| room > 0) else { return (0, 0) };
         let inside = if dilation == 1 { room } else { room.div_ceil(dilation.max(1)) };
         (first, taps.saturating_sub(skipped).min(inside))
+    }
+
+    /// True when the taps of a row of the window are neighbours.
+    pub fn has_runs(&self) -> bool {
+        self.dilation[1] == 1 || self.kernel[1] == 1
+    }
+
+    /// True when no window reaches beyond the image, and the taps of a row are neighbours.
+    pub fn windows_lie_inside(&self) -> bool {
+        let lies_inside = |axis: usize| {
+            let field = |values: &[usize]| values.get(axis).copied().unwrap_or(0).wrapping_sub(1);
+            let last = (field(&self.output), field(&self.kernel));
+            self.source(axis, 0, 0).is_some() && self.source(axis, last.0, last.1).is_some()
+        };
+        lies_inside(0) && lies_inside(1) && self.has_runs()
     }
 
     /// The input row (axis 0) or column (axis 1) of tap `tap` of output position `position`, or `None`
@@ -185,17 +250,39 @@ pub struct Conv2dF32<'a> {
 
 /// Bytes of scratch [`conv2d_i8`] needs.
 pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
-        // One tile of pixels, widened to 16 bits, taps padded to an even number.
-        Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+        // Constants of the channels, three pixels in two words for each tap, and three patches where windows reach
+        // beyond the image.
+        Packing::Interleaved => {
+            let tap_len = if geometry.windows_lie_inside() { 8 } else { 8 + 3 };
+            let constants = geometry.output[2].saturating_mul(16);
+            geometry.taps().saturating_mul(tap_len).saturating_add(constants)
+        }
+        Packing::Octets => 0,
+        Packing::Quads => packing::quads_scratch(geometry),
+        // A tile of pixels widened to 16 bits, eight words for each pair of channels, and the patch of a pixel
+        // whose window is not whole.
+        Packing::Paired | Packing::PairedBlocks => {
+            let taps = geometry.taps().div_ceil(4).saturating_mul(4);
+            let columns = taps.saturating_mul(2 * PIXEL_TILE);
+            let constants = geometry.output[2].div_ceil(2).saturating_mul(32);
+            let patch = if geometry.is_pointwise() { 0 } else { taps };
+            columns.saturating_add(constants).saturating_add(patch)
+        }
     }
 }
 
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
 ///
 /// `scratch` has at least [`conv2d_i8_scratch_len`] bytes and is 4-byte aligned.
+// Not inlined: its frame must not lie below that of reading the record.
+#[inline(never)]
 pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.packing {
         #[cfg(feature = "row-major")]
@@ -206,6 +293,21 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Paired => portable::conv2d_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        Packing::Interleaved => crate::arch::armv7m::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        Packing::Interleaved => portable::conv2d_i8_interleaved(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        Packing::Interleaved => {}
+        // FullyConnected only.
+        Packing::Octets => {}
+        #[cfg(kinglet_isa = "helium")]
+        Packing::Quads => crate::arch::helium::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        Packing::Quads => portable::conv2d_i8_quads(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        Packing::Quads => {}
+        Packing::PairedBlocks => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

@@ -3,6 +3,7 @@
 //! Gathering costs one copy for each tap and pays for itself: the inner loop runs over two contiguous
 //! vectors, and the output may overlap the input. Patches are `[groups, KH, KW, C / groups]`.
 
+use super::packing::quads_scratch;
 use super::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
 use crate::io::{Io, range};
@@ -27,9 +28,43 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
 /// on other machines. Does nothing if `scratch` is too short.
 pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let outputs = layer.geometry.output[2];
+    let taps = layer.geometry.taps();
+    let Some((ordered, scratch)) = scratch.split_at_mut_checked(taps) else { return };
     for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        dense(layer).paired(io, Vector::Gathered(patch), 0..outputs, pixel.wrapping_mul(outputs));
+        layer.geometry.runs().order(patch, ordered);
+        let vector = Vector::Gathered(ordered);
+        dense(layer).paired(io, layer.packing, vector, outputs, pixel.wrapping_mul(outputs));
     });
+}
+
+/// Any convolution in [`super::Packing::Interleaved`]: what runs a Cortex-M3 blob on other machines. Takes as much
+/// scratch as the kernel there and uses one patch of it.
+pub fn conv2d_i8_interleaved(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let outputs = layer.geometry.output[2];
+    for_each_patch(layer, io, scratch, |io, patch, pixel| {
+        dense(layer).interleaved(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
+    });
+}
+
+/// Any convolution in [`super::Packing::Quads`]: what runs a Cortex-M55 blob on other machines. Does nothing if
+/// `scratch` is too short.
+pub fn conv2d_i8_quads(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let geometry = &layer.geometry;
+    let [height, width, outputs] = geometry.output;
+    if quads_scratch(geometry) > 0 {
+        for_each_patch(layer, io, scratch, |io, patch, pixel| {
+            dense(layer).quads(io, Vector::Gathered(patch), pixel.wrapping_mul(outputs), outputs);
+        });
+        return;
+    }
+    let mut pixel: usize = 0;
+    for y in 0..height {
+        for x in 0..width {
+            let source = geometry.source_pixel((y, x), (0, 0)).unwrap_or(0).wrapping_mul(geometry.input[2]);
+            dense(layer).quads(io, Vector::Input(source), pixel.wrapping_mul(outputs), outputs);
+            pixel = pixel.wrapping_add(1);
+        }
+    }
 }
 
 fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
@@ -65,7 +100,7 @@ fn for_each_patch(
 
 /// Copies the inputs of output pixel `at` into `patch`.
 #[inline]
-fn gather(layer: &Conv2dI8, input: &[i8], at: (usize, usize), patch: &mut [i8]) {
+pub(crate) fn gather(layer: &Conv2dI8, input: &[i8], at: (usize, usize), patch: &mut [i8]) {
     let geometry = &layer.geometry;
     if geometry.groups == 1 && geometry.dilation[1] == 1 {
         gather_rows(geometry, layer.padding_value, input, at, patch);

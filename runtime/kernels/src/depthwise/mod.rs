@@ -15,13 +15,15 @@ mod float;
 pub mod planar;
 pub mod portable;
 mod reference;
+pub mod triples;
+pub mod windows;
 
 pub use float::depthwise_f32;
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
 use core::ops::RangeInclusive;
 
 /// The order of a depthwise layer's weights in the blob.
@@ -33,11 +35,28 @@ pub enum DepthwisePacking {
     RowMajor = 0,
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
     Planar = 1,
+    /// `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs, see [`triples`]. Not for
+    /// dilation, and only for windows of up to [`triples::MAX_AREA`] positions.
+    Triples = 2,
+    /// `[KH, KW, C]` as it is written, for kernels with channels in vectors' lanes. Not for a multiplier, for at least
+    /// [`LANES`] channels, and without weights of -128.
+    Lanes = 3,
+    /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
+    Windows = 4,
 }
+
+/// Least channels of a layer in [`DepthwisePacking::Lanes`].
+pub const LANES: usize = 16;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 2] = [DepthwisePacking::RowMajor, DepthwisePacking::Planar];
+    pub const ALL: [DepthwisePacking; 5] = [
+        DepthwisePacking::RowMajor,
+        DepthwisePacking::Planar,
+        DepthwisePacking::Triples,
+        DepthwisePacking::Lanes,
+        DepthwisePacking::Windows,
+    ];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -49,6 +68,19 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            DepthwisePacking::Triples => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+        }
+    }
+
+    /// True when the packing's kernels take layers of this shape.
+    pub fn takes(self, geometry: &Geometry, multiplier: usize) -> bool {
+        match self {
+            DepthwisePacking::RowMajor => true,
+            DepthwisePacking::Planar => geometry.dilation == [1, 1],
+            DepthwisePacking::Triples => geometry.dilation == [1, 1] && geometry.taps() <= triples::MAX_AREA,
+            DepthwisePacking::Lanes => multiplier == 1 && geometry.input[2] >= LANES,
+            DepthwisePacking::Windows => windows::Windows::takes(geometry, multiplier),
         }
     }
 
@@ -56,7 +88,8 @@ impl DepthwisePacking {
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
-            DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Planar | DepthwisePacking::Triples => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Lanes | DepthwisePacking::Windows => RIGHT_SHIFTS,
         }
     }
 
@@ -65,8 +98,10 @@ impl DepthwisePacking {
         for (at, weight) in row_major.iter().enumerate() {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
-                DepthwisePacking::RowMajor => at,
-                DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
+                DepthwisePacking::RowMajor | DepthwisePacking::Lanes => at,
+                DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
+                    output.wrapping_mul(kernel_area).wrapping_add(tap)
+                }
             };
             if let Some(place) = out.get_mut(place) {
                 *place = *weight;
@@ -77,7 +112,11 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar => outputs.saturating_mul(kernel_area),
+            DepthwisePacking::RowMajor
+            | DepthwisePacking::Planar
+            | DepthwisePacking::Triples
+            | DepthwisePacking::Lanes
+            | DepthwisePacking::Windows => outputs.saturating_mul(kernel_area),
         }
     }
 }
@@ -120,15 +159,27 @@ pub struct DepthwiseF32<'a> {
 
 /// Bytes of scratch [`depthwise_i8`] needs.
 pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
+        DepthwisePacking::Triples => triples::Planes::new(geometry).scratch_len(),
+        // One window, for those that reach into the padding.
+        DepthwisePacking::Lanes => {
+            geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
+        }
+        DepthwisePacking::Windows => windows::Windows::new(geometry).scratch_len(),
     }
 }
 
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
 ///
 /// `scratch` has at least [`depthwise_i8_scratch_len`] bytes and is 4-byte aligned.
+// Not inlined: its frame must not lie below that of reading the record.
+#[inline(never)]
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.packing {
         #[cfg(feature = "row-major")]
@@ -139,6 +190,22 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Planar => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         DepthwisePacking::Planar => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        DepthwisePacking::Triples => crate::arch::armv7m::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        DepthwisePacking::Triples => triples::depthwise_i8(layer, io, scratch, &triples::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        DepthwisePacking::Triples => {}
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Lanes => crate::arch::helium::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes => portable::depthwise_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "helium")]
+        DepthwisePacking::Windows => crate::arch::helium::depthwise_i8_windows(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        DepthwisePacking::Windows => windows::depthwise_i8(layer, io, scratch, &mut windows::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

@@ -14,33 +14,41 @@
 //! [`runs_in_place`] says so, before anything is written over it: then the output may start exactly where the
 //! input does. No other overlap is allowed, because channels are the outer loop.
 //!
+//! Outputs are computed four at a time along a row. An image that is one band may as well lie on its side, and does
+//! when that takes fewer groups of four: 25 x 5 pixels are 50 groups, 5 x 25 are 35.
+//!
 //! What is fast on some machine is behind [`PlaneKernel`]; the order of work is here, once.
 
 use super::DepthwiseI8;
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::FixedPoint;
+use crate::io::range;
 
 /// Channels transposed together.
 pub const BLOCK: usize = 4;
 
+/// Outputs of a row that kernels compute together. Those behind the row's end are dropped.
+const GROUP: usize = 4;
+
 /// Scratch that the planes of a block should not exceed, unless one output row needs more.
-pub const BAND_BYTES: usize = 2048;
+pub const BAND_BYTES: usize = 4096;
 
 /// True when the output may start exactly where the input does.
 ///
 /// With as many channels on both sides, a channel's outputs touch inputs of the same channel only. Output row
 /// `y` ends, then, no later than input row `y`, which is in the planes by the time row `y` is written: the window
-/// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`.
+/// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`. Planes on their side hold all rows.
 pub fn runs_in_place(geometry: &Geometry, multiplier: usize) -> bool {
-    let Geometry { input, output, kernel, pad, .. } = along_rows(geometry);
-    multiplier == 1 && input[2] == output[2] && output[0] <= input[0] && output[1] <= input[1] && pad[0] < kernel[0]
+    let Geometry { input, output, kernel, pad, .. } = *geometry;
+    let fits = multiplier == 1 && input[2] == output[2] && output[0] <= input[0] && output[1] <= input[1];
+    fits && (pad[0] < kernel[0] || Planes::new(geometry).is_single_band())
 }
 
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Planes {
     geometry: Geometry,
+    is_turned: bool,
     row_len: usize,
     band_rows: usize,
     plane_bytes: usize,
@@ -48,28 +56,70 @@ pub struct Planes {
 }
 
 impl Planes {
-    /// The layout for a layer. A column of single pixels is treated as a row, so that its taps are neighbours.
+    /// The layout for a layer.
     pub fn new(geometry: &Geometry) -> Self {
-        let geometry = along_rows(geometry);
+        let plain = Planes::oriented(*geometry, false);
+        let turned = Planes::oriented(turn(geometry), true);
+        if turned.is_single_band() && turned.cost() < plain.cost() { turned } else { plain }
+    }
+
+    fn oriented(geometry: Geometry, is_turned: bool) -> Self {
         let [output_rows, output_width, _] = geometry.output;
-        // The last output reads a whole number of words from its first tap on.
-        let row_len = output_width.saturating_sub(1).saturating_mul(geometry.stride[1]);
-        let row_len = row_len.saturating_add(geometry.kernel[1].div_ceil(2).saturating_mul(2));
-        // Outputs may be computed two at a time, and the second of the last two dropped.
-        let dropped = if output_width % 2 == 1 && geometry.kernel != [3, 3] { geometry.stride[1] } else { 0 };
-        let row_len = row_len.saturating_add(dropped).saturating_add(1) & !1;
+        // The last output of a group reads a whole number of words from its first tap on.
+        let computed = output_width.div_ceil(GROUP).saturating_mul(GROUP);
+        let row_len = computed.saturating_sub(1).saturating_mul(geometry.stride[1]);
+        let row_len = row_len.saturating_add(geometry.kernel[1].div_ceil(2).saturating_mul(2)).saturating_add(1) & !1;
         let rows_in_band = BAND_BYTES.checked_div(row_len.saturating_mul(2 * BLOCK)).unwrap_or(0);
         let band_rows = rows_in_band.saturating_sub(geometry.kernel[0]).checked_div(geometry.stride[0]).unwrap_or(0);
         let band_rows = band_rows.saturating_add(1).min(output_rows).max(1);
-        let mut planes = Planes { geometry, row_len, band_rows, plane_bytes: 0, weight_bytes: 0 };
+        let mut planes = Planes { geometry, is_turned, row_len, band_rows, plane_bytes: 0, weight_bytes: 0 };
         planes.plane_bytes = planes.input_rows(band_rows).saturating_mul(row_len).saturating_mul(2);
         planes.weight_bytes = geometry.kernel[0].saturating_mul(geometry.kernel[1].div_ceil(2)).saturating_mul(4);
         planes
     }
 
-    /// The geometry, with a column turned into a row.
+    /// Roughly the instructions for one channel: what a group, a row of outputs and a row of inputs cost beside their
+    /// multiplications.
+    fn cost(&self) -> usize {
+        let Geometry { output: [rows, width, _], kernel: [kernel_rows, kernel_width], .. } = self.geometry;
+        let group = kernel_rows.saturating_mul(kernel_width.div_ceil(2).saturating_mul(8).saturating_add(6));
+        let row = width.div_ceil(GROUP).saturating_mul(group.saturating_add(30)).saturating_add(25);
+        rows.saturating_mul(row).saturating_add(self.input_rows(rows).saturating_mul(8))
+    }
+
+    /// True when the planes hold the whole image.
+    pub fn is_single_band(&self) -> bool {
+        self.band_rows == self.geometry.output[0]
+    }
+
+    /// The geometry, on its side when the planes are.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// Elements from a row to the next and from a pixel to the next, in a tensor of the original `width` with
+    /// `channels` channels.
+    pub fn steps(&self, width: usize, channels: usize) -> [usize; 2] {
+        let row = width.wrapping_mul(channels);
+        if self.is_turned { [channels, row] } else { [row, channels] }
+    }
+
+    /// Steps in the input.
+    pub fn input_steps(&self) -> [usize; 2] {
+        let Geometry { input: [rows, width, channels], .. } = self.geometry;
+        self.steps(if self.is_turned { rows } else { width }, channels)
+    }
+
+    /// Steps in the output.
+    pub fn output_steps(&self) -> [usize; 2] {
+        let Geometry { output: [rows, width, channels], .. } = self.geometry;
+        self.steps(if self.is_turned { rows } else { width }, channels)
+    }
+
+    /// Steps in the weights of a channel.
+    pub fn weight_steps(&self) -> [usize; 2] {
+        let [rows, width] = self.geometry.kernel;
+        self.steps(if self.is_turned { rows } else { width }, 1)
     }
 
     /// Elements of a plane's row.
@@ -104,105 +154,100 @@ impl Planes {
         self.weight_bytes.wrapping_add(lane.wrapping_mul(self.plane_bytes)).wrapping_add(element)
     }
 
-    /// Puts one element.
-    pub fn set(&self, scratch: &mut [i8], lane: usize, row: usize, x: usize, value: i8) {
-        let at = self.byte(lane, row, x);
-        let [low, high] = i16::from(value).to_le_bytes();
-        if let Some([a, b]) = scratch.get_mut(at..at.saturating_add(2)) {
-            (*a, *b) = (low as i8, high as i8);
+    /// Fills `rows` rows of all planes, from row `row` on, with the padding value.
+    fn pad(&self, scratch: &mut [i8], (row, rows): (usize, usize), value: i8) {
+        let [low, high] = i16::from(value).to_le_bytes().map(|byte| byte as i8);
+        let len = rows.wrapping_mul(self.row_len).wrapping_mul(2);
+        for lane in 0..BLOCK {
+            let start = self.byte(lane, row, 0);
+            let range = scratch.get_mut(start..start.saturating_add(len)).unwrap_or_default();
+            range.as_chunks_mut::<4>().0.iter_mut().for_each(|word| *word = [low, high, low, high]);
         }
-    }
-
-    /// Fills all planes with the padding value.
-    pub fn pad_all(&self, scratch: &mut [i8], value: i8) {
-        fill(scratch, self.weight_bytes, self.plane_bytes.saturating_mul(BLOCK), value);
-    }
-
-    /// Fills a row of a plane with the padding value.
-    pub fn pad_row(&self, scratch: &mut [i8], lane: usize, row: usize, value: i8) {
-        fill(scratch, self.byte(lane, row, 0), self.row_len.saturating_mul(2), value);
     }
 
     /// Prepares the planes for a band whose window starts at padded input row `top`: moves up the rows that
     /// the band before has `filled` and this one still needs, and returns how many there are.
-    pub fn keep(&self, scratch: &mut [i8], top: usize, filled: usize) -> usize {
+    fn keep(&self, scratch: &mut [i8], top: usize, filled: usize, kernel: &impl PlaneKernel) -> usize {
         if top == 0 {
             return 0;
         }
         let moved = self.band_rows.wrapping_mul(self.geometry.stride[0]);
         let kept = filled.saturating_sub(moved);
-        // Word by word; `copy_within` would link a general `memmove` for this alone.
-        let words = scratch.as_chunks_mut::<4>().0;
-        let distance = moved.wrapping_mul(self.row_len) / 2;
+        let words = kept.wrapping_mul(self.row_len) / 2;
         for lane in 0..BLOCK {
-            let start = self.byte(lane, 0, 0) / 4;
-            for at in start..start.wrapping_add(kept.wrapping_mul(self.row_len) / 2) {
-                let Some(&word) = words.get(at.wrapping_add(distance)) else { break };
-                if let Some(place) = words.get_mut(at) {
-                    *place = word;
-                }
-            }
+            kernel.move_words(scratch, self.byte(lane, moved, 0) / 4, self.byte(lane, 0, 0) / 4, words);
         }
         kept
     }
+}
 
-    /// Widens the weights of output channel `channel` to doubled pairs at the start of scratch.
-    pub fn widen_weights(&self, scratch: &mut [i8], weights: &[i8], channel: usize) {
-        let [kernel_rows, kernel_width] = self.geometry.kernel;
-        let area = kernel_rows.wrapping_mul(kernel_width);
-        let weights = weights.get(channel.wrapping_mul(area)..).unwrap_or_default();
-        let row_slots = kernel_width.div_ceil(2).wrapping_mul(2);
-        let rows = weights.chunks(kernel_width.max(1)).take(kernel_rows);
-        for (row, slots) in rows.zip(scratch.chunks_mut(row_slots.wrapping_mul(2).max(1))) {
-            for (j, slot) in slots.chunks_exact_mut(2).enumerate() {
-                let value = row.get(j).copied().unwrap_or(0);
-                let [low, high] = i16::from(value).wrapping_mul(2).to_le_bytes();
-                if let [a, b] = slot {
-                    (*a, *b) = (low as i8, high as i8);
-                }
-            }
-        }
+/// The geometry on its side: rows become columns. A column of single pixels becomes a row, for one.
+fn turn(geometry: &Geometry) -> Geometry {
+    let turn = |[rows, columns, channels]: [usize; 3]| [columns, rows, channels];
+    let swap = |[rows, columns]: [usize; 2]| [columns, rows];
+    Geometry {
+        input: turn(geometry.input),
+        output: turn(geometry.output),
+        kernel: swap(geometry.kernel),
+        stride: swap(geometry.stride),
+        dilation: swap(geometry.dilation),
+        pad: swap(geometry.pad),
+        groups: geometry.groups,
     }
 }
 
-/// Fills `len` bytes, a multiple of 4, with 16-bit elements of one value.
-fn fill(scratch: &mut [i8], start: usize, len: usize, value: i8) {
-    let [low, high] = i16::from(value).to_le_bytes().map(|byte| byte as i8);
-    let range = scratch.get_mut(start..start.saturating_add(len)).unwrap_or_default();
-    range.as_chunks_mut::<4>().0.fill([low, high, low, high]);
+/// Pixels to transpose: `rows` rows of `width` pixels from the start of a slice on, at these steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixels {
+    /// Rows.
+    pub rows: usize,
+    /// Pixels of a row.
+    pub width: usize,
+    /// Elements from a row to the next, and from a pixel to the next.
+    pub steps: [usize; 2],
 }
 
-/// One output channel of a band of rows.
+/// Some output channels of a band of rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Task {
-    /// The plane to read.
+pub struct Band {
+    /// The plane of the first channel.
     pub lane: usize,
+    /// Planes from a channel to the next: 1, or 0 when the channels have one input.
+    pub lane_step: usize,
+    /// The first output channel, and how many there are.
+    pub channel: usize,
+    /// How many there are.
+    pub channels: usize,
     /// Output rows.
     pub rows: usize,
-    /// The output channel.
-    pub channel: usize,
-    /// Its bias.
-    pub bias: i32,
-    /// Its factor.
-    pub factor: FixedPoint,
 }
 
 /// The inner loops of a machine.
 pub trait PlaneKernel {
-    /// Transposes [`BLOCK`] channels of `taken` pixels into the planes, at row `row` from element `left` on.
-    /// `pixels` starts at the first channel; pixels are `pixel_len` apart. False when it did nothing.
+    /// Transposes [`BLOCK`] channels of `pixels` into the planes, at row `place.0` from element `place.1` on. False
+    /// when it did nothing.
     fn transpose(
         &self,
         planes: &Planes,
         scratch: &mut [i8],
-        pixels: &[i8],
-        pixel_len: usize,
-        place: (usize, usize, usize),
+        source: &[i8],
+        pixels: &Pixels,
+        place: (usize, usize),
     ) -> bool;
 
-    /// Computes `task` from the planes and the widened weights in `scratch`. `output` starts at the first
-    /// output; the next ones stand [`Geometry::output`]`[2]` elements apart, row after row.
-    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, task: &Task, scratch: &[i8], output: &mut [i8]);
+    /// Moves `count` words of `scratch` from word `from` up to word `to`.
+    fn move_words(&self, scratch: &mut [i8], from: usize, to: usize, count: usize) {
+        let words = scratch.as_chunks_mut::<4>().0;
+        for index in 0..count {
+            let Some(&word) = words.get(from.wrapping_add(index)) else { break };
+            if let Some(place) = words.get_mut(to.wrapping_add(index)) {
+                *place = word;
+            }
+        }
+    }
+
+    /// Computes `band` from the planes in `scratch`. `output` starts at the first output of the first channel.
+    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]);
 }
 
 /// The kernel of every machine, and the one that tells what the others must compute.
@@ -210,33 +255,52 @@ pub trait PlaneKernel {
 pub struct PortableKernel;
 
 impl PlaneKernel for PortableKernel {
-    fn transpose(&self, _: &Planes, _: &mut [i8], _: &[i8], _: usize, _: (usize, usize, usize)) -> bool {
+    fn transpose(&self, _: &Planes, _: &mut [i8], _: &[i8], _: &Pixels, _: (usize, usize)) -> bool {
         false
     }
 
-    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, task: &Task, scratch: &[i8], output: &mut [i8]) {
-        let geometry = planes.geometry();
-        let [kernel_rows, kernel_width] = geometry.kernel;
-        let mut places = output.iter_mut().step_by(geometry.output[2].max(1));
-        for y in 0..task.rows {
-            for x in 0..geometry.output[1] {
-                // Weights are doubled, so the sum is; it is even.
-                let mut sum = 0i32;
-                for i in 0..kernel_rows {
-                    let row = y.wrapping_mul(geometry.stride[0]).wrapping_add(i);
-                    for j in 0..kernel_width {
-                        let column = x.wrapping_mul(geometry.stride[1]).wrapping_add(j);
-                        let value = element(scratch, planes.byte(task.lane, row, column));
-                        let slot = i.wrapping_mul(kernel_width.div_ceil(2)).wrapping_mul(2).wrapping_add(j);
-                        sum = sum.wrapping_add(value.wrapping_mul(element(scratch, slot.wrapping_mul(2))));
+    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) {
+        let width = planes.geometry().output[1];
+        let [row_step, pixel_step] = planes.output_steps();
+        for index in 0..band.channels {
+            let channel = band.channel.wrapping_add(index);
+            let lane = band.lane.wrapping_add(index.wrapping_mul(band.lane_step));
+            let bias = layer.bias.get(channel).copied().unwrap_or(0);
+            for y in 0..band.rows {
+                for x in 0..width {
+                    let sum = window(layer, planes, scratch, (lane, channel), (y, x));
+                    let at = y.wrapping_mul(row_step).wrapping_add(x.wrapping_mul(pixel_step)).wrapping_add(index);
+                    if let Some(place) = output.get_mut(at) {
+                        *place = layer.stage.apply(sum.wrapping_add(bias), layer.requant.at(channel));
                     }
-                }
-                if let Some(place) = places.next() {
-                    *place = layer.stage.apply((sum >> 1).wrapping_add(task.bias), task.factor);
                 }
             }
         }
     }
+}
+
+/// The sum of products under one window of a plane.
+fn window(
+    layer: &DepthwiseI8,
+    planes: &Planes,
+    scratch: &[i8],
+    (lane, channel): (usize, usize),
+    (y, x): (usize, usize),
+) -> i32 {
+    let Geometry { kernel: [kernel_rows, kernel_width], stride, .. } = *planes.geometry();
+    let area = kernel_rows.wrapping_mul(kernel_width);
+    let weights = range(layer.weights, channel.wrapping_mul(area), area);
+    let [row_step, tap_step] = planes.weight_steps();
+    let mut sum = 0i32;
+    for i in 0..kernel_rows {
+        for j in 0..kernel_width {
+            let (row, column) = (y.wrapping_mul(stride[0]).wrapping_add(i), x.wrapping_mul(stride[1]).wrapping_add(j));
+            let value = element(scratch, planes.byte(lane, row, column));
+            let weight = weights.get(i.wrapping_mul(row_step).wrapping_add(j.wrapping_mul(tap_step)));
+            sum = sum.wrapping_add(value.wrapping_mul(weight.copied().unwrap_or(0).into()));
+        }
+    }
+    sum
 }
 
 /// The 16-bit element at byte `at`.
@@ -256,11 +320,14 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
     if !(aligned && whole && consistent && scratch.len() >= planes.scratch_len()) {
         return;
     }
-    planes.pad_all(scratch, layer.padding_value);
+    // What is left and right of the pixels holds the padding value from here on.
+    planes.pad(scratch, (0, planes.input_rows(planes.band_rows)), layer.padding_value);
     let mut channel = 0usize;
     while channel < channels {
-        let count = channels.wrapping_sub(channel).min(BLOCK);
-        Block { layer, planes: &planes, kernel, channel, count }.run(io, scratch);
+        // The last block overlaps the one before it; only its new lanes are computed.
+        let first = channel.min(channels.saturating_sub(BLOCK));
+        let lanes = (channel.wrapping_sub(first), BLOCK.min(channels));
+        Block { layer, planes: &planes, kernel, channel: first, lanes }.run(io, scratch);
         channel = channel.wrapping_add(BLOCK);
     }
 }
@@ -271,7 +338,8 @@ struct Block<'a, K> {
     planes: &'a Planes,
     kernel: &'a K,
     channel: usize,
-    count: usize,
+    /// Lanes to compute, from the first to behind the last.
+    lanes: (usize, usize),
 }
 
 impl<K: PlaneKernel> Block<'_, K> {
@@ -281,74 +349,82 @@ impl<K: PlaneKernel> Block<'_, K> {
         let output_rows = planes.geometry().output[0];
         let (mut filled, mut first) = (0usize, 0usize);
         while first < output_rows {
-            let rows = output_rows.wrapping_sub(first).min(planes.band_rows());
+            let rows = output_rows.wrapping_sub(first).min(planes.band_rows);
             let top = first.wrapping_mul(planes.geometry().stride[0]);
-            filled = planes.keep(scratch, top, filled);
-            while filled < planes.input_rows(rows) {
-                self.fill_row(io.input(), scratch, top.wrapping_add(filled), filled);
-                filled = filled.wrapping_add(1);
-            }
-            for lane in 0..self.count {
-                for copy in 0..self.layer.multiplier {
-                    let channel = self.channel.wrapping_add(lane).wrapping_mul(self.layer.multiplier);
-                    self.convolve(io, scratch, (lane, channel.wrapping_add(copy)), (first, rows));
-                }
-            }
+            filled = planes.keep(scratch, top, filled, self.kernel);
+            let needed = planes.input_rows(rows);
+            self.fill(io.input(), scratch, top, (filled, needed));
+            filled = needed;
+            self.convolve(io, scratch, (first, rows));
             first = first.wrapping_add(rows);
         }
     }
 
-    /// Transposes padded input row `source` into row `target` of the planes.
-    fn fill_row(&self, input: &[i8], scratch: &mut [i8], source: usize, target: usize) {
+    /// Fills rows `from .. to` of the planes, whose first row is padded input row `top`.
+    fn fill(&self, input: &[i8], scratch: &mut [i8], top: usize, (from, to): (usize, usize)) {
         let (planes, padding) = (self.planes, self.layer.padding_value);
-        let geometry = planes.geometry();
-        let [height, width, channels] = geometry.input;
-        let row = source.checked_sub(geometry.pad[0]).filter(|&row| row < height);
-        let row_len = width.wrapping_mul(channels);
-        let start = row.map(|row| row.wrapping_mul(row_len).wrapping_add(self.channel));
-        let len = row_len.wrapping_sub(self.channel);
-        let Some(pixels) = start.and_then(|start| input.get(start..start.checked_add(len)?)) else {
-            (0..self.count).for_each(|lane| planes.pad_row(scratch, lane, target, padding));
-            return;
-        };
-        let left = geometry.pad[1].min(planes.row_len());
-        let right = left.wrapping_add(width).min(planes.row_len());
-        // What is left and right of the pixels still holds the padding that the planes started with.
-        let place = (target, left, right.wrapping_sub(left));
-        if self.count == BLOCK && self.kernel.transpose(planes, scratch, pixels, channels, place) {
+        let Geometry { input: [height, width, _], pad, .. } = *planes.geometry();
+        // Rows of the planes that lie in the image.
+        let start = pad[0].saturating_sub(top).max(from).min(to);
+        let end = pad[0].wrapping_add(height).saturating_sub(top).min(to).max(start);
+        if !planes.is_single_band() {
+            planes.pad(scratch, (from, start.wrapping_sub(from)), padding);
+            planes.pad(scratch, (end, to.wrapping_sub(end)), padding);
+        }
+        let left = pad[1].min(planes.row_len());
+        let width = width.min(planes.row_len().wrapping_sub(left));
+        let steps = planes.input_steps();
+        let row = top.wrapping_add(start).wrapping_sub(pad[0]);
+        let source = input.get(row.wrapping_mul(steps[0]).wrapping_add(self.channel)..).unwrap_or_default();
+        let pixels = Pixels { rows: end.wrapping_sub(start), width, steps };
+        if pixels.rows == 0 || pixels.width == 0 {
             return;
         }
-        for lane in 0..self.count {
-            for (x, value) in
-                pixels.iter().skip(lane).step_by(channels.max(1)).take(right.wrapping_sub(left)).enumerate()
-            {
-                planes.set(scratch, lane, target, left.wrapping_add(x), *value);
+        let is_whole = self.lanes.1 == BLOCK;
+        if !(is_whole && self.kernel.transpose(planes, scratch, source, &pixels, (start, left))) {
+            self.transpose(scratch, source, &pixels, (start, left));
+        }
+    }
+
+    /// Element by element.
+    #[inline(never)]
+    fn transpose(&self, scratch: &mut [i8], source: &[i8], pixels: &Pixels, (row, left): (usize, usize)) {
+        for lane in self.lanes.0..self.lanes.1 {
+            for y in 0..pixels.rows {
+                for x in 0..pixels.width {
+                    let [row_step, step] = pixels.steps;
+                    let from = y.wrapping_mul(row_step).wrapping_add(x.wrapping_mul(step)).wrapping_add(lane);
+                    let value = source.get(from).copied().unwrap_or(0);
+                    let at = self.planes.byte(lane, row.wrapping_add(y), left.wrapping_add(x));
+                    let [low, high] = i16::from(value).to_le_bytes();
+                    if let Some([a, b]) = scratch.get_mut(at..at.saturating_add(2)) {
+                        (*a, *b) = (low as i8, high as i8);
+                    }
+                }
             }
         }
     }
 
-    /// One output channel of a band.
-    fn convolve(
-        &self,
-        io: &mut Io<i8>,
-        scratch: &mut [i8],
-        (lane, channel): (usize, usize),
-        (first, rows): (usize, usize),
-    ) {
+    /// All output channels of a band: with one for each input all at once, else input by input.
+    fn convolve(&self, io: &mut Io<i8>, scratch: &mut [i8], (first, rows): (usize, usize)) {
         let (layer, planes) = (self.layer, self.planes);
-        planes.widen_weights(scratch, layer.weights, channel);
-        let [_, width, outputs] = planes.geometry().output;
-        let start = first.wrapping_mul(width).wrapping_mul(outputs).wrapping_add(channel);
-        let bias = layer.bias.get(channel).copied().unwrap_or(0);
-        let task = Task { lane, rows, channel, bias, factor: layer.requant.at(channel) };
-        if let Some(output) = io.output().get_mut(start..) {
-            self.kernel.convolve(layer, planes, &task, scratch, output);
+        let start = first.wrapping_mul(planes.output_steps()[0]);
+        let mut lane = self.lanes.0;
+        while lane < self.lanes.1 {
+            let channel = self.channel.wrapping_add(lane).wrapping_mul(layer.multiplier);
+            let lanes = if layer.multiplier == 1 { self.lanes.1.wrapping_sub(lane) } else { 1 };
+            let channels = lanes.wrapping_mul(layer.multiplier);
+            let band = Band { lane, lane_step: usize::from(layer.multiplier == 1), channel, channels, rows };
+            if let Some(output) = io.output().get_mut(start.wrapping_add(channel)..) {
+                self.kernel.convolve(layer, planes, &band, scratch, output);
+            }
+            lane = lane.wrapping_add(lanes);
         }
     }
 }
 
 /// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
-fn along_rows(geometry: &Geometry) -> Geometry {
+pub(super) fn along_rows(geometry: &Geometry) -> Geometry {
     let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
     if !column {
         return *geometry;

@@ -120,5 +120,9 @@ pub fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
     if crate::arch::armv7em::add_i8(layer, io, &b) {
         return;
     }
+    #[cfg(kinglet_isa = "helium")]
+    if crate::arch::helium::add_i8(layer, io, &b) {
+        return;
+    }
     portable::add_i8(layer, io, b);
 }

@@ -58,12 +58,20 @@ pub struct FullyConnectedF32<'a> {
     pub bias: &'a [f32],
 }
 
+/// Most groups of four inputs that are widened once for all outputs; others are widened for each eight outputs.
+/// Scratch pays for what is widened once, and beside a long row of inputs it would be the arena's largest part.
+pub const WIDENED_GROUPS: usize = 76;
+
 /// Bytes of scratch [`fully_connected_i8`] needs.
 pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
+    // What this build cannot run is refused anyway; without this line its layouts would be linked.
+    if !packing.is_runnable() {
+        return 0;
+    }
     match packing {
-        Packing::RowMajor => 0,
-        // One row widened to 16 bits, taps padded to an even number.
-        Packing::Paired => taps.div_ceil(2).saturating_mul(4),
+        Packing::RowMajor | Packing::Paired | Packing::Interleaved | Packing::Octets | Packing::Quads => 0,
+        // The last taps of a row widened to 16 bits.
+        Packing::PairedBlocks => taps.div_ceil(4).min(WIDENED_GROUPS).saturating_mul(8),
     }
 }
 
@@ -75,11 +83,26 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         #[cfg(feature = "row-major")]
         Packing::RowMajor => portable::fully_connected_i8(layer, io, scratch),
         #[cfg(kinglet_isa = "armv7em")]
-        Packing::Paired => crate::arch::armv7em::fully_connected_i8(layer, io, scratch),
+        Packing::PairedBlocks => crate::arch::armv7em::fully_connected_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7em")))]
-        Packing::Paired => portable::fully_connected_i8_paired(layer, io, scratch),
+        Packing::PairedBlocks => portable::fully_connected_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
+        Packing::PairedBlocks => {}
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv7m")]
+        Packing::Octets => crate::arch::armv7m::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
+        Packing::Octets => portable::fully_connected_i8_octets(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
+        Packing::Octets => {}
+        // Conv2D only.
+        Packing::Interleaved => {}
+        #[cfg(kinglet_isa = "helium")]
+        Packing::Quads => crate::arch::helium::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
+        Packing::Quads => portable::fully_connected_i8_quads(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
+        Packing::Quads => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

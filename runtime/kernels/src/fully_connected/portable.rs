@@ -12,11 +12,27 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &
     }
 }
 
-/// Any layer in [`crate::conv2d::Packing::Paired`]. Needs no scratch.
+/// Any layer in [`crate::conv2d::Packing::PairedBlocks`]. Needs no scratch.
 pub fn fully_connected_i8_paired(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     for row in 0..layer.rows {
         let input = Vector::Input(row.wrapping_mul(layer.taps));
-        dense(layer).paired(io, input, 0..layer.outputs, row.wrapping_mul(layer.outputs));
+        dense(layer).paired(io, layer.packing, input, layer.outputs, row.wrapping_mul(layer.outputs));
+    }
+}
+
+/// Any layer in [`crate::conv2d::Packing::Octets`]: what runs a Cortex-M3 blob on other machines. Needs no scratch.
+pub fn fully_connected_i8_octets(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    for row in 0..layer.rows {
+        let input = Vector::Input(row.wrapping_mul(layer.taps));
+        dense(layer).interleaved(layer.packing, io, input, row.wrapping_mul(layer.outputs));
+    }
+}
+
+/// Any layer in [`crate::conv2d::Packing::Quads`]. Needs no scratch.
+pub fn fully_connected_i8_quads(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    for row in 0..layer.rows {
+        let input = Vector::Input(row.wrapping_mul(layer.taps));
+        dense(layer).quads(io, input, row.wrapping_mul(layer.outputs), layer.outputs);
     }
 }
 

@@ -17,11 +17,11 @@ pub mod portable;
 mod reference;
 
 pub use float::{average_pool_f32, max_pool_f32};
-pub use portable::{average_pool_i8, max_pool_i8};
 pub use reference::{
     average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference, max_pool_i8_reference,
 };
 
+use crate::Io;
 use crate::conv2d::Geometry;
 use crate::numerics::ClampF32;
 
@@ -39,7 +39,7 @@ pub struct PoolI8 {
 impl PoolI8 {
     /// The result for a window: `value` within the clamp.
     #[inline]
-    fn clamp(&self, value: i32) -> i8 {
+    pub(crate) fn clamp(&self, value: i32) -> i8 {
         value.max(self.min).min(self.max) as i8
     }
 }
@@ -53,9 +53,25 @@ pub struct PoolF32 {
     pub clamp: ClampF32,
 }
 
+/// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.
+pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    #[cfg(kinglet_isa = "helium")]
+    crate::arch::helium::average_pool_i8(layer, io);
+    #[cfg(not(kinglet_isa = "helium"))]
+    portable::average_pool_i8(layer, io);
+}
+
+/// Computes the maximum pooling with the fastest kernel this target has for the layer. No scratch.
+pub fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    #[cfg(kinglet_isa = "helium")]
+    crate::arch::helium::max_pool_i8(layer, io);
+    #[cfg(not(kinglet_isa = "helium"))]
+    portable::max_pool_i8(layer, io);
+}
+
 /// `sum / count`, to nearest, halves away from zero; 0 for an empty window.
 #[inline]
-fn rounded_average(sum: i32, count: i32) -> i32 {
+pub(crate) fn rounded_average(sum: i32, count: i32) -> i32 {
     let half = count >> 1;
     let nudged = if sum > 0 { sum.wrapping_add(half) } else { sum.wrapping_sub(half) };
     nudged.checked_div(count).unwrap_or(0)

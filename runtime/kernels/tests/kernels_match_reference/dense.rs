@@ -4,7 +4,7 @@ use super::harness::{Overlap, check_all, compare, elements, float};
 use super::layers::{clamp, factors, weight};
 use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::conv2d::packing::pack;
+use kinglet_kernels::conv2d::packing::{Taps, pack};
 use kinglet_kernels::fully_connected::{
     FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
     fully_connected_i8_scratch_len,
@@ -31,7 +31,7 @@ pub(crate) fn fully_connected_i8(packing: Packing, run: fn(&FullyConnectedI8, &m
     check_all(layers, |(shape, row_major, bias, factors, input)| {
         let [rows, taps, outputs] = shape;
         let mut weights = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, taps, &row_major, &mut weights);
+        pack(packing, outputs, Taps::flat(taps), &row_major, &mut weights);
         let packed = FullyConnectedI8 {
             rows,
             taps,

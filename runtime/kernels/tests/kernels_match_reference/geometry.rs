@@ -26,6 +26,8 @@ pub(crate) enum Rule {
     ReadsPixelFirst,
     /// It does not.
     WritesInBlocks,
+    /// Nor for four pixels at a time.
+    WritesTilesInBlocks,
 }
 
 /// The smallest distance from the output's first element to the input's that the rule allows.
@@ -40,7 +42,11 @@ pub(crate) fn closest(geometry: &Geometry, rule: Rule) -> usize {
         .collect();
     let mut distance: usize = 0;
     for pixel in 0..height * width {
-        let later = if rule == Rule::ReadsPixelFirst { pixel + 1 } else { pixel };
+        let later = match rule {
+            Rule::ReadsPixelFirst => pixel + 1,
+            Rule::WritesInBlocks => pixel,
+            Rule::WritesTilesInBlocks => pixel.saturating_sub(3),
+        };
         if let Some(first) = first_inputs[later..].iter().flatten().min() {
             distance = distance.max(((pixel + 1) * outputs).saturating_sub(*first));
         }

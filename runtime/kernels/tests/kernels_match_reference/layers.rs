@@ -86,7 +86,7 @@ pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [
             prop_assume!(exact);
         }
         let mut weights = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, taps, &row_major, &mut weights);
+        pack(packing, outputs, geometry.runs(), &row_major, &mut weights);
         let requant = factors.requant();
         let packed = Conv2dI8 {
             geometry,
@@ -99,10 +99,11 @@ pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [
         };
         let plain = Conv2dI8 { packing: Packing::RowMajor, weights: &row_major, ..packed };
         let output_len = geometry.output.iter().product();
+        let rule = if packing == Packing::Quads { Rule::WritesTilesInBlocks } else { Rule::ReadsPixelFirst };
         compare(
             &input,
             output_len,
-            before(&geometry, Rule::ReadsPixelFirst),
+            before(&geometry, rule),
             |io| conv2d_i8_reference(&plain, io),
             |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing)]),
         )
@@ -163,7 +164,7 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
         // The planar kernels work channel by channel: they need the whole input until the end, or all of a
         // channel before its output.
         let (geometry, overlap) = match packing {
-            DepthwisePacking::RowMajor => (geometry, before(&geometry, Rule::WritesInBlocks)),
+            DepthwisePacking::RowMajor | DepthwisePacking::Lanes => (geometry, before(&geometry, Rule::WritesInBlocks)),
             _ => {
                 let geometry = Geometry { dilation: [1, 1], ..geometry };
                 let same = geometry.input == geometry.output && geometry.stride == [1, 1];

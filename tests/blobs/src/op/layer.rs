@@ -4,7 +4,8 @@ use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
 use kinglet_blob::{Field, OpCode};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Packing, packing::pack};
+use kinglet_kernels::conv2d::packing::{Taps, pack};
+use kinglet_kernels::conv2d::{self, Packing};
 use kinglet_kernels::depthwise::{self, DepthwisePacking};
 use kinglet_kernels::fully_connected;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
@@ -96,7 +97,7 @@ impl Program {
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let layer = self.constants_i8(outputs, taps, factors);
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, taps, &layer.weights, &mut packed);
+        pack(packing, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
         let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer.quant };
@@ -200,7 +201,7 @@ impl Program {
     ) {
         let layer = self.constants_i8(outputs, taps, factors);
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, taps, &layer.weights, &mut packed);
+        pack(packing, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);

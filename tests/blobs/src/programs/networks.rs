@@ -32,7 +32,7 @@ pub fn network_i8() -> Program {
     p.copy(pooled, features, [4, 6], [6, 12]);
     p.copy(branch, features + 6, [4, 6], [6, 12]);
     p.mean_i8(features, pooled, [1, 4, 12]);
-    p.fully_connected_i8(pooled, image, [1, 12, 5], Packing::Paired, plain);
+    p.fully_connected_i8(pooled, image, [1, 12, 5], Packing::PairedBlocks, plain);
     p.softmax_i8(image, image, [1, 5]);
     p.convert(OpCode::Dequantize, image, float_in, 5);
     p.output(DType::F32, &[1, 5], float_in);

@@ -1,77 +1,103 @@
 //! The plane kernels of [`crate::depthwise::planar`].
 //!
-//! A 3x3 window takes four outputs at a time: their accumulators, six inputs of a row and its three weights fill
-//! the registers, and inputs shared by neighbours are loaded once. Odd pairs of inputs come by unaligned loads,
-//! which cost less than shuffling. Any other window takes two outputs at a time.
+//! Four outputs of a row at a time: with a 3x3 window their sums, the inputs of a row and its three weights fill the
+//! registers, and inputs shared by neighbours are loaded once. Odd pairs of inputs come by unaligned loads, which
+//! cost less than shuffling. One call computes all channels of a block.
 
+use super::tile::Stage;
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::planar::{self, BLOCK, PlaneKernel, Planes, Task};
+use crate::depthwise::planar::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
 
 /// Arguments of the plane kernels; the assembly knows the offsets.
 #[repr(C)]
 struct Plane {
-    /// 0: first row of the window of the first output.
-    input: *const i16,
+    /// 0: the first channel's plane.
+    input: *const i8,
     /// 4: bytes of a plane's row.
     row_bytes: usize,
-    /// 8: output rows.
-    rows: usize,
-    /// 12: outputs in a row.
-    width: usize,
-    /// 16: `[kernel_rows][pairs]` words.
-    weights: *const u32,
-    /// 20: rows of the kernel.
-    kernel_rows: usize,
-    /// 24: words of a kernel row.
-    pairs: usize,
-    /// 28: bytes from an output's first tap to the next output's.
-    stride_bytes: usize,
-    /// 32: doubled.
-    bias: i32,
-    /// 36
-    multiplier: i32,
-    /// 40: `(2 * zero_point + 1) << (right - 1)`.
-    rounding: i32,
-    /// 44: right shift, 1 to 20.
-    right: i32,
-    /// 48
-    output: *mut i8,
-    /// 52: bytes from an output to the next.
-    pixel_bytes: usize,
-    /// 56: not zero when the clamp is narrower than `i8`.
-    clamps: u32,
-    /// 60
-    min: i32,
-    /// 64
-    max: i32,
-    /// 68: bytes from an output row's window to the next row's.
+    /// 8: bytes from an output row's window to the next row's.
     row_step: usize,
+    /// 12: output rows.
+    rows: usize,
+    /// 16: bytes of a row's whole groups of four outputs, in the plane.
+    span: usize,
+    /// 20: outputs of a row that are left.
+    left: usize,
+    /// 24
+    weights: *const i8,
+    /// 28: bytes from a row of weights to the next, from a weight to the next.
+    weight_steps: [usize; 2],
+    /// 36: rows and width.
+    kernel: [usize; 2],
+    /// 44: bytes from an output's first tap to the next output's.
+    stride_bytes: usize,
+    /// 48
+    bias: *const i32,
+    /// 52: requantization words.
+    words: *const u32,
+    /// 56: bytes from a word to the next: 4, or 0 when there is one for all channels.
+    word_stride: usize,
+    /// 60: null for none.
+    extra: *const u8,
+    /// 64: right shift of a word whose top bits are zero, less 1.
+    shift: i32,
+    /// 68: `2 * zero_point + 1`.
+    rounding: i32,
+    /// 72: bit 0: ties of negative numbers matter; bit 1: clamp.
+    care: usize,
+    /// 76: the clamp.
+    limits: [i32; 2],
+    /// 84: the first channel's first output.
+    output: *mut i8,
+    /// 88: bytes from an output row to the next, from an output to the next.
+    output_steps: [usize; 2],
+    /// 96
+    channels: usize,
+    /// 100: bytes from a channel's plane to the next.
+    plane_step: usize,
+    /// 104: room for a channel's weights, widened.
+    widened: *mut i8,
+    /// 108: weights of a channel.
+    area: usize,
 }
 
 unsafe extern "C" {
-    /// 3x3, stride 1. All three read `(rows - 1) * row_step + kernel_rows * row_bytes` bytes from `input`, write
-    /// `rows * width` outputs, and overwrite `input`, `output` and `rows`; none of their counts is zero.
+    /// 3x3, stride 1 along the row. All three read the planes under `rows` output rows, weights, biases and
+    /// words of `channels` channels, write their outputs, and overwrite the struct. No count is zero.
     fn kinglet_armv7em_plane3x3s1(plane: *mut Plane);
-    /// 3x3, stride 2.
+    /// 3x3, stride 2 along the row.
     fn kinglet_armv7em_plane3x3s2(plane: *mut Plane);
-    /// Any kernel.
+    /// Any kernel; uses `widened`.
     fn kinglet_armv7em_plane(plane: *mut Plane);
-    /// Four channels of `pixels` pixels, not zero, into four planes.
+    /// Four channels of `rows` rows of `width` pixels, neither zero, into four planes.
     fn kinglet_armv7em_planar(
         source: *const i8,
         target: *mut i8,
-        pixels: usize,
+        width: usize,
         pixel_bytes: usize,
         plane_bytes: usize,
+        rows: usize,
+        row_bytes: usize,
+        plane_row_bytes: usize,
     );
+    /// `count` words from `from` to the lower address `to`.
+    fn kinglet_armv7em_move(from: *const i8, to: *mut i8, count: usize);
 }
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("planar.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    planar::depthwise_i8(layer, io, scratch, &Dsp);
+    let outputs = layer.geometry.output[2];
+    let area = layer.geometry.kernel[0].wrapping_mul(layer.geometry.kernel[1]);
+    let words = layer.requant.words.len();
+    let extra = layer.requant.extra.len();
+    let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);
+    if constants && layer.weights.len() >= outputs.saturating_mul(area) {
+        planar::depthwise_i8(layer, io, scratch, &Dsp);
+    }
 }
 
 /// The assembly behind the planes.
@@ -82,61 +108,108 @@ impl PlaneKernel for Dsp {
         &self,
         planes: &Planes,
         scratch: &mut [i8],
-        pixels: &[i8],
-        pixel_len: usize,
-        (row, left, taken): (usize, usize, usize),
+        source: &[i8],
+        pixels: &Pixels,
+        (row, left): (usize, usize),
     ) -> bool {
-        // The assembly reads a whole word, four channels, from each pixel.
-        let readable = taken.wrapping_sub(1).saturating_mul(pixel_len).saturating_add(BLOCK);
+        let Pixels { rows, width, steps: [row_step, step] } = *pixels;
+        let last = |rows_step: usize, step: usize| {
+            let rows = rows.wrapping_sub(1).saturating_mul(rows_step);
+            rows.saturating_add(width.wrapping_sub(1).saturating_mul(step))
+        };
         let Some(place) = scratch.get_mut(planes.byte(0, row, left)..) else { return false };
-        let room = planes.plane_bytes().saturating_mul(BLOCK - 1).saturating_add(taken.saturating_mul(2));
-        if taken == 0 || pixels.len() < readable || place.len() < room {
+        let row_bytes = planes.row_len().wrapping_mul(2);
+        let room = planes.plane_bytes().saturating_mul(BLOCK - 1).saturating_add(last(row_bytes, 2));
+        // The assembly reads a whole word, four channels, from each pixel.
+        if source.len() < last(row_step, step).saturating_add(BLOCK) || place.len() < room.saturating_add(2) {
             return false;
         }
-        // SAFETY: the last pixel's word ends within `pixels`, and the last plane's elements within `place`.
-        unsafe { kinglet_armv7em_planar(pixels.as_ptr(), place.as_mut_ptr(), taken, pixel_len, planes.plane_bytes()) };
+        // SAFETY: the last pixel's word ends within `source`, and the last plane's elements within `place`. The
+        // caller passes no zeros.
+        unsafe {
+            kinglet_armv7em_planar(
+                source.as_ptr(),
+                place.as_mut_ptr(),
+                width,
+                step,
+                planes.plane_bytes(),
+                rows,
+                row_step,
+                row_bytes,
+            );
+        }
         true
     }
 
-    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, task: &Task, scratch: &[i8], output: &mut [i8]) {
-        let geometry = planes.geometry();
-        let [_, width, outputs] = geometry.output;
-        let row_bytes = planes.row_len().wrapping_mul(2);
-        let right = task.factor.shift.wrapping_neg();
-        let last = task.rows.wrapping_mul(width).wrapping_sub(1).saturating_mul(outputs);
-        let Some(input) = scratch.get(planes.byte(task.lane, 0, 0)..) else { return };
-        if input.len() < planes.input_rows(task.rows).saturating_mul(row_bytes) || output.len() <= last {
+    fn move_words(&self, scratch: &mut [i8], from: usize, to: usize, count: usize) {
+        let end = from.saturating_add(count).saturating_mul(4);
+        if end > scratch.len() || to > from {
             return;
         }
-        let stage = layer.stage;
+        let start = scratch.as_mut_ptr();
+        // SAFETY: the words end within `scratch`, and the target is at or before the source.
+        unsafe {
+            kinglet_armv7em_move(
+                start.wrapping_add(from.wrapping_mul(4)),
+                start.wrapping_add(to.wrapping_mul(4)),
+                count,
+            )
+        };
+    }
+
+    fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) {
+        let geometry = planes.geometry();
+        let width = geometry.output[1];
+        let area = geometry.kernel[0].wrapping_mul(geometry.kernel[1]);
+        let row_bytes = planes.row_len().wrapping_mul(2);
+        let stride_bytes = geometry.stride[1].wrapping_mul(2);
+        let output_steps = planes.output_steps();
+        let last_row = band.rows.wrapping_sub(1).saturating_mul(output_steps[0]);
+        let last = last_row.saturating_add(width.wrapping_sub(1).saturating_mul(output_steps[1]));
+        let needed = planes.byte(0, 0, 0).saturating_add(planes.plane_bytes().saturating_mul(BLOCK));
+        if scratch.len() < needed || output.len() < last.saturating_add(band.channels) {
+            return;
+        }
+        let stage = Stage::new(&layer.stage);
+        let from = |channel: usize| if layer.requant.words.len() == 1 { 0 } else { channel };
+        let start = scratch.as_mut_ptr();
         let mut plane = Plane {
-            input: input.as_ptr().cast(),
+            input: start.wrapping_add(planes.byte(band.lane, 0, 0)),
             row_bytes,
-            rows: task.rows,
-            width,
-            weights: scratch.as_ptr().cast(),
-            kernel_rows: geometry.kernel[0],
-            pairs: geometry.kernel[1].div_ceil(2),
-            stride_bytes: geometry.stride[1].wrapping_mul(2),
-            bias: task.bias.wrapping_mul(2),
-            multiplier: task.factor.multiplier,
-            rounding: stage.zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(right.wrapping_sub(1) as u32),
-            right,
-            output: output.as_mut_ptr(),
-            pixel_bytes: outputs,
-            clamps: u32::from(stage.min > -128 || stage.max < 127),
-            min: stage.min,
-            max: stage.max,
             row_step: row_bytes.wrapping_mul(geometry.stride[0]),
+            rows: band.rows,
+            span: (width & !3).wrapping_mul(stride_bytes),
+            left: width & 3,
+            weights: layer.weights.as_ptr().wrapping_add(band.channel.wrapping_mul(area)),
+            weight_steps: planes.weight_steps(),
+            kernel: geometry.kernel,
+            stride_bytes,
+            bias: layer.bias.as_ptr().wrapping_add(band.channel),
+            words: layer.requant.words.as_ptr().wrapping_add(from(band.channel)),
+            word_stride: if layer.requant.words.len() == 1 { 0 } else { 4 },
+            extra: match layer.requant.extra.is_empty() {
+                true => core::ptr::null(),
+                false => layer.requant.extra.as_ptr().wrapping_add(from(band.channel)),
+            },
+            shift: layer.requant.shift_base.wrapping_neg().wrapping_sub(1),
+            rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1),
+            care: usize::from(!stage.is_relu).wrapping_add(usize::from(stage.clamps).wrapping_mul(2)),
+            limits: [layer.stage.min, layer.stage.max],
+            output: output.as_mut_ptr(),
+            output_steps,
+            channels: band.channels,
+            plane_step: planes.plane_bytes().wrapping_mul(band.lane_step),
+            widened: start,
+            area,
         };
         let kernel = match (geometry.kernel, geometry.stride[1]) {
             ([3, 3], 1) => kinglet_armv7em_plane3x3s1,
             ([3, 3], 2) => kinglet_armv7em_plane3x3s2,
             _ => kinglet_armv7em_plane,
         };
-        // SAFETY: the plane holds the rows that `task.rows` output rows read, with a row's slack for the taps
-        // that are read and not used; the last output was checked. No count is zero: the engine refuses
-        // geometries with zeros.
+        // SAFETY: the planes hold the rows under `band.rows` output rows, each as long as groups of four outputs
+        // read; the last output was checked, weights and constants of all channels before. No count is zero: the
+        // engine refuses geometries with zeros.
         unsafe { kernel(&mut plane) }
     }
 }

@@ -1,74 +1,88 @@
-//! FullyConnected over [`Packing::Paired`](crate::conv2d::Packing::Paired) weights.
+//! FullyConnected over [`Packing::PairedBlocks`](crate::conv2d::Packing::PairedBlocks) weights.
+//!
+//! The last groups of a row are widened once, as many as scratch holds; those before them are widened in passing, for
+//! each block of channels again, which costs two instructions for 32 multiplications.
 
-use super::columns::Columns;
-use super::tile::{Tile, kinglet_armv7em_tile1};
+use super::dense::{Dense, GROUP_CODE, kinglet_armv7em_dense2, kinglet_armv7em_dense8};
+use super::tile::{Stage, entry, kinglet_armv7em_widen};
 use crate::Io;
-use crate::fully_connected::FullyConnectedI8;
-use crate::numerics::Requant;
+use crate::fully_connected::{FullyConnectedI8, WIDENED_GROUPS};
 
 /// See [`crate::fully_connected::fully_connected_i8`].
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let (taps, outputs) = (layer.taps, layer.outputs);
-    let steps = taps.div_ceil(2);
+    let groups = taps.div_ceil(4);
+    let widened = groups.min(WIDENED_GROUPS);
     let words = layer.requant.words.len();
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
     let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
-    let weights = layer.weights.len() >= outputs.div_ceil(2).saturating_mul(steps).saturating_mul(4);
-    if !(aligned && constants && weights && steps > 0 && scratch.len() >= steps.saturating_mul(4)) {
+    let weights = layer.weights.len() >= outputs.div_ceil(2).saturating_mul(groups).saturating_mul(8);
+    let Some(column) = scratch.get_mut(..widened.wrapping_mul(8)) else { return };
+    if !(aligned && constants && weights) || groups == 0 {
         return;
     }
+    let word_stride = if words == 1 { 0 } else { 4 };
+    let mut dense = Dense::new(Stage::new(&layer.stage), layer.stage.zero_point, layer.requant.shift_base, word_stride);
+    dense.entry = entry(widened, GROUP_CODE);
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let mut columns = Columns::new(scratch, 1);
-        columns.vector(io.input().get(start..start.wrapping_add(taps)));
-        let columns = columns.as_ptr();
+        let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return };
+        let (passing, rest) = input.split_at(groups.wrapping_sub(widened).wrapping_mul(4).min(taps));
+        widen(rest, column);
+        let ends = passing.as_ptr_range();
+        (dense.input, dense.input_end) = (ends.start, ends.end);
+        let ends = column.as_ptr_range();
+        (dense.column, dense.column_end) = (ends.start, ends.end);
         let start = row.wrapping_mul(outputs);
-        if let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) {
-            let tile = Tile::new(layer.stage, &layer.requant, steps);
-            vector(tile, columns, layer.weights, layer.bias, &layer.requant, output);
-        }
+        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
+        vector(layer, &mut dense, groups, output);
     }
 }
 
-/// All channels of one vector: whole groups of four at once, then the rest by way of buffers. The caller has
-/// checked that weights, biases and words (or the single word) suffice for `output.len()` channels.
-pub(super) fn vector(
-    mut tile: Tile,
-    columns: *const u32,
-    weights: &[i8],
-    bias: &[i32],
-    requant: &Requant,
-    output: &mut [i8],
-) {
-    let steps = tile.steps;
-    let groups = output.len() / 4;
-    tile.columns = columns;
-    tile.weights = weights.as_ptr();
-    tile.bias = bias.as_ptr();
-    tile.requant = requant.words.as_ptr();
-    tile.output = output.as_mut_ptr();
-    tile.count = groups;
-    if groups > 0 {
-        // SAFETY: the caller's checks cover `4 * groups` channels; columns hold `steps` words.
-        unsafe { kinglet_armv7em_tile1(&mut tile) };
+/// Widens a vector to whole groups.
+fn widen(vector: &[i8], column: &mut [i8]) {
+    let (words, left) = vector.as_chunks::<4>();
+    let (whole, rest) = column.split_at_mut(words.len().wrapping_mul(8).min(column.len()));
+    if !words.is_empty() && whole.len() == words.len().wrapping_mul(8) {
+        // SAFETY: both sides have that many words, and the column is 4-byte aligned because scratch is.
+        unsafe { kinglet_armv7em_widen(vector.as_ptr(), whole.as_mut_ptr(), words.len()) };
     }
-    let done = groups.wrapping_mul(4);
-    let Some(rest) = output.get_mut(done..).filter(|rest| !rest.is_empty()) else { return };
-    let mut last_bias = [0i32; 4];
-    last_bias.iter_mut().zip(bias.iter().skip(done)).for_each(|(to, from)| *to = *from);
-    let mut last_words = [0u32; 4];
-    let word = |channel: usize| requant.words.get(if requant.words.len() == 1 { 0 } else { channel });
-    for (offset, to) in last_words.iter_mut().enumerate() {
-        *to = word(done.wrapping_add(offset)).copied().unwrap_or(0);
+    if let Some(group) = rest.first_chunk_mut::<8>() {
+        let mut taps = [0i16; 4];
+        taps.iter_mut().zip(left).for_each(|(to, from)| *to = (*from).into());
+        let [a, b, c, d] = taps.map(|tap| tap.to_le_bytes().map(|byte| byte as i8));
+        *group = [a[0], a[1], c[0], c[1], b[0], b[1], d[0], d[1]];
     }
-    let mut last = [0i8; 4];
-    tile.weights = weights.get(done.wrapping_mul(steps).wrapping_mul(2)..).unwrap_or_default().as_ptr();
-    tile.bias = last_bias.as_ptr();
-    (tile.requant, tile.requant_stride) = (last_words.as_ptr(), 4);
-    // One or two channels left: there is no second pair, the first is computed twice.
-    tile.pair_stride = if rest.len() > 2 { steps.wrapping_mul(4) } else { 0 };
-    (tile.output, tile.count) = (last.as_mut_ptr(), 1);
-    // SAFETY: four biases and words, one or two pairs of weights, four bytes of output.
-    unsafe { kinglet_armv7em_tile1(&mut tile) };
-    rest.iter_mut().zip(last).for_each(|(to, from)| *to = from);
+}
+
+/// All channels of one vector: blocks of eight, then pairs by way of buffers. The caller has checked that weights,
+/// biases and words suffice for `output.len()` channels, and set input and column.
+fn vector(layer: &FullyConnectedI8, dense: &mut Dense, groups: usize, output: &mut [i8]) {
+    let blocks = output.len() / 8;
+    dense.weights = layer.weights.as_ptr();
+    dense.bias = layer.bias.as_ptr();
+    dense.words = layer.requant.words.as_ptr();
+    dense.output = output.as_mut_ptr();
+    dense.blocks = blocks;
+    if blocks > 0 {
+        // SAFETY: the caller's checks cover `8 * blocks` channels.
+        unsafe { kinglet_armv7em_dense8(dense) };
+    }
+    let mut channel = blocks.wrapping_mul(8);
+    let pairs = output.get_mut(channel..).unwrap_or_default();
+    for places in pairs.chunks_mut(2) {
+        let mut bias = [0i32; 2];
+        bias.iter_mut().zip(layer.bias.iter().skip(channel)).for_each(|(to, from)| *to = *from);
+        let mut words = [0u32; 2];
+        let first = if layer.requant.words.len() == 1 { 0 } else { channel };
+        words.iter_mut().zip(layer.requant.words.iter().skip(first)).for_each(|(to, from)| *to = *from);
+        let mut last = [0i8; 2];
+        let weights = (channel / 2).wrapping_mul(groups).wrapping_mul(8);
+        dense.weights = layer.weights.get(weights..).unwrap_or_default().as_ptr();
+        (dense.bias, dense.words, dense.output) = (bias.as_ptr(), words.as_ptr(), last.as_mut_ptr());
+        // SAFETY: two biases and words, the pair's weights, two bytes of output.
+        unsafe { kinglet_armv7em_dense2(dense) };
+        places.iter_mut().zip(last).for_each(|(to, from)| *to = from);
+        channel = channel.wrapping_add(2);
+    }
 }

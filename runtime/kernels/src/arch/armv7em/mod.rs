@@ -26,8 +26,9 @@
 //! eight accumulators otherwise, and no compiler flag is needed to assemble `SMLAD`.
 
 mod add;
-mod columns;
+
 mod conv2d;
+mod dense;
 mod depthwise;
 mod fully_connected;
 mod tile;

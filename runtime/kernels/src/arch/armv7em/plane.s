@@ -1,110 +1,183 @@
-@ Depthwise micro-kernels for Armv7E-M: one output channel over some rows of a planar, widened input.
+@ Depthwise micro-kernels for Armv7E-M: output channels over some rows of planar, widened inputs.
 @ See depthwise.rs for the method and the arguments.
 
     .syntax unified
     .thumb
 
+    @ The arguments.
     .equ INPUT, 0
     .equ ROW_BYTES, 4
-    .equ ROWS, 8
-    .equ WIDTH, 12
-    .equ WEIGHTS, 16
-    .equ KERNEL_ROWS, 20
-    .equ PAIRS, 24
-    .equ STRIDE_BYTES, 28
-    .equ BIAS, 32
-    .equ MULTIPLIER, 36
-    .equ ROUNDING, 40
-    .equ RIGHT, 44
-    .equ OUTPUT, 48
-    .equ PIXEL_BYTES, 52
-    .equ CLAMPS, 56
-    .equ PLANE_MIN, 60
-    .equ PLANE_MAX, 64
-    .equ ROW_STEP, 68
+    .equ ROW_STEP, 8
+    .equ ROWS, 12
+    .equ SPAN, 16
+    .equ LEFT, 20
+    .equ WEIGHTS, 24
+    .equ WEIGHT_STEPS, 28
+    .equ KERNEL_ROWS, 36
+    .equ KERNEL_WIDTH, 40
+    .equ STRIDE_BYTES, 44
+    .equ BIAS, 48
+    .equ WORDS, 52
+    .equ WORD_STRIDE, 56
+    .equ EXTRA, 60
+    .equ SHIFT, 64
+    .equ ROUNDING, 68
+    .equ CARE, 72
+    .equ PLANE_MIN, 76
+    .equ OUTPUT, 84
+    .equ OUTPUT_STEPS, 88
+    .equ CHANNELS, 96
+    .equ PLANE_STEP, 100
+    .equ WIDENED, 104
+    .equ AREA, 108
 
-    @ Doubled accumulator \acc to an output in i8 range. r0: multiplier, r1: rounding, r2: right shift.
-    .macro STAGE acc
-    smmulr \acc, \acc, r0
-    add \acc, \acc, \acc, asr #31
-    add \acc, \acc, r1
-    asr \acc, \acc, r2
-    ssat \acc, #8, \acc
-    .endm
+    @ The frame. Before it, weights of a 3x3 window: for each row a word with two and a word with the third.
+    .equ F_BIAS, 24
+    .equ F_MULTIPLIER, 28
+    .equ F_SHIFT, 32
+    .equ F_ROUNDING, 36
+    .equ F_CARE, 40
+    .equ F_OUTPUT, 44
+    .equ F_PIXEL_STEP, 48
+    .equ F_END, 52
+    .equ F_PLANE, 56
+    .equ F_ROWS, 60
+    .equ F_ROW, 64
+    .equ F_ROW_OUTPUT, 68
+    .equ F_POSITION, 72
+    .equ F_KERNEL_ROWS, 76
+    .equ F_PAIRS, 80
+    .equ F_ROW_BYTES, 84
+    .equ F_LEFT, 88
+    .equ F_BYTES, 92
 
-    @ \acc between r0 and r1
-    .macro CLAMP acc
-    cmp \acc, r0
-    it lt
-    movlt \acc, r0
-    cmp \acc, r1
-    it gt
-    movgt \acc, r1
-    .endm
-
-    @ Four outputs r4-r7 through the output stage and out, one pixel each. Ends with r3: plane.
-    .macro STORE4
-    ldr r3, [sp]
-    ldrd r0, r1, [r3, #MULTIPLIER]
-    ldr r2, [r3, #RIGHT]
-    smmulr r4, r4, r0
-    smmulr r5, r5, r0
-    smmulr r6, r6, r0
-    smmulr r7, r7, r0
-    add r4, r4, r4, asr #31
-    add r5, r5, r5, asr #31
-    add r6, r6, r6, asr #31
-    add r7, r7, r7, asr #31
-    add r4, r4, r1
-    add r5, r5, r1
-    add r6, r6, r1
-    add r7, r7, r1
-    asr r4, r4, r2
-    asr r5, r5, r2
-    asr r6, r6, r2
-    asr r7, r7, r2
-    ssat r4, #8, r4
-    ssat r5, #8, r5
-    ssat r6, #8, r6
-    ssat r7, #8, r7
-    ldr r0, [r3, #CLAMPS]
+    @ r4: the plane's arguments. Doubles the bias, decodes the factor, moves the arguments to the next channel.
+    .macro CONSTANTS
+    ldr r0, [r4, #BIAS]
+    ldr r1, [r0], #4
+    str r0, [r4, #BIAS]
+    lsls r1, r1, #1
+    str r1, [sp, #F_BIAS]
+    ldrd r0, r1, [r4, #WORDS]
+    ldr r2, [r0]
+    add r0, r0, r1
+    str r0, [r4, #WORDS]
+    ldrd r0, r3, [r4, #EXTRA]
+    sub r3, r3, r2, lsr #30
     cbz r0, 9f
-    ldrd r0, r1, [r3, #PLANE_MIN]
-    CLAMP r4
-    CLAMP r5
-    CLAMP r6
-    CLAMP r7
+    ldrb r5, [r0]
+    cmp r1, #0
+    it ne
+    addne r0, r0, #1
+    str r0, [r4, #EXTRA]
+    subs r3, r3, r5
 9:
-    ldrd r8, r9, [r3, #OUTPUT]
+    movs r1, #1
+    bfi r2, r1, #30, #2
+    ldrd r0, r1, [r4, #ROUNDING]
+    lsls r0, r0, r3
+    strd r2, r3, [sp, #F_MULTIPLIER]
+    strd r0, r1, [sp, #F_ROUNDING]
+    ldrd r0, r1, [r4, #OUTPUT]
+    str r0, [sp, #F_ROW_OUTPUT]
+    adds r0, r0, #1
+    str r0, [r4, #OUTPUT]
+    ldr r1, [r4, #OUTPUT_STEPS + 4]
+    str r1, [sp, #F_PIXEL_STEP]
+    ldr r0, [r4, #INPUT]
+    str r0, [sp, #F_ROW]
+    ldr r1, [r4, #PLANE_STEP]
+    add r0, r0, r1
+    str r0, [r4, #INPUT]
+    ldr r0, [r4, #ROWS]
+    str r0, [sp, #F_ROWS]
+    .endm
+
+    @ Three weights of a row, r0 on, r1: row step, r2: tap step, doubled, to \offset of the frame.
+    .macro WIDEN3 offset
+    ldrsb r3, [r0]
+    ldrsb r5, [r0, r2]
+    ldrsb r6, [r0, r2, lsl #1]
+    add r0, r0, r1
+    lsls r3, r3, #1
+    pkhbt r3, r3, r5, lsl #17
+    lsls r6, r6, #1
+    strd r3, r6, [sp, #\offset]
+    .endm
+
+    @ A row: lr: its first input, r12: bytes of a row of the plane. The output stands in the frame.
+    .macro BEGIN_ROW
+    ldr lr, [sp, #F_ROW]
+    ldrd r0, r1, [r4, #ROW_BYTES]
+    ldr r2, [r4, #SPAN]
+    mov r12, r0
+    add r1, r1, lr
+    str r1, [sp, #F_ROW]
+    add r2, r2, lr
+    str r2, [sp, #F_END]
+    ldr r0, [sp, #F_ROW_OUTPUT]
+    ldr r1, [r4, #OUTPUT_STEPS]
+    str r0, [sp, #F_OUTPUT]
+    add r0, r0, r1
+    str r0, [sp, #F_ROW_OUTPUT]
+    cmp lr, r2
+    .endm
+
+    @ Doubled sums r4-r7 through the output stage. Leaves a macro's 3 for what follows.
+    .macro STAGE4
+    ldrd r0, r1, [sp, #F_MULTIPLIER]
+    ldrd r2, r3, [sp, #F_ROUNDING]
+    cbnz r3, 5f
+    smmlar r4, r4, r0, r2
+    smmlar r5, r5, r0, r2
+    smmlar r6, r6, r0, r2
+    smmlar r7, r7, r0, r2
+    asr r4, r4, r1
+    asr r5, r5, r1
+    asr r6, r6, r1
+    asr r7, r7, r1
+    ssat r4, #8, r4, asr #1
+    ssat r5, #8, r5, asr #1
+    ssat r6, #8, r6, asr #1
+    ssat r7, #8, r7, asr #1
+3:
+    .endm
+
+    @ Four outputs r4-r7, a pixel each.
+    .macro STORE4
+    ldrd r8, r9, [sp, #F_OUTPUT]
+    add r10, r8, r9
     strb r4, [r8]
     strb r5, [r8, r9]
-    add r8, r8, r9, lsl #1
-    strb r6, [r8]
-    strb r7, [r8, r9]
-    add r8, r8, r9, lsl #1
-    str r8, [r3, #OUTPUT]
+    strb r6, [r8, r9, lsl #1]
+    strb r7, [r10, r9, lsl #1]
+    add r8, r8, r9, lsl #2
+    str r8, [sp, #F_OUTPUT]
     .endm
 
-    @ One output r4 through the output stage and out. Ends with r3: plane.
-    .macro STORE1
-    ldr r3, [sp]
-    ldrd r0, r1, [r3, #MULTIPLIER]
-    ldr r2, [r3, #RIGHT]
-    STAGE r4
-    ldr r0, [r3, #CLAMPS]
-    cbz r0, 9f
-    ldrd r0, r1, [r3, #PLANE_MIN]
-    CLAMP r4
-9:
-    ldrd r8, r9, [r3, #OUTPUT]
-    strb r4, [r8]
-    add r8, r8, r9
-    str r8, [r3, #OUTPUT]
+    @ The next row at \row, the next channel at \channel, or the end. r4: arguments
+    .macro END_ROW row, channel
+    ldr r0, [sp, #F_ROWS]
+    subs r0, r0, #1
+    str r0, [sp, #F_ROWS]
+    bne.w \row\()b
+    ldr r0, [r4, #CHANNELS]
+    subs r0, r0, #1
+    str r0, [r4, #CHANNELS]
+    bne.w \channel\()b
+    add sp, #F_BYTES
+    pop {r4-r11, pc}
     .endm
 
-    @ The loop over rows, groups of four outputs and single outputs that both 3x3 kernels share.
-    @ [sp]: plane, [sp, 4]: position in the row, [sp, 8]: outputs left in the row.
-    .macro ROWS_OF_3X3 name, advance, four, one
+    @ The call for all that STAGE4 does not do.
+    .macro CARE_FOR
+    str lr, [sp, #F_POSITION]
+    bl kinglet_armv7em_plane_care
+    ldr lr, [sp, #F_POSITION]
+    .endm
+
+    @ A 3x3 window; \advance: bytes of four outputs' inputs, \four: the sums.
+    .macro PLANES_OF_3X3 name, advance, four
     .section .text.\name, "ax", %progbits
     .p2align 2
     .global \name
@@ -112,92 +185,107 @@
     .thumb_func
 \name:
     push {r4-r11, lr}
-    sub sp, #12
-    str r0, [sp]
-    mov r3, r0
-1:  @ a row; r3: plane
-    ldr r0, [r3, #INPUT]
-    ldr r1, [r3, #WIDTH]
-    str r0, [sp, #4]
-    ldr r2, [r3, #ROW_STEP]
-    add r2, r2, r0
-    str r2, [r3, #INPUT]
-2:  @ r1: outputs left; r3: plane
-    subs r1, r1, #4
-    blt 3f
-    str r1, [sp, #8]
-    ldr r0, [sp, #4]
-    add r1, r0, #(4 * \advance)
-    str r1, [sp, #4]
-    ldr r12, [r3, #ROW_BYTES]
-    ldr lr, [r3, #WEIGHTS]
-    ldr r7, [r3, #BIAS]
-    \four
+    sub sp, #F_BYTES
+    str r0, [sp, #F_PLANE]
+    mov r4, r0
+1:  @ a channel
+    CONSTANTS
+    ldr r0, [r4, #WEIGHTS]
+    ldrd r1, r2, [r4, #WEIGHT_STEPS]
+    add r3, r0, #9
+    str r3, [r4, #WEIGHTS]
+    WIDEN3 0
+    WIDEN3 8
+    WIDEN3 16
+7:  @ a row
+    BEGIN_ROW
+    beq.w 4f
+2:  @ four outputs
+    ldr r7, [sp, #F_BIAS]
+    \four \advance
+    STAGE4
     STORE4
-    ldr r1, [sp, #8]
-    b 2b
-3:
-    adds r1, r1, #4
-    beq 5f
-    str r1, [sp, #8]
-4:  @ one output
-    ldr r0, [sp, #4]
-    add r1, r0, #\advance
-    str r1, [sp, #4]
-    ldr r12, [r3, #ROW_BYTES]
-    ldr lr, [r3, #WEIGHTS]
-    ldr r4, [r3, #BIAS]
-    .rept 3
-    ldr r1, [r0]
-    ldr r2, [r0, #4]
-    ldrd r10, r11, [lr], #8
-    add r0, r0, r12
-    smlad r4, r1, r10, r4
-    smlabb r4, r2, r11, r4
-    .endr
-    STORE1
-    ldr r1, [sp, #8]
-    subs r1, r1, #1
-    str r1, [sp, #8]
-    bne 4b
+    ldr r0, [sp, #F_END]
+    cmp lr, r0
+    blo.w 2b
+    ldr r4, [sp, #F_PLANE]
+    b 4f
 5:
-    ldr r1, [r3, #ROWS]
-    subs r1, r1, #1
-    str r1, [r3, #ROWS]
-    bne 1b
-    add sp, #12
-    pop {r4-r11, pc}
+    CARE_FOR
+    b 3b
+4:  @ one output at a time; r4: arguments
+    ldr r0, [r4, #LEFT]
+    cbz r0, 6f
+8:
+    str r0, [sp, #F_LEFT]
+    ldr r4, [sp, #F_BIAS]
+    add r3, lr, r12
+    add r5, r3, r12
+    ONE_ROW 0, lr
+    add lr, lr, #(\advance / 4)
+    ONE_ROW 1, r3
+    ONE_ROW 2, r5
+    ldrd r0, r1, [sp, #F_MULTIPLIER]
+    ldrd r2, r3, [sp, #F_ROUNDING]
+    cbnz r3, 10f
+    smmlar r4, r4, r0, r2
+    asr r4, r4, r1
+    ssat r4, #8, r4, asr #1
+9:
+    ldrd r8, r9, [sp, #F_OUTPUT]
+    strb r4, [r8]
+    add r8, r8, r9
+    str r8, [sp, #F_OUTPUT]
+    ldr r0, [sp, #F_LEFT]
+    subs r0, r0, #1
+    bne 8b
+    ldr r4, [sp, #F_PLANE]
+6:
+    END_ROW 7, 1
+10:
+    CARE_FOR
+    b 9b
     .size \name, . - \name
     .endm
 
-    @ A kernel row for four outputs at stride 1: x0 ... x5 from r0, weights (w0, w1), (w2, 0) from lr.
-    .macro ROW_STRIDE1 a0, a1, a2, a3
-    ldm r0, {r1, r2, r3}
-    ldr r8, [r0, #2]
-    ldr r9, [r0, #6]
-    ldrd r10, r11, [lr], #8
-    add r0, r0, r12
+    @ Row \index of the window for one output.
+    .macro ONE_ROW index, from
+    ldr r1, [\from]
+    ldr r2, [\from, #4]
+    ldrd r10, r11, [sp, #(8 * \index)]
+    smlad r4, r1, r10, r4
+    smlabb r4, r2, r11, r4
+    .endm
+
+    @ Row \index of the window for four outputs at stride 1: x0 ... x5 from \from.
+    .macro ROW_STRIDE1 index, from, a0, a1, a2, a3
+    ldm \from, {r1, r2, r3}
+    ldr r8, [\from, #2]
+    ldr r9, [\from, #6]
+    ldrd r10, r11, [sp, #(8 * \index)]
     smlad r4, r1, r10, \a0
     smlad r5, r8, r10, \a1
     smlad r6, r2, r10, \a2
     smlad r7, r9, r10, \a3
-    smlad r4, r2, r11, r4
-    smlad r5, r9, r11, r5
-    smlad r6, r3, r11, r6
+    smlabb r4, r2, r11, r4
+    smlabb r5, r9, r11, r5
+    smlabb r6, r3, r11, r6
     smlatb r7, r3, r11, r7
     .endm
 
-    .macro FOUR_STRIDE1
-    ROW_STRIDE1 r7, r7, r7, r7
-    ROW_STRIDE1 r4, r5, r6, r7
-    ROW_STRIDE1 r4, r5, r6, r7
+    .macro FOUR_STRIDE1 advance
+    add r0, lr, r12
+    ROW_STRIDE1 0, lr, r7, r7, r7, r7
+    add lr, lr, #\advance
+    ROW_STRIDE1 1, r0, r4, r5, r6, r7
+    add r0, r0, r12
+    ROW_STRIDE1 2, r0, r4, r5, r6, r7
     .endm
 
-    @ A kernel row for four outputs at stride 2: x0 ... x9 from r0.
-    .macro ROW_STRIDE2 a0, a1, a2, a3
-    ldm r0, {r1, r2, r3, r8, r9}
-    ldrd r10, r11, [lr], #8
-    add r0, r0, r12
+    @ The same at stride 2: x0 ... x9.
+    .macro ROW_STRIDE2 index, from, a0, a1, a2, a3
+    ldm \from, {r1, r2, r3, r8, r9}
+    ldrd r10, r11, [sp, #(8 * \index)]
     smlad r4, r1, r10, \a0
     smlad r5, r2, r10, \a1
     smlad r6, r3, r10, \a2
@@ -208,18 +296,82 @@
     smlabb r7, r9, r11, r7
     .endm
 
-    .macro FOUR_STRIDE2
-    ROW_STRIDE2 r7, r7, r7, r7
-    ROW_STRIDE2 r4, r5, r6, r7
-    ROW_STRIDE2 r4, r5, r6, r7
+    .macro FOUR_STRIDE2 advance
+    add r0, lr, r12
+    ROW_STRIDE2 0, lr, r7, r7, r7, r7
+    add lr, lr, #\advance
+    ROW_STRIDE2 1, r0, r4, r5, r6, r7
+    add r0, r0, r12
+    ROW_STRIDE2 2, r0, r4, r5, r6, r7
     .endm
 
-    ROWS_OF_3X3 kinglet_armv7em_plane3x3s1, 2, FOUR_STRIDE1
-    ROWS_OF_3X3 kinglet_armv7em_plane3x3s2, 4, FOUR_STRIDE2
+@ ---------------------------------------------------------------------------------------------
+@ The output stage with everything a layer may ask for. r4-r7: doubled sums, then outputs; r0: multiplier, r1: right
+@ shift less 1, r2: rounding, r3: bits of CARE. Its frame is the caller's.
+
+    .section .text.kinglet_armv7em_plane_care, "ax", %progbits
+    .p2align 2
+    .type kinglet_armv7em_plane_care, %function
+    .thumb_func
+kinglet_armv7em_plane_care:
+    add r8, r2, r4, asr #31
+    add r9, r2, r5, asr #31
+    add r10, r2, r6, asr #31
+    add r11, r2, r7, asr #31
+    smmlar r4, r4, r0, r8
+    smmlar r5, r5, r0, r9
+    smmlar r6, r6, r0, r10
+    smmlar r7, r7, r0, r11
+    asr r4, r4, r1
+    asr r5, r5, r1
+    asr r6, r6, r1
+    asr r7, r7, r1
+    ssat r4, #8, r4, asr #1
+    ssat r5, #8, r5, asr #1
+    ssat r6, #8, r6, asr #1
+    ssat r7, #8, r7, asr #1
+    lsls r3, r3, #31
+    it cc
+    bxcc lr
+    ldr r8, [sp, #F_PLANE]
+    ldrd r0, r1, [r8, #PLANE_MIN]
+    mov r2, #4
+1:  @ clamp one and go on to the next, four times round
+    cmp r4, r0
+    it lt
+    movlt r4, r0
+    cmp r4, r1
+    it gt
+    movgt r4, r1
+    mov r8, r4
+    mov r4, r5
+    mov r5, r6
+    mov r6, r7
+    mov r7, r8
+    subs r2, #1
+    bne 1b
+    bx lr
+    .size kinglet_armv7em_plane_care, . - kinglet_armv7em_plane_care
+
+    PLANES_OF_3X3 kinglet_armv7em_plane3x3s1, 8, FOUR_STRIDE1
+    PLANES_OF_3X3 kinglet_armv7em_plane3x3s2, 16, FOUR_STRIDE2
 
 @ ---------------------------------------------------------------------------------------------
-@ Any kernel and stride, two outputs at a time.
-@ [sp]: plane, [sp, 4]: position in the row, [sp, 8]: outputs left in the row.
+@ Any kernel and stride.
+
+    @ Two taps of four outputs. r1: the first output's inputs, r8: bytes to the next output's, r9: three times that,
+    @ r11: weights
+    .macro PAIR_OF_TAPS
+    ldr r10, [r11], #4
+    ldr r3, [r1, r8]
+    ldr r12, [r1, r8, lsl #1]
+    smlad r5, r3, r10, r5
+    smlad r6, r12, r10, r6
+    ldr r3, [r1, r9]
+    ldr r12, [r1], #4
+    smlad r7, r3, r10, r7
+    smlad r4, r12, r10, r4
+    .endm
 
     .section .text.kinglet_armv7em_plane, "ax", %progbits
     .p2align 2
@@ -228,134 +380,113 @@
     .thumb_func
 kinglet_armv7em_plane:
     push {r4-r11, lr}
-    sub sp, #12
-    str r0, [sp]
-    mov r3, r0
-1:  @ a row; r3: plane
-    ldr r0, [r3, #INPUT]
-    ldr r1, [r3, #WIDTH]
-    str r0, [sp, #4]
-    str r1, [sp, #8]
-    ldr r2, [r3, #ROW_STEP]
-    add r2, r2, r0
-    str r2, [r3, #INPUT]
-2:  @ two outputs; r3: plane
-    ldr r0, [sp, #4]
-    ldr r8, [r3, #STRIDE_BYTES]
-    add r1, r0, r8, lsl #1
-    str r1, [sp, #4]
-    ldr r9, [r3, #WEIGHTS]
-    ldr r4, [r3, #BIAS]
-    mov r5, r4
+    sub sp, #F_BYTES
+    str r0, [sp, #F_PLANE]
+    mov r4, r0
+1:  @ a channel
+    CONSTANTS
+    @ widen its weights: rows of doubled pairs
+    ldr r0, [r4, #WEIGHTS]
+    ldr r3, [r4, #AREA]
+    add r3, r3, r0
+    str r3, [r4, #WEIGHTS]
+    ldrd r1, r2, [r4, #WEIGHT_STEPS]
+    ldrd r5, r12, [r4, #KERNEL_ROWS]
+    ldr r6, [r4, #WIDENED]
+    add r3, r12, #1
+    lsrs r3, r3, #1
+    str r3, [sp, #F_PAIRS]
+    ldr r3, [r4, #ROW_BYTES]
+    str r3, [sp, #F_ROW_BYTES]
+    movs r3, #0
+    str r3, [sp, #F_LEFT]
+8:
+    mov r7, r0
+    subs r8, r12, #1
+    beq 10f
+9:
+    ldrsb r9, [r7]
+    ldrsb r10, [r7, r2]
+    add r7, r7, r2, lsl #1
+    lsl r9, r9, #1
+    pkhbt r9, r9, r10, lsl #17
+    str r9, [r6], #4
+    subs r8, r8, #2
+    bgt 9b
+    blt 11f
+10:
+    ldrsb r9, [r7]
+    lsl r9, r9, #1
+    uxth r9, r9
+    str r9, [r6], #4
+11:
+    add r0, r0, r1
+    subs r5, r5, #1
+    bne 8b
+7:  @ a row
+    BEGIN_ROW
+    beq.w 4f
+2:  @ four outputs
+    ldr r3, [sp, #F_PLANE]
     ldr r10, [r3, #KERNEL_ROWS]
-    ldr r11, [r3, #PAIRS]
-    ldr r12, [r3, #ROW_BYTES]
-3:  @ a kernel row
-    mov r6, r0
-    mov r7, r11
-    @ an odd number of pairs starts in the middle
-    lsrs r7, r7, #1
-    bcc 4f
-    ldr r2, [r6, r8]
-    ldr r1, [r6], #4
-    ldr lr, [r9], #4
-    smlad r4, r1, lr, r4
-    smlad r5, r2, lr, r5
-    cbz r7, 5f
-4:
-    ldr r2, [r6, r8]
-    ldr r1, [r6], #4
-    ldr lr, [r9], #4
-    smlad r4, r1, lr, r4
-    smlad r5, r2, lr, r5
-    ldr r2, [r6, r8]
-    ldr r1, [r6], #4
-    ldr lr, [r9], #4
-    smlad r4, r1, lr, r4
-    smlad r5, r2, lr, r5
-    subs r7, r7, #1
-    bne 4b
+    str r10, [sp, #F_KERNEL_ROWS]
+    ldr r8, [r3, #STRIDE_BYTES]
+    ldr r11, [r3, #WIDENED]
+    ldr r4, [sp, #F_BIAS]
+    add r9, r8, r8, lsl #1
+    mov r5, r4
+    mov r6, r4
+    mov r7, r4
+    mov r0, lr
+    add lr, lr, r8, lsl #2
+12: @ a row of the window
+    mov r1, r0
+    ldr r2, [sp, #F_PAIRS]
+    lsrs r2, r2, #1
+    bcc 13f
+    PAIR_OF_TAPS
+    cbz r2, 14f
+13:
+    PAIR_OF_TAPS
+    PAIR_OF_TAPS
+    subs r2, r2, #1
+    bne 13b
+14:
+    ldr r3, [sp, #F_ROW_BYTES]
+    add r0, r0, r3
+    ldr r3, [sp, #F_KERNEL_ROWS]
+    subs r3, r3, #1
+    str r3, [sp, #F_KERNEL_ROWS]
+    bne 12b
+    STAGE4
+    ldr r0, [sp, #F_LEFT]
+    cbnz r0, 15f
+    STORE4
+    ldr r0, [sp, #F_END]
+    cmp lr, r0
+    blo.w 2b
+    ldr r4, [sp, #F_PLANE]
+    b 4f
 5:
-    add r0, r0, r12
-    subs r10, r10, #1
-    bne 3b
-    ldrd r0, r1, [r3, #MULTIPLIER]
-    ldr r2, [r3, #RIGHT]
-    STAGE r4
-    STAGE r5
-    ldr r0, [r3, #CLAMPS]
-    cbz r0, 6f
-    ldrd r0, r1, [r3, #PLANE_MIN]
-    CLAMP r4
-    CLAMP r5
+    CARE_FOR
+    b 3b
+4:  @ the last group, of which some are dropped; r4: arguments
+    ldr r0, [r4, #LEFT]
+    str r0, [sp, #F_LEFT]
+    cmp r0, #0
+    bne.w 2b
 6:
-    ldrd r8, r9, [r3, #OUTPUT]
-    strb r4, [r8]
-    add r8, r8, r9
-    ldr r1, [sp, #8]
-    subs r1, r1, #2
-    str r1, [sp, #8]
-    blt 7f
-    strb r5, [r8]
-    add r8, r8, r9
-7:
-    str r8, [r3, #OUTPUT]
-    cmp r1, #0
-    bgt 2b
-    ldr r1, [r3, #ROWS]
-    subs r1, r1, #1
-    str r1, [r3, #ROWS]
-    bne 1b
-    add sp, #12
-    pop {r4-r11, pc}
+    END_ROW 7, 1
+15: @ r0: outputs to store
+    ldrd r1, r2, [sp, #F_OUTPUT]
+16:
+    strb r4, [r1]
+    add r1, r1, r2
+    mov r4, r5
+    mov r5, r6
+    subs r0, #1
+    bne 16b
+    str r0, [sp, #F_LEFT]
+    ldr r4, [sp, #F_PLANE]
+    b 6b
     .size kinglet_armv7em_plane, . - kinglet_armv7em_plane
-
-@ ---------------------------------------------------------------------------------------------
-@ Four channels of a row of pixels into four planes.
-@ r0: source, r1: target in the first plane, r2: pixels (not 0), r3: bytes from pixel to pixel,
-@ [sp]: bytes from plane to plane
-
-    .section .text.kinglet_armv7em_planar, "ax", %progbits
-    .p2align 2
-    .global kinglet_armv7em_planar
-    .type kinglet_armv7em_planar, %function
-    .thumb_func
-kinglet_armv7em_planar:
-    push {r4-r11, lr}
-    ldr r12, [sp, #36]
-    add lr, r1, r12, lsl #1
-    subs r2, r2, #2
-    blt 2f
-1:  @ two pixels
-    ldr r4, [r0]
-    ldr r5, [r0, r3]
-    add r0, r0, r3, lsl #1
-    sxtb16 r6, r4
-    sxtb16 r7, r4, ror #8
-    sxtb16 r8, r5
-    sxtb16 r9, r5, ror #8
-    pkhbt r10, r6, r8, lsl #16
-    pkhtb r11, r8, r6, asr #16
-    pkhbt r4, r7, r9, lsl #16
-    pkhtb r5, r9, r7, asr #16
-    str r4, [r1, r12]
-    str r5, [lr, r12]
-    str r10, [r1], #4
-    str r11, [lr], #4
-    subs r2, r2, #2
-    bge 1b
-2:
-    adds r2, r2, #2
-    beq 3f
-    ldr r4, [r0]
-    sxtb16 r6, r4
-    sxtb16 r7, r4, ror #8
-    strh r6, [r1]
-    strh r7, [r1, r12]
-    lsr r6, r6, #16
-    lsr r7, r7, #16
-    strh r6, [lr]
-    strh r7, [lr, r12]
-3:
-    pop {r4-r11, pc}
-    .size kinglet_armv7em_planar, . - kinglet_armv7em_planar

@@ -1,0 +1,116 @@
+//! How many instructions an operator takes on a core: an estimate, fitted to measured counts.
+//!
+//! The count of every kernel here is, to a few per cent, a sum of parts that follow from the shape: something for each
+//! call, for each element read and written, for each element gathered into a patch, and for each multiplication.
+//! `cargo xtask fit-costs` finds the prices of those parts from what `mcu-bench --profile` has measured and writes them
+//! to `table.rs`. The choice of a layer's packing goes by them (`lower/choose.rs`), and `kinglet inspect` shows them.
+
+mod table;
+
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{Conv2dF32, Conv2dI8, PoolF32, PoolI8, Window};
+use serde::Serialize;
+
+use crate::lower::Record;
+use crate::target::Target;
+
+/// What an operator has to do, whoever does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Work {
+    /// Elements of the first operand.
+    pub input: u64,
+    /// Elements of the result.
+    pub output: u64,
+    /// Elements of all patches of a convolution; 0 for others.
+    pub gathered: u64,
+    /// Multiplications, or elements that a pool looks at.
+    pub macs: u64,
+}
+
+impl Work {
+    /// The work of an operator with `input` and `output` elements.
+    pub fn of(opcode: OpCode, record: &Record, input: u64, output: u64) -> Work {
+        let plain = Work { input, output, gathered: 0, macs: record.macs(opcode) };
+        match record {
+            Record::Conv2dI8(Conv2dI8 { window, .. }) | Record::Conv2dF32(Conv2dF32 { window, .. }) => {
+                let is_depthwise = matches!(opcode, OpCode::DepthwiseI8 | OpCode::DepthwiseF32);
+                Work { gathered: if is_depthwise { 0 } else { gathered(window) }, ..plain }
+            }
+            Record::PoolI8(PoolI8 { window, .. }) | Record::PoolF32(PoolF32 { window, .. }) => {
+                Work { macs: output * area(window), ..plain }
+            }
+            _ => plain,
+        }
+    }
+
+    /// In the order of the prices.
+    fn parts(&self) -> [u64; 5] {
+        [1, self.input, self.output, self.gathered, self.macs]
+    }
+}
+
+fn area(window: &Window) -> u64 {
+    window.kernel.into_iter().map(u64::from).product()
+}
+
+/// Output pixels times the elements of a window.
+fn gathered(window: &Window) -> u64 {
+    let [height, width, _] = window.output.map(u64::from);
+    height * width * u64::from(window.batch) * area(window) * u64::from(window.input[2])
+}
+
+/// Prices of the parts of [`Work`]: a call, an element of the operand, of the result, of a patch, a multiplication.
+struct Row {
+    target: Target,
+    opcode: OpCode,
+    /// The packing's tag.
+    kernel: u8,
+    prices: [f64; 5],
+}
+
+/// A line of the table.
+const fn row(target: Target, opcode: OpCode, kernel: u8, prices: [f64; 5]) -> Row {
+    Row { target, opcode, kernel, prices }
+}
+
+/// Instructions of one run of the operator on `target`; `None` where nothing has been measured.
+pub fn instructions(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> Option<u64> {
+    let row = table::TABLE.iter().find(|row| row.target == target && row.opcode == opcode && row.kernel == kernel)?;
+    let parts = work.parts().into_iter().zip(row.prices);
+    Some(parts.map(|(count, price)| count as f64 * price).sum::<f64>().round() as u64)
+}
+
+/// The packing with the least estimate among `candidates`, of which the first is taken when one has no estimate.
+pub fn cheapest<P: Copy>(target: Target, opcode: OpCode, work: &Work, candidates: &[(P, u8)]) -> Option<P> {
+    let costs: Option<Vec<u64>> =
+        candidates.iter().map(|&(_, kernel)| instructions(target, opcode, kernel, work)).collect();
+    let best = costs.and_then(|costs| costs.iter().enumerate().min_by_key(|(_, cost)| **cost).map(|(index, _)| index));
+    candidates.get(best.unwrap_or(0)).map(|(packing, _)| *packing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_prices_something_once() {
+        for (index, row) in table::TABLE.iter().enumerate() {
+            let same =
+                |other: &&Row| (other.target, other.opcode, other.kernel) == (row.target, row.opcode, row.kernel);
+            assert_eq!(table::TABLE[index..].iter().filter(same).count(), 1, "{:?} {:?}", row.target, row.opcode);
+            assert!(row.prices.iter().all(|price| *price >= 0.0) && row.prices.iter().any(|price| *price > 0.0));
+        }
+    }
+
+    #[test]
+    fn more_work_is_never_cheaper_and_what_was_not_measured_has_no_price() {
+        let work = Work { input: 1000, output: 1000, gathered: 9000, macs: 90_000 };
+        let more = Work { macs: 180_000, ..work };
+        for row in table::TABLE {
+            let cost = |work: &Work| instructions(row.target, row.opcode, row.kernel, work);
+            assert!(cost(&more) >= cost(&work), "{:?} {:?}", row.target, row.opcode);
+        }
+        assert_eq!(instructions(Target::X86_64, OpCode::Conv2dI8, 0, &work), None);
+        assert_eq!(cheapest(Target::X86_64, OpCode::Conv2dI8, &work, &[('a', 1), ('b', 0)]), Some('a'));
+    }
+}

@@ -1,0 +1,83 @@
+//! FullyConnected over [`Packing::Octets`](crate::conv2d::Packing::Octets) weights.
+
+use crate::Io;
+use crate::fully_connected::FullyConnectedI8;
+
+/// Arguments of the micro-kernel; the assembly knows the offsets.
+#[repr(C)]
+#[derive(Debug)]
+struct Vector {
+    /// 0
+    input: *const i8,
+    /// 4
+    weights: *const i8,
+    /// 8
+    taps: usize,
+    /// 12: output channels.
+    channels: usize,
+    /// 16
+    bias: *const i32,
+    /// 20: requantization words.
+    requant: *const u32,
+    /// 24: right shift of a word whose top bits are zero, less 1.
+    shift: i32,
+    /// 28: `2 * zero_point + 1`.
+    rounding: i32,
+    /// 32: bytes from one requantization word to the next: 4, or 0 when there is one for all channels.
+    requant_stride: usize,
+    /// 36
+    output: *mut i8,
+    /// 40: not zero when the clamp is narrower than `i8`.
+    clamps: u32,
+    /// 44
+    min: i32,
+    /// 48
+    max: i32,
+}
+
+unsafe extern "C" {
+    /// Reads `taps` inputs and, for `channels` channels, weights, biases and words; writes as many outputs, and
+    /// overwrites the pointers and `channels`. Neither count is zero; `weights` is 4-byte aligned.
+    fn kinglet_armv7m_vector(vector: *mut Vector);
+}
+
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("vector.s"), options(raw));
+
+/// See [`crate::fully_connected::fully_connected_i8`]. Needs no scratch.
+// A function of its own, so that its frame and the engine's are not one.
+#[inline(never)]
+pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    let (taps, outputs) = (layer.taps, layer.outputs);
+    let words = layer.requant.words.len();
+    let aligned = (layer.weights.as_ptr() as usize).is_multiple_of(4);
+    let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
+    let weights = layer.weights.len() >= outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps);
+    if !(aligned && constants && weights && taps > 0 && outputs > 0) {
+        return;
+    }
+    let stage = layer.stage;
+    for row in 0..layer.rows {
+        let start = row.wrapping_mul(taps);
+        let Some(input) = io.input().get(start..start.wrapping_add(taps)).map(<[i8]>::as_ptr) else { return };
+        let start = row.wrapping_mul(outputs);
+        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
+        let mut vector = Vector {
+            input,
+            weights: layer.weights.as_ptr(),
+            taps,
+            channels: outputs,
+            bias: layer.bias.as_ptr(),
+            requant: layer.requant.words.as_ptr(),
+            shift: layer.requant.shift_base.wrapping_neg().wrapping_sub(1),
+            rounding: stage.zero_point.wrapping_mul(2).wrapping_add(1),
+            requant_stride: if words == 1 { 0 } else { 4 },
+            output: output.as_mut_ptr(),
+            clamps: u32::from(stage.min > -128 || stage.max < 127),
+            min: stage.min,
+            max: stage.max,
+        };
+        // SAFETY: input and output are as long as `taps` and `outputs` say, which the constants suffice for, as
+        // checked above. Outputs are not written over this row's input: the operator's contract.
+        unsafe { kinglet_armv7m_vector(&mut vector) };
+    }
+}

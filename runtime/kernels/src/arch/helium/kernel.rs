@@ -1,0 +1,200 @@
+//! The matrix and the vector micro-kernel: a line of pixels, or one pixel, by blocks of four channels.
+
+use crate::conv2d::packing::QUAD_LANES;
+use crate::numerics::{OutputStage, Requant};
+
+/// Arguments of both; the assembly knows the offsets. A layer has one of these and changes what differs from call to
+/// call, because stack is dear.
+#[repr(C)]
+pub(super) struct Kernel {
+    /// 0: passes of the loop over four steps, in a row of the window.
+    count: usize,
+    /// 4: where to enter the loop, from its first instruction.
+    entry: usize,
+    /// 8: bytes from the end of a row of the window to the next row.
+    skip: usize,
+    /// 12: rows of the window.
+    pub(super) rows: usize,
+    /// 16: the first pixel's window, less the lanes of its first vector that do not exist.
+    input: *const i8,
+    /// 20: bytes from a pixel's window to the next pixel's.
+    pub(super) pixel_bytes: usize,
+    /// 24: the first pixel's outputs.
+    output: *mut i8,
+    /// 28: bytes from a pixel's outputs to the next pixel's.
+    pub(super) output_bytes: usize,
+    /// 32: not zero.
+    pixels: usize,
+    /// 36: `[blocks][rows * vectors][4][16]`.
+    pub(super) weights: *const i8,
+    /// 40: `[blocks][4]`
+    pub(super) bias: *const i32,
+    /// 44: `[blocks][4]`, or `[4]` equal ones.
+    pub(super) words: *const u32,
+    /// 48: 16, or 0 when there is one word for all channels.
+    pub(super) word_step: usize,
+    /// 52: extra shifts, as many as words, or null. Not with a `word_step` of 0.
+    pub(super) extra: *const u8,
+    /// 56
+    shift_base: i32,
+    /// 60
+    zero_point: i32,
+    /// 64: lanes of a row's first vector that exist.
+    mask: u32,
+    /// 68
+    min: i32,
+    /// 72
+    max: i32,
+    /// 76: not zero.
+    pub(super) blocks: usize,
+    /// 80: vectors of a row after the first.
+    more: usize,
+}
+
+/// Bytes of one step in the unrolled loop.
+const STEP_BYTES: usize = 56;
+/// Bytes of the unrolled loop, with the two instructions that close it.
+const LOOP_BYTES: usize = 4 * STEP_BYTES + 4;
+
+unsafe extern "C" {
+    /// Computes four channels by `pixels` for each block. Windows, constants and outputs have the extents that the
+    /// fields say; words and outputs are 4-byte aligned; outputs are stored as whole words. Overwrites `input`,
+    /// `output` and `pixels`.
+    fn kinglet_helium_matrix(kernel: *mut Kernel);
+    /// Computes four channels of one pixel, whose window has one row, for each block.
+    fn kinglet_helium_vector(kernel: *const Kernel);
+}
+
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("matrix.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("vector.s"), options(raw));
+
+/// A layer's constants.
+#[derive(Clone, Copy)]
+pub(super) struct Constants<'a> {
+    /// `[outputs / 4][vectors][4][16]`
+    pub(super) weights: &'a [i8],
+    pub(super) bias: &'a [i32],
+    pub(super) requant: Requant<'a>,
+    pub(super) outputs: usize,
+    /// Taps of a window.
+    pub(super) taps: usize,
+}
+
+impl Constants<'_> {
+    /// Every slice is as long as the assembly will believe.
+    pub(super) fn is_sound(&self) -> bool {
+        let (words, extra) = (self.requant.words.len(), self.requant.extra.len());
+        let enough = (words == 1 || words >= self.outputs) && (extra == 0 || extra >= words);
+        let weights = self.block_bytes().saturating_mul(self.outputs.div_ceil(4));
+        let constants = enough && self.bias.len() >= self.outputs && self.weights.len() >= weights;
+        constants && self.outputs > 0 && self.taps > 0
+    }
+
+    /// Bytes of a block's weights.
+    fn block_bytes(&self) -> usize {
+        self.taps.div_ceil(QUAD_LANES).saturating_mul(4 * QUAD_LANES)
+    }
+
+    /// True when the whole layer can be computed from the constants where they are: whole blocks, each channel with a
+    /// factor of its own.
+    pub(super) fn is_regular(&self) -> bool {
+        self.outputs.is_multiple_of(4) && self.requant.words.len() >= self.outputs
+    }
+
+    /// Calls `compute(kernel, first)` for each block of an irregular layer, with `kernel` set to this block alone and
+    /// its constants copied: the block's first channel is `first`, and channels behind the last have any constants.
+    #[inline(never)]
+    pub(super) fn for_each_block(&self, kernel: &mut Kernel, compute: &mut dyn FnMut(&mut Kernel, usize)) {
+        kernel.blocks = 1;
+        let mut first = 0usize;
+        while first < self.outputs {
+            let (mut bias, mut words, mut extra) = ([0; 4], [0; 4], [0; 4]);
+            for (offset, ((bias, word), extra)) in bias.iter_mut().zip(&mut words).zip(&mut extra).enumerate() {
+                let channel = first.wrapping_add(offset);
+                let index = if self.requant.words.len() == 1 { 0 } else { channel };
+                *bias = self.bias.get(channel).copied().unwrap_or(0);
+                *word = self.requant.words.get(index).copied().unwrap_or(0);
+                *extra = self.requant.extra.get(index).copied().unwrap_or(0);
+            }
+            let offset = self.block_bytes().wrapping_mul(first / 4);
+            kernel.weights = self.weights.get(offset..).unwrap_or_default().as_ptr();
+            (kernel.bias, kernel.words) = (bias.as_ptr(), words.as_ptr());
+            kernel.extra = if self.requant.extra.is_empty() { core::ptr::null() } else { extra.as_ptr() };
+            compute(kernel, first);
+            first = first.wrapping_add(4);
+        }
+    }
+}
+
+impl Kernel {
+    /// For all whole blocks of channels, with `windows` still to be set.
+    pub(super) fn new(constants: &Constants, stage: OutputStage) -> Self {
+        let extra = constants.requant.extra;
+        Kernel {
+            count: 0,
+            entry: 0,
+            skip: 0,
+            rows: 0,
+            input: core::ptr::null(),
+            pixel_bytes: 0,
+            output: core::ptr::null_mut(),
+            output_bytes: constants.outputs,
+            pixels: 0,
+            weights: constants.weights.as_ptr(),
+            bias: constants.bias.as_ptr(),
+            words: constants.requant.words.as_ptr(),
+            word_step: 16,
+            extra: if extra.is_empty() { core::ptr::null() } else { extra.as_ptr() },
+            shift_base: constants.requant.shift_base,
+            zero_point: stage.zero_point,
+            mask: 0,
+            min: stage.min,
+            max: stage.max,
+            blocks: constants.outputs / 4,
+            more: 0,
+        }
+    }
+
+    /// Windows of `rows` rows of `run` taps, `row_bytes` apart; windows are `pixel_bytes` apart.
+    pub(super) fn windows(&mut self, (rows, run): (usize, usize), row_bytes: usize, pixel_bytes: usize) {
+        let vectors = run.div_ceil(QUAD_LANES);
+        let len = vectors.wrapping_mul(QUAD_LANES);
+        let more = vectors.wrapping_sub(1);
+        self.more = more;
+        self.count = more.div_ceil(4);
+        self.entry = if more == 0 { LOOP_BYTES } else { (more.wrapping_neg() & 3).wrapping_mul(STEP_BYTES) };
+        self.skip = row_bytes.wrapping_sub(len);
+        self.rows = rows;
+        self.mask = 0xffff_u32.wrapping_shl(len.wrapping_sub(run) as u32) & 0xffff;
+        self.pixel_bytes = pixel_bytes;
+    }
+
+    /// `pixels` pixels, not zero, whose first window is at `input` and whose outputs are from `output` on.
+    ///
+    /// # Safety
+    ///
+    /// All windows can be read and all outputs of the blocks written; `output` and `output_bytes` are multiples of 4.
+    /// The constants are as long as the fields promise.
+    pub(super) unsafe fn matrix(&mut self, pixels: usize, input: *const i8, output: *mut i8) {
+        self.set(input, output);
+        self.pixels = pixels;
+        // SAFETY: the caller's promises are the assembly's.
+        unsafe { kinglet_helium_matrix(self) }
+    }
+
+    /// One pixel, whose window has one row.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::matrix`], but `output` may have any address.
+    pub(super) unsafe fn vector(&mut self, input: *const i8, output: *mut i8) {
+        self.set(input, output);
+        // SAFETY: the caller's promises are the assembly's.
+        unsafe { kinglet_helium_vector(self) }
+    }
+
+    fn set(&mut self, input: *const i8, output: *mut i8) {
+        let missing = self.mask.trailing_zeros() as usize;
+        (self.input, self.output) = (input.wrapping_sub(missing), output);
+    }
+}

@@ -1,0 +1,141 @@
+//! DepthwiseConv2D over [`DepthwisePacking::Lanes`](crate::depthwise::DepthwisePacking::Lanes): any window, sixteen
+//! channels at a time.
+//!
+//! `VMULLB` and `VMULLT` give 16-bit products of the even and of the odd channels. Two taps' products add up within 16
+//! bits, because the host takes no layer with a weight of -128; then they are widened, four channels to a vector.
+//! Windows that reach into the padding are gathered first.
+
+use super::patch::Walk;
+use crate::Io;
+use crate::depthwise::{DepthwiseI8, LANES};
+
+/// Arguments of the assembly, which knows the offsets.
+#[repr(C)]
+struct Lanes {
+    /// 0: the first pixel's window.
+    input: *const i8,
+    /// 4: rows of the window.
+    rows: usize,
+    /// 8: columns of the window.
+    columns: usize,
+    /// 12: bytes from a tap to the next in its row.
+    tap_bytes: usize,
+    /// 16: at least sixteen.
+    channels: usize,
+    /// 20: bytes from the end of a row of taps to the next.
+    skip: usize,
+    /// 24: not zero.
+    pixels: usize,
+    /// 28: bytes from a pixel's window to the next pixel's.
+    pixel_bytes: usize,
+    /// 32
+    output: *mut i8,
+    /// 36: `[rows][columns][channels]`.
+    weights: *const i8,
+    /// 40
+    bias: *const i32,
+    /// 44: as many as channels, or sixteen equal ones.
+    words: *const u32,
+    /// 48: what of a channel's index counts among the words: all of it or nothing.
+    word_mask: usize,
+    /// 52: extra shifts, as many as words, or null.
+    extra: *const u8,
+    /// 56
+    shift_base: i32,
+    /// 60
+    zero_point: i32,
+    /// 64
+    min: i32,
+    /// 68
+    max: i32,
+}
+
+unsafe extern "C" {
+    /// Computes all channels of `pixels` pixels; the extents are what the fields say. No count is zero.
+    fn kinglet_helium_lanes(lanes: *const Lanes);
+}
+
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("lanes.s"), options(raw));
+
+/// See [`crate::depthwise::depthwise_i8`].
+#[inline(never)]
+pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let geometry = &layer.geometry;
+    let [height, width, channels] = geometry.output;
+    let [kernel_rows, kernel_columns] = geometry.kernel;
+    let taps = kernel_rows.saturating_mul(kernel_columns).saturating_mul(channels);
+    let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
+    let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
+    let shape = layer.multiplier == 1 && geometry.input[2] == channels && channels >= LANES && taps > 0;
+    if !(constants && shape && layer.weights.len() >= taps && scratch.len() >= taps) {
+        return;
+    }
+    let walk = Walk::new(geometry, layer.padding_value);
+    let one_word = [layer.requant.words.first().copied().unwrap_or(0); LANES];
+    let one_extra = [layer.requant.extra.first().copied().unwrap_or(0); LANES];
+    let mut lanes = Lanes {
+        input: core::ptr::null(),
+        rows: 0,
+        columns: 0,
+        tap_bytes: 0,
+        channels,
+        skip: 0,
+        pixels: 1,
+        pixel_bytes: walk.pixel_bytes(),
+        output: core::ptr::null_mut(),
+        weights: layer.weights.as_ptr(),
+        bias: layer.bias.as_ptr(),
+        words: if words == 1 { one_word.as_ptr() } else { layer.requant.words.as_ptr() },
+        word_mask: if words == 1 { 0 } else { usize::MAX },
+        extra: match (extra, words) {
+            (0, _) => core::ptr::null(),
+            (_, 1) => one_extra.as_ptr(),
+            _ => layer.requant.extra.as_ptr(),
+        },
+        shift_base: layer.requant.shift_base,
+        zero_point: layer.stage.zero_point,
+        min: layer.stage.min,
+        max: layer.stage.max,
+    };
+    let mut at = 0usize;
+    for y in 0..height {
+        let mut x = 0usize;
+        while x < width {
+            let inside = walk.inside_from((y, x));
+            lanes.pixels = inside.max(1);
+            if inside > 0 {
+                let start = walk.start((y, x));
+                let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else { return };
+                lanes.input = input.as_ptr();
+                lanes.window(
+                    [kernel_rows, kernel_columns],
+                    walk.row_bytes(),
+                    geometry.dilation[1].wrapping_mul(channels),
+                );
+            } else {
+                walk.gather(io.input(), (y, x), taps, scratch);
+                lanes.input = scratch.as_ptr();
+                lanes.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
+            }
+            let len = lanes.pixels.wrapping_mul(channels);
+            let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return };
+            lanes.output = output.as_mut_ptr();
+            // SAFETY: the windows lie in the input, or in the patch of `taps` bytes; `output` holds all pixels'
+            // channels; the lengths of the constants were checked above.
+            unsafe { kinglet_helium_lanes(&lanes) };
+            (at, x) = (at.wrapping_add(len), x.wrapping_add(lanes.pixels));
+        }
+    }
+}
+
+impl Lanes {
+    /// Taps `tap_bytes` apart in rows `row_bytes` apart. A single column is treated as a row.
+    fn window(&mut self, [rows, columns]: [usize; 2], row_bytes: usize, tap_bytes: usize) {
+        if columns == 1 {
+            (self.rows, self.columns, self.tap_bytes, self.skip) = (1, rows, row_bytes, 0);
+        } else {
+            let skip = row_bytes.wrapping_sub(columns.wrapping_mul(tap_bytes));
+            (self.rows, self.columns, self.tap_bytes, self.skip) = (rows, columns, tap_bytes, skip);
+        }
+    }
+}

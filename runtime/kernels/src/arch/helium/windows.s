@@ -1,0 +1,319 @@
+@ Depthwise convolution by 3x3 windows. See windows.rs for the method and the arguments.
+
+    .syntax unified
+    .thumb
+
+@ ---------------------------------------------------------------------------------------------
+@ Transposing a row: for each group, four columns of up to sixteen channels.
+@ r0: arguments; r1 r2 r3 r4: the group's columns; r5: bytes from pixel to pixel; r6: column; r7: width; r8: last
+@ column at which a group is whole; r9: target; r10: bytes of a group; lr: groups left; q4: padding; P0: channels
+
+    .equ T_SOURCE, 0
+    .equ T_PIXEL_BYTES, 4
+    .equ T_COLUMN, 8
+    .equ T_WIDTH, 12
+    .equ T_TARGET, 16
+    .equ T_GROUP_BYTES, 20
+    .equ T_GROUPS, 24
+    .equ T_CHANNELS, 28
+    .equ T_PADDING, 32
+
+    @ A column that may lie outside.
+    .macro COLUMN q, r
+    vmov \q, q4
+    cmp r6, r7
+    bhs 4f
+    vpst
+    vldrbt.u8 \q, [\r]
+4:
+    adds r6, #1
+    .endm
+
+    .section .text.kinglet_helium_windows_row, "ax", %progbits
+    .p2align 2
+    .global kinglet_helium_windows_row
+    .type kinglet_helium_windows_row, %function
+    .thumb_func
+kinglet_helium_windows_row:
+    push {r4-r11, lr}
+    sub sp, #4
+    vpush {d8-d9}
+    ldr r1, [r0, #T_PADDING]
+    vdup.8 q4, r1
+    ldr r1, [r0, #T_CHANNELS]
+    vctp.8 r1
+    ldrd r1, r5, [r0, #T_SOURCE]
+    ldrd r6, r7, [r0, #T_COLUMN]
+    ldrd r9, r10, [r0, #T_TARGET]
+    ldr lr, [r0, #T_GROUPS]
+    subs r8, r7, #3
+    it lt
+    movlt r8, #0
+    dls lr, lr
+1:
+    add r2, r1, r5
+    add r3, r1, r5, lsl #1
+    add r4, r2, r5, lsl #1
+    cmp r6, r8
+    bhs 3f
+    vpstttt
+    vldrbt.u8 q0, [r1]
+    vldrbt.u8 q1, [r2]
+    vldrbt.u8 q2, [r3]
+    vldrbt.u8 q3, [r4]
+    adds r6, #2
+2:
+    vst40.8 {q0, q1, q2, q3}, [r9]
+    vst41.8 {q0, q1, q2, q3}, [r9]
+    vst42.8 {q0, q1, q2, q3}, [r9]
+    vst43.8 {q0, q1, q2, q3}, [r9]
+    mov r1, r3
+    add r9, r9, r10
+    le lr, 1b
+    vpop {d8-d9}
+    add sp, #4
+    pop {r4-r11, pc}
+3:  @ at a border
+    COLUMN q0, r1
+    COLUMN q1, r2
+    COLUMN q2, r3
+    COLUMN q3, r4
+    subs r6, #2
+    b 2b
+    .size kinglet_helium_windows_row, . - kinglet_helium_windows_row
+
+@ ---------------------------------------------------------------------------------------------
+@ The outputs of four channels in a band.
+
+    .equ W_ROWS, 0
+    .equ W_ROW_BYTES, 4
+    .equ W_GROUP_BYTES, 8
+    .equ W_LINES, 12
+    .equ W_GROUPS, 16
+    .equ W_WEIGHTS, 20
+    .equ W_SUMS, 24
+    .equ W_OUTPUT, 28
+    .equ W_LINE_BYTES, 32
+    .equ W_STEP_BYTES, 36
+    .equ W_BIAS, 40
+    .equ W_WORDS, 44
+    .equ W_EXTRA, 48
+    .equ W_BASE, 52
+    .equ W_ZERO, 56
+    .equ W_PLACES, 60 @ four times three words
+    .equ W_MIN, 108 @ four words
+    .equ W_MAX, 124 @ four words
+
+    @ The rows of a channel's weights in r6, r8, r10, and its vector in q4; r3: weights, moved to the next channel
+    .macro WEIGHTS
+    ldr r6, [r3]
+    ldr r8, [r3, #3]
+    ldr r10, [r3, #5]
+    bic r6, r6, #0xff000000
+    bic r8, r8, #0xff000000
+    lsr r10, r10, #8
+    adds r3, #9
+    vmov q4[2], q4[0], r6, r10
+    vmov q4[3], q4[1], r8, r12
+    .endm
+
+    .section .text.kinglet_helium_windows, "ax", %progbits
+    .p2align 2
+@ Sums at stride 1. r0 r2 r4 r6: the four outputs of a group; r1: group; r3: weights; r5: sums; r7: bytes of a group;
+@ r9: line; r11: arguments; r12: 0; q3: where the rows are; q4-q7: the channel's weights, for the window, its right
+@ neighbour, the lower and the lower right one
+    .global kinglet_helium_windows_s1
+    .type kinglet_helium_windows_s1, %function
+    .thumb_func
+kinglet_helium_windows_s1:
+    push {r4-r11, lr}
+    sub sp, #4
+    vpush {d8-d15}
+    mov r11, r0
+    ldrd r1, r2, [r11, #W_ROWS]
+    movs r0, #0
+    lsl r4, r2, #1
+    add r6, r4, r2
+    vmov q3[2], q3[0], r0, r4
+    vmov q3[3], q3[1], r2, r6
+    mov r12, #0
+    ldr r3, [r11, #W_WEIGHTS]
+    ldr r7, [r11, #W_GROUP_BYTES]
+    movs r0, #0
+    push {r0, r1}
+1:  @ the next channel
+    WEIGHTS
+    vshl.i32 q5, q4, #8
+    vmov q6[2], q6[0], r12, r8
+    vmov q6[3], q6[1], r6, r10
+    vshl.i32 q7, q6, #8
+    ldrd r0, r8, [sp]
+    ldr r5, [r11, #W_SUMS]
+    add r5, r5, r0, lsl #4
+    ldr r9, [r11, #W_LINES]
+2:  @ the next two rows of outputs
+    mov r1, r8
+    ldr lr, [r11, #W_GROUPS]
+    dls lr, lr
+3:
+    vldrw.u32 q0, [r1, q3]
+    vmladav.s8 r0, q0, q4
+    vmladav.s8 r2, q0, q5
+    add r1, r1, r7
+    vmladav.s8 r4, q0, q6
+    vmladav.s8 r6, q0, q7
+    stm r5, {r0, r2, r4, r6}
+    adds r5, #64
+    le lr, 3b
+    ldr r0, [r11, #W_ROW_BYTES]
+    add r8, r8, r0, lsl #1
+    subs r9, #1
+    bne 2b
+    ldrd r0, r8, [sp]
+    adds r0, #1
+    adds r8, #4
+    strd r0, r8, [sp]
+    cmp r0, #4
+    bne 1b
+    add sp, #8
+    b .Loutputs
+
+@ Sums at stride 2: likewise, four groups with a window each.
+    .global kinglet_helium_windows_s2
+    .type kinglet_helium_windows_s2, %function
+    .thumb_func
+kinglet_helium_windows_s2:
+    push {r4-r11, lr}
+    sub sp, #4
+    vpush {d8-d15}
+    mov r11, r0
+    ldrd r1, r2, [r11, #W_ROWS]
+    movs r0, #0
+    lsl r4, r2, #1
+    vmov q3[2], q3[0], r0, r4
+    vmov q3[3], q3[1], r2, r4
+    mov r12, #0
+    ldr r3, [r11, #W_WEIGHTS]
+    ldr r7, [r11, #W_GROUP_BYTES]
+    movs r0, #0
+    push {r0, r1}
+1:
+    WEIGHTS
+    ldrd r0, r8, [sp]
+    ldr r5, [r11, #W_SUMS]
+    add r5, r5, r0, lsl #4
+    ldr r9, [r11, #W_LINES]
+2:
+    mov r1, r8
+    ldr lr, [r11, #W_GROUPS]
+    dls lr, lr
+3:
+    vldrw.u32 q0, [r1, q3]
+    add r1, r1, r7
+    vldrw.u32 q1, [r1, q3]
+    add r1, r1, r7
+    vmladav.s8 r0, q0, q4
+    vldrw.u32 q0, [r1, q3]
+    add r1, r1, r7
+    vmladav.s8 r2, q1, q4
+    vldrw.u32 q1, [r1, q3]
+    add r1, r1, r7
+    vmladav.s8 r4, q0, q4
+    vmladav.s8 r6, q1, q4
+    stm r5, {r0, r2, r4, r6}
+    adds r5, #64
+    le lr, 3b
+    ldr r0, [r11, #W_ROW_BYTES]
+    add r8, r8, r0, lsl #1
+    subs r9, #1
+    bne 2b
+    ldrd r0, r8, [sp]
+    adds r0, #1
+    adds r8, #4
+    strd r0, r8, [sp]
+    cmp r0, #4
+    bne 1b
+    add sp, #8
+
+.Loutputs:
+@ r1: sums; r2: first output of the four; r3-r5: bytes to the others; r6: group; r7: line; r8: places; r9: line's
+@ outputs; r10: zero point; q4: biases; q5: multipliers; q6: shifts
+    ldrd r0, r1, [r11, #W_BIAS]
+    vldrw.u32 q4, [r0]
+    vldrw.u32 q5, [r1]
+    ldrd r2, r3, [r11, #W_EXTRA]
+    vshr.u32 q6, q5, #30
+    vadd.i32 q6, q6, r3
+    cbz r2, 1f
+    vldrb.u32 q0, [r2]
+    vadd.i32 q6, q6, q0
+1:
+    vbic.i32 q5, #0xC0000000
+    vorr.i32 q5, #0x40000000
+    ldrd r1, r9, [r11, #W_SUMS]
+    ldr r10, [r11, #W_ZERO]
+    ldr r7, [r11, #W_LINES]
+    ldr lr, [r11, #W_STEP_BYTES]
+2:  @ the next line; the last one has places of its own
+    add r8, r11, #W_PLACES
+    cmp r7, #1
+    it eq
+    addeq r8, #24
+    mov r2, r9
+    ldr r6, [r11, #W_GROUPS]
+    subs r6, #1
+    beq 4f
+    ldm r8, {r3-r5}
+3:
+    vld40.32 {q0, q1, q2, q3}, [r1]
+    vld41.32 {q0, q1, q2, q3}, [r1]
+    vld42.32 {q0, q1, q2, q3}, [r1]
+    vld43.32 {q0, q1, q2, q3}, [r1]!
+    .irp q, q0, q1, q2, q3
+    vadd.i32 \q, \q, q4
+    vshr.s32 q7, \q, #31
+    vqrdmulh.s32 \q, \q, q5
+    vadd.i32 \q, \q, q7
+    vrshl.s32 \q, \q, q6
+    .endr
+    @ each channel's outputs become the bytes of a word
+    vqmovnb.s32 q0, q0
+    vqmovnt.s32 q0, q2
+    vqmovnb.s32 q1, q1
+    vqmovnt.s32 q1, q3
+    vqadd.s16 q0, q0, r10
+    vqadd.s16 q1, q1, r10
+    vqmovnb.s16 q0, q0
+    vqmovnt.s16 q0, q1
+    vldrw.u32 q1, [r11, #W_MIN]
+    vldrw.u32 q2, [r11, #W_MAX]
+    vmax.s8 q0, q0, q1
+    vmin.s8 q0, q0, q2
+    @ outputs that do not exist have the place of the first, which is written last
+    adds r0, r2, r5
+    vshr.u32 q1, q0, #24
+    vstrb.32 q1, [r0]
+    adds r0, r2, r4
+    vshr.u32 q2, q0, #16
+    vstrb.32 q2, [r0]
+    adds r0, r2, r3
+    vshr.u32 q3, q0, #8
+    vstrb.32 q3, [r0]
+    vstrb.32 q0, [r2]
+    add r2, r2, lr
+    subs r6, #1
+    bgt 3b
+    blt 5f
+4:  @ the last group of the line
+    add r3, r8, #12
+    ldm r3, {r3-r5}
+    b 3b
+5:
+    ldr r0, [r11, #W_LINE_BYTES]
+    add r9, r9, r0
+    subs r7, #1
+    bne 2b
+    vpop {d8-d15}
+    add sp, #4
+    pop {r4-r11, pc}
+    .size kinglet_helium_windows_s1, . - kinglet_helium_windows_s1
