@@ -139,11 +139,7 @@ fn bands(step: &Step, window: &Window) -> Option<Bands> {
     if step.opcode != OpCode::DepthwiseI8 {
         return None;
     }
-    bands_of(step, geometry(window, 1))
-}
-
-/// The same for another geometry.
-fn bands_of(step: &Step, geometry: Geometry) -> Option<Bands> {
+    let geometry = geometry(window, 1);
     match DepthwisePacking::from_tag(step.kernel)? {
         DepthwisePacking::Planar => {
             let planes = Planes::new(&geometry);
@@ -256,7 +252,7 @@ impl Replay<'_> {
         match record {
             Record::Conv2dI8(conv) if bands(step, &conv.window).is_some() => {
                 let bands = bands(step, &conv.window);
-                bands.map_or(Ok(()), |bands| self.planes(step, &conv.window, &bands, flow))?;
+                bands.map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
             }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = record.window().copied();
@@ -324,35 +320,37 @@ impl Replay<'_> {
 
     /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory
     /// before its outputs are written.
-    fn planes(&mut self, step: &Step, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
-        let (original, top) = self.original(flow, &geometry(window, 1))?;
-        let Geometry { input, output, stride, .. } = bands.geometry;
-        let Some(original) = bands_of(step, original).map(|bands| bands.geometry) else {
-            return self.miscomputed(flow.first);
-        };
-        // A column is turned into a row, and then there is only one of them.
-        let is_turned = bands.geometry != geometry(window, 1);
-        if original.stride != stride || (is_turned && (flow.first > 0 || original != bands.geometry)) {
+    fn planes(&mut self, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
+        let record = geometry(window, 1);
+        let (original, top) = self.original(flow, &record)?;
+        let Geometry { input, output, stride, kernel, .. } = record;
+        // An image that is one band may lie on its side: all of it is taken before anything is written.
+        let is_turned = bands.geometry != record;
+        let is_one_band = bands.rows >= bands.geometry.output[0];
+        if original.stride != stride || (is_turned && !is_one_band) {
             return self.miscomputed(flow.first);
         }
+        let band_rows = if is_turned { output[0] } else { bands.rows };
+        let input_rows =
+            |rows: usize| if is_turned { (rows - 1) * stride[0] + kernel[0] } else { (bands.input_rows)(rows) };
         let multiplier = usize::from(window.groups);
         let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
         for image in 0..usize::from(window.batch) {
             for channel in (0..input[2]).step_by(bands.block) {
                 let lanes = channel..(channel + bands.block).min(input[2]);
                 let mut filled = 0;
-                for first in (0..output[0]).step_by(bands.rows) {
-                    let rows = bands.rows.min(output[0] - first);
+                for first in (0..output[0]).step_by(band_rows) {
+                    let rows = band_rows.min(output[0] - first);
                     // Rows are counted from the top of the padding.
-                    let needed = first * stride[0] + (bands.input_rows)(rows);
+                    let needed = first * stride[0] + input_rows(rows);
                     for padded in filled..needed {
                         let inside = |geometry: &Geometry, padded: usize| {
                             padded.checked_sub(geometry.pad[0]).filter(|&row| row < geometry.input[0])
                         };
-                        let is = inside(&bands.geometry, padded);
+                        let is = inside(&record, padded);
                         let should_be = inside(&original, padded + top * stride[0]);
                         // A kernel may take more rows than there are windows for: their values do not matter.
-                        let is_needed = padded < (first + rows - 1) * stride[0] + bands.geometry.kernel[0];
+                        let is_needed = padded < (first + rows - 1) * stride[0] + kernel[0];
                         let (row, source) = match (is, should_be) {
                             (Some(row), Some(source)) => (row, source),
                             (Some(_), None) | (None, Some(_)) if is_needed => return self.miscomputed(flow.first),

@@ -86,7 +86,7 @@ pub fn fit(graph: &Graph, program: &Program, ram: Ram, progress: Progress<'_>) -
         found = root.reach(graph, limit, progress)?;
     }
     if found.is_none() {
-        found = least(graph, &mut root, (limit, whole.arena_bytes), progress)?;
+        found = least(graph, &mut root, whole.arena_bytes, progress)?;
     }
     let Some((node, plan)) = found else {
         let fitted = Fitted { program: program.clone(), plan: whole, cost: None };
@@ -113,14 +113,14 @@ fn too_large(graph: &Graph, limit: usize, plan: &MemoryPlan, how: String) -> Ram
     RamError::DoesNotFit { name: graph.name.clone(), limit, least: plan.arena_bytes, how }
 }
 
-/// The smallest arena above `low`, which cannot be reached, and below `high`, by halving what is between.
+/// The smallest arena below `high`, by halving what is between it and one that cannot be reached.
 fn least(
     graph: &Graph,
     root: &mut Node,
-    (mut low, high): (usize, usize),
+    high: usize,
     progress: Progress<'_>,
 ) -> Result<Option<(Found, MemoryPlan)>, PlanError> {
-    let mut best = root.reach(graph, high - 1, progress)?;
+    let (mut low, mut best) = (0_usize, root.reach(graph, high - 1, progress)?);
     for _ in 0..LIMITS {
         let Some((_, plan)) = &best else { break };
         let middle = low.midpoint(plan.arena_bytes);
