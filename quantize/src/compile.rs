@@ -20,6 +20,7 @@ use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_ste
 use crate::pass::{PassError, optimize};
 use crate::report::{Facts, Report};
 use crate::sample;
+use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
 
 /// Samples on which the int8 graph is compared with the float one for the report.
@@ -36,6 +37,8 @@ pub struct Options {
     pub range_method: RangeMethod,
     /// Test vectors to put into the blob.
     pub golden: usize,
+    /// Working memory that the model must fit; first layers are computed in stripes if it does not otherwise.
+    pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
     pub eliminate: bool,
     /// The model's name; the file's when absent.
@@ -53,6 +56,7 @@ impl Default for Options {
             calibration: None,
             range_method: RangeMethod::MinMax,
             golden: 0,
+            ram: None,
             eliminate: true,
             name: None,
             version: String::new(),
@@ -119,6 +123,13 @@ pub enum Stage {
     Quantizing,
     /// Looking for dead work.
     Eliminating,
+    /// Looking for operators to compute in stripes.
+    Striping {
+        /// Segments looked at.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// Choosing packings and addresses, and writing the blob.
     Emitting,
 }
@@ -181,7 +192,12 @@ fn compile_graph(
         graph.name.clone_from(name);
     }
     progress(Stage::Emitting);
-    let assembly = Assembly::new(&graph, options.target)?;
+    let assembly = match options.ram {
+        Some(ram) => Assembly::within(&graph, options.target, ram, &mut |done, total| {
+            progress(Stage::Striping { done, total });
+        })?,
+        None => Assembly::new(&graph, options.target)?,
+    };
     let mut manifest = Manifest::new(&graph, source);
     manifest.version.clone_from(&options.version);
     manifest.labels.clone_from(&options.labels);

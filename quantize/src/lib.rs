@@ -19,5 +19,6 @@ pub mod pass;
 pub mod plan;
 pub mod report;
 pub mod sample;
+pub mod stripe;
 pub mod target;
 pub mod tensor;

@@ -8,6 +8,7 @@ use crate::affine::LayerErrors;
 use crate::emit::{Assembly, Manifest};
 use crate::ir::Graph;
 use crate::pass::eliminate::EliminationReport;
+use crate::stripe::{Cost, SegmentCost};
 
 /// Layers that the text report lists as the least accurate.
 const WORST: usize = 3;
@@ -45,6 +46,9 @@ pub struct Report {
     pub operators: usize,
     /// The operator during which the most memory is in use.
     pub peak: Option<Peak>,
+    /// What it costs that some operators are computed in stripes; absent when none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stripes: Option<Cost>,
     /// Test vectors in the blob.
     pub golden_vectors: usize,
     /// Layers that elimination changed.
@@ -128,6 +132,7 @@ impl Report {
                 node: node.name.clone(),
                 op: node.op.name(),
             }),
+            stripes: assembly.stripes.clone(),
             golden_vectors: *golden_vectors,
             eliminated: eliminated(elimination),
             layers: layers
@@ -182,6 +187,17 @@ impl fmt::Display for Report {
         }
         if let Some(peak) = &self.peak {
             write!(f, "\n  peak       operator {}, `{}` ({})", peak.operator, peak.node, peak.op)?;
+        }
+        if let Some(stripes) = &self.stripes {
+            for (index, segment) in stripes.segments.iter().enumerate() {
+                let head = if index == 0 { "stripes" } else { "" };
+                let SegmentCost { first_node, last_node, stripes, .. } = segment;
+                write!(f, "\n  {head:<11}{stripes} of `{first_node}` to `{last_node}`")?;
+            }
+            let (operators, copied) = (stripes.operators_added, n(stripes.copied_bytes));
+            write!(f, "\n  cost       {operators} operators more, {copied} bytes copied")?;
+            write!(f, ", {} MACs recomputed", n(stripes.macs_recomputed))?;
+            write!(f, "; without stripes the arena is {} bytes", n(stripes.arena_bytes_whole as u64))?;
         }
         if self.golden_vectors > 0 {
             write!(f, "\n  self-test  {} vectors", self.golden_vectors)?;

@@ -312,3 +312,38 @@ fn failures_are_exit_code_1_and_leave_no_file() {
     assert!(!scratch.files().iter().any(|name| name == "out.kgl" || name.contains(".part")), "{:?}", scratch.files());
     scratch.remove();
 }
+
+#[test]
+fn a_model_is_made_to_fit_the_memory() {
+    let scratch = Scratch::new("ram");
+    let (model, calib) = (format!("{DIGITS}/model.onnx"), format!("{DIGITS}/calib.npz"));
+    let blob = scratch.path("digits.kgl");
+    let compile = |ram: &str| json(&["compile", &model, "--calib", &calib, "--ram", ram, "--json", "-o", text(&blob)]);
+    let whole = compile("1000000");
+    assert!(whole["stripes"].is_null(), "{whole}");
+    let least = compile("min");
+    let arena = |report: &Value| report["arena_bytes"].as_u64().expect("a number");
+    assert!(arena(&least) < arena(&whole), "{least}");
+    for field in ["arena_bytes_whole", "operators_added", "copied_bytes", "macs_recomputed"] {
+        assert!(least["stripes"][field].is_u64(), "{field} in {least}");
+    }
+    let segment = &least["stripes"]["segments"][0];
+    assert!(segment["first_node"].is_string() && segment["last_node"].is_string(), "{least}");
+    assert!(segment["operators"].is_u64() && segment["stripes"].is_u64(), "{least}");
+    assert_eq!(least["stripes"]["arena_bytes_whole"], whole["arena_bytes"]);
+    assert_eq!((&least["macs"], &least["weight_bytes"]), (&whole["macs"], &whole["weight_bytes"]));
+    // The blob is sound, and as exact as the one that is computed whole.
+    ok(&["verify", text(&blob)]);
+    let inspection = json(&["inspect", text(&blob), "--json"]);
+    assert_eq!(
+        (&inspection["arena_bytes"], &inspection["weight_bytes"]),
+        (&least["arena_bytes"], &whole["weight_bytes"])
+    );
+    let text_report = ok(&["compile", &model, "--calib", &calib, "--ram", "min", "-o", text(&blob)]);
+    assert!(text_report.contains("bytes copied, 0 MACs recomputed"), "{text_report}");
+    let args = ["compile", &model, "--calib", &calib, "-o", text(&blob), "--ram"];
+    let expected = format!("use --ram {}", arena(&least));
+    fails(&[&args[..], &["16"]].concat(), 1, &expected);
+    fails(&[&args[..], &["28k"]].concat(), 2, "a number of bytes, or `min`");
+    scratch.remove();
+}

@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn random_graphs_keep_every_output_bit(seed in any::<u64>(), steps in steps()) {
-        check(&grow(seed, &steps), seed);
+        check(&grow(seed, &steps, 6), seed);
     }
 }
 
@@ -52,7 +52,7 @@ fn random_graphs_do_lose_channels() {
     let losing = (0..200).filter(|&seed| {
         let mut random = Random::new(seed);
         let steps: Vec<Step> = (0..10).map(|_| (random.next() as u8, random.next())).collect();
-        check(&grow(seed, &steps), seed) > 0
+        check(&grow(seed, &steps, 6), seed) > 0
     });
     let count = losing.count();
     println!("{count} of 200 random graphs lose channels");

@@ -133,7 +133,7 @@ fn excess(float: &Graph, int8: &Graph, node: &Node, codes: &HashMap<ValueId, Vec
 
 /// Quantizes a random graph and checks all its nodes; the number of nodes checked, 0 if the format cannot say it.
 fn check(seed: u64, steps: &[Step]) -> usize {
-    let float = float_twin(&grow(seed, steps));
+    let float = float_twin(&grow(seed, steps, 6));
     let mut runner = match EngineRunner::new(&float) {
         Ok(runner) => runner,
         Err(BuildError::Lower(_)) => return 0,

@@ -9,6 +9,7 @@ use super::{Failure, Outcome, print, print_json};
 use crate::blob_file;
 use crate::calibrate::RangeMethod;
 use crate::compile::{Compiled, Options, Stage, compile_file};
+use crate::stripe::Ram;
 use crate::target::{self, Target};
 
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub(super) struct Arguments {
     /// Put N test vectors into the blob, which a self-test replays
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1000))]
     golden: u16,
+    /// Bytes of working memory that the model must fit, or `min`: computes first layers in stripes if need be
+    #[arg(long, value_name = "BYTES", value_parser = parse_ram)]
+    ram: Option<Ram>,
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
@@ -62,6 +66,13 @@ fn parse_target(name: &str) -> Result<Target, String> {
     target::parse(name).ok_or_else(|| format!("possible targets: {known}"))
 }
 
+fn parse_ram(text: &str) -> Result<Ram, String> {
+    if text == "min" {
+        return Ok(Ram::Least);
+    }
+    text.parse().map(Ram::Bytes).map_err(|_| "a number of bytes, or `min`".into())
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let output = output_path(arguments)?;
     let options = options(arguments)?;
@@ -84,6 +95,7 @@ pub(super) fn with_progress<E>(
         Stage::Calibrating { done, total } => progress.counting("calibrating", done, total),
         Stage::Quantizing => progress.doing("quantizing"),
         Stage::Eliminating => progress.doing("eliminating dead work"),
+        Stage::Striping { done, total } => progress.counting("fitting the memory", done, total),
         Stage::Emitting => progress.doing("planning memory and writing the blob"),
     })
 }
@@ -106,6 +118,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             RangeChoice::Mse => RangeMethod::MeanSquaredError,
         },
         golden: arguments.golden.into(),
+        ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),

@@ -3,7 +3,7 @@
 //! Fixed fields in the order of the struct, little-endian. Everything in it can be recomputed from the other
 //! sections, and `kinglet verify` does.
 
-use kinglet_blob::{Blob, Cursor, Field, SectionKind};
+use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind};
 
 use crate::lower::Record;
 
@@ -21,7 +21,8 @@ pub struct Certificate {
     pub operators: u32,
     /// Multiplications of a weight with an activation in a run, positions in the padding included.
     pub macs: u64,
-    /// Bytes of weights, without biases, requantization, tables and packing's padding.
+    /// Bytes of weights, without biases, requantization, tables and packing's padding. Weights that several
+    /// operators share count once.
     pub weight_bytes: u64,
 }
 
@@ -45,13 +46,15 @@ impl Certificate {
     /// What the operators of `blob` add up to. `scratch_bytes` is not in the records and stays 0.
     pub fn recomputed(blob: &Blob<'_>) -> Self {
         let mut certificate = Certificate { arena_bytes: blob.header().arena_bytes, ..Certificate::default() };
+        let mut records = Vec::new();
         for operator in blob.operators() {
             certificate.operators += 1;
             if let Some((opcode, record)) = Record::read(&operator) {
                 certificate.macs = certificate.macs.saturating_add(record.macs(opcode));
-                certificate.weight_bytes = certificate.weight_bytes.saturating_add(record.weight_bytes(opcode));
+                records.push((opcode, record));
             }
         }
+        certificate.weight_bytes = weight_bytes(records.iter().map(|(opcode, record)| (*opcode, record)));
         certificate
     }
 
@@ -60,6 +63,15 @@ impl Certificate {
         let Some(stated) = Certificate::decode(blob.section(SectionKind::Certificate)) else { return false };
         Certificate { scratch_bytes: stated.scratch_bytes, ..Certificate::recomputed(blob) } == stated
     }
+}
+
+/// Bytes of the weights of all `records`, each layer's once: its stripes share them.
+pub(super) fn weight_bytes<'a>(records: impl Iterator<Item = (OpCode, &'a Record)>) -> u64 {
+    let mut layers: Vec<(Option<u32>, u64)> =
+        records.map(|(opcode, record)| (record.constants(), record.weight_bytes(opcode))).collect();
+    layers.sort_unstable();
+    layers.dedup();
+    layers.into_iter().map(|(_, bytes)| bytes).fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

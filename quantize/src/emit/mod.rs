@@ -13,10 +13,13 @@ pub use manifest::{Manifest, ManifestError, PortNote, Source, SourceKind};
 use kinglet::{Error, LoadError, Model};
 use kinglet_blob::{DType as PortType, PortRecord, Writer};
 
+use certificate::weight_bytes;
+
 use crate::host::AlignedBytes;
 use crate::ir::{DType, Graph, Port};
 use crate::lower::{LowerError, Program, Record, lower};
 use crate::plan::{MemoryPlan, PlanError, plan};
+use crate::stripe::{self, Fitted, Ram, RamError};
 use crate::target::Target;
 
 /// Why no blob came out of a graph.
@@ -26,6 +29,9 @@ pub enum BuildError {
     /// Nodes that a blob cannot express.
     #[error(transparent)]
     Lower(#[from] LowerError),
+    /// The model needs more memory than there is.
+    #[error(transparent)]
+    Ram(RamError),
     /// No memory plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -45,6 +51,15 @@ pub enum BuildError {
     Run(Error),
 }
 
+impl From<RamError> for BuildError {
+    fn from(error: RamError) -> Self {
+        match error {
+            RamError::Plan(error) => BuildError::Plan(error),
+            other => BuildError::Ram(other),
+        }
+    }
+}
+
 /// A graph lowered and planned for a target: everything of a blob but the descriptive sections.
 #[derive(Debug)]
 pub struct Assembly<'g> {
@@ -56,15 +71,35 @@ pub struct Assembly<'g> {
     pub plan: MemoryPlan,
     /// The operators' records with their arena offsets.
     pub records: Vec<Record>,
+    /// What it costs that some operators are computed in stripes.
+    pub stripes: Option<stripe::Cost>,
 }
 
 impl<'g> Assembly<'g> {
     /// Lowers and plans a verified graph.
     pub fn new(graph: &'g Graph, target: Target) -> Result<Self, BuildError> {
-        let program = lower(graph, target)?;
+        Self::of_program(graph, target, lower(graph, target)?)
+    }
+
+    /// Plans a graph that has been lowered already.
+    pub fn of_program(graph: &'g Graph, target: Target, program: Program) -> Result<Self, BuildError> {
         let plan = plan(graph, &program)?;
         let records = plan.place(&program);
-        Ok(Assembly { graph, target, program, plan, records })
+        Ok(Assembly { graph, target, program, plan, records, stripes: None })
+    }
+
+    /// Lowers and plans a verified graph so that its arena fits `ram`, see [`stripe`]. `progress` is told how many
+    /// choices of how many have been looked at.
+    pub fn within(
+        graph: &'g Graph,
+        target: Target,
+        ram: Ram,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self, BuildError> {
+        let program = lower(graph, target)?;
+        let Fitted { program, plan, cost } = stripe::fit(graph, &program, ram, progress)?;
+        let records = plan.place(&program);
+        Ok(Assembly { graph, target, program, plan, records, stripes: cost })
     }
 
     /// What it was lowered for.
@@ -81,7 +116,7 @@ impl<'g> Assembly<'g> {
             scratch_bytes: self.plan.scratch_bytes_max as u32,
             operators: self.program.steps.len() as u32,
             macs: steps().map(|step| step.record.macs(step.opcode)).fold(0, u64::saturating_add),
-            weight_bytes: steps().map(|step| step.record.weight_bytes(step.opcode)).fold(0, u64::saturating_add),
+            weight_bytes: weight_bytes(steps().map(|step| (step.opcode, &step.record))),
         }
     }
 

@@ -239,7 +239,7 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
         all.into_iter().for_each(|range| mark(&mut in_use, range, true));
         line.live_bytes = in_use.iter().filter(|&&byte| byte).count();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
-        if !matches!(record, Some((_, Record::Copy(_)))) {
+        if !matches!(record, Some((_, Record::Copy(copy))) if copy.blocks > 1) {
             mark(&mut needed, line.output, false);
         }
         mark(&mut needed, line.input, true);

@@ -61,11 +61,39 @@ pub struct Step {
     pub scratch_bytes: usize,
     /// How the result may share memory with the first operand.
     pub overlap: Overlap,
+    /// What is read and written when it is not whole values.
+    pub stripe: Option<Stripe>,
+}
+
+/// The memory of an operator that computes some rows of its result, counted from the start of each value's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stripe {
+    /// Of the first operand.
+    pub input: Part,
+    /// Of the second operand; empty when there is none.
+    pub second: Part,
+    /// Of the result. The bytes written there are those from the step's `output_offset` on.
+    pub output: Part,
+}
+
+/// A range of a value's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// First byte.
+    pub at: usize,
+    /// Length.
+    pub bytes: usize,
 }
 
 impl Step {
     /// An operator from `input` to the whole of `output`, without scratch.
-    fn new(opcode: OpCode, record: impl Into<Record>, input: ValueId, output: ValueId, overlap: Overlap) -> Self {
+    pub(crate) fn new(
+        opcode: OpCode,
+        record: impl Into<Record>,
+        input: ValueId,
+        output: ValueId,
+        overlap: Overlap,
+    ) -> Self {
         let record = record.into();
         Step {
             node: 0,
@@ -78,6 +106,7 @@ impl Step {
             output_offset: 0,
             scratch_bytes: 0,
             overlap,
+            stripe: None,
         }
     }
 }

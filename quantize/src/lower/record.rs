@@ -187,6 +187,28 @@ impl Record {
         }
     }
 
+    /// [`Record::window`], to be changed.
+    pub fn window_mut(&mut self) -> Option<&mut Window> {
+        match self {
+            Record::Conv2dI8(record) => Some(&mut record.window),
+            Record::Conv2dF32(record) => Some(&mut record.window),
+            Record::PoolI8(record) => Some(&mut record.window),
+            Record::PoolF32(record) => Some(&mut record.window),
+            _ => None,
+        }
+    }
+
+    /// Where an operator's constants start, when it has a layer's weights.
+    pub fn constants(&self) -> Option<u32> {
+        match self {
+            Record::Conv2dI8(record) => Some(record.constants),
+            Record::Conv2dF32(record) => Some(record.constants),
+            Record::FullyConnectedI8(record) => Some(record.constants),
+            Record::FullyConnectedF32(record) => Some(record.constants),
+            _ => None,
+        }
+    }
+
     /// Bytes of weights, without biases, requantization and packing's padding.
     pub fn weight_bytes(&self, opcode: OpCode) -> u64 {
         match self {

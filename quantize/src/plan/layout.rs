@@ -66,6 +66,21 @@ impl Layout {
         &self.buffers
     }
 
+    /// True when no other value has a part in the memory of `id`.
+    pub fn is_alone(&self, id: ValueId) -> bool {
+        let Some(place) = self.place(id) else { return false };
+        self.places.iter().flatten().filter(|other| other.buffer == place.buffer).count() == 1
+    }
+
+    /// Gives a value that is alone in its buffer fewer bytes: not all of it is kept at the same time.
+    pub(crate) fn shrink(&mut self, id: ValueId, bytes: usize) {
+        debug_assert!(self.is_alone(id));
+        if let Some(Some(place)) = self.places.get_mut(id.0 as usize) {
+            place.bytes = bytes;
+            self.buffers[place.buffer] = place.offset + bytes;
+        }
+    }
+
     /// True when `part` is computed at byte `offset` of `whole`.
     pub fn is_slice(&self, part: ValueId, whole: ValueId, offset: usize) -> bool {
         match (self.place(part), self.place(whole)) {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::place::{Item, Pair, Problem, Rect};
-use super::{Layout, Overlap};
+use super::{Layout, Overlap, access};
 use crate::ir::{Graph, Op, ValueId};
-use crate::lower::Program;
+use crate::lower::{Part, Program};
 
 /// Alignment of inputs and outputs, which users view as they like.
 const PORT_ALIGN: usize = 16;
@@ -26,8 +26,20 @@ impl Spans {
     }
 }
 
-/// The placement problem of a lowered graph: one item for each buffer, then one for each step with scratch.
+/// The placement problem of a lowered graph.
 pub(super) fn problem(graph: &Graph, program: &Program) -> Problem {
+    let (items, pairs) = items_and_pairs(graph, program);
+    Problem::new(items, pairs, program.steps.len().max(1))
+}
+
+/// The same without the distances that a placement must keep, which take the longest to find.
+pub(super) fn problem_of_usage(graph: &Graph, program: &Program) -> Problem {
+    let (items, pairs) = items_and_pairs(graph, program);
+    Problem::without_distances(items, pairs, program.steps.len().max(1))
+}
+
+/// One item for each buffer, then one for each step with scratch.
+fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
     let Program { steps, layout, .. } = program;
     let mut spans = Spans { first: vec![None; graph.values.len()], last: vec![None; graph.values.len()] };
     for port in &graph.inputs {
@@ -50,12 +62,17 @@ pub(super) fn problem(graph: &Graph, program: &Program) -> Problem {
     }
     let mut rects = rects(graph, layout, &spans);
     let mut items = buffers(graph, layout, &mut rects);
+    let in_parts = access::rects(graph, program);
+    for (&buffer, rects) in &in_parts {
+        items[buffer].rects.clone_from(rects);
+    }
     for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.scratch_bytes > 0) {
         let rect = Rect { first: index, last: index, offset: 0, bytes: step.scratch_bytes };
         items.push(Item { bytes: step.scratch_bytes, align: BUFFER_ALIGN, rects: vec![rect] });
     }
-    let pairs = pairs(program, &items);
-    Problem::new(items, pairs, steps.len().max(1))
+    let is_in_parts = |buffer: usize| in_parts.contains_key(&buffer);
+    let pairs = pairs(program, &items, &is_in_parts);
+    (items, pairs)
 }
 
 /// Lifetimes of each buffer's ranges. Values that are the same range are one: it lives as long as any of them.
@@ -92,23 +109,43 @@ fn buffers(graph: &Graph, layout: &Layout, rects: &mut [BTreeMap<(usize, usize),
     items.collect()
 }
 
-/// The steps that may write over the operand they read for the last time.
-fn pairs(program: &Program, items: &[Item]) -> Vec<Pair> {
-    let rect_at = |id: ValueId| {
-        let place = program.layout.place(id)?;
-        let index =
-            items[place.buffer].rects.iter().position(|r| (r.offset, r.bytes) == (place.offset, place.bytes))?;
-        Some((place.buffer, index))
+/// The ranges of memory that steps may write over what they read for the last time.
+fn pairs(program: &Program, items: &[Item], is_in_parts: &dyn Fn(usize) -> bool) -> Vec<Pair> {
+    // The rectangles of an operand or a result: exactly one, unless its buffer is used in parts.
+    let rects = |buffer: usize, part: Part| {
+        let all = items[buffer].rects.iter().enumerate();
+        let is_of = move |rect: &Rect| {
+            if is_in_parts(buffer) {
+                part.at <= rect.offset && rect.offset + rect.bytes <= part.at + part.bytes
+            } else {
+                (rect.offset, rect.bytes) == (part.at, part.bytes)
+            }
+        };
+        all.filter(move |(_, rect)| is_of(rect)).map(move |(index, &rect)| (index, rect))
     };
-    let pair = |(index, step): (usize, &crate::lower::Step)| {
+    let mut pairs = Vec::new();
+    for (index, step) in program.steps.iter().enumerate() {
         let (lead, exact) = match step.overlap {
-            Overlap::Never => return None,
+            Overlap::Never => continue,
             Overlap::Lead(lead) => (lead, false),
             Overlap::Exactly => (0, true),
         };
-        let (dying, born) = (rect_at(step.input)?, rect_at(step.output)?);
-        let dies = items[dying.0].rects[dying.1].last == index && items[born.0].rects[born.1].first == index;
-        (dies && dying.0 != born.0).then_some(Pair { dying, born, lead, exact })
-    };
-    program.steps.iter().enumerate().filter_map(pair).collect()
+        let input = access::bytes(program, step.input, step.stripe.map(|stripe| stripe.input));
+        let output = access::bytes(program, step.output, step.stripe.map(|stripe| stripe.output));
+        let (Some((from, read)), Some((to, written))) = (input, output) else { continue };
+        if from == to {
+            continue;
+        }
+        for (dying, x) in rects(from, read).filter(|(_, rect)| rect.last == index) {
+            for (born, y) in rects(to, written).filter(|(_, rect)| rect.first == index) {
+                // The lead is one of the whole operand and the whole result.
+                let within = |rect: Rect, part: Part| (rect.offset - part.at) as isize;
+                let lead = lead as isize + within(x, read) - within(y, written);
+                if !exact || (x.bytes, y.bytes) == (read.bytes, written.bytes) {
+                    pairs.push(Pair { dying: (from, dying), born: (to, born), lead, exact });
+                }
+            }
+        }
+    }
+    pairs
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Layout      which values share memory by construction            layout.rs
-//! Lifetimes   from which step to which each of them is needed      lifetime.rs
+//! Lifetimes   from which step to which each of them is needed      lifetime.rs, access.rs
 //! Placement   offsets, searched for the smallest arena             place.rs
 //! verify      replays the placed operators byte by byte            verify.rs
 //! ```
@@ -12,6 +12,7 @@
 //! ([`Overlap`]). Scratch is planned like any other memory that lives for one step. The plan is checked by
 //! [`verify`], which shares no code with the search: it runs the operators on labels instead of numbers.
 
+mod access;
 mod layout;
 mod lifetime;
 mod overlap;
@@ -25,7 +26,7 @@ pub use overlap::{Overlap, PixelOrder};
 pub use verify::{VerifyError, verify};
 
 use crate::ir::{Graph, ValueId};
-use crate::lower::{Addresses, Program, Record};
+use crate::lower::{Addresses, Part, Program, Record};
 
 /// Sessions need memory in multiples of this.
 const ARENA_ALIGN: usize = 16;
@@ -65,7 +66,7 @@ pub enum PlanError {
 /// Plans the memory of a lowered graph and has the plan verified.
 pub fn plan(graph: &Graph, program: &Program) -> Result<MemoryPlan, PlanError> {
     let problem = lifetime::problem(graph, program);
-    let solution = place::solve(&problem);
+    let solution = place::solve(&problem, place::BUDGET);
     let arena_bytes = solution.peak.next_multiple_of(ARENA_ALIGN);
     if u32::try_from(arena_bytes).is_err() {
         return Err(PlanError::TooLarge { arena_bytes });
@@ -89,6 +90,20 @@ pub fn plan(graph: &Graph, program: &Program) -> Result<MemoryPlan, PlanError> {
     Ok(plan)
 }
 
+/// How much of the full search [`sketch`] does.
+const SKETCH_PART: usize = 100;
+
+/// Bytes that each step of a program needs at least: no plan needs less than the largest of them.
+pub fn usage(graph: &Graph, program: &Program) -> Vec<usize> {
+    lifetime::problem_of_usage(graph, program).usage()
+}
+
+/// The size of an arena that [`plan`] does not exceed, found by a short search.
+pub fn sketch(graph: &Graph, program: &Program) -> usize {
+    let problem = lifetime::problem(graph, program);
+    place::solve(&problem, place::BUDGET / SKETCH_PART).peak.next_multiple_of(ARENA_ALIGN)
+}
+
 impl MemoryPlan {
     /// The arena offset of a computed value; `None` for constants.
     pub fn offset(&self, program: &Program, id: ValueId) -> Option<usize> {
@@ -101,10 +116,15 @@ impl MemoryPlan {
         // All offsets lie within an arena of 32-bit size.
         let at = |id: ValueId| self.offset(program, id).unwrap_or(0) as u32;
         let placed = program.steps.iter().zip(&self.scratch).map(|(step, &scratch)| {
+            let whole = Part::default();
+            let parts = step.stripe.map_or([whole, whole, Part { at: step.output_offset, bytes: 0 }], |stripe| {
+                [stripe.input, stripe.second, stripe.output]
+            });
+            let [input, second, output] = parts.map(|part| part.at as u32);
             step.record.placed(&Addresses {
-                input: at(step.input),
-                second: step.second.map_or(0, at),
-                output: at(step.output) + step.output_offset as u32,
+                input: at(step.input) + input,
+                second: step.second.map_or(0, |id| at(id) + second),
+                output: at(step.output) + output,
                 scratch: scratch as u32,
             })
         });

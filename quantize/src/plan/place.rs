@@ -34,8 +34,9 @@ pub(super) struct Item {
 pub(super) struct Pair {
     pub(super) dying: (usize, usize),
     pub(super) born: (usize, usize),
-    /// The result starts at least this many bytes before the operand.
-    pub(super) lead: usize,
+    /// The result starts at least this many bytes before the operand. A part of a result may start behind a part
+    /// of the operand that it is written over: then this is negative.
+    pub(super) lead: isize,
     /// The result starts where the operand does, or does not touch it.
     pub(super) exact: bool,
 }
@@ -66,26 +67,33 @@ pub(super) struct Solution {
 }
 
 /// Pairs of rectangles that each of the two searches may look at; together about a second.
-const BUDGET: usize = 20_000_000;
+pub(super) const BUDGET: usize = 20_000_000;
 
 impl Problem {
     pub(super) fn new(items: Vec<Item>, pairs: Vec<Pair>, steps: usize) -> Self {
         let mut forbidden: Vec<Vec<Forbidden>> = vec![Vec::new(); items.len()];
         for this in 0..items.len() {
             for other in this + 1..items.len() {
+                let mut intervals = Vec::new();
                 for (i, a) in items[this].rects.iter().enumerate() {
                     for (j, b) in items[other].rects.iter().enumerate() {
                         if a.first <= b.last && b.first <= a.last {
-                            for (low, high) in distances((a, b), lead(&pairs, (this, i), (other, j))) {
-                                forbidden[this].push(Forbidden { other, low, high });
-                                forbidden[other].push(Forbidden { other: this, low: -high, high: -low });
-                            }
+                            intervals.extend(distances((a, b), lead(&pairs, (this, i), (other, j))));
                         }
                     }
+                }
+                for (low, high) in merged(intervals) {
+                    forbidden[this].push(Forbidden { other, low, high });
+                    forbidden[other].push(Forbidden { other: this, low: -high, high: -low });
                 }
             }
         }
         Problem { items, pairs, steps, forbidden }
+    }
+
+    /// A problem of which only the lower bounds are asked.
+    pub(super) fn without_distances(items: Vec<Item>, pairs: Vec<Pair>, steps: usize) -> Self {
+        Problem { items, pairs, steps, forbidden: Vec::new() }
     }
 
     /// The largest sum of bytes that any one step needs, and that step. No plan needs less.
@@ -98,18 +106,33 @@ impl Problem {
     fn bytes_in_use(&self, step: usize) -> usize {
         let live = |item: &Item| union(item.rects.iter().filter(|rect| rect.first <= step && step <= rect.last));
         let total: usize = self.items.iter().map(live).sum();
-        let shared = |pair: &Pair| {
-            let (x, y) = (self.rect(pair.dying), self.rect(pair.born));
-            if y.first != step {
-                return 0;
+        let sharing: Vec<&Pair> = self.pairs.iter().filter(|pair| self.rect(pair.born).first == step).collect();
+        let shared = match sharing.as_slice() {
+            [pair] => {
+                let (x, y) = (self.rect(pair.dying), self.rect(pair.born));
+                // Items with more live rectangles than this one could share more; what is certain is not more than
+                // the shorter of the two.
+                let alone = live(&self.items[pair.dying.0]) == x.bytes && live(&self.items[pair.born.0]) == y.bytes;
+                let led = x.bytes.saturating_add_signed(pair.lead);
+                let hull = if alone { led.max(x.bytes).max(y.bytes) } else { x.bytes.max(y.bytes) };
+                (x.bytes + y.bytes).saturating_sub(hull)
             }
-            // Items with more live rectangles than this one could share more; what is certain is not more than
-            // the shorter of the two.
-            let alone = live(&self.items[pair.dying.0]) == x.bytes && live(&self.items[pair.born.0]) == y.bytes;
-            let hull = if alone { (pair.lead + x.bytes).max(y.bytes) } else { x.bytes.max(y.bytes) };
-            (x.bytes + y.bytes).saturating_sub(hull)
+            pairs => self.bytes_of(pairs, |pair| pair.dying).min(self.bytes_of(pairs, |pair| pair.born)),
         };
-        total - self.pairs.iter().map(shared).max().unwrap_or(0)
+        total - shared
+    }
+
+    /// Bytes of the different rectangles on one side of `pairs`.
+    fn bytes_of(&self, pairs: &[&Pair], side: impl Fn(&Pair) -> (usize, usize)) -> usize {
+        let mut rects: Vec<(usize, usize)> = pairs.iter().map(|pair| side(pair)).collect();
+        rects.sort_unstable();
+        rects.dedup();
+        rects.into_iter().map(|rect| self.rect(rect).bytes).sum()
+    }
+
+    /// Bytes that each step needs at least.
+    pub(super) fn usage(&self) -> Vec<usize> {
+        (0..self.steps).map(|step| self.bytes_in_use(step)).collect()
     }
 
     /// Pairs of rectangles that placing every item once looks at.
@@ -175,10 +198,23 @@ fn distances((a, b): (&Rect, &Rect), lead: Option<(&Pair, bool)>) -> Vec<(isize,
     let open = match lead {
         None => vec![(low, high)],
         Some((Pair { exact: true, .. }, _)) => vec![(low, 0), (0, high)],
-        Some((pair, true)) => vec![(-(pair.lead.min(b.bytes) as isize), high)],
-        Some((pair, false)) => vec![(low, pair.lead.min(a.bytes) as isize)],
+        Some((pair, true)) => vec![(-pair.lead.min(b.bytes as isize), high)],
+        Some((pair, false)) => vec![(low, pair.lead.min(a.bytes as isize))],
     };
-    open.into_iter().map(|(low, high)| (low + shift, high + shift)).collect()
+    open.into_iter().filter(|(low, high)| low < high).map(|(low, high)| (low + shift, high + shift)).collect()
+}
+
+/// The same distances in as few open intervals as possible.
+fn merged(mut intervals: Vec<(isize, isize)>) -> Vec<(isize, isize)> {
+    intervals.sort_unstable();
+    let mut merged: Vec<(isize, isize)> = Vec::new();
+    for (low, high) in intervals {
+        match merged.last_mut() {
+            Some(last) if low < last.1 => last.1 = last.1.max(high),
+            _ => merged.push((low, high)),
+        }
+    }
+    merged
 }
 
 /// Bytes that at least one of the ranges covers.
@@ -193,8 +229,8 @@ fn union<'a>(rects: impl Iterator<Item = &'a Rect>) -> usize {
     covered
 }
 
-/// The best plan that the budgets allow.
-pub(super) fn solve(problem: &Problem) -> Solution {
+/// The best plan that two searches of `budget` each find, see [`BUDGET`].
+pub(super) fn solve(problem: &Problem, budget: usize) -> Solution {
     let bound = problem.lower_bound().0;
     let mut best = Solution { starts: vec![0; problem.items.len()], peak: usize::MAX };
     let mut best_order: Vec<usize> = (0..problem.items.len()).collect();
@@ -203,8 +239,8 @@ pub(super) fn solve(problem: &Problem) -> Solution {
             (best, best_order) = (solution, order);
         }
     }
-    improve(problem, &mut best, &mut best_order, bound);
-    let budget = (BUDGET / problem.visits()).max(100);
+    improve(problem, &mut best, &mut best_order, bound, budget);
+    let budget = (budget / problem.visits()).max(100);
     let mut search = Exact { problem, best: &mut best, bound, budget, intervals: Vec::new() };
     search.descend(&mut vec![None; problem.items.len()], 0, problem.items.len());
     best
@@ -239,14 +275,14 @@ fn orders(problem: &Problem) -> Vec<Vec<usize>> {
 }
 
 /// Moves one item of the order elsewhere, or exchanges two, and keeps what is not worse.
-fn improve(problem: &Problem, best: &mut Solution, best_order: &mut [usize], bound: usize) {
+fn improve(problem: &Problem, best: &mut Solution, best_order: &mut [usize], bound: usize, budget: usize) {
     let count = problem.items.len();
     if count < 2 {
         return;
     }
     let mut random = Lcg::new(count as u32);
     let mut order = best_order.to_vec();
-    for _ in 0..(BUDGET / problem.visits()).clamp(100, 50_000) {
+    for _ in 0..(budget / problem.visits()).clamp(100, 50_000) {
         if best.peak <= bound {
             return;
         }

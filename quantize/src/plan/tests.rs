@@ -1,6 +1,6 @@
 //! The planner against its verifier, and known optima.
 
-use super::place::{Item, Pair, Problem, Rect, solve};
+use super::place::{BUDGET, Item, Pair, Problem, Rect, solve};
 use super::*;
 use crate::ir::{Activation, DType, Op, Padding, Quantization, Value, Window};
 use crate::lower::lower;
@@ -182,7 +182,7 @@ fn the_search_finds_a_packing_that_no_simple_order_does() {
     let item = |first, last, bytes| Item { bytes, align: 1, rects: vec![Rect { first, last, offset: 0, bytes }] };
     let items = vec![item(0, 2, 4), item(1, 4, 3), item(3, 5, 4), item(0, 0, 3), item(5, 5, 3), item(2, 3, 1)];
     let problem = Problem::new(items, Vec::new(), 6);
-    assert_eq!(solve(&problem).peak, problem.lower_bound().0);
+    assert_eq!(solve(&problem, BUDGET).peak, problem.lower_bound().0);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_lead_is_kept_in_both_directions() {
         Pair { dying: (0, 0), born: (1, 0), lead: 10, exact: false },
         Pair { dying: (1, 0), born: (2, 0), lead: 30, exact: false },
     ];
-    let solution = solve(&Problem::new(items, pairs, 4));
+    let solution = solve(&Problem::new(items, pairs, 4), BUDGET);
     // 10 and 30 rounded up to the alignment.
     assert_eq!(solution.starts, [44, 32, 0]);
     assert_eq!(solution.peak, 144);

@@ -5,16 +5,20 @@
 //! over its operand; each byte an operator reads must carry the label it expects, and each byte it writes
 //! gets a new one. Nothing here knows lifetimes, buffers or leads: it reads the same records that go into the
 //! blob, and the graph.
+//!
+//! An operator may compute some rows of its result only. All that is believed of such a record is which bytes of the
+//! result it says it writes: from the graph follows which inputs they are made of, and those must be where the record
+//! makes its kernel read.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{BinaryF32, BinaryI8, Operands, Window};
+use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_CONSTANT, Operands, Window};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
 use kinglet_kernels::depthwise::triples;
 use kinglet_kernels::depthwise::windows::{self, Windows};
 
-use crate::ir::{Graph, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use crate::lower::{Program, Record, Step, geometry};
 
 /// What is wrong with a plan.
@@ -47,6 +51,14 @@ pub enum VerifyError {
         /// What is there.
         found: String,
     },
+    /// A record computes something else than its node at this place of the result.
+    #[error("`{reader}` does not compute byte {index} of its result as its operator does")]
+    Miscomputed {
+        /// The node.
+        reader: String,
+        /// First byte of the pixel, or of the range.
+        index: usize,
+    },
 }
 
 /// Label of memory that holds nothing.
@@ -63,27 +75,39 @@ pub fn verify(
 ) -> Result<(), VerifyError> {
     let mut replay =
         Replay { graph, labels: vec![NOTHING; arena_bytes], sources: sources(graph), reader: String::new() };
+    let everywhere = |id: ValueId| (0, offset_of(id).unwrap_or(NOWHERE), bytes_of(graph, id));
     for port in &graph.inputs {
         replay.reader = port.name.clone();
-        replay.write(port.value, offset_of(port.value).unwrap_or(usize::MAX), 0, bytes_of(graph, port.value))?;
+        let (first, address, bytes) = everywhere(port.value);
+        replay.write(port.value, first, address, bytes)?;
     }
-    let mut steps = program.steps.iter().zip(records).peekable();
-    for (index, node) in graph.nodes.iter().enumerate() {
-        replay.reader = node.name.clone();
-        let mut copied = Vec::new();
-        while let Some((step, record)) = steps.next_if(|(step, _)| step.node == index) {
-            replay.step(step, record)?;
-            copied.push((step.input, step.output_offset));
+    let mut concats =
+        graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat { .. })).peekable();
+    for (step, record) in program.steps.iter().zip(records) {
+        while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
+            replay.rename_slices(node, &copied(program, index), offset_of)?;
         }
-        if let Op::Concat { axis } = node.op {
-            replay.rename_slices(index, axis, &copied, offset_of)?;
-        }
+        replay.reader = graph.nodes.get(step.node).map_or_else(String::new, |node| node.name.clone());
+        replay.step(step, record)?;
+    }
+    for (index, node) in concats {
+        replay.rename_slices(node, &copied(program, index), offset_of)?;
     }
     for port in &graph.outputs {
         replay.reader = format!("output {}", port.name);
-        replay.read(port.value, offset_of(port.value).unwrap_or(usize::MAX), 0, bytes_of(graph, port.value))?;
+        let (first, address, bytes) = everywhere(port.value);
+        replay.read(port.value, first, address, bytes)?;
     }
     Ok(())
+}
+
+/// An address that is in no arena, and no sum of it with a length either.
+const NOWHERE: usize = usize::MAX / 2;
+
+/// Operands of a Concat that are copied, with the place in the result that they are copied to.
+fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
+    let copies = program.steps.iter().filter(|step| step.node == node);
+    copies.map(|step| (step.input, step.output_offset)).collect()
 }
 
 /// The value whose bytes each value is: a Reshape is another name for its operand.
@@ -170,13 +194,16 @@ struct Replay<'g> {
     reader: String,
 }
 
-/// An operator's operand and result while it is replayed.
+/// An operator's operand and result while it is replayed, and the addresses that its record gives them.
 #[derive(Clone, Copy)]
 struct Flow {
+    node: usize,
     input: ValueId,
     input_at: usize,
     output: ValueId,
     output_at: usize,
+    /// Which byte of the result the first one is.
+    first: usize,
 }
 
 impl Replay<'_> {
@@ -189,15 +216,14 @@ impl Replay<'_> {
         Ok(start..end)
     }
 
-    /// Bytes `first .. first + bytes` of `id`, which starts at address `at`, are still there.
-    fn read(&self, id: ValueId, at: usize, first: usize, bytes: usize) -> Result<(), VerifyError> {
+    /// Bytes `first .. first + bytes` of `id` are at `address`.
+    fn read(&self, id: ValueId, first: usize, address: usize, bytes: usize) -> Result<(), VerifyError> {
         let value = self.sources[id.0 as usize];
-        let range = self.range(at.saturating_add(first), bytes)?;
-        let start = range.start;
+        let range = self.range(address, bytes)?;
         let wrong = |(offset, label): (usize, &(u32, u32))| *label != (value, (first + offset) as u32);
         match self.labels[range].iter().enumerate().position(wrong) {
             None => Ok(()),
-            Some(offset) => Err(self.overwritten(id, first + offset, start + offset)),
+            Some(offset) => Err(self.overwritten(id, first + offset, address + offset)),
         }
     }
 
@@ -211,10 +237,14 @@ impl Replay<'_> {
         VerifyError::Overwritten { reader, value, index, address, found }
     }
 
-    /// Writes bytes `first .. first + bytes` of `id`, which starts at address `at`.
-    fn write(&mut self, id: ValueId, at: usize, first: usize, bytes: usize) -> Result<(), VerifyError> {
+    fn miscomputed<T>(&self, index: usize) -> Result<T, VerifyError> {
+        Err(VerifyError::Miscomputed { reader: self.reader.clone(), index })
+    }
+
+    /// Writes bytes `first .. first + bytes` of `id` to `address`.
+    fn write(&mut self, id: ValueId, first: usize, address: usize, bytes: usize) -> Result<(), VerifyError> {
         let value = self.sources[id.0 as usize];
-        let range = self.range(at.saturating_add(first), bytes)?;
+        let range = self.range(address, bytes)?;
         for (offset, label) in self.labels[range].iter_mut().enumerate() {
             *label = (value, (first + offset) as u32);
         }
@@ -233,10 +263,12 @@ impl Replay<'_> {
     fn step(&mut self, step: &Step, record: &Record) -> Result<(), VerifyError> {
         let at = record.addresses();
         let flow = Flow {
+            node: step.node,
             input: step.input,
             input_at: at.input as usize,
             output: step.output,
-            output_at: (at.output as usize).wrapping_sub(step.output_offset),
+            output_at: at.output as usize,
+            first: step.output_offset,
         };
         let scratch = at.scratch as usize;
         self.spoil(scratch, step.scratch_bytes)?;
@@ -250,34 +282,78 @@ impl Replay<'_> {
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
-            Record::BinaryI8(BinaryI8 { operands, .. }) => self.binary(step, operands, flow, 1)?,
-            Record::BinaryF32(BinaryF32 { operands, .. }) => self.binary(step, operands, flow, 4)?,
-            Record::SoftmaxI8(_) | Record::LookupI8(_) => self.elementwise(flow, 1)?,
-            Record::SoftmaxF32(_) | Record::UnaryF32(_) => self.elementwise(flow, 4)?,
+            Record::BinaryI8(BinaryI8 { operands, b_source, .. }) => {
+                self.binary(step, operands, *b_source, flow, 1)?;
+            }
+            Record::BinaryF32(BinaryF32 { operands, b_source, .. }) => {
+                self.binary(step, operands, *b_source, flow, 4)?;
+            }
+            Record::LookupI8(r) => self.elementwise(flow, r.len as usize, 1)?,
+            Record::UnaryF32(r) => self.elementwise(flow, r.len as usize, 4)?,
+            Record::SoftmaxI8(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 1)?,
+            Record::SoftmaxF32(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 4)?,
+            Record::Copy(copy) if step.input == step.output => self.moved(flow, copy.block_bytes as usize)?,
             Record::Copy(copy) => {
                 let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
-                for block in 0..blocks {
-                    let first = step.output_offset + block * copy.output_stride as usize;
-                    self.write(flow.output, flow.output_at, first, bytes)?;
+                for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
+                    self.write(flow.output, flow.first + at, flow.output_at + at, bytes)?;
                 }
-                for block in 0..blocks {
-                    self.read(flow.input, flow.input_at, block * copy.input_stride as usize, bytes)?;
+                for at in (0..blocks).map(|block| block * copy.input_stride as usize) {
+                    self.read(flow.input, at, flow.input_at + at, bytes)?;
                 }
             }
-            Record::Pad(_) | Record::MeanI8(_) | Record::MeanF32(_) | Record::Convert(_) => self.apart(flow)?,
+            Record::Convert(r) => {
+                let size = |id: ValueId| self.graph.value(id).dtype.size_bytes();
+                let (input, output, len) = (size(flow.input), size(flow.output), r.len as usize);
+                self.apart(flow, flow.first / output * input, len * input, len * output)?;
+            }
+            Record::Pad(_) | Record::MeanI8(_) | Record::MeanF32(_) => {
+                self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output))?;
+            }
         }
         self.spoil(scratch, step.scratch_bytes)
     }
 
     /// Writes everything before it reads anything: true for no kernel, and passed only by disjoint memory.
-    fn apart(&mut self, flow: Flow) -> Result<(), VerifyError> {
-        self.write(flow.output, flow.output_at, 0, bytes_of(self.graph, flow.output))?;
-        self.read(flow.input, flow.input_at, 0, bytes_of(self.graph, flow.input))
+    fn apart(&mut self, flow: Flow, first: usize, read: usize, written: usize) -> Result<(), VerifyError> {
+        self.write(flow.output, flow.first, flow.output_at, written)?;
+        self.read(flow.input, first, flow.input_at, read)
+    }
+
+    /// A part of a value goes elsewhere, byte after byte.
+    fn moved(&mut self, flow: Flow, bytes: usize) -> Result<(), VerifyError> {
+        for at in 0..bytes {
+            self.read(flow.input, flow.first + at, flow.input_at + at, 1)?;
+            self.write(flow.output, flow.first + at, flow.output_at + at, 1)?;
+        }
+        Ok(())
+    }
+
+    /// The windowed operator of a node as the graph has it, and the row of its result that a record starts with. The
+    /// record must have the node's extents in everything but rows.
+    fn original(&self, flow: Flow, record: &Geometry) -> Result<(Geometry, usize), VerifyError> {
+        let original = self.graph.nodes.get(flow.node).and_then(|node| windowed_geometry(self.graph, node));
+        let Some(original) = original else { return self.miscomputed(flow.first) };
+        let row_bytes = original.output[1] * original.output[2] * self.graph.value(flow.output).dtype.size_bytes();
+        let extents = |g: &Geometry| (g.input[1], g.input[2], g.output[1], g.output[2], g.kernel);
+        let is_like = extents(&original) == extents(record) && flow.first.is_multiple_of(row_bytes.max(1));
+        if is_like { Ok((original, flow.first / row_bytes.max(1))) } else { self.miscomputed(flow.first) }
     }
 
     /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory
     /// before its outputs are written.
     fn planes(&mut self, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
+        let record = geometry(window, 1);
+        let (original, top) = self.original(flow, &record)?;
+        if original == record && top == 0 {
+            self.whole_planes(window, bands, flow)
+        } else {
+            self.stripe_of_planes(window, bands, flow, (&record, &original, top))
+        }
+    }
+
+    /// All of an image, along its rows or its columns.
+    fn whole_planes(&mut self, window: &Window, bands: &Bands, flow: Flow) -> Result<(), VerifyError> {
         let multiplier = usize::from(window.groups);
         let bytes = |shape: [u16; 3]| shape.into_iter().map(usize::from).product::<usize>();
         let (input_bytes, output_bytes) = (bytes(window.input), bytes(window.output));
@@ -295,7 +371,8 @@ impl Replay<'_> {
                     for row in inside.filter(|&row| row < rows_in.0) {
                         for column in 0..columns_in.0 {
                             let at = row * rows_in.1 + column * columns_in.1;
-                            self.read(flow.input, flow.input_at, image * input_bytes + at + lanes.start, lanes.len())?;
+                            let from = image * input_bytes + at + lanes.start;
+                            self.read(flow.input, from, flow.input_at + from, lanes.len())?;
                         }
                     }
                     filled = filled.max(needed);
@@ -303,7 +380,7 @@ impl Replay<'_> {
                         for column in 0..columns_out.0 {
                             let at = row * rows_out.1 + column * columns_out.1;
                             let to = image * output_bytes + at + lanes.start * multiplier;
-                            self.write(flow.output, flow.output_at, to, lanes.len() * multiplier)?;
+                            self.write(flow.output, flow.first + to, flow.output_at + to, lanes.len() * multiplier)?;
                         }
                     }
                 }
@@ -312,35 +389,105 @@ impl Replay<'_> {
         Ok(())
     }
 
+    /// Some rows of an image, whose windows must meet the rows that they meet in the whole one.
+    fn stripe_of_planes(
+        &mut self,
+        window: &Window,
+        bands: &Bands,
+        flow: Flow,
+        (record, original, top): (&Geometry, &Geometry, usize),
+    ) -> Result<(), VerifyError> {
+        let Geometry { input, output, stride, kernel, .. } = *record;
+        // An image that is one band may lie on its side: all of it is taken before anything is written.
+        let is_turned = bands.input[0] != (input[0], input[1] * input[2]);
+        let is_one_band = bands.rows >= bands.output[0].0;
+        if original.stride != stride || (is_turned && !is_one_band) {
+            return self.miscomputed(flow.first);
+        }
+        let band_rows = if is_turned { output[0] } else { bands.rows };
+        let multiplier = usize::from(window.groups);
+        let (input_bytes, output_bytes) = (input.iter().product::<usize>(), output.iter().product::<usize>());
+        for image in 0..usize::from(window.batch) {
+            for channel in (0..input[2]).step_by(bands.block) {
+                let lanes = channel..(channel + bands.block).min(input[2]);
+                let mut filled = 0;
+                for first in (0..output[0]).step_by(band_rows) {
+                    let rows = band_rows.min(output[0] - first);
+                    // Rows are counted from the top of the padding.
+                    let needed = (first + rows - 1) * stride[0] + kernel[0];
+                    for padded in filled..needed {
+                        let inside = |geometry: &Geometry, padded: usize| {
+                            padded.checked_sub(geometry.pad[0]).filter(|&row| row < geometry.input[0])
+                        };
+                        let (row, source) = match (inside(record, padded), inside(original, padded + top * stride[0])) {
+                            (Some(row), Some(source)) => (row, source),
+                            (None, None) => continue,
+                            _ => return self.miscomputed(flow.first),
+                        };
+                        for x in 0..input[1] {
+                            let index =
+                                |row: usize| image * input_bytes + (row * input[1] + x) * input[2] + lanes.start;
+                            self.read(flow.input, index(source), flow.input_at + index(row), lanes.len())?;
+                        }
+                    }
+                    filled = filled.max(needed);
+                    for pixel in first * output[1]..(first + rows) * output[1] {
+                        let to = image * output_bytes + pixel * output[2] + lanes.start * multiplier;
+                        self.write(flow.output, flow.first + to, flow.output_at + to, lanes.len() * multiplier)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Each element of the result is written when the operand's elements up to it have been read.
-    fn elementwise(&mut self, flow: Flow, size: usize) -> Result<(), VerifyError> {
-        for first in (0..bytes_of(self.graph, flow.output)).step_by(size) {
-            self.read(flow.input, flow.input_at, first, size)?;
-            self.write(flow.output, flow.output_at, first, size)?;
+    fn elementwise(&mut self, flow: Flow, len: usize, size: usize) -> Result<(), VerifyError> {
+        for at in (0..len).map(|index| index * size) {
+            self.read(flow.input, flow.first + at, flow.input_at + at, size)?;
+            self.write(flow.output, flow.first + at, flow.output_at + at, size)?;
         }
         Ok(())
     }
 
     /// The second operand stays whole until the end.
-    fn binary(&mut self, step: &Step, operands: &Operands, flow: Flow, size: usize) -> Result<(), VerifyError> {
-        self.elementwise(flow, size)?;
-        match step.second {
-            Some(id) => self.read(id, operands.b as usize, 0, bytes_of(self.graph, id)),
-            None => Ok(()),
+    fn binary(
+        &mut self,
+        step: &Step,
+        operands: &Operands,
+        b_source: u8,
+        flow: Flow,
+        size: usize,
+    ) -> Result<(), VerifyError> {
+        let len = operands.len as usize;
+        self.elementwise(flow, len, size)?;
+        let b_bytes = operands.b_len as usize * size;
+        let is_whole = step.second.is_none_or(|id| bytes_of(self.graph, id) == b_bytes);
+        // A whole operand is read from its start, which must be where a period starts, unless there is one for each
+        // element and the record has as many of both.
+        let period = operands.inner as usize * b_bytes;
+        let is_elements = operands.inner == 1 && operands.b_len == operands.len && b_source != OPERAND_CONSTANT;
+        if !is_elements && (!is_whole || !flow.first.is_multiple_of(period.max(1))) {
+            return self.miscomputed(flow.first);
         }
+        let first = if is_whole { 0 } else { flow.first };
+        step.second.map_or(Ok(()), |id| self.read(id, first, operands.b as usize, b_bytes))
     }
 
     /// A row's outputs may be written while the row is still being read.
     fn rows(&mut self, flow: Flow, rows: u32, input_bytes: usize, output_bytes: usize) -> Result<(), VerifyError> {
         for row in 0..rows as usize {
-            self.write(flow.output, flow.output_at, row * output_bytes, output_bytes)?;
-            self.read(flow.input, flow.input_at, row * input_bytes, input_bytes)?;
+            let (from, to) = (row * input_bytes, row * output_bytes);
+            self.write(flow.output, flow.first + to, flow.output_at + to, output_bytes)?;
+            self.read(flow.input, from, flow.input_at + from, input_bytes)?;
         }
         Ok(())
     }
 
     fn windowed(&mut self, step: &Step, window: &Window, flow: Flow) -> Result<(), VerifyError> {
         let geometry = geometry(window, 1);
+        let (original, top) = self.original(flow, &geometry)?;
+        let patch = Patch { geometry, original, top };
         let size = self.graph.value(flow.input).dtype.size_bytes();
         // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two, and so does
         // one whose weights are in quads, a tile of pixels at a time.
@@ -353,13 +500,14 @@ impl Replay<'_> {
         for image in 0..usize::from(window.batch) {
             for pixel in 0..pixels {
                 if gathers {
-                    self.read_patch(&geometry, flow, image, position(pixel))?;
+                    self.read_patch(&patch, flow, image, position(pixel))?;
                 }
-                self.write(flow.output, flow.output_at, (image * pixels + pixel) * pixel_bytes, pixel_bytes)?;
+                let written = (image * pixels + pixel) * pixel_bytes;
+                self.write(flow.output, flow.first + written, flow.output_at + written, pixel_bytes)?;
                 // Tiles begin anywhere: each pixel may be the last of one.
                 for read in (pixel + 1).saturating_sub(tile)..=pixel {
                     if !gathers {
-                        self.read_patch(&geometry, flow, image, position(read))?;
+                        self.read_patch(&patch, flow, image, position(read))?;
                     }
                 }
             }
@@ -368,15 +516,23 @@ impl Replay<'_> {
     }
 
     /// All inputs of one output pixel.
-    fn read_patch(&self, geometry: &Geometry, flow: Flow, image: usize, at: (usize, usize)) -> Result<(), VerifyError> {
+    fn read_patch(&self, patch: &Patch, flow: Flow, image: usize, (y, x): (usize, usize)) -> Result<(), VerifyError> {
+        let Patch { geometry, original, top } = patch;
         let size = self.graph.value(flow.input).dtype.size_bytes();
         let pixel_bytes = geometry.input[2] * size;
-        let image_bytes = geometry.input[0] * geometry.input[1] * pixel_bytes;
+        let image_bytes = |geometry: &Geometry| geometry.input[0] * geometry.input[1] * pixel_bytes;
         for i in 0..geometry.kernel[0] {
             for j in 0..geometry.kernel[1] {
-                if let Some(pixel) = geometry.source_pixel(at, (i, j)) {
-                    let first = image * image_bytes + pixel * pixel_bytes;
-                    self.read(flow.input, flow.input_at, first, pixel_bytes)?;
+                let is = geometry.source_pixel((y, x), (i, j));
+                let should_be = original.source_pixel((top + y, x), (i, j));
+                match (is, should_be) {
+                    (Some(pixel), Some(source)) => {
+                        let index = image * image_bytes(original) + source * pixel_bytes;
+                        let address = flow.input_at + image * image_bytes(geometry) + pixel * pixel_bytes;
+                        self.read(flow.input, index, address, pixel_bytes)?;
+                    }
+                    (None, None) => {}
+                    _ => return self.miscomputed(flow.first),
                 }
             }
         }
@@ -387,25 +543,63 @@ impl Replay<'_> {
     /// result's.
     fn rename_slices(
         &mut self,
-        node: usize,
-        axis: usize,
+        node: &Node,
         copied: &[(ValueId, usize)],
         offset_of: &dyn Fn(ValueId) -> Option<usize>,
     ) -> Result<(), VerifyError> {
+        let Op::Concat { axis } = node.op else { return Ok(()) };
+        self.reader.clone_from(&node.name);
         let graph = self.graph;
-        let node = &graph.nodes[node];
         let output = graph.value(node.output);
         let mut first = 0;
         for &input in &node.inputs {
             let value = graph.value(input);
             let block: usize = value.shape[axis..].iter().product();
             if !copied.contains(&(input, first)) {
-                let at = offset_of(input).unwrap_or(usize::MAX);
-                self.read(input, at, 0, bytes_of(graph, input))?;
-                self.write(node.output, at.wrapping_sub(first), first, bytes_of(graph, input))?;
+                let at = offset_of(input).unwrap_or(NOWHERE);
+                self.read(input, 0, at, bytes_of(graph, input))?;
+                self.write(node.output, first, at, bytes_of(graph, input))?;
             }
             first += block * output.dtype.size_bytes();
         }
         Ok(())
     }
+}
+
+/// Where a record reads the inputs of its pixels, and where its node has them.
+struct Patch {
+    /// The record's.
+    geometry: Geometry,
+    /// The node's.
+    original: Geometry,
+    /// The node's row that the record starts with.
+    top: usize,
+}
+
+/// The geometry of a node that slides a window over images.
+fn windowed_geometry(graph: &Graph, node: &Node) -> Option<Geometry> {
+    let shape = |id: ValueId| graph.value(id).shape.as_slice();
+    let weights = |axis: usize| node.inputs.get(1).and_then(|&id| shape(id).get(axis)).copied().unwrap_or(0);
+    let (kernel, stride, dilation, padding) = match &node.op {
+        Op::Conv2D { stride, dilation, padding, .. } | Op::DepthwiseConv2D { stride, dilation, padding, .. } => {
+            ([weights(1), weights(2)], *stride, *dilation, padding)
+        }
+        Op::AveragePool2D { window, .. } | Op::MaxPool2D { window, .. } => {
+            (window.size, window.stride, [1, 1], &window.padding)
+        }
+        _ => return None,
+    };
+    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output)) else {
+        return None;
+    };
+    let pad = [padding.top, padding.left];
+    Some(Geometry {
+        input: [in_h, in_w, in_c],
+        output: [out_h, out_w, out_c],
+        kernel,
+        stride,
+        dilation,
+        pad,
+        groups: 1,
+    })
 }

@@ -48,11 +48,10 @@ struct Grower {
     open: Vec<ValueId>,
 }
 
-/// Grows a graph.
-pub(crate) fn grow(seed: u64, steps: &[Step]) -> Graph {
+/// Grows a graph from an image of at most `rows` rows.
+pub(crate) fn grow(seed: u64, steps: &[Step], rows: usize) -> Graph {
     let mut random = Random::new(seed);
-    let extent = |random: &mut Random| 1 + random.below(6);
-    let shape = vec![1, extent(&mut random), extent(&mut random), 1 + random.below(4)];
+    let shape = vec![1, 1 + random.below(rows), 1 + random.below(6), 1 + random.below(4)];
     let mut grower = Grower { graph: Graph { name: "random".into(), ..Graph::default() }, random, open: Vec::new() };
     let quantization = grower.quantization();
     let input = grower.value(shape.clone(), quantization);
