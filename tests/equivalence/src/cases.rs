@@ -11,6 +11,7 @@ use kinglet_kernels::fully_connected::{
     FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
 };
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
@@ -29,8 +30,9 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 8] = [
     Family { name: "add", is_in_this_build: true, check: add },
+    Family { name: "average-pool", is_in_this_build: true, check: average_pool },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
     dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
@@ -275,5 +277,27 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
         add_i8(&layer, &mut Io::split(&buffers.input[..len], &mut buffers.actual[..len]), b());
     }
     compare(seed, &buffers.expected[..len], &buffers.actual[..len])?;
+    Ok(true)
+}
+
+fn average_pool(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+    let random = &mut Random::new(seed);
+    let Some(mut geometry) = geometry(random, Some(1)) else { return Ok(false) };
+    // One time in four, over the whole image, which may have more pixels than are summed at once.
+    if random.one_in(4) {
+        geometry.input = [random.count(1, 24), random.count(1, 24), random.count(1, 9)];
+        (geometry.kernel, geometry.dilation) = ([geometry.input[0], geometry.input[1]], [1, 1]);
+        (geometry.output, geometry.pad) = ([1, 1, geometry.input[2]], [0, 0]);
+    }
+    let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.output.iter().product::<usize>());
+    let min = random.range(-128, 0);
+    let layer = PoolI8 { geometry, min, max: random.range(min, 127) };
+    random.fill(&mut buffers.input[..input_len]);
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
+    average_pool_i8_reference(&layer, &mut Io::split(input, output));
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+    output.fill(99);
+    average_pool_i8(&layer, &mut Io::split(input, output));
+    compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
     Ok(true)
 }
