@@ -367,7 +367,13 @@ fn pool(
     reference: fn(&PoolI8, &mut Io<i8>),
 ) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
-    let Some(geometry) = geometry(random, Some(1)) else { return Ok(false) };
+    let Some(mut geometry) = geometry(random, Some(1)) else { return Ok(false) };
+    // One time in four, over the whole image, which may have more pixels than are summed at once.
+    if random.one_in(4) {
+        geometry.input = [random.count(1, 24), random.count(1, 24), random.count(1, 9)];
+        (geometry.kernel, geometry.dilation) = ([geometry.input[0], geometry.input[1]], [1, 1]);
+        (geometry.output, geometry.pad) = ([1, 1, geometry.input[2]], [0, 0]);
+    }
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.output.iter().product::<usize>());
     let OutputStage { min, max, .. } = stage(random);
     let layer = PoolI8 { geometry, min, max };
