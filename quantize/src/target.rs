@@ -16,6 +16,13 @@ pub fn has_dual_multiply(target: Target) -> bool {
     matches!(target, Target::CortexM4 | Target::CortexM7 | Target::CortexM33)
 }
 
+/// True when the target's kernels compute several pixels by one 32-bit multiplication and want
+/// [`kinglet_kernels::conv2d::Packing::Lanes`], [`kinglet_kernels::conv2d::Packing::WideLanes`] and
+/// [`kinglet_kernels::conv2d::Packing::Quads`] weights.
+pub fn has_lanes(target: Target) -> bool {
+    target == Target::CortexM0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

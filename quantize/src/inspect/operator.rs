@@ -117,6 +117,9 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
     let dense = |packing: Packing| match packing {
         Packing::RowMajor => "row-major",
         Packing::Paired => "paired",
+        Packing::Lanes => "lanes",
+        Packing::WideLanes => "wide-lanes",
+        Packing::Quads => "quads",
         _ => "unknown",
     };
     match record {
@@ -124,6 +127,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
             let name = |packing: DepthwisePacking| match packing {
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
+                DepthwisePacking::Lanes => "lanes",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -4,12 +4,12 @@
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
 //! by shifting right, so every factor must be below one half.
 
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::conv2d::packing::paired_is_exact;
+use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, paired_is_exact};
+use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
-use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
+use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint, NARROW_LIMIT};
 
-use crate::target::{Target, has_dual_multiply};
+use crate::target::{Target, has_dual_multiply, has_lanes};
 
 /// A dense matrix, `[outputs, taps]`: a convolution's weights or a fully connected layer's.
 pub(super) struct Matrix<'a> {
@@ -24,6 +24,9 @@ pub(super) struct Matrix<'a> {
 
 /// The packing of a convolution without groups.
 pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
+    if has_lanes(target) {
+        return first_exact(&[Packing::Lanes, Packing::WideLanes], matrix);
+    }
     if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
         Packing::Paired
     } else {
@@ -34,6 +37,9 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// The packing of a fully connected layer. Its paired kernel knows no extra shift bytes, so the shifts of all
 /// channels must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
+    if has_lanes(target) {
+        return first_exact(&[Packing::Quads], matrix);
+    }
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
     if span <= 3 { convolution(target, matrix) } else { Packing::RowMajor }
@@ -43,18 +49,37 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// accumulators, which must stay below `2^30`.
 pub(super) fn depthwise(
     target: Target,
-    dilation: [usize; 2],
+    geometry: &Geometry,
+    weights: &[i8],
     bias: &[i32],
     factors: &[FixedPoint],
 ) -> DepthwisePacking {
+    if has_lanes(target) {
+        let packing = DepthwisePacking::Lanes;
+        let shifts = factors.iter().all(|factor| packing.shifts().contains(&factor.shift));
+        let row = |output: usize| weights[output..].iter().copied().step_by(bias.len());
+        let exact = || bias.iter().enumerate().all(|(o, &bias)| lanes_are_exact(row(o), bias, NARROW_LIMIT));
+        return if packing.takes(geometry) && shifts && exact() { packing } else { DepthwisePacking::RowMajor };
+    }
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;
     let narrow = bias.iter().all(|bias| bias.unsigned_abs() < BIAS_LIMIT);
-    if has_dual_multiply(target) && dilation == [1, 1] && shifts_right(factors) && narrow {
+    if has_dual_multiply(target) && geometry.dilation == [1, 1] && shifts_right(factors) && narrow {
         DepthwisePacking::Planar
     } else {
         DepthwisePacking::RowMajor
     }
+}
+
+/// The first of `packings` that computes the layer exactly.
+fn first_exact(packings: &[Packing], matrix: &Matrix<'_>) -> Packing {
+    let is_exact = |packing: &Packing| {
+        let shifts = matrix.factors.iter().all(|factor| packing.shifts().contains(&factor.shift));
+        let mut rows = matrix.weights.chunks_exact(matrix.taps.max(1)).zip(matrix.bias);
+        let fits = |limit| rows.all(|(row, &bias)| lanes_are_exact(row.iter().copied(), bias, limit));
+        shifts && limit(*packing).is_none_or(fits)
+    };
+    packings.iter().copied().find(is_exact).unwrap_or(Packing::RowMajor)
 }
 
 /// Every factor's shift is one that the dual-multiply kernels' output stage takes.

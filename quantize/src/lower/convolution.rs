@@ -123,18 +123,16 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let packing = choose::depthwise(self.target, geometry.dilation, &layer.bias, &layer.factors);
+        let packing = choose::depthwise(self.target, &geometry, weights, &layer.bias, &layer.factors);
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
         let overlap = match packing {
-            DepthwisePacking::Planar if planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1 => {
-                Overlap::Exactly
-            }
-            DepthwisePacking::Planar => Overlap::Never,
-            _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
+            DepthwisePacking::RowMajor => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
+            _ if planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1 => Overlap::Exactly,
+            _ => Overlap::Never,
         };
         let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);

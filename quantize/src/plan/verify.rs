@@ -99,7 +99,7 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
 
 /// True for a depthwise convolution that works on planes.
 fn is_planar(step: &Step) -> bool {
-    step.opcode == OpCode::DepthwiseI8 && step.kernel == DepthwisePacking::Planar as u8
+    step.opcode == OpCode::DepthwiseI8 && step.kernel != DepthwisePacking::RowMajor as u8
 }
 
 /// The state of the arena while operators are replayed.

@@ -5,7 +5,8 @@
 //! element once for four products, and four sums with their pointers still fit the registers of a Cortex-M3.
 //! No 64-bit multiplication happens before requantization.
 
-use crate::conv2d::packing::decode_pair;
+use crate::conv2d::Packing;
+use crate::conv2d::packing::{decode_pair, weight_at};
 use crate::io::{Io, range};
 use crate::numerics::{OutputStage, Requant};
 use core::ops::Range;
@@ -66,6 +67,16 @@ impl Dense<'_> {
             }
             o = o.wrapping_add(2);
             at = at.wrapping_add(2);
+        }
+    }
+
+    /// Computes all outputs from weights in `packing` and writes them from element `at` on.
+    pub(crate) fn packed(&self, io: &mut Io<i8>, vector: Vector<'_>, packing: Packing, at: usize) {
+        for o in 0..self.bias.len() {
+            let x = self.vector(io, vector).iter().enumerate();
+            let sum =
+                x.fold(0, |sum, (tap, x)| multiply_add(sum, *x, weight_at(packing, self.taps, self.weights, o, tap)));
+            io.set(at.wrapping_add(o), self.finish(o, sum));
         }
     }
 

@@ -56,6 +56,8 @@ impl Element {
 pub enum Isa {
     /// Plain Rust, for every target.
     Portable,
+    /// Armv6-M: Cortex-M0 and M0+.
+    Armv6m,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
 }
@@ -144,13 +146,33 @@ const ARMV7EM: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
+/// Conv2D in lanes and in wide lanes, FullyConnected in quads and DepthwiseConv2D, in a build for Armv6-M.
+#[cfg(kinglet_isa = "armv6m")]
+const ARMV6M: [Option<Kernel>; 4] = [
+    Some(Kernel::Conv2dI8(Packing::Lanes, crate::arch::armv6m::conv2d_i8)),
+    Some(Kernel::Conv2dI8(Packing::WideLanes, crate::arch::armv6m::conv2d_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::armv6m::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::armv6m::depthwise_i8)),
+];
+#[cfg(not(kinglet_isa = "armv6m"))]
+const ARMV6M: [Option<Kernel>; 4] = [None; 4];
+
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
 }
 
+/// The kernel over lanes with the inner loops every machine has.
+fn depthwise_i8_lanes(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::lanes::depthwise_i8(layer, io, scratch, &depthwise::lanes::PortableKernel);
+}
+
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
     Row { name, operators, element, isa: Isa::Portable, kernel: Some(kernel) }
+}
+
+const fn armv6m(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Armv6m, kernel }
 }
 
 const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
@@ -171,6 +193,14 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::Conv2dI8(Packing::Paired, conv2d::portable::conv2d_i8_paired),
     ),
+    portable(
+        "conv2d::portable::conv2d_i8_packed",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Lanes, conv2d::portable::conv2d_i8_packed),
+    ),
+    armv6m("arch::armv6m::conv2d_i8", &[Operator::Conv2D], ARMV6M[0]),
+    armv6m("arch::armv6m::conv2d_i8_wide", &[Operator::Conv2D], ARMV6M[1]),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
     portable(
@@ -185,6 +215,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Planar, depthwise_i8_planar),
     ),
+    portable(
+        "depthwise::lanes::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::Lanes, depthwise_i8_lanes),
+    ),
+    armv6m("arch::armv6m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV6M[3]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     portable(
         "depthwise::depthwise_f32",
@@ -204,6 +241,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::FullyConnectedI8(Packing::Paired, fully_connected::portable::fully_connected_i8_paired),
     ),
+    portable(
+        "fully_connected::portable::fully_connected_i8_packed",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_packed),
+    ),
+    armv6m("arch::armv6m::fully_connected_i8", &[Operator::FullyConnected], ARMV6M[2]),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
     portable(
         "fully_connected::fully_connected_f32",
@@ -256,11 +300,11 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7E-M |\n|---|---|---|---|")?;
+    writeln!(out, "| Operator | Type | Portable | Armv6-M | Armv7E-M |\n|---|---|---|---|---|")?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7em] {
+            for isa in [Isa::Portable, Isa::Armv6m, Isa::Armv7em] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;

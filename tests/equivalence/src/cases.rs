@@ -1,7 +1,7 @@
 //! What a seed means for each family of kernels.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{pack, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
 use kinglet_kernels::depthwise::{
     DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
@@ -10,7 +10,7 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_ref
 use kinglet_kernels::fully_connected::{
     FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
 };
-use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+use kinglet_kernels::numerics::{FixedPoint, NARROW_LIMIT, OutputStage, Requant};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
@@ -29,7 +29,7 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 7] = [
+pub const FAMILIES: [Family; 12] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
@@ -37,11 +37,18 @@ pub const FAMILIES: [Family; 7] = [
         fully_connected(seed, buffers, Packing::RowMajor)
     }),
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
+    dense("conv2d lanes", Packing::Lanes, |seed, buffers| conv2d(seed, buffers, Packing::Lanes)),
+    dense("conv2d wide lanes", Packing::WideLanes, |seed, buffers| conv2d(seed, buffers, Packing::WideLanes)),
+    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
+    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
+    }),
+    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::Lanes)
     }),
 ];
 
@@ -125,12 +132,17 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
+    let shift_base = shift_base.max(*packing.shifts().start()).min(packing.shifts().end() - 4);
     pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
     let exact = (0..outputs).step_by(2).all(|o| {
         paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
     });
     if packing == Packing::Paired && !exact {
+        return Ok(false);
+    }
+    let in_lanes = |limit| (0..outputs).all(|o| lanes_are_exact(row(o).iter().copied(), buffers.bias[o], limit));
+    if !limit(packing).is_none_or(in_lanes) {
         return Ok(false);
     }
     // One time in eight, one factor for all channels.
@@ -162,6 +174,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     random.fill(&mut buffers.weights[..taps * outputs]);
     buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     let (shift_base, _) = constants(random, buffers, outputs, taps);
+    let shift_base = shift_base.max(*packing.shifts().start());
     pack(packing, outputs, taps, &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
     let reference = FullyConnectedI8 {
@@ -194,15 +207,21 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     let outputs = geometry.output[2];
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
     let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
-    if scratch_len > MAX_LEN || (packing == DepthwisePacking::Planar && geometry.dilation != [1, 1]) {
+    if scratch_len > MAX_LEN || !packing.takes(&geometry) {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
+    let shift_base = shift_base.max(*packing.shifts().start());
+    let row = |o: usize| buffers.weights[o..area * outputs].iter().copied().step_by(outputs);
+    let exact = (0..outputs).all(|o| lanes_are_exact(row(o), buffers.bias[o], NARROW_LIMIT));
+    if packing == DepthwisePacking::Lanes && !exact {
+        return Ok(false);
+    }
     for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
         let (tap, o) = (at / outputs, at % outputs);
-        let place = if packing == DepthwisePacking::Planar { o * area + tap } else { at };
+        let place = if packing == DepthwisePacking::RowMajor { at } else { o * area + tap };
         buffers.packed.0[place] = *weight;
     }
     let reference = DepthwiseI8 {
@@ -219,7 +238,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    if packing == DepthwisePacking::Planar && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
+    if packing != DepthwisePacking::RowMajor && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
         buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);

@@ -54,8 +54,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
     let DepthwiseI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    let dilated = layer.geometry.dilation != [1, 1];
-    if !layer.packing.is_runnable() || (layer.packing == DepthwisePacking::Planar && dilated) {
+    if !layer.packing.is_runnable() || !layer.packing.takes(&layer.geometry) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)?;

@@ -34,7 +34,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let FullyConnectedI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
     // The paired kernel knows no extra shifts.
-    let extra = layer.packing == Packing::RowMajor || layer.requant.extra.is_empty();
+    let extra = layer.packing != Packing::Paired || layer.requant.extra.is_empty();
     if !layer.packing.is_runnable() || !extra {
         return Err(LoadRule::PackingNotRunnable);
     }

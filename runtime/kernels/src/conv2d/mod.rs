@@ -6,8 +6,8 @@
 //! - Positions outside the image read as `padding_value`, the input's zero point. The host has folded the
 //!   zero point into the bias (`bias[o] = b[o] - zero_point * sum(weight[o])`), so kernels multiply raw `i8`.
 //! - Accumulators are `i32` and wrap; the host proves that they do not.
-//! - Overlapping input and output: pixels are written in raster order, in groups of at most
-//!   [`PIXEL_TILE`], each after all its inputs have been read. So the output of pixel `p` must not touch an
+//! - Overlapping input and output: pixels are written in raster order, in groups of a few,
+//!   each after all its inputs have been read. So the output of pixel `p` must not touch an
 //!   input of a pixel after `p`; it may touch those of `p` itself. The reference kernels want them disjoint.
 //!
 //! Float convolutions start each sum at the bias and add the products in the order `(i, j, c)`; positions
@@ -15,6 +15,7 @@
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
 mod float;
+pub mod lanes;
 pub mod packing;
 pub mod portable;
 mod reference;
@@ -23,10 +24,10 @@ pub use float::conv2d_f32;
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 use crate::Io;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, NARROW_SHIFTS, OutputStage, Requant, WIDE_SHIFTS};
 use core::ops::RangeInclusive;
 
-/// Most output pixels a kernel computes before it writes them.
+/// Output pixels of a tile of the dual-multiply kernels.
 pub const PIXEL_TILE: usize = 4;
 
 /// The order of a layer's weights in the blob, and with it the family of kernels that runs it.
@@ -39,11 +40,20 @@ pub enum Packing {
     /// For `SMLAD`: output channels in pairs `(a, b)`, taps in pairs. Each 16-bit element is `256 * b + a`,
     /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
     Paired = 1,
+    /// For cores without a dual multiplication: `[O, KH, KW, C]`, each weight plus 128 as an unsigned byte. Every
+    /// accumulator with its bias fits 20 bits, see [`packing::lanes_are_exact`]. Not for groups.
+    Lanes = 2,
+    /// As [`Packing::Lanes`], for accumulators of up to 23 bits.
+    WideLanes = 3,
+    /// For cores without a dual multiplication and single vectors: four output channels together, `[O / 4, K, 4]`,
+    /// rounded up with zeros, each weight plus 128 as an unsigned byte. Not for groups.
+    Quads = 4,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 2] = [Packing::RowMajor, Packing::Paired];
+    pub const ALL: [Packing; 5] =
+        [Packing::RowMajor, Packing::Paired, Packing::Lanes, Packing::WideLanes, Packing::Quads];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -56,6 +66,9 @@ impl Packing {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
             Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            Packing::Lanes | Packing::WideLanes | Packing::Quads => {
+                cfg!(any(kinglet_isa = "armv6m", kinglet_emulation))
+            }
         }
     }
 
@@ -64,13 +77,16 @@ impl Packing {
         match self {
             Packing::RowMajor => ALL_SHIFTS,
             Packing::Paired => DUAL_MULTIPLY_SHIFTS,
+            Packing::Lanes => NARROW_SHIFTS,
+            Packing::WideLanes | Packing::Quads => WIDE_SHIFTS,
         }
     }
 
     /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
         match self {
-            Packing::RowMajor => outputs.saturating_mul(taps),
+            Packing::RowMajor | Packing::Lanes | Packing::WideLanes => outputs.saturating_mul(taps),
+            Packing::Quads => outputs.div_ceil(4).saturating_mul(taps).saturating_mul(4),
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
         }
     }
@@ -187,9 +203,10 @@ pub struct Conv2dF32<'a> {
 pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
-        Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
+        Packing::RowMajor | Packing::Quads => geometry.taps().saturating_mul(geometry.groups),
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+        Packing::Lanes | Packing::WideLanes => lanes::Layout::new(geometry, packing).len(),
     }
 }
 
@@ -206,6 +223,14 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Paired => portable::conv2d_i8_paired(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
+        #[cfg(kinglet_isa = "armv6m")]
+        Packing::Lanes | Packing::WideLanes => crate::arch::armv6m::conv2d_i8(layer, io, scratch),
+        #[cfg(kinglet_isa = "armv6m")]
+        Packing::Quads => crate::arch::armv6m::conv2d_i8_quads(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
+        Packing::Lanes | Packing::WideLanes | Packing::Quads => portable::conv2d_i8_packed(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
+        Packing::Lanes | Packing::WideLanes | Packing::Quads => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

@@ -1,6 +1,7 @@
 //! Weights in another order: written once on the host, read by the kernels made for it.
 
 use super::Packing;
+use crate::numerics::{NARROW_LIMIT, WIDE_LIMIT};
 
 /// Most an `i8` activation can be, in magnitude.
 const ACTIVATION_MAX: i64 = 128;
@@ -12,6 +13,20 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
         Packing::RowMajor => {
             for (to, from) in out.iter_mut().zip(row_major) {
                 *to = *from;
+            }
+        }
+        Packing::Lanes | Packing::WideLanes => {
+            for (to, from) in out.iter_mut().zip(row_major) {
+                *to = biased(*from);
+            }
+        }
+        Packing::Quads => {
+            for (at, place) in out.iter_mut().enumerate() {
+                let (step, lane) = (at / 4, at % 4);
+                let (quad, tap) = (step.checked_div(taps).unwrap_or(0), step.checked_rem(taps).unwrap_or(0));
+                let output = quad.wrapping_mul(4).wrapping_add(lane);
+                let weight = row_major.get(output.wrapping_mul(taps).wrapping_add(tap));
+                *place = biased(weight.copied().filter(|_| output < outputs).unwrap_or(0));
             }
         }
         Packing::Paired => {
@@ -34,6 +49,13 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
 pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, tap: usize) -> i8 {
     match packing {
         Packing::RowMajor => weights.get(output.wrapping_mul(taps).wrapping_add(tap)).copied().unwrap_or(0),
+        Packing::Lanes | Packing::WideLanes => {
+            biased(weights.get(output.wrapping_mul(taps).wrapping_add(tap)).copied().unwrap_or(0))
+        }
+        Packing::Quads => {
+            let step = (output / 4).wrapping_mul(taps).wrapping_add(tap);
+            biased(weights.get(step.wrapping_mul(4).wrapping_add(output % 4)).copied().unwrap_or(0))
+        }
         Packing::Paired => {
             let row_len = taps.wrapping_add(taps & 1);
             let element = (output >> 1).wrapping_mul(row_len).wrapping_add(tap);
@@ -42,6 +64,28 @@ pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, t
             let [a, b] = bytes.copied().map_or([0, 0], decode_pair);
             if output & 1 == 0 { a } else { b }
         }
+    }
+}
+
+/// A weight plus 128 as an unsigned byte, and back.
+#[inline]
+pub fn biased(weight: i8) -> i8 {
+    weight ^ i8::MIN
+}
+
+/// True when an output channel's accumulator and all its partial sums, whatever the activations, stay below `limit`:
+/// [`NARROW_LIMIT`] for [`Packing::Lanes`], [`WIDE_LIMIT`] for [`Packing::WideLanes`] and [`Packing::Quads`].
+pub fn lanes_are_exact(row: impl IntoIterator<Item = i8>, bias: i32, limit: i64) -> bool {
+    let magnitude = row.into_iter().fold(0_i64, |sum, weight| sum.saturating_add(i64::from(weight.unsigned_abs())));
+    magnitude.saturating_mul(ACTIVATION_MAX).saturating_add(i64::from(bias).abs()) < limit
+}
+
+/// The limit for [`lanes_are_exact`] of a packing that needs one.
+pub fn limit(packing: Packing) -> Option<i64> {
+    match packing {
+        Packing::Lanes => Some(NARROW_LIMIT),
+        Packing::WideLanes | Packing::Quads => Some(WIDE_LIMIT),
+        Packing::RowMajor | Packing::Paired => None,
     }
 }
 

@@ -32,6 +32,15 @@ pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     });
 }
 
+/// Any convolution in any packing, weight by weight: what runs a Cortex-M0 blob on other machines. Does nothing if
+/// `scratch` is too short.
+pub fn conv2d_i8_packed(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let outputs = layer.geometry.output[2];
+    for_each_patch(layer, io, scratch, |io, patch, pixel| {
+        dense(layer).packed(io, Vector::Gathered(patch), layer.packing, pixel.wrapping_mul(outputs));
+    });
+}
+
 fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
     Dense {
         taps: layer.geometry.taps(),
@@ -43,7 +52,7 @@ fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
 }
 
 /// Gathers the patch of each pixel in raster order and calls `compute(io, patch, pixel)`.
-fn for_each_patch(
+pub(crate) fn for_each_patch(
     layer: &Conv2dI8,
     io: &mut Io<i8>,
     scratch: &mut [i8],

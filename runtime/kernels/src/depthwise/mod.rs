@@ -12,6 +12,7 @@
 //! - `geometry.groups` is not read.
 
 mod float;
+pub mod lanes;
 pub mod planar;
 pub mod portable;
 mod reference;
@@ -21,7 +22,7 @@ pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, NARROW_SHIFTS, OutputStage, Requant};
 use core::ops::RangeInclusive;
 
 /// The order of a depthwise layer's weights in the blob.
@@ -33,11 +34,15 @@ pub enum DepthwisePacking {
     RowMajor = 0,
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
     Planar = 1,
+    /// `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications, see [`lanes`]: every
+    /// accumulator with its bias fits 20 bits. Not for dilation, strides beyond 2 or more than [`lanes::MAX_AREA`] taps.
+    Lanes = 2,
 }
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 2] = [DepthwisePacking::RowMajor, DepthwisePacking::Planar];
+    pub const ALL: [DepthwisePacking; 3] =
+        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Lanes];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -49,6 +54,16 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            DepthwisePacking::Lanes => cfg!(any(kinglet_isa = "armv6m", kinglet_emulation)),
+        }
+    }
+
+    /// True when the packing's kernels compute layers of this shape.
+    pub fn takes(self, geometry: &Geometry) -> bool {
+        match self {
+            DepthwisePacking::RowMajor => true,
+            DepthwisePacking::Planar => geometry.dilation == [1, 1],
+            DepthwisePacking::Lanes => lanes::takes(geometry),
         }
     }
 
@@ -57,6 +72,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => ALL_SHIFTS,
             DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
+            DepthwisePacking::Lanes => NARROW_SHIFTS,
         }
     }
 
@@ -66,7 +82,9 @@ impl DepthwisePacking {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
                 DepthwisePacking::RowMajor => at,
-                DepthwisePacking::Planar => output.wrapping_mul(kernel_area).wrapping_add(tap),
+                DepthwisePacking::Planar | DepthwisePacking::Lanes => {
+                    output.wrapping_mul(kernel_area).wrapping_add(tap)
+                }
             };
             if let Some(place) = out.get_mut(place) {
                 *place = *weight;
@@ -77,7 +95,9 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar => outputs.saturating_mul(kernel_area),
+            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Lanes => {
+                outputs.saturating_mul(kernel_area)
+            }
         }
     }
 }
@@ -123,6 +143,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
     match packing {
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
+        DepthwisePacking::Lanes => lanes::Plane::new(geometry).scratch_len(),
     }
 }
 
@@ -139,6 +160,12 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Planar => planar::depthwise_i8(layer, io, scratch, &planar::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         DepthwisePacking::Planar => {}
+        #[cfg(kinglet_isa = "armv6m")]
+        DepthwisePacking::Lanes => crate::arch::armv6m::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
+        DepthwisePacking::Lanes => lanes::depthwise_i8(layer, io, scratch, &lanes::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
+        DepthwisePacking::Lanes => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

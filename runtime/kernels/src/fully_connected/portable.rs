@@ -20,6 +20,14 @@ pub fn fully_connected_i8_paired(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     }
 }
 
+/// Any layer in any packing, weight by weight: what runs a Cortex-M0 blob on other machines. Needs no scratch.
+pub fn fully_connected_i8_packed(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    for row in 0..layer.rows {
+        let input = Vector::Input(row.wrapping_mul(layer.taps));
+        dense(layer).packed(io, input, layer.packing, row.wrapping_mul(layer.outputs));
+    }
+}
+
 fn dense<'a>(layer: &FullyConnectedI8<'a>) -> Dense<'a> {
     Dense { taps: layer.taps, weights: layer.weights, bias: layer.bias, requant: layer.requant, stage: layer.stage }
 }
