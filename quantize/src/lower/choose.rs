@@ -7,7 +7,7 @@
 use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, paired_is_exact};
 use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
-use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint, NARROW_LIMIT};
+use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
 use crate::target::{Target, has_dual_multiply, has_lanes};
 
@@ -50,16 +50,13 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 pub(super) fn depthwise(
     target: Target,
     geometry: &Geometry,
-    weights: &[i8],
     bias: &[i32],
     factors: &[FixedPoint],
 ) -> DepthwisePacking {
     if has_lanes(target) {
+        // Its kernels tell by themselves which channels need the long way.
         let packing = DepthwisePacking::Lanes;
-        let shifts = factors.iter().all(|factor| packing.shifts().contains(&factor.shift));
-        let row = |output: usize| weights[output..].iter().copied().step_by(bias.len());
-        let exact = || bias.iter().enumerate().all(|(o, &bias)| lanes_are_exact(row(o), bias, NARROW_LIMIT));
-        return if packing.takes(geometry) && shifts && exact() { packing } else { DepthwisePacking::RowMajor };
+        return if packing.takes(geometry) { packing } else { DepthwisePacking::RowMajor };
     }
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
     const BIAS_LIMIT: u32 = (1 << 30) - 255 * 255 * 128 * 128 / 2;

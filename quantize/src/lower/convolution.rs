@@ -123,7 +123,7 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let packing = choose::depthwise(self.target, &geometry, weights, &layer.bias, &layer.factors);
+        let packing = choose::depthwise(self.target, &geometry, &layer.bias, &layer.factors);
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);

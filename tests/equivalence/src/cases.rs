@@ -10,7 +10,7 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_ref
 use kinglet_kernels::fully_connected::{
     FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
 };
-use kinglet_kernels::numerics::{FixedPoint, NARROW_LIMIT, OutputStage, Requant};
+use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
@@ -29,7 +29,7 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 12] = [
+pub const FAMILIES: [Family; 11] = [
     Family { name: "add", is_in_this_build: true, check: add },
     dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
     dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
@@ -39,7 +39,6 @@ pub const FAMILIES: [Family; 12] = [
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
     dense("conv2d lanes", Packing::Lanes, |seed, buffers| conv2d(seed, buffers, Packing::Lanes)),
     dense("conv2d wide lanes", Packing::WideLanes, |seed, buffers| conv2d(seed, buffers, Packing::WideLanes)),
-    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
     dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
@@ -213,11 +212,10 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     random.fill(&mut buffers.input[..input_len]);
     random.fill(&mut buffers.weights[..area * outputs]);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
-    let shift_base = shift_base.max(*packing.shifts().start());
-    let row = |o: usize| buffers.weights[o..area * outputs].iter().copied().step_by(outputs);
-    let exact = (0..outputs).all(|o| lanes_are_exact(row(o), buffers.bias[o], NARROW_LIMIT));
-    if packing == DepthwisePacking::Lanes && !exact {
-        return Ok(false);
+    // One channel in a while whose accumulator fits no lane.
+    if random.one_in(4) {
+        let channel = random.count(0, outputs - 1);
+        buffers.bias[channel] = random.range(-(1 << 24), 1 << 24);
     }
     for (at, weight) in buffers.weights[..area * outputs].iter().enumerate() {
         let (tap, o) = (at / outputs, at % outputs);

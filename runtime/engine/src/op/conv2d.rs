@@ -44,7 +44,8 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
     let Conv2dI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
-    let runnable = layer.packing.is_runnable() && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
+    let runnable = layer.packing.is_runnable() && layer.packing.is_for_windows();
+    let runnable = runnable && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
     if !runnable {
         return Err(LoadRule::PackingNotRunnable);
     }

@@ -35,7 +35,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
     // The paired kernel knows no extra shifts.
     let extra = layer.packing != Packing::Paired || layer.requant.extra.is_empty();
-    if !layer.packing.is_runnable() || !extra {
+    if !layer.packing.is_runnable() || !layer.packing.is_for_vectors() || !extra {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)?;

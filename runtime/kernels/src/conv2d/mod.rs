@@ -41,12 +41,12 @@ pub enum Packing {
     /// `[O / 2, K / 2, 2]`, both rounded up with zeros. Not for groups.
     Paired = 1,
     /// For cores without a dual multiplication: `[O, KH, KW, C]`, each weight plus 128 as an unsigned byte. Every
-    /// accumulator with its bias fits 20 bits, see [`packing::lanes_are_exact`]. Not for groups.
+    /// accumulator with its bias fits 20 bits, see [`packing::lanes_are_exact`]. For Conv2D without groups.
     Lanes = 2,
     /// As [`Packing::Lanes`], for accumulators of up to 23 bits.
     WideLanes = 3,
-    /// For cores without a dual multiplication and single vectors: four output channels together, `[O / 4, K, 4]`,
-    /// rounded up with zeros, each weight plus 128 as an unsigned byte. Not for groups.
+    /// For FullyConnected on cores without a dual multiplication: four output channels together, `[O / 4, K, 4]`,
+    /// rounded up with zeros, each weight plus 128 as an unsigned byte.
     Quads = 4,
 }
 
@@ -70,6 +70,16 @@ impl Packing {
                 cfg!(any(kinglet_isa = "armv6m", kinglet_emulation))
             }
         }
+    }
+
+    /// True when Conv2D has kernels for the packing.
+    pub const fn is_for_windows(self) -> bool {
+        !matches!(self, Packing::Quads)
+    }
+
+    /// True when FullyConnected has kernels for the packing.
+    pub const fn is_for_vectors(self) -> bool {
+        !matches!(self, Packing::Lanes | Packing::WideLanes)
     }
 
     /// Shifts of the factors that the packing's kernels take.
@@ -203,9 +213,10 @@ pub struct Conv2dF32<'a> {
 pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
     match packing {
         // One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
-        Packing::RowMajor | Packing::Quads => geometry.taps().saturating_mul(geometry.groups),
+        Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
+        Packing::Quads => 0,
         Packing::Lanes | Packing::WideLanes => lanes::Layout::new(geometry, packing).len(),
     }
 }
@@ -225,12 +236,11 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Paired => {}
         #[cfg(kinglet_isa = "armv6m")]
         Packing::Lanes | Packing::WideLanes => crate::arch::armv6m::conv2d_i8(layer, io, scratch),
-        #[cfg(kinglet_isa = "armv6m")]
-        Packing::Quads => crate::arch::armv6m::conv2d_i8_quads(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
-        Packing::Lanes | Packing::WideLanes | Packing::Quads => portable::conv2d_i8_packed(layer, io, scratch),
+        Packing::Lanes | Packing::WideLanes => portable::conv2d_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
-        Packing::Lanes | Packing::WideLanes | Packing::Quads => {}
+        Packing::Lanes | Packing::WideLanes => {}
+        Packing::Quads => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

@@ -52,7 +52,7 @@ fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
 }
 
 /// Gathers the patch of each pixel in raster order and calls `compute(io, patch, pixel)`.
-pub(crate) fn for_each_patch(
+fn for_each_patch(
     layer: &Conv2dI8,
     io: &mut Io<i8>,
     scratch: &mut [i8],

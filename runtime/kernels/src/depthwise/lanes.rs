@@ -25,6 +25,7 @@ use crate::Io;
 use crate::arch::words;
 use crate::conv2d::Geometry;
 use crate::io::range;
+use crate::numerics::{self, NARROW_SHIFTS};
 
 /// Scratch that the plane should not exceed, unless one output row needs more.
 pub const BAND_BYTES: usize = 2048;
@@ -34,6 +35,9 @@ pub const MAX_AREA: usize = 64;
 
 /// Outputs computed together.
 const OUTPUTS: usize = 3;
+
+/// See [`numerics::NARROW_LIMIT`].
+const NARROW_LIMIT: u32 = numerics::NARROW_LIMIT as u32;
 
 /// Bits of a lane.
 const LANE: u32 = 11;
@@ -152,7 +156,7 @@ pub trait LaneKernel {
     /// Spreads rows of one channel; `source` starts at the first element.
     fn fill(&self, plane: &Plane, words: &mut [i32], source: &[i8], rows: &Rows, padding: i8);
 
-    /// Computes `task` from the plane and the widened weights in `words`. `output` starts at the first output; the next
+    /// Computes `task`, whose sums fit the lanes, from the plane and the widened weights in `words`. `output` starts at the first output; the next
     /// ones stand [`Geometry::output`]`[2]` elements apart, row after row.
     fn convolve(&self, layer: &DepthwiseI8, plane: &Plane, task: &Task, words: &[i32], output: &mut [i8]);
 }
@@ -251,7 +255,12 @@ impl<K: LaneKernel> Channel<'_, K> {
                 self.widen_weights(words, channel);
                 let start = first.wrapping_mul(width).wrapping_mul(outputs).wrapping_add(channel);
                 if let Some(output) = io.output().get_mut(start..) {
-                    self.kernel.convolve(self.layer, plane, &Task { rows, channel }, words, output);
+                    let task = Task { rows, channel };
+                    if self.is_narrow(words, channel) {
+                        self.kernel.convolve(self.layer, plane, &task, words, output);
+                    } else {
+                        PortableKernel.convolve(self.layer, plane, &task, words, output);
+                    }
                 }
             }
             first = first.wrapping_add(rows);
@@ -308,6 +317,16 @@ impl<K: LaneKernel> Channel<'_, K> {
             };
             row = row.wrapping_add(count.max(1));
         }
+    }
+
+    /// True when the accumulator of a channel, whose weights have been widened, fits the kernels' lanes and output
+    /// stage, whatever the activations. Channels that hardly depend on their input may have large biases.
+    fn is_narrow(&self, words: &[i32], channel: usize) -> bool {
+        let weights = words.iter().take(self.plane.weight_words());
+        let magnitude = weights.fold(0u32, |sum, weight| sum.wrapping_add(weight.unsigned_abs())) << 7;
+        let bias = self.layer.bias.get(channel).copied().unwrap_or(0).unsigned_abs();
+        let shift = self.layer.requant.at(channel).shift;
+        NARROW_SHIFTS.contains(&shift) && bias < NARROW_LIMIT && magnitude.wrapping_add(bias) < NARROW_LIMIT
     }
 
     /// Widens the weights of output channel `channel` to words.

@@ -22,7 +22,7 @@ pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
 use crate::conv2d::Geometry;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, NARROW_SHIFTS, OutputStage, Requant};
+use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, Requant};
 use core::ops::RangeInclusive;
 
 /// The order of a depthwise layer's weights in the blob.
@@ -34,8 +34,8 @@ pub enum DepthwisePacking {
     RowMajor = 0,
     /// `[C * multiplier, KH, KW]`, for kernels that work on planes, see [`planar`]. Not for dilation.
     Planar = 1,
-    /// `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications, see [`lanes`]: every
-    /// accumulator with its bias fits 20 bits. Not for dilation, strides beyond 2 or more than [`lanes::MAX_AREA`] taps.
+    /// `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications, see [`lanes`]. Not
+    /// for dilation, strides beyond 2 or more than [`lanes::MAX_AREA`] taps.
     Lanes = 2,
 }
 
@@ -70,9 +70,8 @@ impl DepthwisePacking {
     /// Shifts of the factors that the packing's kernels take.
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
-            DepthwisePacking::RowMajor => ALL_SHIFTS,
+            DepthwisePacking::RowMajor | DepthwisePacking::Lanes => ALL_SHIFTS,
             DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
-            DepthwisePacking::Lanes => NARROW_SHIFTS,
         }
     }
 
@@ -141,6 +140,8 @@ pub struct DepthwiseF32<'a> {
 /// Bytes of scratch [`depthwise_i8`] needs.
 pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
     match packing {
+        // Such a blob is refused; without this line a device would link the layouts of others.
+        _ if !packing.is_runnable() => 0,
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
         DepthwisePacking::Lanes => lanes::Plane::new(geometry).scratch_len(),

@@ -17,7 +17,7 @@ pub use float::fully_connected_f32;
 pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
 
 use crate::Io;
-use crate::conv2d::{Geometry, Packing, lanes};
+use crate::conv2d::Packing;
 use crate::numerics::{ClampF32, OutputStage, Requant};
 
 /// Everything an int8 dense layer needs besides its activations.
@@ -61,25 +61,9 @@ pub struct FullyConnectedF32<'a> {
 /// Bytes of scratch [`fully_connected_i8`] needs.
 pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
     match packing {
-        Packing::RowMajor | Packing::Quads => 0,
-        // As a pointwise convolution of as many pixels as there are rows.
-        Packing::Lanes | Packing::WideLanes => lanes::Layout::new(&pointwise(1, taps, 1), packing).len(),
+        Packing::RowMajor | Packing::Quads | Packing::Lanes | Packing::WideLanes => 0,
         // One row widened to 16 bits, taps padded to an even number.
         Packing::Paired => taps.div_ceil(2).saturating_mul(4),
-    }
-}
-
-/// The layer as a convolution: rows are pixels.
-pub(crate) fn pointwise(rows: usize, taps: usize, outputs: usize) -> Geometry {
-    let one = [1, 1];
-    Geometry {
-        input: [rows, 1, taps],
-        output: [rows, 1, outputs],
-        kernel: one,
-        stride: one,
-        dilation: one,
-        pad: [0, 0],
-        groups: 1,
     }
 }
 
@@ -97,15 +81,12 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
         #[cfg(kinglet_isa = "armv6m")]
-        Packing::Lanes | Packing::WideLanes | Packing::Quads => {
-            crate::arch::armv6m::fully_connected_i8(layer, io, scratch);
-        }
+        Packing::Quads => crate::arch::armv6m::fully_connected_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
-        Packing::Lanes | Packing::WideLanes | Packing::Quads => {
-            portable::fully_connected_i8_packed(layer, io, scratch);
-        }
+        Packing::Quads => portable::fully_connected_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
-        Packing::Lanes | Packing::WideLanes | Packing::Quads => {}
+        Packing::Quads => {}
+        Packing::Lanes | Packing::WideLanes => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

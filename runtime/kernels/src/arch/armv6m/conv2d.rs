@@ -1,10 +1,9 @@
 //! Conv2D over [`Packing::Lanes`] and [`Packing::WideLanes`]: six pixels at a time.
 
-use super::fully_connected::{Vector, quads};
 use super::window::Walk;
 use crate::Io;
 use crate::conv2d::lanes::{CHUNK, Layout, PIXELS, STEP_BYTES};
-use crate::conv2d::{Conv2dI8, Packing, portable};
+use crate::conv2d::{Conv2dI8, Packing};
 use crate::io::range;
 
 /// Bytes of a tap in the unrolled loop, and taps in it.
@@ -228,16 +227,4 @@ fn tile(layer: &Conv2dI8, (layout, skip): (&Layout, usize), scratch: &[i8], outp
     // SAFETY: `fits` has checked constants, weights and scratch for all channels and chunks; `output` holds
     // `count` pixels of `outputs` channels.
     unsafe { kinglet_armv6m_lanes(&mut lanes) };
-}
-
-/// The same over [`Packing::Quads`]: pixel by pixel.
-pub(crate) fn conv2d_i8_quads(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let outputs = layer.geometry.output[2];
-    portable::for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        let start = pixel.wrapping_mul(outputs);
-        let vector = Vector::new(patch);
-        if let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) {
-            quads(&vector, layer.weights, layer.bias, &layer.requant, layer.stage, output);
-        }
-    });
 }

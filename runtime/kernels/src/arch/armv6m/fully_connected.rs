@@ -1,8 +1,7 @@
-//! FullyConnected over [`Packing::Quads`]; over lanes, rows are pixels.
+//! FullyConnected over [`Packing::Quads`](crate::conv2d::Packing::Quads) weights.
 
 use crate::Io;
-use crate::conv2d::{Conv2dI8, Packing};
-use crate::fully_connected::{FullyConnectedI8, pointwise};
+use crate::fully_connected::FullyConnectedI8;
 use crate::io::range;
 use crate::numerics::{OutputStage, Requant};
 
@@ -52,15 +51,9 @@ unsafe extern "C" {
 }
 
 /// See [`crate::fully_connected::fully_connected_i8`].
-pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     let (rows, taps, outputs) = (layer.rows, layer.taps, layer.outputs);
-    let FullyConnectedI8 { stage, packing, weights, bias, requant, .. } = *layer;
-    if packing != Packing::Quads {
-        let geometry = pointwise(rows, taps, outputs);
-        let layer = Conv2dI8 { geometry, padding_value: 0, stage, packing, weights, bias, requant };
-        super::conv2d_i8(&layer, io, scratch);
-        return;
-    }
+    let FullyConnectedI8 { stage, weights, bias, requant, .. } = *layer;
     for row in 0..rows {
         let vector = Vector::new(range(io.input(), row.wrapping_mul(taps), taps));
         let start = row.wrapping_mul(outputs);
@@ -71,21 +64,21 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
 }
 
 /// An input vector. The output, which is borrowed later, may be in the same memory, behind it or before it.
-pub(super) struct Vector {
+struct Vector {
     input: *const i8,
     taps: usize,
     sum: i32,
 }
 
 impl Vector {
-    pub(super) fn new(input: &[i8]) -> Self {
+    fn new(input: &[i8]) -> Self {
         let sum = input.iter().fold(0i32, |sum, &x| sum.wrapping_add(i32::from(x)));
         Vector { input: input.as_ptr(), taps: input.len(), sum }
     }
 }
 
 /// All outputs of one vector.
-pub(super) fn quads(
+fn quads(
     vector: &Vector,
     weights: &[i8],
     bias: &[i32],

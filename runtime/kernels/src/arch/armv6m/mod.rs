@@ -5,7 +5,7 @@ mod depthwise;
 mod fully_connected;
 mod window;
 
-pub(crate) use conv2d::{conv2d_i8, conv2d_i8_quads};
+pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
 
