@@ -47,12 +47,7 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 
 /// The packing of a depthwise convolution. Planes hold undilated rows, and their kernels double the
 /// accumulators, which must stay below `2^30`.
-pub(super) fn depthwise(
-    target: Target,
-    geometry: &Geometry,
-    bias: &[i32],
-    factors: &[FixedPoint],
-) -> DepthwisePacking {
+pub(super) fn depthwise(target: Target, geometry: &Geometry, bias: &[i32], factors: &[FixedPoint]) -> DepthwisePacking {
     if has_lanes(target) {
         // Its kernels tell by themselves which channels need the long way.
         let packing = DepthwisePacking::Lanes;

@@ -10,7 +10,7 @@
 //! `arch/armv6m/mod.rs`.
 //!
 //! ```text
-//! scratch: | words: [taps][4] | start values: [chunks][4] | padding: one pixel's channels |
+//! scratch: | words: [taps][4] | start values: [chunks][4] | padding: a row of taps |
 //! ```
 
 use super::{Geometry, Packing};
@@ -35,8 +35,8 @@ pub struct Layout {
     pub starts: usize,
     /// Where the padding is.
     pub padding: usize,
-    /// Channels of a pixel.
-    channels: usize,
+    /// Taps of a row of the window.
+    row: usize,
 }
 
 impl Layout {
@@ -47,12 +47,12 @@ impl Layout {
         let starts = taps.saturating_mul(STEP_BYTES);
         let padding = starts.saturating_add(chunks.saturating_mul(STEP_BYTES));
         let first = taps.wrapping_sub(chunks.wrapping_sub(1).wrapping_mul(CHUNK));
-        Layout { first, chunks, starts, padding, channels: geometry.input[2] }
+        Layout { first, chunks, starts, padding, row: geometry.kernel[1].saturating_mul(geometry.input[2]) }
     }
 
     /// Bytes of scratch.
     pub fn len(&self) -> usize {
-        self.padding.saturating_add(self.channels)
+        self.padding.saturating_add(self.row)
     }
 
     /// True when there is no scratch, which no layer has.

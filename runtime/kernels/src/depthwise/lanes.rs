@@ -25,7 +25,7 @@ use crate::Io;
 use crate::arch::words;
 use crate::conv2d::Geometry;
 use crate::io::range;
-use crate::numerics::{self, NARROW_SHIFTS};
+use crate::numerics::{self, FixedPoint, NARROW_SHIFTS};
 
 /// Scratch that the plane should not exceed, unless one output row needs more.
 pub const BAND_BYTES: usize = 2048;
@@ -132,6 +132,10 @@ pub struct Task {
     pub rows: usize,
     /// The output channel.
     pub channel: usize,
+    /// Its bias.
+    pub bias: i32,
+    /// Its factor.
+    pub factor: FixedPoint,
 }
 
 /// Rows of the input to spread over the plane.
@@ -183,14 +187,14 @@ impl LaneKernel for PortableKernel {
         }
     }
 
+    #[inline(never)]
     fn convolve(&self, layer: &DepthwiseI8, plane: &Plane, task: &Task, words: &[i32], output: &mut [i8]) {
         let geometry = plane.geometry();
         let [kernel_rows, kernel_width] = geometry.kernel;
-        let bias = layer.bias.get(task.channel).copied().unwrap_or(0);
         let mut places = output.iter_mut().step_by(geometry.output[2].max(1));
         for y in 0..task.rows {
             for x in 0..geometry.output[1] {
-                let mut sum = bias;
+                let mut sum = task.bias;
                 for i in 0..kernel_rows {
                     let row = plane.word(y.wrapping_mul(geometry.stride[0]).wrapping_add(i), 0);
                     for j in 0..kernel_width {
@@ -206,7 +210,7 @@ impl LaneKernel for PortableKernel {
                     }
                 }
                 if let Some(place) = places.next() {
-                    *place = layer.stage.apply(sum, layer.requant.at(task.channel));
+                    *place = layer.stage.apply(sum, task.factor);
                 }
             }
         }
@@ -240,6 +244,7 @@ struct Channel<'a, K> {
 
 impl<K: LaneKernel> Channel<'_, K> {
     /// Band after band.
+    #[inline(never)]
     fn run(&self, io: &mut Io<i8>, words: &mut [i32]) {
         let plane = self.plane;
         let [output_rows, width, outputs] = plane.geometry().output;
@@ -252,11 +257,12 @@ impl<K: LaneKernel> Channel<'_, K> {
             self.fill(io.input(), words, top, kept..filled);
             for copy in 0..self.layer.multiplier {
                 let channel = self.channel.wrapping_mul(self.layer.multiplier).wrapping_add(copy);
-                self.widen_weights(words, channel);
+                let magnitude = self.widen_weights(words, channel);
                 let start = first.wrapping_mul(width).wrapping_mul(outputs).wrapping_add(channel);
                 if let Some(output) = io.output().get_mut(start..) {
-                    let task = Task { rows, channel };
-                    if self.is_narrow(words, channel) {
+                    let bias = self.layer.bias.get(channel).copied().unwrap_or(0);
+                    let task = Task { rows, channel, bias, factor: self.layer.requant.at(channel) };
+                    if is_narrow(&task, magnitude) {
                         self.kernel.convolve(self.layer, plane, &task, words, output);
                     } else {
                         PortableKernel.convolve(self.layer, plane, &task, words, output);
@@ -283,6 +289,7 @@ impl<K: LaneKernel> Channel<'_, K> {
     }
 
     /// Fills rows of the plane; its row 0 is row `top` of the padded input.
+    #[inline(never)]
     fn fill(&self, input: &[i8], words: &mut [i32], top: usize, rows: core::ops::Range<usize>) {
         let (plane, padding) = (self.plane, self.layer.padding_value);
         let Geometry { input: [height, width, channels], pad, stride, .. } = *plane.geometry();
@@ -319,22 +326,24 @@ impl<K: LaneKernel> Channel<'_, K> {
         }
     }
 
-    /// True when the accumulator of a channel, whose weights have been widened, fits the kernels' lanes and output
-    /// stage, whatever the activations. Channels that hardly depend on their input may have large biases.
-    fn is_narrow(&self, words: &[i32], channel: usize) -> bool {
-        let weights = words.iter().take(self.plane.weight_words());
-        let magnitude = weights.fold(0u32, |sum, weight| sum.wrapping_add(weight.unsigned_abs())) << 7;
-        let bias = self.layer.bias.get(channel).copied().unwrap_or(0).unsigned_abs();
-        let shift = self.layer.requant.at(channel).shift;
-        NARROW_SHIFTS.contains(&shift) && bias < NARROW_LIMIT && magnitude.wrapping_add(bias) < NARROW_LIMIT
-    }
-
-    /// Widens the weights of output channel `channel` to words.
-    fn widen_weights(&self, words: &mut [i32], channel: usize) {
+    /// Widens the weights of output channel `channel` to words, and returns the sum of their magnitudes.
+    fn widen_weights(&self, words: &mut [i32], channel: usize) -> u32 {
         let area = self.plane.weight_words();
         let weights = range(self.layer.weights, channel.wrapping_mul(area), area);
+        let mut magnitude = 0u32;
         for (word, weight) in words.iter_mut().zip(weights) {
             *word = i32::from(*weight);
+            magnitude = magnitude.wrapping_add(word.unsigned_abs());
         }
+        magnitude
     }
+}
+
+/// True when the accumulator of a channel whose weights have this magnitude fits the kernels' lanes and output stage,
+/// whatever the activations. Channels that hardly depend on their input may have large biases.
+fn is_narrow(task: &Task, magnitude: u32) -> bool {
+    let bias = task.bias.unsigned_abs();
+    // An activation's magnitude is 128 at most.
+    let sum = (magnitude << 7).wrapping_add(bias);
+    NARROW_SHIFTS.contains(&task.factor.shift) && bias < NARROW_LIMIT && sum < NARROW_LIMIT
 }

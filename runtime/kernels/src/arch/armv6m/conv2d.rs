@@ -1,10 +1,8 @@
 //! Conv2D over [`Packing::Lanes`] and [`Packing::WideLanes`]: six pixels at a time.
 
-use super::window::Walk;
 use crate::Io;
 use crate::conv2d::lanes::{CHUNK, Layout, PIXELS, STEP_BYTES};
 use crate::conv2d::{Conv2dI8, Packing};
-use crate::io::range;
 
 /// Bytes of a tap in the unrolled loop, and taps in it.
 const TAP_BYTES: usize = 20;
@@ -75,6 +73,7 @@ unsafe extern "C" {
 }
 
 /// See [`crate::conv2d::conv2d_i8`].
+#[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [_, width, outputs] = geometry.output;
@@ -87,26 +86,32 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
             *place = layer.padding_value;
         }
     }
-    let walk = Walk::new(geometry);
-    let skip = layout.first.div_ceil(UNROLLED).wrapping_mul(UNROLLED).wrapping_sub(layout.first);
-    let (mut rest, mut position, mut start) = (geometry.pixels(), (0usize, 0usize), 0usize);
+    let mut lanes = arguments(layer, &layout, scratch);
+    let step = |at: usize, axis: usize| {
+        let stride = geometry.stride.get(axis).copied().unwrap_or(1);
+        at.wrapping_mul(stride).wrapping_sub(geometry.pad.get(axis).copied().unwrap_or(0))
+    };
+    let (mut rest, mut x, mut start) = (geometry.pixels(), 0usize, 0usize);
+    let mut corner = Corner { row: step(0, 0), column: step(0, 1) };
     while rest > 0 {
         let count = rest.min(PIXELS);
-        let mut places = [position; PIXELS];
-        for (index, place) in places.iter_mut().enumerate() {
-            *place = position;
+        let mut corners = [corner; PIXELS];
+        for (index, place) in corners.iter_mut().enumerate() {
+            *place = corner;
             // What is left of the last tile repeats its last pixel.
             if index.wrapping_add(1) < rest {
-                position.1 = position.1.wrapping_add(1);
-                if position.1 == width {
-                    position = (position.0.wrapping_add(1), 0);
+                x = x.wrapping_add(1);
+                corner.column = corner.column.wrapping_add(geometry.stride[1]);
+                if x == width {
+                    corner = Corner { row: corner.row.wrapping_add(geometry.stride[0]), column: step(0, 1) };
+                    x = 0;
                 }
             }
         }
-        gather(layer, &walk, &layout, io.input(), scratch, &places);
+        gather(layer, &layout, io.input(), scratch, &corners);
         let end = start.wrapping_add(count.wrapping_mul(outputs));
         if let Some(output) = io.output().get_mut(start..end) {
-            tile(layer, (&layout, skip), scratch, output, count);
+            tile(layer, &mut lanes, output, count);
         }
         start = end;
         rest = rest.wrapping_sub(count);
@@ -125,91 +130,79 @@ fn fits(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &[i8], layout: &Layout) -> b
     sound && io.output().len() >= layer.geometry.pixels().saturating_mul(outputs)
 }
 
+/// Where the first tap of a window stands in the image; outside of it the numbers have wrapped, or are too large.
+#[derive(Clone, Copy)]
+struct Corner {
+    row: usize,
+    column: usize,
+}
+
 /// Packs the windows of six pixels.
-fn gather(
-    layer: &Conv2dI8,
-    walk: &Walk<'_>,
-    layout: &Layout,
-    input: &[i8],
-    scratch: &mut [i8],
-    places: &[(usize, usize); PIXELS],
-) {
+#[inline(never)]
+fn gather(layer: &Conv2dI8, layout: &Layout, input: &[i8], scratch: &mut [i8], corners: &[Corner; PIXELS]) {
     let geometry = &layer.geometry;
-    let [_, _, channels] = geometry.input;
-    let [rows, columns] = geometry.kernel;
-    let mut starts = [0usize; PIXELS];
-    let mut inside = true;
-    for (start, place) in starts.iter_mut().zip(places) {
-        match walk.start(*place) {
-            Some(first) => *start = first,
-            None => inside = false,
-        }
-    }
+    let [height, width, channels] = geometry.input;
+    let columns = geometry.kernel[1];
     let (words, rest) = scratch.split_at_mut(layout.starts.min(scratch.len()));
     let (chunks, padding) = rest.split_at_mut(layout.chunks.wrapping_mul(STEP_BYTES).min(rest.len()));
-    let mut at = 0usize;
-    if inside {
-        for _ in 0..rows {
-            let sources = starts.map(|start| range(input, start, walk.run));
-            pack(words, &sources, at, walk.run);
-            at = at.wrapping_add(walk.run);
-            starts = starts.map(|start| start.wrapping_add(walk.row_stride));
-        }
-    } else {
-        let padding = range(padding, 0, channels);
-        for i in 0..rows {
-            for j in 0..columns {
-                let sources = places.map(|place| {
-                    let pixel = geometry.source_pixel(place, (i, j)).map(|pixel| pixel.wrapping_mul(channels));
-                    pixel.map_or(padding, |start| range(input, start, channels))
-                });
-                pack(words, &sources, at, channels);
-                at = at.wrapping_add(channels);
+    // A row of taps that lies within all windows' rows is one run of bytes.
+    let last = columns.wrapping_sub(1);
+    let is_inside = |corner: &Corner| corner.column < width && corner.column.wrapping_add(last) < width;
+    let whole = geometry.dilation[1] == 1 && corners.iter().all(is_inside);
+    let (run, runs) = if whole { (columns.wrapping_mul(channels), 1) } else { (channels, columns) };
+    let (mut at, mut down) = (0usize, 0usize);
+    for _ in 0..geometry.kernel[0] {
+        let mut right = 0usize;
+        for _ in 0..runs {
+            let mut sources = [padding.as_ptr(); PIXELS];
+            for (source, corner) in sources.iter_mut().zip(corners) {
+                let (row, column) = (corner.row.wrapping_add(down), corner.column.wrapping_add(right));
+                let start = row.wrapping_mul(width).wrapping_add(column).wrapping_mul(channels);
+                if row < height && column < width {
+                    let Some(elements) = input.get(start..start.wrapping_add(run)) else { return };
+                    *source = elements.as_ptr();
+                }
             }
+            let place = words.get_mut(at.wrapping_mul(STEP_BYTES)..).unwrap_or_default();
+            if run == 0 || padding.len() < run || place.len() < run.saturating_mul(STEP_BYTES) {
+                return;
+            }
+            for (half, sources) in sources.as_chunks::<3>().0.iter().enumerate() {
+                let target = place.as_mut_ptr().wrapping_add(half.wrapping_mul(STEP_BYTES / 2));
+                // SAFETY: each source has `run` elements, in the input or in the padding; the last word is in the
+                // last step, which is in `place`.
+                unsafe { kinglet_armv6m_triple(sources, target, run) };
+            }
+            at = at.wrapping_add(run);
+            right = right.wrapping_add(geometry.dilation[1]);
         }
+        down = down.wrapping_add(geometry.dilation[0]);
     }
     // SAFETY: `fits` has checked that the scratch holds the words of all taps and, behind them, four words for each
     // chunk, and that it is aligned; neither count is zero.
     unsafe { kinglet_armv6m_starts(words.as_ptr().cast(), chunks.as_mut_ptr().cast(), layout.first, layout.chunks) };
 }
 
-/// Packs `taps` taps of six pixels as the taps from `at` on.
-#[inline]
-fn pack(words: &mut [i8], sources: &[&[i8]; PIXELS], at: usize, taps: usize) {
-    let place = words.get_mut(at.wrapping_mul(STEP_BYTES)..).unwrap_or_default();
-    let whole = sources.iter().all(|source| source.len() >= taps);
-    if taps == 0 || !whole || place.len() < taps.saturating_mul(STEP_BYTES) {
-        return;
-    }
-    let sources = sources.map(<[i8]>::as_ptr);
-    for (half, sources) in sources.as_chunks::<3>().0.iter().enumerate() {
-        let target = place.as_mut_ptr().wrapping_add(half.wrapping_mul(STEP_BYTES / 2));
-        // SAFETY: each source has `taps` elements; the last word is in the last step, which is in `place`.
-        unsafe { kinglet_armv6m_triple(sources, target, taps) };
-    }
-}
-
-/// All channels of a tile of `count` pixels.
-fn tile(layer: &Conv2dI8, (layout, skip): (&Layout, usize), scratch: &[i8], output: &mut [i8], count: usize) {
+/// The arguments that do not change from tile to tile.
+fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
     let [_, _, outputs] = layer.geometry.output;
     let (stage, requant) = (layer.stage, &layer.requant);
     let wide = layer.packing == Packing::WideLanes;
+    let skip = layout.first.div_ceil(UNROLLED).wrapping_mul(UNROLLED).wrapping_sub(layout.first);
     let stride = if requant.words.len() == 1 { 0 } else { 4 };
     let product = if wide { 7 } else { 10 };
-    let last = count.wrapping_sub(1).wrapping_mul(outputs);
-    let relu = stage.min == stage.zero_point;
-    let mut lanes = Lanes {
+    Lanes {
         words: scratch.as_ptr().cast(),
-        weights: layer.weights.as_ptr(),
+        weights: core::ptr::null(),
         skip,
         first_end: scratch.as_ptr().wrapping_add(layout.first.wrapping_mul(STEP_BYTES)).cast(),
         chunks: layout.chunks,
         starts: scratch.as_ptr().wrapping_add(layout.starts).cast(),
         entry: skip.wrapping_mul(TAP_BYTES),
-        bias: layer.bias.as_ptr().wrapping_sub(1),
-        requant: requant.words.as_ptr(),
+        bias: core::ptr::null(),
+        requant: core::ptr::null(),
         requant_stride: stride,
-        extra: if requant.extra.is_empty() { core::ptr::null() } else { requant.extra.as_ptr() },
+        extra: core::ptr::null(),
         extra_stride: stride / 4,
         shift: requant.shift_base.wrapping_neg().wrapping_add(product - 1),
         rounding: stage.zero_point.wrapping_mul(2).wrapping_add(1),
@@ -217,14 +210,27 @@ fn tile(layer: &Conv2dI8, (layout, skip): (&Layout, usize), scratch: &[i8], outp
         negative: -1 << product,
         min: stage.min,
         max: stage.max,
-        output: output.as_mut_ptr().wrapping_add(last),
+        output: core::ptr::null_mut(),
         step_back: outputs.wrapping_neg() as isize,
-        pixels: count,
-        count: outputs,
-        kind: usize::from(relu) | usize::from(wide) << 1,
+        pixels: 0,
+        count: 0,
+        kind: usize::from(stage.min == stage.zero_point) | usize::from(wide) << 1,
         private: [0; 2],
-    };
-    // SAFETY: `fits` has checked constants, weights and scratch for all channels and chunks; `output` holds
-    // `count` pixels of `outputs` channels.
-    unsafe { kinglet_armv6m_lanes(&mut lanes) };
+    }
+}
+
+/// All channels of a tile of `count` pixels.
+#[inline]
+fn tile(layer: &Conv2dI8, lanes: &mut Lanes, output: &mut [i8], count: usize) {
+    let [_, _, outputs] = layer.geometry.output;
+    let requant = &layer.requant;
+    lanes.weights = layer.weights.as_ptr();
+    lanes.bias = layer.bias.as_ptr().wrapping_sub(1);
+    lanes.requant = requant.words.as_ptr();
+    lanes.extra = if requant.extra.is_empty() { core::ptr::null() } else { requant.extra.as_ptr() };
+    lanes.output = output.as_mut_ptr().wrapping_add(count.wrapping_sub(1).wrapping_mul(outputs));
+    (lanes.pixels, lanes.count) = (count, outputs);
+    // SAFETY: `fits` has checked constants, weights and scratch for all channels and chunks; `output` holds `count`
+    // pixels of `outputs` channels.
+    unsafe { kinglet_armv6m_lanes(lanes) };
 }

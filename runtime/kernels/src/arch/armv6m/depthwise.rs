@@ -101,6 +101,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
 struct Assembly;
 
 impl LaneKernel for Assembly {
+    #[inline(never)]
     fn fill(&self, plane: &Plane, words: &mut [i32], source: &[i8], rows: &Rows, padding: i8) {
         let stride = plane.geometry().stride[1];
         let written = rows.width.wrapping_add(stride);
@@ -127,6 +128,7 @@ impl LaneKernel for Assembly {
         unsafe { kernel(&fill) }
     }
 
+    #[inline(never)]
     fn convolve(&self, layer: &DepthwiseI8, plane: &Plane, task: &Task, words: &[i32], output: &mut [i8]) {
         let geometry = plane.geometry();
         let [_, width, outputs] = geometry.output;
@@ -148,7 +150,7 @@ impl LaneKernel for Assembly {
             (stride_bytes, row_bytes.wrapping_sub(kernel_row))
         };
         let stage = layer.stage;
-        let factor = layer.requant.at(task.channel);
+        let factor = task.factor;
         let shift = factor.shift.wrapping_neg().wrapping_add(PRODUCT);
         let rounding = stage.zero_point.wrapping_mul(2).wrapping_add(1);
         let sums = Sums {
@@ -162,7 +164,7 @@ impl LaneKernel for Assembly {
             next: next as isize,
             triple: stride_bytes.wrapping_mul(3),
             row: row_bytes.wrapping_mul(geometry.stride[0]),
-            start: layer.bias.get(task.channel).copied().unwrap_or(0).wrapping_mul((1 << 11) + 1),
+            start: task.bias.wrapping_mul((1 << 11) + 1),
             factor: Factor {
                 shift,
                 digits: [factor.multiplier & 0x3ff, factor.multiplier >> 10 & 0x7ff, factor.multiplier >> 21],

@@ -78,14 +78,7 @@ impl Vector {
 }
 
 /// All outputs of one vector.
-fn quads(
-    vector: &Vector,
-    weights: &[i8],
-    bias: &[i32],
-    requant: &Requant,
-    stage: OutputStage,
-    output: &mut [i8],
-) {
+fn quads(vector: &Vector, weights: &[i8], bias: &[i32], requant: &Requant, stage: OutputStage, output: &mut [i8]) {
     let (taps, outputs) = (vector.taps, output.len());
     let (words, extra) = (requant.words.len(), requant.extra.len());
     let constants = bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);

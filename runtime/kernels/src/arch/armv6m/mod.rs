@@ -3,7 +3,6 @@
 mod conv2d;
 mod depthwise;
 mod fully_connected;
-mod window;
 
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
