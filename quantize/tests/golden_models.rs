@@ -13,7 +13,7 @@ use kinglet_quantize::{plan, sample};
 use shared::shared;
 
 const MODELS: [&str; 6] = ["kws", "vww", "ic", "ad", "sww", "hello"];
-const TARGETS: [Target; 2] = [Target::Portable, Target::CortexM4];
+const TARGETS: [Target; 3] = [Target::Portable, Target::CortexM4, Target::CortexM0];
 
 fn compile(name: &str, target: Target, eliminate: bool) -> Option<Compiled> {
     let path = shared(&format!("models/{name}_int8.tflite"))?;
@@ -104,13 +104,13 @@ fn every_operator_equals_the_oracle() {
 
 /// Arena bytes of TensorFlow Lite Micro for the same model, and of ours for each of [`TARGETS`]. Ours may
 /// only fall.
-const ARENAS: [(&str, usize, [usize; 2]); 6] = [
-    ("kws", 22_820, [9_792, 9_760]),
-    ("vww", 100_708, [36_880, 38_896]),
-    ("ic", 54_996, [33_440, 34_448]),
-    ("ad", 2_580, [768, 2_048]),
-    ("sww", 16_596, [3_840, 4_096]),
-    ("hello", usize::MAX, [32, 64]),
+const ARENAS: [(&str, usize, [usize; 3]); 6] = [
+    ("kws", 22_820, [9_792, 9_760, 9_104]),
+    ("vww", 100_708, [36_880, 38_896, 38_912]),
+    ("ic", 54_996, [33_440, 34_448, 35_664]),
+    ("ad", 2_580, [768, 2_048, 768]),
+    ("sww", 16_596, [3_840, 4_096, 5_264]),
+    ("hello", usize::MAX, [32, 64, 32]),
 ];
 
 #[test]

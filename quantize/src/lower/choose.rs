@@ -2,7 +2,8 @@
 //!
 //! [`Packing::Paired`] computes two output channels from one multiplication. It is exact only when the sums
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
-//! by shifting right, so every factor must be below one half.
+//! by shifting right, so every factor must be below one half. [`Packing::Lanes`], [`Packing::WideLanes`] and
+//! [`Packing::Quads`] are likewise exact only within limits on sums and factors.
 
 use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, paired_is_exact};
 use kinglet_kernels::conv2d::{Geometry, Packing};
@@ -99,6 +100,22 @@ mod tests {
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Matrix<'a> {
         Matrix { taps: 2, weights, bias, factors }
+    }
+
+    #[test]
+    fn lanes_are_as_wide_as_the_sums_need() {
+        let good = matrix(&[1, 2, 3, 4, 5, -128], &[0, 0, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &good), Packing::Lanes);
+        assert_eq!(fully_connected(Target::CortexM0, &good), Packing::Quads);
+        let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 20, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &wide_bias), Packing::WideLanes);
+        let wider_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, -(1 << 23), 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &wider_bias), Packing::RowMajor);
+        assert_eq!(fully_connected(Target::CortexM0, &wider_bias), Packing::RowMajor);
+        let far = [FixedPoint { multiplier: 1 << 30, shift: -14 }];
+        assert_eq!(convolution(Target::CortexM0, &matrix(&[1, 2], &[0], &far)), Packing::WideLanes);
+        let farther = [FixedPoint { multiplier: 1 << 30, shift: -17 }];
+        assert_eq!(convolution(Target::CortexM0, &matrix(&[1, 2], &[0], &farther)), Packing::RowMajor);
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn unknown_operator() {
 #[test]
 fn packing_not_runnable() {
     for name in ["conv2d-i8", "depthwise-i8", "fully-connected-i8"] {
-        assert_eq!(patched(name, 2, &[2]), LoadRule::PackingNotRunnable, "{name}");
+        assert_eq!(patched(name, 2, &[99]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Paired knows no groups, planar no dilation, and the dense paired kernel no extra shifts.
     let mut grouped = program("conv2d-i8 paired");
@@ -94,6 +94,19 @@ fn packing_not_runnable() {
     record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
     assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
     assert_eq!(patched("depthwise-i8 planar", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
+    // Lanes know no groups and no dilation either, and are not for vectors; quads are not for windows.
+    let mut grouped = program("conv2d-i8 lanes");
+    let record = &mut grouped.operators[0];
+    record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
+    record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
+    assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
+    assert_eq!(patched("depthwise-i8 lanes", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
+    for (name, tag) in [("fully-connected-i8 quads", 2), ("fully-connected-i8 quads", 3), ("conv2d-i8 lanes", 4)] {
+        let mut other = program(name);
+        other.operators[0][2] = tag;
+        other.weights.resize(1024, 0);
+        assert_eq!(broken(&other).0, LoadRule::PackingNotRunnable, "{name} with packing {tag}");
+    }
     let mut extra = program("fully-connected-i8");
     extra.operators[0][2] = 1;
     extra.weights.resize(1024, 0);

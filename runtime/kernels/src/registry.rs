@@ -146,16 +146,15 @@ const ARMV7EM: [Option<Kernel>; 3] = [
 #[cfg(not(kinglet_isa = "armv7em"))]
 const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 
-/// Conv2D in lanes and in wide lanes, FullyConnected in quads and DepthwiseConv2D, in a build for Armv6-M.
+/// Conv2D in lanes, FullyConnected in quads and DepthwiseConv2D, in a build for Armv6-M.
 #[cfg(kinglet_isa = "armv6m")]
-const ARMV6M: [Option<Kernel>; 4] = [
+const ARMV6M: [Option<Kernel>; 3] = [
     Some(Kernel::Conv2dI8(Packing::Lanes, crate::arch::armv6m::conv2d_i8)),
-    Some(Kernel::Conv2dI8(Packing::WideLanes, crate::arch::armv6m::conv2d_i8)),
     Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::armv6m::fully_connected_i8)),
     Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::armv6m::depthwise_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv6m"))]
-const ARMV6M: [Option<Kernel>; 4] = [None; 4];
+const ARMV6M: [Option<Kernel>; 3] = [None; 3];
 
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
@@ -200,7 +199,6 @@ pub const KERNELS: &[Row] = &[
         Kernel::Conv2dI8(Packing::Lanes, conv2d::portable::conv2d_i8_packed),
     ),
     armv6m("arch::armv6m::conv2d_i8", &[Operator::Conv2D], ARMV6M[0]),
-    armv6m("arch::armv6m::conv2d_i8_wide", &[Operator::Conv2D], ARMV6M[1]),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
     portable(
@@ -221,7 +219,7 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::DepthwiseI8(DepthwisePacking::Lanes, depthwise_i8_lanes),
     ),
-    armv6m("arch::armv6m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV6M[3]),
+    armv6m("arch::armv6m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV6M[2]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     portable(
         "depthwise::depthwise_f32",
@@ -247,7 +245,7 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_packed),
     ),
-    armv6m("arch::armv6m::fully_connected_i8", &[Operator::FullyConnected], ARMV6M[2]),
+    armv6m("arch::armv6m::fully_connected_i8", &[Operator::FullyConnected], ARMV6M[1]),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
     portable(
         "fully_connected::fully_connected_f32",

@@ -86,10 +86,13 @@ fn convolutions() -> Vec<Program> {
         conv("conv2d-i8 groups, batch", batch, grouped, Packing::RowMajor, extra),
         conv("conv2d-i8 paired", same, same_padded(), Packing::Paired, plain),
         conv("conv2d-i8 paired, extra shifts", same, same_padded(), Packing::Paired, extra),
+        conv("conv2d-i8 lanes", same, same_padded(), Packing::Lanes, plain),
+        conv("conv2d-i8 wide lanes, extra shifts", same, same_padded(), Packing::WideLanes, extra),
         single("conv2d-f32", F32, same, |p, input, output| p.conv2d_f32(input, output, same_padded())),
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
         deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
         deep("depthwise-i8 planar", DepthwisePacking::Planar, extra),
+        deep("depthwise-i8 lanes", DepthwisePacking::Lanes, extra),
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
@@ -105,6 +108,7 @@ fn dense() -> Vec<Program> {
     vec![
         i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 paired", Packing::Paired, Factors::default()),
+        i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
             p.fully_connected_f32(input, output, [3, 9, 5]);
         }),
