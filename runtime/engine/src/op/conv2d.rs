@@ -54,10 +54,11 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (record, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
-    let (mut io, scratch) = memory.i8(&spans)?;
+    // By reference: the stack would hold a copy otherwise.
+    let Ok((record, layer, spans)) = &resolve_i8(operator, memory.weights) else { return None };
+    let (mut io, scratch) = memory.i8(spans)?;
     for_each_image(record.window.batch, &layer.geometry, |input, output| {
-        conv2d::conv2d_i8(&layer, &mut io.narrow(input, output), scratch);
+        conv2d::conv2d_i8(layer, &mut io.narrow(input, output), scratch);
     });
     Some(spans.output)
 }

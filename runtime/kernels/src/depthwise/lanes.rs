@@ -218,6 +218,7 @@ impl LaneKernel for PortableKernel {
 }
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
+#[inline(never)]
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl LaneKernel) {
     let words = words(scratch);
     let plane = Plane::new(&layer.geometry);

@@ -52,10 +52,12 @@
 //! [`NARROW_LIMIT`]: crate::numerics::NARROW_LIMIT
 //! [`WIDE_LIMIT`]: crate::numerics::WIDE_LIMIT
 
+mod add;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
 
+pub(crate) use add::add_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
@@ -63,6 +65,7 @@ pub(crate) use fully_connected::fully_connected_i8;
 core::arch::global_asm!(
     env!("KINGLET_ASSEMBLER"),
     include_str!("requant.s"),
+    include_str!("add.s"),
     include_str!("gather.s"),
     include_str!("lanes.s"),
     include_str!("quads.s"),
