@@ -189,25 +189,25 @@ impl LaneKernel for PortableKernel {
 
     #[inline(never)]
     fn convolve(&self, layer: &DepthwiseI8, plane: &Plane, task: &Task, words: &[i32], output: &mut [i8]) {
-        let geometry = plane.geometry();
-        let [kernel_rows, kernel_width] = geometry.kernel;
-        let mut places = output.iter_mut().step_by(geometry.output[2].max(1));
+        let Geometry { output: [_, width, outputs], kernel: [kernel_rows, kernel_width], stride, .. } = plane.geometry;
+        let mut places = output.iter_mut().step_by(outputs.max(1));
         for y in 0..task.rows {
-            for x in 0..geometry.output[1] {
+            for x in 0..width {
                 let mut sum = task.bias;
-                for i in 0..kernel_rows {
-                    let row = plane.word(y.wrapping_mul(geometry.stride[0]).wrapping_add(i), 0);
-                    for j in 0..kernel_width {
-                        let column = x.wrapping_mul(geometry.stride[1]).wrapping_add(j);
-                        let word = |column: usize| words.get(row.wrapping_add(column)).copied().unwrap_or(0);
+                let mut weights = words.iter();
+                let mut row = plane.word(y.wrapping_mul(stride[0]), 0);
+                let first = x.wrapping_mul(stride[1]);
+                for _ in 0..kernel_rows {
+                    for column in first..first.wrapping_add(kernel_width) {
                         // The last elements of a row are in upper lanes only.
-                        let value = match column.checked_sub(geometry.stride[1]) {
-                            Some(before) => Plane::high(word(before)),
-                            None => Plane::low(word(column)),
+                        let value = match column.checked_sub(stride[1]) {
+                            Some(before) => words.get(row.wrapping_add(before)).map(|&word| Plane::high(word)),
+                            None => words.get(row.wrapping_add(column)).map(|&word| Plane::low(word)),
                         };
-                        let weight = words.get(i.wrapping_mul(kernel_width).wrapping_add(j)).copied().unwrap_or(0);
-                        sum = sum.wrapping_add(value.wrapping_mul(weight));
+                        let weight = weights.next().copied().unwrap_or(0);
+                        sum = sum.wrapping_add(value.unwrap_or(0).wrapping_mul(weight));
                     }
+                    row = row.wrapping_add(plane.row_words);
                 }
                 if let Some(place) = places.next() {
                     *place = layer.stage.apply(sum, task.factor);

@@ -42,23 +42,21 @@ struct Lanes {
     rounding: i32,
     /// 56: half of what the product is shifted by.
     half: i32,
-    /// 60: what makes halves of negative numbers round away from zero.
-    negative: i32,
-    /// 64
+    /// 60
     min: i32,
-    /// 68
+    /// 64
     max: i32,
-    /// 72: the last pixel's first channel.
+    /// 68: the first channel of the first pixel; of the last one if `kind` is not zero.
     output: *mut i8,
-    /// 76: bytes from a pixel to the one before.
-    step_back: isize,
-    /// 80: 1 to 6.
+    /// 72: bytes from that pixel to the one that is computed after it.
+    step: isize,
+    /// 76: 1 to 6.
     pixels: usize,
-    /// 84: channels, not zero.
+    /// 80: channels, not zero.
     count: usize,
-    /// 88: 1: the lower clamp is the zero point, 2: accumulators are wide.
+    /// 84: not zero when accumulators are narrow and the lower clamp is the zero point.
     kind: usize,
-    /// 92 and 96: of the assembly.
+    /// 88 and 92: of the assembly.
     private: [usize; 2],
 }
 
@@ -190,7 +188,8 @@ fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
     let wide = layer.packing == Packing::WideLanes;
     let skip = layout.first.div_ceil(UNROLLED).wrapping_mul(UNROLLED).wrapping_sub(layout.first);
     let stride = if requant.words.len() == 1 { 0 } else { 4 };
-    let product = if wide { 7 } else { 10 };
+    let kind = usize::from(stage.min == stage.zero_point && !wide);
+    let product = if kind > 0 { 10 } else { 7 };
     Lanes {
         words: scratch.as_ptr().cast(),
         weights: core::ptr::null(),
@@ -207,14 +206,13 @@ fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
         shift: requant.shift_base.wrapping_neg().wrapping_add(product - 1),
         rounding: stage.zero_point.wrapping_mul(2).wrapping_add(1),
         half: 1 << (product - 1),
-        negative: -1 << product,
         min: stage.min,
         max: stage.max,
         output: core::ptr::null_mut(),
-        step_back: outputs.wrapping_neg() as isize,
+        step: if kind > 0 { outputs.wrapping_neg() as isize } else { outputs as isize },
         pixels: 0,
         count: 0,
-        kind: usize::from(stage.min == stage.zero_point) | usize::from(wide) << 1,
+        kind,
         private: [0; 2],
     }
 }
@@ -228,7 +226,8 @@ fn tile(layer: &Conv2dI8, lanes: &mut Lanes, output: &mut [i8], count: usize) {
     lanes.bias = layer.bias.as_ptr().wrapping_sub(1);
     lanes.requant = requant.words.as_ptr();
     lanes.extra = if requant.extra.is_empty() { core::ptr::null() } else { requant.extra.as_ptr() };
-    lanes.output = output.as_mut_ptr().wrapping_add(count.wrapping_sub(1).wrapping_mul(outputs));
+    let last = if lanes.kind > 0 { count.wrapping_sub(1).wrapping_mul(outputs) } else { 0 };
+    lanes.output = output.as_mut_ptr().wrapping_add(last);
     (lanes.pixels, lanes.count) = (count, outputs);
     // SAFETY: `fits` has checked constants, weights and scratch for all channels and chunks; `output` holds `count`
     // pixels of `outputs` channels.

@@ -78,6 +78,8 @@ struct Sums {
     pixel: usize,
     /// 84: not zero when the lower clamp is the zero point.
     relu: usize,
+    /// 88: not zero for a 3x3 kernel.
+    small: usize,
 }
 
 unsafe extern "C" {
@@ -86,9 +88,7 @@ unsafe extern "C" {
     fn kinglet_armv6m_fill1(fill: *const Fill);
     /// Words of elements and the next but one, for strides of 2.
     fn kinglet_armv6m_fill2(fill: *const Fill);
-    /// 3x3. Both read the words under whole groups of three outputs and write `rows * width` outputs.
-    fn kinglet_armv6m_plane3x3(sums: *const Sums);
-    /// Any kernel.
+    /// Reads the words under whole groups of three outputs and writes `rows * width` outputs.
     fn kinglet_armv6m_plane(sums: *const Sums);
 }
 
@@ -176,10 +176,10 @@ impl LaneKernel for Assembly {
             output: output.as_mut_ptr(),
             pixel: outputs,
             relu: usize::from(stage.min == stage.zero_point),
+            small: usize::from(small),
         };
-        let kernel = if small { kinglet_armv6m_plane3x3 } else { kinglet_armv6m_plane };
         // SAFETY: the plane holds the rows that `task.rows` output rows read; the last output was checked. No count is
         // zero.
-        unsafe { kernel(&sums) }
+        unsafe { kinglet_armv6m_plane(&sums) }
     }
 }

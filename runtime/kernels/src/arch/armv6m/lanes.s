@@ -19,16 +19,15 @@
     .equ SHIFT, 48
     .equ ROUNDING, 52
     .equ HALF, 56
-    .equ NEGATIVE, 60
-    .equ MIN, 64
-    .equ MAX, 68
-    .equ OUTPUT, 72
-    .equ STEP_BACK, 76
-    .equ PIXELS, 80
-    .equ COUNT, 84
-    .equ KIND, 88
-    .equ NEXT_START, 92
-    .equ FINISH, 96
+    .equ MIN, 60
+    .equ MAX, 64
+    .equ OUTPUT, 68
+    .equ STEP, 72
+    .equ PIXELS, 76
+    .equ COUNT, 80
+    .equ KIND, 84
+    .equ NEXT_START, 88
+    .equ FINISH, 92
 
     .section .text.kinglet_armv6m_lanes, "ax", %progbits
     .p2align 2
@@ -45,29 +44,24 @@ kinglet_armv6m_lanes:
     sub sp, #24
     mov r12, r0
     mov r6, r0
-    @ where the output stage begins: the pixels are computed from the last to the first
+    @ behind a ReLU: where the output stage begins, since pixels are computed from the last to the first; otherwise
+    @ bytes of all pixels
+    ldr r3, [r6, #PIXELS]
+    ldr r2, [r6, #STEP]
     ldr r1, [r6, #KIND]
-    lsls r1, r1, #2
-    adr r2, .Llanes_outputs
-    adds r2, r2, r1
-    ldrh r1, [r2, #0]
-    ldrh r2, [r2, #2]
-    movs r3, #6
-    ldr r4, [r6, #PIXELS]
-    subs r3, r3, r4
+    cmp r1, #0
+    beq .Llanes_finish
+    ldr r2, .Llanes_relu_bytes
+    movs r1, #6
+    subs r3, r1, r3
+.Llanes_finish:
     muls r2, r3, r2
-    adds r1, r1, r2
-    str r1, [r6, #FINISH]
+    str r2, [r6, #FINISH]
     b .Llanes_channel
 
     .p2align 2
-.Llanes_outputs:
-    @ offset from the first and size of a pixel's code
-    .short 0, (.Lany_narrow_end - .Lany_narrow) / 6
-    .short .Lrelu_narrow - .Lany_narrow, (.Lrelu_narrow_end - .Lrelu_narrow) / 6
-    .short 0, (.Lany_wide_end - .Lany_wide) / 6
-    .short .Lrelu_wide - .Lany_wide, (.Lrelu_wide_end - .Lrelu_wide) / 6
-
+.Llanes_relu_bytes:
+    .word (.Llanes_relu_end - .Llanes_relu) / 6
 
 .Llanes_channel:
     ldr r0, [r6, #COLUMNS]
@@ -188,6 +182,8 @@ kinglet_armv6m_lanes:
     adds r7, r7, r1
     str r7, [r6, #EXTRA]
     b .Llanes_shift
+.Llanes_to_any:
+    b .Llanes_any
 
 .Llanes_factor:
     @ the channel's factor
@@ -209,63 +205,65 @@ kinglet_armv6m_lanes:
     adds r3, r3, r1
     mov r8, r3
     adds r2, #1
-    ldr r1, [r6, #NEGATIVE]
-    mov r10, r1
     ldr r1, [r6, #MIN]
     mov r9, r1
     ldr r1, [r6, #MAX]
     mov r11, r1
-    ldr r1, [r6, #STEP_BACK]
+    ldr r1, [r6, #STEP]
     mov lr, r1
     ldr r7, [r6, #OUTPUT]
     adds r1, r7, #1
     str r1, [r6, #OUTPUT]
-    ldr r1, [r6, #KIND]
-    cmp r1, #2
     ldr r1, [r6, #FINISH]
-    blt .Llanes_narrow
-    b .Llanes_wide
-.Llanes_narrow:
+    ldr r4, [r6, #KIND]
+    cmp r4, #0
+    beq .Llanes_to_any
     kinglet_narrow_digits
     add pc, r1
     nop
-.Lany_narrow:
-    .set home, 20
-    .rept 6
-    kinglet_output_any kinglet_narrow_product, home, r11
-    .set home, home - 4
-    .endr
-.Lany_narrow_end:
-    b .Llanes_next
-.Lrelu_narrow:
+.Llanes_relu:
     .set home, 20
     .rept 6
     kinglet_output_relu kinglet_narrow_product, home, r11
     .set home, home - 4
     .endr
-.Lrelu_narrow_end:
+.Llanes_relu_end:
     b .Llanes_next
 
-.Llanes_wide:
+.Llanes_any:
+    @ a loop from the first pixel on; accumulators leave the stack one by one
+    adds r1, r1, r7
+    mov r10, r1
     kinglet_wide_digits
-    add pc, r1
-    nop
-.Lany_wide:
-    .set home, 20
-    .rept 6
-    kinglet_output_any kinglet_wide_product, home, r11
-    .set home, home - 4
-    .endr
-.Lany_wide_end:
-    b .Llanes_next
-.Lrelu_wide:
-    .set home, 20
-    .rept 6
-    kinglet_output_relu kinglet_wide_product, home, r11
-    .set home, home - 4
-    .endr
-.Lrelu_wide_end:
-
+.Llanes_any_pixel:
+    ldr r0, [sp, #0]
+    movs r1, r0
+    kinglet_wide_product 0
+    bpl 1f
+    subs r1, #128
+1:
+    add r1, r8
+    asrs r1, r1, r2
+    cmp r1, r9
+    bge 2f
+    mov r1, r9
+2:
+    cmp r1, r11
+    ble 3f
+    mov r1, r11
+3:
+    strb r1, [r7]
+    add sp, #4
+    add r7, lr
+    cmp r7, r10
+    bne .Llanes_any_pixel
+    @ back to where the first one stood
+    mov r6, r12
+    ldr r0, [r6, #PIXELS]
+    lsls r0, r0, #2
+    mov r1, sp
+    subs r1, r1, r0
+    mov sp, r1
 .Llanes_next:
     mov r6, r12
     ldr r0, [r6, #COUNT]
