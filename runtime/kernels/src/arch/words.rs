@@ -6,7 +6,7 @@ pub(crate) fn words(scratch: &mut [i8]) -> &mut [i32] {
     if !(start as usize).is_multiple_of(align_of::<i32>()) {
         return &mut [];
     }
-    let len = scratch.len() / size_of::<i32>();
+    let len = scratch.as_chunks::<4>().0.len();
     // SAFETY: `len` words lie within the bytes that `scratch` borrows mutably, and start at an aligned address; every
     // pattern of bits is an `i32`, and an `i8` afterwards.
     unsafe { core::slice::from_raw_parts_mut(start.cast(), len) }

@@ -245,7 +245,6 @@ struct Channel<'a, K> {
 
 impl<K: LaneKernel> Channel<'_, K> {
     /// Band after band.
-    #[inline(never)]
     fn run(&self, io: &mut Io<i8>, words: &mut [i32]) {
         let plane = self.plane;
         let [output_rows, width, outputs] = plane.geometry().output;

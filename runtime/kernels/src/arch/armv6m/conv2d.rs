@@ -189,7 +189,7 @@ fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
     let skip = layout.first.div_ceil(UNROLLED).wrapping_mul(UNROLLED).wrapping_sub(layout.first);
     let stride = if requant.words.len() == 1 { 0 } else { 4 };
     let kind = usize::from(stage.min == stage.zero_point && !wide);
-    let product = if kind > 0 { 10 } else { 7 };
+    let (product, half) = if kind > 0 { (10, 1 << 9) } else { (7, 1 << 6) };
     Lanes {
         words: scratch.as_ptr().cast(),
         weights: core::ptr::null(),
@@ -203,9 +203,9 @@ fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
         requant_stride: stride,
         extra: core::ptr::null(),
         extra_stride: stride / 4,
-        shift: requant.shift_base.wrapping_neg().wrapping_add(product - 1),
+        shift: requant.shift_base.wrapping_neg().wrapping_add(product).wrapping_sub(1),
         rounding: stage.zero_point.wrapping_mul(2).wrapping_add(1),
-        half: 1 << (product - 1),
+        half,
         min: stage.min,
         max: stage.max,
         output: core::ptr::null_mut(),

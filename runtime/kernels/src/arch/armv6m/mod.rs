@@ -43,7 +43,8 @@
 //! `(x * m + 2^30 + 2^31 ((2 * zero_point + 1) 2^(e-1) - [x < 0])) >> (31 + e)`. The multiplier is taken in digits,
 //! from the lowest: `((x * m0 >> 10) + x * m1 >> 11) + x * m2` is the product without its lower 21 bits, exactly, and no
 //! step leaves 32 bits for `|x| < 2^20` ([`NARROW_LIMIT`]); four digits do for `|x| < 2^23` ([`WIDE_LIMIT`]). Where the
-//! lower clamp is the zero point, as behind a ReLU, a negative accumulator is not multiplied at all.
+//! lower clamp is the zero point, as behind a ReLU, a negative accumulator is not multiplied at all; there alone is
+//! the shorter product worth its code in `lanes.s`.
 //!
 //! [`Packing::Lanes`]: crate::conv2d::Packing::Lanes
 //! [`Packing::WideLanes`]: crate::conv2d::Packing::WideLanes
