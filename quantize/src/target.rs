@@ -18,7 +18,7 @@ pub fn has_dual_multiply(target: Target) -> bool {
 
 /// True when the target's kernels compute several pixels by one 32-bit multiplication and want
 /// [`kinglet_kernels::conv2d::Packing::Lanes`], [`kinglet_kernels::conv2d::Packing::WideLanes`] and
-/// [`kinglet_kernels::conv2d::Packing::Quads`] weights.
+/// [`kinglet_kernels::conv2d::Packing::Fours`] weights.
 pub fn has_lanes(target: Target) -> bool {
     target == Target::CortexM0
 }

@@ -119,7 +119,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
         Packing::Paired => "paired",
         Packing::Lanes => "lanes",
         Packing::WideLanes => "wide-lanes",
-        Packing::Quads => "quads",
+        Packing::Fours => "fours",
         _ => "unknown",
     };
     match record {
@@ -127,7 +127,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
             let name = |packing: DepthwisePacking| match packing {
                 DepthwisePacking::RowMajor => "row-major",
                 DepthwisePacking::Planar => "planar",
-                DepthwisePacking::Lanes => "lanes",
+                DepthwisePacking::WordPlane => "word-plane",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -3,7 +3,7 @@
 //! [`Packing::Paired`] computes two output channels from one multiplication. It is exact only when the sums
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
 //! by shifting right, so every factor must be below one half. [`Packing::Lanes`], [`Packing::WideLanes`] and
-//! [`Packing::Quads`] are likewise exact only within limits on sums and factors.
+//! [`Packing::Fours`] are likewise exact only within limits on sums and factors.
 
 use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, paired_is_exact};
 use kinglet_kernels::conv2d::{Geometry, Packing};
@@ -39,7 +39,7 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// channels must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
     if has_lanes(target) {
-        return first_exact(&[Packing::Quads], matrix);
+        return first_exact(&[Packing::Fours], matrix);
     }
     let shifts = || matrix.factors.iter().map(|factor| factor.shift);
     let span = shifts().max().unwrap_or(0) - shifts().min().unwrap_or(0);
@@ -51,7 +51,7 @@ pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
 pub(super) fn depthwise(target: Target, geometry: &Geometry, bias: &[i32], factors: &[FixedPoint]) -> DepthwisePacking {
     if has_lanes(target) {
         // Its kernels tell by themselves which channels need the long way.
-        let packing = DepthwisePacking::Lanes;
+        let packing = DepthwisePacking::WordPlane;
         return if packing.takes(geometry) { packing } else { DepthwisePacking::RowMajor };
     }
     // The widest window that a record can say, 255 x 255 taps of 128 * 127, is less than 2^30 by this much.
@@ -106,7 +106,7 @@ mod tests {
     fn lanes_are_as_wide_as_the_sums_need() {
         let good = matrix(&[1, 2, 3, 4, 5, -128], &[0, 0, 0], &[HALF]);
         assert_eq!(convolution(Target::CortexM0, &good), Packing::Lanes);
-        assert_eq!(fully_connected(Target::CortexM0, &good), Packing::Quads);
+        assert_eq!(fully_connected(Target::CortexM0, &good), Packing::Fours);
         let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 20, 0], &[HALF]);
         assert_eq!(convolution(Target::CortexM0, &wide_bias), Packing::WideLanes);
         let wider_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, -(1 << 23), 0], &[HALF]);

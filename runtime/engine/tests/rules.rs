@@ -100,8 +100,8 @@ fn packing_not_runnable() {
     record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
     record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
     assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable);
-    assert_eq!(patched("depthwise-i8 lanes", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
-    for (name, tag) in [("fully-connected-i8 quads", 2), ("fully-connected-i8 quads", 3), ("conv2d-i8 lanes", 4)] {
+    assert_eq!(patched("depthwise-i8 word-plane", conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable);
+    for (name, tag) in [("fully-connected-i8 fours", 2), ("fully-connected-i8 fours", 3), ("conv2d-i8 lanes", 4)] {
         let mut other = program(name);
         other.operators[0][2] = tag;
         other.weights.resize(1024, 0);

@@ -150,8 +150,8 @@ const ARMV7EM: [Option<Kernel>; 3] = [None; 3];
 #[cfg(kinglet_isa = "armv6m")]
 const ARMV6M: [Option<Kernel>; 3] = [
     Some(Kernel::Conv2dI8(Packing::Lanes, crate::arch::armv6m::conv2d_i8)),
-    Some(Kernel::FullyConnectedI8(Packing::Quads, crate::arch::armv6m::fully_connected_i8)),
-    Some(Kernel::DepthwiseI8(DepthwisePacking::Lanes, crate::arch::armv6m::depthwise_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Fours, crate::arch::armv6m::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::WordPlane, crate::arch::armv6m::depthwise_i8)),
 ];
 #[cfg(not(kinglet_isa = "armv6m"))]
 const ARMV6M: [Option<Kernel>; 3] = [None; 3];
@@ -217,7 +217,7 @@ pub const KERNELS: &[Row] = &[
         "depthwise::lanes::depthwise_i8",
         &[Operator::DepthwiseConv2D],
         Element::I8,
-        Kernel::DepthwiseI8(DepthwisePacking::Lanes, depthwise_i8_lanes),
+        Kernel::DepthwiseI8(DepthwisePacking::WordPlane, depthwise_i8_lanes),
     ),
     armv6m("arch::armv6m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV6M[2]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
@@ -243,7 +243,7 @@ pub const KERNELS: &[Row] = &[
         "fully_connected::portable::fully_connected_i8_packed",
         &[Operator::FullyConnected],
         Element::I8,
-        Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_packed),
+        Kernel::FullyConnectedI8(Packing::Fours, fully_connected::portable::fully_connected_i8_packed),
     ),
     armv6m("arch::armv6m::fully_connected_i8", &[Operator::FullyConnected], ARMV6M[1]),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),

@@ -92,7 +92,7 @@ fn convolutions() -> Vec<Program> {
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
         deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
         deep("depthwise-i8 planar", DepthwisePacking::Planar, extra),
-        deep("depthwise-i8 lanes", DepthwisePacking::Lanes, extra),
+        deep("depthwise-i8 word-plane", DepthwisePacking::WordPlane, extra),
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
@@ -108,7 +108,7 @@ fn dense() -> Vec<Program> {
     vec![
         i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 paired", Packing::Paired, Factors::default()),
-        i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
+        i8s("fully-connected-i8 fours", Packing::Fours, Factors { per_tensor: false, extra: true }),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
             p.fully_connected_f32(input, output, [3, 9, 5]);
         }),

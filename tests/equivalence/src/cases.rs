@@ -39,15 +39,15 @@ pub const FAMILIES: [Family; 11] = [
     dense("fully-connected paired", Packing::Paired, |seed, buffers| fully_connected(seed, buffers, Packing::Paired)),
     dense("conv2d lanes", Packing::Lanes, |seed, buffers| conv2d(seed, buffers, Packing::Lanes)),
     dense("conv2d wide lanes", Packing::WideLanes, |seed, buffers| conv2d(seed, buffers, Packing::WideLanes)),
-    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
+    dense("fully-connected fours", Packing::Fours, |seed, buffers| fully_connected(seed, buffers, Packing::Fours)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
     planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Planar)
     }),
-    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::Lanes)
+    planes("depthwise word-plane", DepthwisePacking::WordPlane, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::WordPlane)
     }),
 ];
 

@@ -42,18 +42,18 @@ pub enum Packing {
     Paired = 1,
     /// For cores without a dual multiplication: `[O, KH, KW, C]`, each weight plus 128 as an unsigned byte. Every
     /// accumulator with its bias fits 20 bits, see [`packing::lanes_are_exact`]. For Conv2D without groups.
-    Lanes = 2,
+    Lanes = 6,
     /// As [`Packing::Lanes`], for accumulators of up to 23 bits.
-    WideLanes = 3,
+    WideLanes = 7,
     /// For FullyConnected on cores without a dual multiplication: four output channels together, `[O / 4, K, 4]`,
     /// rounded up with zeros, each weight plus 128 as an unsigned byte.
-    Quads = 4,
+    Fours = 8,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
     pub const ALL: [Packing; 5] =
-        [Packing::RowMajor, Packing::Paired, Packing::Lanes, Packing::WideLanes, Packing::Quads];
+        [Packing::RowMajor, Packing::Paired, Packing::Lanes, Packing::WideLanes, Packing::Fours];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Packing> {
@@ -66,7 +66,7 @@ impl Packing {
         match self {
             Packing::RowMajor => cfg!(feature = "row-major"),
             Packing::Paired => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
-            Packing::Lanes | Packing::WideLanes | Packing::Quads => {
+            Packing::Lanes | Packing::WideLanes | Packing::Fours => {
                 cfg!(any(kinglet_isa = "armv6m", kinglet_emulation))
             }
         }
@@ -74,7 +74,7 @@ impl Packing {
 
     /// True when Conv2D has kernels for the packing.
     pub const fn is_for_windows(self) -> bool {
-        !matches!(self, Packing::Quads)
+        !matches!(self, Packing::Fours)
     }
 
     /// True when FullyConnected has kernels for the packing.
@@ -88,7 +88,7 @@ impl Packing {
             Packing::RowMajor => ALL_SHIFTS,
             Packing::Paired => DUAL_MULTIPLY_SHIFTS,
             Packing::Lanes => NARROW_SHIFTS,
-            Packing::WideLanes | Packing::Quads => WIDE_SHIFTS,
+            Packing::WideLanes | Packing::Fours => WIDE_SHIFTS,
         }
     }
 
@@ -96,7 +96,7 @@ impl Packing {
     pub fn weight_len(self, outputs: usize, taps: usize) -> usize {
         match self {
             Packing::RowMajor | Packing::Lanes | Packing::WideLanes => outputs.saturating_mul(taps),
-            Packing::Quads => outputs.div_ceil(4).saturating_mul(taps).saturating_mul(4),
+            Packing::Fours => outputs.div_ceil(4).saturating_mul(taps).saturating_mul(4),
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(2)).saturating_mul(4),
         }
     }
@@ -216,7 +216,7 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
         Packing::RowMajor => geometry.taps().saturating_mul(geometry.groups),
         // One tile of pixels, widened to 16 bits, taps padded to an even number.
         Packing::Paired => geometry.taps().div_ceil(2).saturating_mul(4 * PIXEL_TILE),
-        Packing::Quads => 0,
+        Packing::Fours => 0,
         Packing::Lanes | Packing::WideLanes => lanes::Layout::new(geometry, packing).len(),
     }
 }
@@ -240,7 +240,7 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         Packing::Lanes | Packing::WideLanes => portable::conv2d_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
         Packing::Lanes | Packing::WideLanes => {}
-        Packing::Quads => {}
+        Packing::Fours => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

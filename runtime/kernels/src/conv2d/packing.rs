@@ -20,7 +20,7 @@ pub fn pack(packing: Packing, outputs: usize, taps: usize, row_major: &[i8], out
                 *to = biased(*from);
             }
         }
-        Packing::Quads => {
+        Packing::Fours => {
             for (at, place) in out.iter_mut().enumerate() {
                 let (step, lane) = (at / 4, at % 4);
                 let (quad, tap) = (step.checked_div(taps).unwrap_or(0), step.checked_rem(taps).unwrap_or(0));
@@ -52,7 +52,7 @@ pub fn weight_at(packing: Packing, taps: usize, weights: &[i8], output: usize, t
         Packing::Lanes | Packing::WideLanes => {
             biased(weights.get(output.wrapping_mul(taps).wrapping_add(tap)).copied().unwrap_or(0))
         }
-        Packing::Quads => {
+        Packing::Fours => {
             let step = (output / 4).wrapping_mul(taps).wrapping_add(tap);
             biased(weights.get(step.wrapping_mul(4).wrapping_add(output % 4)).copied().unwrap_or(0))
         }
@@ -74,7 +74,7 @@ pub fn biased(weight: i8) -> i8 {
 }
 
 /// True when an output channel's accumulator and all its partial sums, whatever the activations, stay below `limit`:
-/// [`NARROW_LIMIT`] for [`Packing::Lanes`], [`WIDE_LIMIT`] for [`Packing::WideLanes`] and [`Packing::Quads`].
+/// [`NARROW_LIMIT`] for [`Packing::Lanes`], [`WIDE_LIMIT`] for [`Packing::WideLanes`] and [`Packing::Fours`].
 pub fn lanes_are_exact(row: impl IntoIterator<Item = i8>, bias: i32, limit: i64) -> bool {
     let magnitude = row.into_iter().fold(0_i64, |sum, weight| sum.saturating_add(i64::from(weight.unsigned_abs())));
     magnitude.saturating_mul(ACTIVATION_MAX).saturating_add(i64::from(bias).abs()) < limit
@@ -84,7 +84,7 @@ pub fn lanes_are_exact(row: impl IntoIterator<Item = i8>, bias: i32, limit: i64)
 pub fn limit(packing: Packing) -> Option<i64> {
     match packing {
         Packing::Lanes => Some(NARROW_LIMIT),
-        Packing::WideLanes | Packing::Quads => Some(WIDE_LIMIT),
+        Packing::WideLanes | Packing::Fours => Some(WIDE_LIMIT),
         Packing::RowMajor | Packing::Paired => None,
     }
 }

@@ -1,4 +1,4 @@
-//! DepthwiseConv2D over a plane of words: [`DepthwisePacking::Lanes`](super::DepthwisePacking::Lanes).
+//! DepthwiseConv2D over a plane of words: [`DepthwisePacking::WordPlane`](super::DepthwisePacking::WordPlane).
 //!
 //! One input channel at a time is spread over a plane in which each word holds two elements of the padded image,
 //! `stride` columns apart:

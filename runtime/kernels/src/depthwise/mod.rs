@@ -36,13 +36,13 @@ pub enum DepthwisePacking {
     Planar = 1,
     /// `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications, see [`lanes`]. Not
     /// for dilation, strides beyond 2 or more than [`lanes::MAX_AREA`] taps.
-    Lanes = 2,
+    WordPlane = 5,
 }
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
     pub const ALL: [DepthwisePacking; 3] =
-        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::Lanes];
+        [DepthwisePacking::RowMajor, DepthwisePacking::Planar, DepthwisePacking::WordPlane];
 
     /// The packing with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<DepthwisePacking> {
@@ -54,7 +54,7 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => cfg!(feature = "row-major"),
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
-            DepthwisePacking::Lanes => cfg!(any(kinglet_isa = "armv6m", kinglet_emulation)),
+            DepthwisePacking::WordPlane => cfg!(any(kinglet_isa = "armv6m", kinglet_emulation)),
         }
     }
 
@@ -63,14 +63,14 @@ impl DepthwisePacking {
         match self {
             DepthwisePacking::RowMajor => true,
             DepthwisePacking::Planar => geometry.dilation == [1, 1],
-            DepthwisePacking::Lanes => lanes::takes(geometry),
+            DepthwisePacking::WordPlane => lanes::takes(geometry),
         }
     }
 
     /// Shifts of the factors that the packing's kernels take.
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Lanes => ALL_SHIFTS,
+            DepthwisePacking::RowMajor | DepthwisePacking::WordPlane => ALL_SHIFTS,
             DepthwisePacking::Planar => DUAL_MULTIPLY_SHIFTS,
         }
     }
@@ -81,7 +81,7 @@ impl DepthwisePacking {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
                 DepthwisePacking::RowMajor => at,
-                DepthwisePacking::Planar | DepthwisePacking::Lanes => {
+                DepthwisePacking::Planar | DepthwisePacking::WordPlane => {
                     output.wrapping_mul(kernel_area).wrapping_add(tap)
                 }
             };
@@ -94,7 +94,7 @@ impl DepthwisePacking {
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
         match self {
-            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::Lanes => {
+            DepthwisePacking::RowMajor | DepthwisePacking::Planar | DepthwisePacking::WordPlane => {
                 outputs.saturating_mul(kernel_area)
             }
         }
@@ -144,7 +144,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
         _ if !packing.is_runnable() => 0,
         DepthwisePacking::RowMajor => 0,
         DepthwisePacking::Planar => planar::Planes::new(geometry).scratch_len(),
-        DepthwisePacking::Lanes => lanes::Plane::new(geometry).scratch_len(),
+        DepthwisePacking::WordPlane => lanes::Plane::new(geometry).scratch_len(),
     }
 }
 
@@ -162,11 +162,11 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         DepthwisePacking::Planar => {}
         #[cfg(kinglet_isa = "armv6m")]
-        DepthwisePacking::Lanes => crate::arch::armv6m::depthwise_i8(layer, io, scratch),
+        DepthwisePacking::WordPlane => crate::arch::armv6m::depthwise_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
-        DepthwisePacking::Lanes => lanes::depthwise_i8(layer, io, scratch, &lanes::PortableKernel),
+        DepthwisePacking::WordPlane => lanes::depthwise_i8(layer, io, scratch, &lanes::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
-        DepthwisePacking::Lanes => {}
+        DepthwisePacking::WordPlane => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

@@ -61,7 +61,7 @@ pub struct FullyConnectedF32<'a> {
 /// Bytes of scratch [`fully_connected_i8`] needs.
 pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
     match packing {
-        Packing::RowMajor | Packing::Quads | Packing::Lanes | Packing::WideLanes => 0,
+        Packing::RowMajor | Packing::Fours | Packing::Lanes | Packing::WideLanes => 0,
         // One row widened to 16 bits, taps padded to an even number.
         Packing::Paired => taps.div_ceil(2).saturating_mul(4),
     }
@@ -81,11 +81,11 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
         Packing::Paired => {}
         #[cfg(kinglet_isa = "armv6m")]
-        Packing::Quads => crate::arch::armv6m::fully_connected_i8(layer, io, scratch),
+        Packing::Fours => crate::arch::armv6m::fully_connected_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
-        Packing::Quads => portable::fully_connected_i8_packed(layer, io, scratch),
+        Packing::Fours => portable::fully_connected_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
-        Packing::Quads => {}
+        Packing::Fours => {}
         Packing::Lanes | Packing::WideLanes => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}

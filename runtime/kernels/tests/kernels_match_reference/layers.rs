@@ -170,7 +170,7 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
             DepthwisePacking::RowMajor => (geometry, before(&geometry, Rule::WritesInBlocks)),
             _ => {
                 let mut geometry = Geometry { dilation: [1, 1], ..geometry };
-                if packing == DepthwisePacking::Lanes {
+                if packing == DepthwisePacking::WordPlane {
                     geometry.stride[1] = geometry.stride[1].min(2);
                 }
                 prop_assume!(packing.takes(&geometry));

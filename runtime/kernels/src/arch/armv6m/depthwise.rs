@@ -1,4 +1,4 @@
-//! DepthwiseConv2D over [`DepthwisePacking::Lanes`](crate::depthwise::DepthwisePacking::Lanes).
+//! DepthwiseConv2D over [`DepthwisePacking::WordPlane`](crate::depthwise::DepthwisePacking::WordPlane).
 
 use crate::Io;
 use crate::depthwise::DepthwiseI8;

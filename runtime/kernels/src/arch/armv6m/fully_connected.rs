@@ -1,4 +1,4 @@
-//! FullyConnected over [`Packing::Quads`](crate::conv2d::Packing::Quads) weights.
+//! FullyConnected over [`Packing::Fours`](crate::conv2d::Packing::Fours) weights.
 
 use crate::Io;
 use crate::fully_connected::FullyConnectedI8;

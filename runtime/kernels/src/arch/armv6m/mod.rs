@@ -25,7 +25,7 @@
 //!
 //! # Four sums in three words
 //!
-//! **FullyConnected** ([`Packing::Quads`], `quads.s`) has one vector only, so the *weights* are in lanes: a word of
+//! **FullyConnected** ([`Packing::Fours`], `quads.s`) has one vector only, so the *weights* are in lanes: a word of
 //! flash is `a + 2^8 b + 2^16 c + 2^24 d`, four channels. Its products with `x`, those of the word with the bytes of its
 //! halves exchanged (`REV16`) and those of the word reversed (`REV`) give, for the sums `A` to `D`,
 //!
@@ -48,7 +48,7 @@
 //!
 //! [`Packing::Lanes`]: crate::conv2d::Packing::Lanes
 //! [`Packing::WideLanes`]: crate::conv2d::Packing::WideLanes
-//! [`Packing::Quads`]: crate::conv2d::Packing::Quads
+//! [`Packing::Fours`]: crate::conv2d::Packing::Fours
 //! [`depthwise::lanes`]: crate::depthwise::lanes
 //! [`NARROW_LIMIT`]: crate::numerics::NARROW_LIMIT
 //! [`WIDE_LIMIT`]: crate::numerics::WIDE_LIMIT
