@@ -32,6 +32,13 @@ pub fn channel_step(target: Target) -> usize {
     if has_helium(target) { 4 } else { 1 }
 }
 
+/// True when the target's kernels compute several pixels by one 32-bit multiplication and want
+/// [`kinglet_kernels::conv2d::Packing::Lanes`], [`kinglet_kernels::conv2d::Packing::WideLanes`] and
+/// [`kinglet_kernels::conv2d::Packing::Fours`] weights.
+pub fn has_lanes(target: Target) -> bool {
+    target == Target::CortexM0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

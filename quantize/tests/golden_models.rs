@@ -17,7 +17,7 @@ use shared::shared;
 const OWN_MODELS: [&str; 3] = ["digits", "tiny", "shapes"];
 const SHARED_MODELS: [&str; 6] = ["kws", "vww", "ic", "ad", "sww", "hello"];
 /// Targets whose arenas are pinned.
-const TARGETS: [Target; 2] = [Target::Portable, Target::CortexM4];
+const TARGETS: [Target; 3] = [Target::Portable, Target::CortexM4, Target::CortexM0];
 /// Every target that has kernels of its own, and so packings that the host emulates.
 const PACKINGS: [Target; 5] =
     [Target::Portable, Target::CortexM0, Target::CortexM3, Target::CortexM4, Target::CortexM55];
@@ -132,13 +132,13 @@ fn every_operator_equals_the_oracle() {
 
 /// Arena bytes of TensorFlow Lite Micro for the same model, and of ours for each of [`TARGETS`]. Ours may
 /// only fall.
-const ARENAS: [(&str, usize, [usize; 2]); 6] = [
-    ("kws", 22_820, [9_792, 9_824]),
-    ("vww", 100_708, [36_880, 40_640]),
-    ("ic", 54_996, [33_440, 34_848]),
-    ("ad", 2_580, [768, 1_376]),
-    ("sww", 16_596, [3_840, 6_144]),
-    ("hello", usize::MAX, [32, 64]),
+const ARENAS: [(&str, usize, [usize; 3]); 6] = [
+    ("kws", 22_820, [9_792, 9_824, 9_104]),
+    ("vww", 100_708, [36_880, 40_640, 38_912]),
+    ("ic", 54_996, [33_440, 34_848, 35_664]),
+    ("ad", 2_580, [768, 1_376, 768]),
+    ("sww", 16_596, [3_840, 6_144, 5_264]),
+    ("hello", usize::MAX, [32, 64, 32]),
 ];
 
 #[test]

@@ -90,7 +90,7 @@ fn run(case: &Case, options: &Options) -> Result<Vec<Vec<Vec<u8>>>, String> {
 
 /// Every combination of target and elimination.
 fn options() -> impl Iterator<Item = Options> {
-    let targets = [Target::Portable, Target::CortexM4];
+    let targets = [Target::Portable, Target::CortexM4, Target::CortexM0];
     targets
         .into_iter()
         .flat_map(|target| [false, true].map(|eliminate| Options { target, eliminate, ..Options::default() }))

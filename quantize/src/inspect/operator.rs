@@ -128,6 +128,9 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
         Packing::Octets => "octets",
         Packing::Quads => "quads",
         Packing::PairedBlocks => "paired-blocks",
+        Packing::Lanes => "lanes",
+        Packing::WideLanes => "wide-lanes",
+        Packing::Fours => "fours",
         _ => "unknown",
     };
     match record {
@@ -138,6 +141,7 @@ fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize)
                 DepthwisePacking::Triples => "triples",
                 DepthwisePacking::Lanes => "lanes",
                 DepthwisePacking::Windows => "windows",
+                DepthwisePacking::WordPlane => "word-plane",
                 _ => "unknown",
             };
             let geometry = geometry(window, window.input[2].into());

@@ -2,16 +2,19 @@
 //!
 //! [`Packing::Paired`] computes two output channels from one multiplication. It is exact only when the sums
 //! of both can be told apart afterwards, which is proved here from the actual weights; and its kernels round
-//! by shifting right, so every factor must be below one half.
+//! by shifting right, so every factor must be below one half. [`Packing::Lanes`], [`Packing::WideLanes`] and
+//! [`Packing::Fours`] are likewise exact only within limits on sums and factors.
 
 use core::ops::RangeInclusive;
 
-use kinglet_kernels::conv2d::packing::{accumulator_is_narrow, octets_are_exact, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{
+    accumulator_is_narrow, lanes_are_exact, limit, octets_are_exact, paired_is_exact,
+};
 use kinglet_kernels::conv2d::{Geometry, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
-use crate::target::{Target, has_dual_multiply, has_helium, has_single_multiply};
+use crate::target::{Target, has_dual_multiply, has_helium, has_lanes, has_single_multiply};
 
 /// A dense matrix, `[outputs, taps]`: a convolution's weights or a fully connected layer's.
 pub(super) struct Matrix<'a> {
@@ -33,7 +36,9 @@ impl Matrix<'_> {
 
 /// The packing of a convolution without groups.
 pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
-    if has_helium(target) && takes_shifts(Packing::Quads.shifts(), matrix.factors) {
+    if has_lanes(target) {
+        first_exact(&[Packing::Lanes, Packing::WideLanes], matrix)
+    } else if has_helium(target) && takes_shifts(Packing::Quads.shifts(), matrix.factors) {
         Packing::Quads
     } else if has_dual_multiply(target) && shifts_right(matrix.factors) && is_exact_in_pairs(matrix) {
         Packing::Paired
@@ -47,6 +52,9 @@ pub(super) fn convolution(target: Target, matrix: &Matrix<'_>) -> Packing {
 /// The packing of a fully connected layer. Kernels for it know no extra shift bytes, so the shifts of all channels
 /// must fit the two bits of their words.
 pub(super) fn fully_connected(target: Target, matrix: &Matrix<'_>) -> Packing {
+    if has_lanes(target) {
+        return first_exact(&[Packing::Fours], matrix);
+    }
     if has_helium(target) {
         return convolution(target, matrix);
     }
@@ -85,6 +93,10 @@ pub(super) fn depthwise(
     if let Some(packing) = helium.into_iter().find(taken).filter(|_| has_helium(target)) {
         return packing;
     }
+    if has_lanes(target) && DepthwisePacking::WordPlane.takes(geometry, multiplier) {
+        // Its kernels tell by themselves which channels need the long way.
+        return DepthwisePacking::WordPlane;
+    }
     let takes = |packing: DepthwisePacking| packing.takes(geometry, multiplier) && shifts_right(factors) && narrow;
     if has_dual_multiply(target) && takes(DepthwisePacking::Planar) {
         DepthwisePacking::Planar
@@ -93,6 +105,17 @@ pub(super) fn depthwise(
     } else {
         DepthwisePacking::RowMajor
     }
+}
+
+/// The first of `packings` that computes the layer exactly.
+fn first_exact(packings: &[Packing], matrix: &Matrix<'_>) -> Packing {
+    let is_exact = |packing: &Packing| {
+        let shifts = matrix.factors.iter().all(|factor| packing.shifts().contains(&factor.shift));
+        let mut rows = matrix.weights.chunks_exact(matrix.taps.max(1)).zip(matrix.bias);
+        let fits = |limit| rows.all(|(row, &bias)| lanes_are_exact(row.iter().copied(), bias, limit));
+        shifts && limit(*packing).is_none_or(fits)
+    };
+    packings.iter().copied().find(is_exact).unwrap_or(Packing::RowMajor)
 }
 
 /// Every factor's shift is one that the dual-multiply kernels' output stage takes.
@@ -124,6 +147,22 @@ mod tests {
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Matrix<'a> {
         Matrix { taps: 2, weights, bias, factors }
+    }
+
+    #[test]
+    fn lanes_are_as_wide_as_the_sums_need() {
+        let good = matrix(&[1, 2, 3, 4, 5, -128], &[0, 0, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &good), Packing::Lanes);
+        assert_eq!(fully_connected(Target::CortexM0, &good), Packing::Fours);
+        let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 20, 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &wide_bias), Packing::WideLanes);
+        let wider_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, -(1 << 23), 0], &[HALF]);
+        assert_eq!(convolution(Target::CortexM0, &wider_bias), Packing::RowMajor);
+        assert_eq!(fully_connected(Target::CortexM0, &wider_bias), Packing::RowMajor);
+        let far = [FixedPoint { multiplier: 1 << 30, shift: -14 }];
+        assert_eq!(convolution(Target::CortexM0, &matrix(&[1, 2], &[0], &far)), Packing::WideLanes);
+        let farther = [FixedPoint { multiplier: 1 << 30, shift: -17 }];
+        assert_eq!(convolution(Target::CortexM0, &matrix(&[1, 2], &[0], &farther)), Packing::RowMajor);
     }
 
     #[test]

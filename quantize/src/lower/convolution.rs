@@ -134,7 +134,10 @@ impl Lowering<'_> {
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
         let overlap = match packing {
-            DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
+            DepthwisePacking::Planar
+            | DepthwisePacking::Triples
+            | DepthwisePacking::Windows
+            | DepthwisePacking::WordPlane => {
                 let in_place = planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1;
                 if in_place { Overlap::Exactly } else { Overlap::Never }
             }

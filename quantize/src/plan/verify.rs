@@ -15,8 +15,8 @@ use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_CONSTANT, Operands, Win
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
-use kinglet_kernels::depthwise::triples;
 use kinglet_kernels::depthwise::windows::{self, Windows};
+use kinglet_kernels::depthwise::{lanes, triples};
 
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::lower::{Program, Record, Step, geometry};
@@ -174,6 +174,10 @@ impl Bands {
             DepthwisePacking::Triples => {
                 let planes = triples::Planes::new(&geometry);
                 Some(Bands::along_rows(planes.geometry(), BLOCK, planes.band_rows()))
+            }
+            DepthwisePacking::WordPlane => {
+                let plane = lanes::Plane::new(&geometry);
+                Some(Bands::along_rows(plane.geometry(), 1, plane.band_rows()))
             }
             DepthwisePacking::Windows => {
                 Some(Bands::along_rows(&geometry, windows::BLOCK, Windows::new(&geometry).band_rows()))

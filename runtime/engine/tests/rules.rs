@@ -88,18 +88,20 @@ fn packing_not_runnable() {
         assert_eq!(patched(name, 2, &[99]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Other orders than row-major know no groups, planes no dilation, and dense layers no extra shifts.
-    for name in ["conv2d-i8 paired", "conv2d-i8 interleaved"] {
+    for name in ["conv2d-i8 paired", "conv2d-i8 interleaved", "conv2d-i8 lanes"] {
         let mut grouped = program(name);
         let record = &mut grouped.operators[0];
         record[conv::INPUT_DIMS[2]..][..2].copy_from_slice(&[2, 0]);
         record[conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
         assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable, "{name}");
     }
-    for name in ["depthwise-i8 planar", "depthwise-i8 triples"] {
+    for name in ["depthwise-i8 planar", "depthwise-i8 triples", "depthwise-i8 word-plane"] {
         assert_eq!(patched(name, conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable, "{name}");
     }
-    // Two orders of dense weights are for one operator each.
-    for (name, packing) in [("conv2d-i8 interleaved", 3), ("fully-connected-i8 octets", 2)] {
+    // Some orders of dense weights are for one operator.
+    let dense = "fully-connected-i8 fours";
+    let wrong = [("conv2d-i8 interleaved", 3), ("fully-connected-i8 octets", 2), (dense, 6), (dense, 7)];
+    for (name, packing) in wrong.into_iter().chain([("conv2d-i8 lanes", 8)]) {
         let mut other = program(name);
         other.operators[0][2] = packing;
         other.weights.resize(1024, 0);

@@ -67,7 +67,7 @@ impl Dense<'_> {
     }
 
     /// Computes all outputs, one for each bias, from weights in `packing` and writes them from element `at` on.
-    pub(crate) fn interleaved(&self, packing: Packing, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {
+    pub(crate) fn packed(&self, packing: Packing, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {
         let outputs = self.bias.len();
         for o in 0..outputs {
             let taps = self.vector(io, vector).iter().enumerate();

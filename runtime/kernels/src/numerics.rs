@@ -93,6 +93,19 @@ pub const DUAL_MULTIPLY_SHIFTS: core::ops::RangeInclusive<i32> = -20..=-1;
 /// Shifts of factors below one half: those that round to the right.
 pub const RIGHT_SHIFTS: core::ops::RangeInclusive<i32> = -31..=-1;
 
+/// Shifts that the output stage of kernels without a long multiplication takes for accumulators below
+/// [`NARROW_LIMIT`]: its rounding constant, with the zero point, must leave room for the product.
+pub const NARROW_SHIFTS: core::ops::RangeInclusive<i32> = -13..=-1;
+
+/// As [`NARROW_SHIFTS`], for accumulators below [`WIDE_LIMIT`].
+pub const WIDE_SHIFTS: core::ops::RangeInclusive<i32> = -16..=-1;
+
+/// Magnitude below which an accumulator times 11 bits of a multiplier, and a carry, fit 32 bits.
+pub const NARROW_LIMIT: i64 = (1 << 20) - (1 << 10);
+
+/// Magnitude below which an accumulator times 8 bits of a multiplier, and a carry, fit 32 bits.
+pub const WIDE_LIMIT: i64 = (1 << 23) - (1 << 15);
+
 /// Shifts of any factor.
 pub const ALL_SHIFTS: core::ops::RangeInclusive<i32> = -31..=30;
 

@@ -58,6 +58,8 @@ pub enum Isa {
     Portable,
     /// Armv7-M: Cortex-M3, and Armv8-M mainline without DSP.
     Armv7m,
+    /// Armv6-M: Cortex-M0 and M0+.
+    Armv6m,
     /// Armv7E-M: Cortex-M4 and M7.
     Armv7em,
     /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
@@ -176,6 +178,16 @@ const HELIUM: [Option<Kernel>; 8] = [
 #[cfg(not(kinglet_isa = "helium"))]
 const HELIUM: [Option<Kernel>; 8] = [None; 8];
 
+/// Conv2D in lanes, FullyConnected in fours and DepthwiseConv2D, in a build for Armv6-M.
+#[cfg(kinglet_isa = "armv6m")]
+const ARMV6M: [Option<Kernel>; 3] = [
+    Some(Kernel::Conv2dI8(Packing::Lanes, crate::arch::armv6m::conv2d_i8)),
+    Some(Kernel::FullyConnectedI8(Packing::Fours, crate::arch::armv6m::fully_connected_i8)),
+    Some(Kernel::DepthwiseI8(DepthwisePacking::WordPlane, crate::arch::armv6m::depthwise_i8)),
+];
+#[cfg(not(kinglet_isa = "armv6m"))]
+const ARMV6M: [Option<Kernel>; 3] = [None; 3];
+
 /// The planar kernel with the inner loops every machine has.
 fn depthwise_i8_planar(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     depthwise::planar::depthwise_i8(layer, io, scratch, &depthwise::planar::PortableKernel);
@@ -191,8 +203,17 @@ fn depthwise_i8_triples(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]
     depthwise::triples::depthwise_i8(layer, io, scratch, &depthwise::triples::PortableKernel);
 }
 
+/// The kernel over lanes with the inner loops every machine has.
+fn depthwise_i8_lanes(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise::lanes::depthwise_i8(layer, io, scratch, &depthwise::lanes::PortableKernel);
+}
+
 const fn portable(name: &'static str, operators: &'static [Operator], element: Element, kernel: Kernel) -> Row {
     Row { name, operators, element, isa: Isa::Portable, kernel: Some(kernel) }
+}
+
+const fn armv6m(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
+    Row { name, operators, element: Element::I8, isa: Isa::Armv6m, kernel }
 }
 
 const fn armv7em(name: &'static str, operators: &'static [Operator], kernel: Option<Kernel>) -> Row {
@@ -222,10 +243,10 @@ pub const KERNELS: &[Row] = &[
         Kernel::Conv2dI8(Packing::Paired, conv2d::portable::conv2d_i8_paired),
     ),
     portable(
-        "conv2d::portable::conv2d_i8_interleaved",
+        "conv2d::portable::conv2d_i8_packed",
         &[Operator::Conv2D],
         Element::I8,
-        Kernel::Conv2dI8(Packing::Interleaved, conv2d::portable::conv2d_i8_interleaved),
+        Kernel::Conv2dI8(Packing::Interleaved, conv2d::portable::conv2d_i8_packed),
     ),
     armv7m("arch::armv7m::conv2d_i8", &[Operator::Conv2D], ARMV7M[0]),
     portable(
@@ -234,6 +255,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::Conv2dI8(Packing::Quads, conv2d::portable::conv2d_i8_quads),
     ),
+    portable(
+        "conv2d::portable::conv2d_i8_packed",
+        &[Operator::Conv2D],
+        Element::I8,
+        Kernel::Conv2dI8(Packing::Lanes, conv2d::portable::conv2d_i8_packed),
+    ),
+    armv6m("arch::armv6m::conv2d_i8", &[Operator::Conv2D], ARMV6M[0]),
     armv7em("arch::armv7em::conv2d_i8", &[Operator::Conv2D], ARMV7EM[0]),
     helium("arch::helium::conv2d_i8", &[Operator::Conv2D], HELIUM[0]),
     portable("conv2d::conv2d_f32", &[Operator::Conv2D], Element::F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
@@ -262,6 +290,13 @@ pub const KERNELS: &[Row] = &[
         Kernel::DepthwiseI8(DepthwisePacking::Triples, depthwise_i8_triples),
     ),
     armv7m("arch::armv7m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7M[1]),
+    portable(
+        "depthwise::lanes::depthwise_i8",
+        &[Operator::DepthwiseConv2D],
+        Element::I8,
+        Kernel::DepthwiseI8(DepthwisePacking::WordPlane, depthwise_i8_lanes),
+    ),
+    armv6m("arch::armv6m::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV6M[2]),
     armv7em("arch::armv7em::depthwise_i8", &[Operator::DepthwiseConv2D], ARMV7EM[1]),
     helium("arch::helium::depthwise_i8", &[Operator::DepthwiseConv2D], HELIUM[1]),
     helium("arch::helium::depthwise_i8_windows", &[Operator::DepthwiseConv2D], HELIUM[3]),
@@ -284,10 +319,10 @@ pub const KERNELS: &[Row] = &[
         Kernel::FullyConnectedI8(Packing::PairedBlocks, fully_connected::portable::fully_connected_i8_paired),
     ),
     portable(
-        "fully_connected::portable::fully_connected_i8_octets",
+        "fully_connected::portable::fully_connected_i8_packed",
         &[Operator::FullyConnected],
         Element::I8,
-        Kernel::FullyConnectedI8(Packing::Octets, fully_connected::portable::fully_connected_i8_octets),
+        Kernel::FullyConnectedI8(Packing::Octets, fully_connected::portable::fully_connected_i8_packed),
     ),
     armv7m("arch::armv7m::fully_connected_i8", &[Operator::FullyConnected], ARMV7M[2]),
     portable(
@@ -296,6 +331,13 @@ pub const KERNELS: &[Row] = &[
         Element::I8,
         Kernel::FullyConnectedI8(Packing::Quads, fully_connected::portable::fully_connected_i8_quads),
     ),
+    portable(
+        "fully_connected::portable::fully_connected_i8_packed",
+        &[Operator::FullyConnected],
+        Element::I8,
+        Kernel::FullyConnectedI8(Packing::Fours, fully_connected::portable::fully_connected_i8_packed),
+    ),
+    armv6m("arch::armv6m::fully_connected_i8", &[Operator::FullyConnected], ARMV6M[1]),
     armv7em("arch::armv7em::fully_connected_i8", &[Operator::FullyConnected], ARMV7EM[2]),
     helium("arch::helium::fully_connected_i8", &[Operator::FullyConnected], HELIUM[2]),
     portable(
@@ -360,11 +402,14 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(out, "| Operator | Type | Portable | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "| Operator | Type | Portable | Armv6-M | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|---|"
+    )?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
+            for isa in [Isa::Portable, Isa::Armv6m, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
                 write_cell(out, operator, element, isa)?;
             }
             writeln!(out)?;
@@ -376,7 +421,11 @@ pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
 fn write_cell(out: &mut impl fmt::Write, operator: Operator, element: Element, isa: Isa) -> fmt::Result {
     let rows = || KERNELS.iter().filter(|row| row.operators.contains(&operator) && row.element.serves(element));
     let mut separator = " ";
-    for row in rows().filter(|row| row.isa == isa) {
+    for (index, row) in rows().filter(|row| row.isa == isa).enumerate() {
+        // A kernel for several packings has a row for each.
+        if rows().filter(|row| row.isa == isa).take(index).any(|before| before.name == row.name) {
+            continue;
+        }
         write!(out, "{separator}`{}`", row.name)?;
         separator = ", ";
     }

@@ -91,6 +91,8 @@ fn convolutions() -> Vec<Program> {
         conv("conv2d-i8 quads", same, same_padded(), Packing::Quads, plain),
         conv("conv2d-i8 quads, extra shifts", same, same_padded(), Packing::Quads, extra),
         conv("conv2d-i8 quads, per tensor", same, same_padded(), Packing::Quads, per_tensor),
+        conv("conv2d-i8 lanes", same, same_padded(), Packing::Lanes, plain),
+        conv("conv2d-i8 wide lanes, extra shifts", same, same_padded(), Packing::WideLanes, extra),
         single("conv2d-f32", F32, same, |p, input, output| p.conv2d_f32(input, output, same_padded())),
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
         deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
@@ -104,6 +106,7 @@ fn convolutions() -> Vec<Program> {
             let window = Window { groups: 1, input: [5, 4, 17], output: [3, 2, 17], ..doubled };
             p.depthwise_i8(input, output, window, DepthwisePacking::Lanes, extra);
         }),
+        deep("depthwise-i8 word-plane", DepthwisePacking::WordPlane, extra),
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
@@ -121,6 +124,7 @@ fn dense() -> Vec<Program> {
         i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
         i8s("fully-connected-i8 paired", Packing::PairedBlocks, Factors::default()),
         i8s("fully-connected-i8 octets", Packing::Octets, Factors::default()),
+        i8s("fully-connected-i8 fours", Packing::Fours, Factors { per_tensor: false, extra: true }),
         single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
             p.fully_connected_f32(input, output, [3, 9, 5]);
         }),

@@ -1,7 +1,7 @@
 //! What a seed means for each family of kernels.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{Taps, pack, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{Taps, lanes_are_exact, limit, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
 use kinglet_kernels::depthwise::{
     DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
@@ -31,7 +31,7 @@ pub struct Family {
 }
 
 /// Every family.
-pub const FAMILIES: [Family; 17] = [
+pub const FAMILIES: [Family; 21] = [
     Family { name: "add", is_in_this_build: true, check: add },
     Family { name: "average pool", is_in_this_build: true, check: average_pool },
     Family { name: "max pool", is_in_this_build: true, check: max_pool },
@@ -48,6 +48,9 @@ pub const FAMILIES: [Family; 17] = [
     dense("fully-connected paired", Packing::PairedBlocks, |seed, buffers| {
         fully_connected(seed, buffers, Packing::PairedBlocks)
     }),
+    dense("conv2d lanes", Packing::Lanes, |seed, buffers| conv2d(seed, buffers, Packing::Lanes)),
+    dense("conv2d wide lanes", Packing::WideLanes, |seed, buffers| conv2d(seed, buffers, Packing::WideLanes)),
+    dense("fully-connected fours", Packing::Fours, |seed, buffers| fully_connected(seed, buffers, Packing::Fours)),
     planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::RowMajor)
     }),
@@ -62,6 +65,9 @@ pub const FAMILIES: [Family; 17] = [
     }),
     planes("depthwise windows", DepthwisePacking::Windows, |seed, buffers| {
         depthwise(seed, buffers, DepthwisePacking::Windows)
+    }),
+    planes("depthwise word-plane", DepthwisePacking::WordPlane, |seed, buffers| {
+        depthwise(seed, buffers, DepthwisePacking::WordPlane)
     }),
 ];
 
@@ -147,12 +153,17 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
         buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     }
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
+    let shift_base = shift_base.max(*packing.shifts().start()).min(packing.shifts().end() - 4);
     pack(packing, outputs, geometry.runs(), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
     let exact = (0..outputs).step_by(2).all(|o| {
         paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
     });
     if packing == Packing::Paired && !exact {
+        return Ok(false);
+    }
+    let in_lanes = |limit| (0..outputs).all(|o| lanes_are_exact(row(o).iter().copied(), buffers.bias[o], limit));
+    if !limit(packing).is_none_or(in_lanes) {
         return Ok(false);
     }
     // One time in eight, one factor for all channels.
@@ -220,6 +231,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
         buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     }
     let (shift_base, _) = constants(random, buffers, outputs, taps);
+    let shift_base = shift_base.max(*packing.shifts().start());
     pack(packing, outputs, Taps::flat(taps), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
     let reference = FullyConnectedI8 {
@@ -281,6 +293,11 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
         buffers.weights[..area * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
     }
     let (shift_base, extra) = constants(random, buffers, outputs, area);
+    // One channel in a while whose accumulator fits no lane.
+    if random.one_in(4) {
+        let channel = random.count(0, outputs - 1);
+        buffers.bias[channel] = random.range(-(1 << 24), 1 << 24);
+    }
     packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {
         geometry,

@@ -34,7 +34,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let FullyConnectedI8 { stage, weights, bias, requant, .. } = layer;
     LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
     // Some kernels know no extra shifts.
-    let knows_extra = matches!(layer.packing, Packing::RowMajor | Packing::Quads);
+    let knows_extra = matches!(layer.packing, Packing::RowMajor | Packing::Quads | Packing::Fours);
     let taken = layer.packing.is_for_fully_connected() && (knows_extra || layer.requant.extra.is_empty());
     if !layer.packing.is_runnable() || !taken {
         return Err(LoadRule::PackingNotRunnable);

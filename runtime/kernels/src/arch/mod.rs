@@ -4,10 +4,14 @@
 //! operators' `mod.rs` choose at compile time. `cfg` stands on these `mod` lines and in those dispatch
 //! functions, nowhere else.
 
-#[cfg(kinglet_isa = "armv7m")]
-pub(crate) mod armv7m;
-
+#[cfg(kinglet_isa = "armv6m")]
+pub(crate) mod armv6m;
 #[cfg(kinglet_isa = "armv7em")]
 pub(crate) mod armv7em;
+#[cfg(kinglet_isa = "armv7m")]
+pub(crate) mod armv7m;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
+mod words;
+
+pub(crate) use words::words;

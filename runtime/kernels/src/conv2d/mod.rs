@@ -6,8 +6,8 @@
 //! - Positions outside the image read as `padding_value`, the input's zero point. The host has folded the
 //!   zero point into the bias (`bias[o] = b[o] - zero_point * sum(weight[o])`), so kernels multiply raw `i8`.
 //! - Accumulators are `i32` and wrap; the host proves that they do not.
-//! - Overlapping input and output: pixels are written in raster order, in groups of at most
-//!   [`PIXEL_TILE`], each after all its inputs have been read. So the output of pixel `p` must not touch an
+//! - Overlapping input and output: pixels are written in raster order, in groups of a few,
+//!   each after all its inputs have been read. So the output of pixel `p` must not touch an
 //!   input of a pixel after `p`; it may touch those of `p` itself. The reference kernels want them disjoint.
 //!   [`Packing::Quads`] writes a group's channels in blocks, between which it reads its inputs again: the output of
 //!   pixel `p` must not touch an input of pixel `p - 3` or of any pixel after that.
@@ -17,6 +17,7 @@
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
 mod float;
+pub mod lanes;
 pub mod packing;
 pub mod portable;
 mod reference;
@@ -25,10 +26,12 @@ pub use float::conv2d_f32;
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 use crate::Io;
-use crate::numerics::{ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant};
+use crate::numerics::{
+    ALL_SHIFTS, ClampF32, DUAL_MULTIPLY_SHIFTS, NARROW_SHIFTS, OutputStage, RIGHT_SHIFTS, Requant, WIDE_SHIFTS,
+};
 use core::ops::RangeInclusive;
 
-/// Most output pixels a kernel computes before it writes them.
+/// Output pixels of a tile of the dual-multiply kernels.
 pub const PIXEL_TILE: usize = 4;
 
 /// The order of a layer's weights in the blob, and with it the family of kernels that runs it.
@@ -54,17 +57,28 @@ pub enum Packing {
     /// The same elements for one vector of inputs, in blocks of eight channels, `[O / 8, K / 4, 4 pairs, 4]`, rounded
     /// up with zeros. For FullyConnected.
     PairedBlocks = 5,
+    /// For cores without a dual multiplication: `[O, KH, KW, C]`, each weight plus 128 as an unsigned byte. Every
+    /// accumulator with its bias fits 20 bits, see [`packing::lanes_are_exact`]. For Conv2D without groups.
+    Lanes = 6,
+    /// As [`Packing::Lanes`], for accumulators of up to 23 bits.
+    WideLanes = 7,
+    /// For FullyConnected on cores without a dual multiplication: four output channels together, `[O / 4, K, 4]`,
+    /// rounded up with zeros, each weight plus 128 as an unsigned byte.
+    Fours = 8,
 }
 
 impl Packing {
     /// Every packing, in the order of its tag.
-    pub const ALL: [Packing; 6] = [
+    pub const ALL: [Packing; 9] = [
         Packing::RowMajor,
         Packing::Paired,
         Packing::Interleaved,
         Packing::Octets,
         Packing::Quads,
         Packing::PairedBlocks,
+        Packing::Lanes,
+        Packing::WideLanes,
+        Packing::Fours,
     ];
 
     /// The packing with tag `tag`.
@@ -80,7 +94,20 @@ impl Packing {
             Packing::Interleaved | Packing::Octets => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
             Packing::Quads => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
             Packing::Paired | Packing::PairedBlocks => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
+            Packing::Lanes | Packing::WideLanes | Packing::Fours => {
+                cfg!(any(kinglet_isa = "armv6m", kinglet_emulation))
+            }
         }
+    }
+
+    /// True when Conv2D has kernels for the packing.
+    pub const fn is_for_windows(self) -> bool {
+        !matches!(self, Packing::Fours)
+    }
+
+    /// True when FullyConnected has kernels for the packing.
+    pub const fn is_for_vectors(self) -> bool {
+        !matches!(self, Packing::Lanes | Packing::WideLanes)
     }
 
     /// Shifts of the factors that the packing's kernels take.
@@ -89,17 +116,27 @@ impl Packing {
             Packing::RowMajor => ALL_SHIFTS,
             Packing::Paired | Packing::PairedBlocks | Packing::Interleaved | Packing::Octets => DUAL_MULTIPLY_SHIFTS,
             Packing::Quads => RIGHT_SHIFTS,
+            Packing::Lanes => NARROW_SHIFTS,
+            Packing::WideLanes | Packing::Fours => WIDE_SHIFTS,
         }
     }
 
     /// True for the orders of a convolution's weights.
     pub const fn is_for_conv2d(self) -> bool {
-        matches!(self, Packing::RowMajor | Packing::Paired | Packing::Interleaved | Packing::Quads)
+        matches!(
+            self,
+            Packing::RowMajor
+                | Packing::Paired
+                | Packing::Interleaved
+                | Packing::Quads
+                | Packing::Lanes
+                | Packing::WideLanes
+        )
     }
 
     /// True for the orders of a fully connected layer's weights.
     pub const fn is_for_fully_connected(self) -> bool {
-        matches!(self, Packing::RowMajor | Packing::PairedBlocks | Packing::Octets | Packing::Quads)
+        matches!(self, Packing::RowMajor | Packing::PairedBlocks | Packing::Octets | Packing::Quads | Packing::Fours)
     }
 
     /// Bytes of a layer's weights with `outputs` output channels of `taps` weights each.
@@ -109,12 +146,13 @@ impl Packing {
             return 0;
         }
         match self {
-            Packing::RowMajor => outputs.saturating_mul(taps),
+            Packing::RowMajor | Packing::Lanes | Packing::WideLanes => outputs.saturating_mul(taps),
             Packing::Interleaved => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps).saturating_add(4),
             Packing::Octets => outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps),
             Packing::Quads => outputs.div_ceil(4).saturating_mul(taps.div_ceil(16)).saturating_mul(64),
             Packing::Paired => outputs.div_ceil(2).saturating_mul(taps.div_ceil(4)).saturating_mul(8),
             Packing::PairedBlocks => outputs.div_ceil(8).saturating_mul(taps.div_ceil(4)).saturating_mul(32),
+            Packing::Fours => outputs.div_ceil(4).saturating_mul(taps).saturating_mul(4),
         }
     }
 }
@@ -274,6 +312,8 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
             let patch = if geometry.is_pointwise() { 0 } else { taps };
             columns.saturating_add(constants).saturating_add(patch)
         }
+        Packing::Fours => 0,
+        Packing::Lanes | Packing::WideLanes => lanes::Layout::new(geometry, packing).len(),
     }
 }
 
@@ -295,7 +335,7 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(kinglet_isa = "armv7m")]
         Packing::Interleaved => crate::arch::armv7m::conv2d_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
-        Packing::Interleaved => portable::conv2d_i8_interleaved(layer, io, scratch),
+        Packing::Interleaved => portable::conv2d_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
         Packing::Interleaved => {}
         // FullyConnected only.
@@ -307,6 +347,13 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         Packing::Quads => {}
         Packing::PairedBlocks => {}
+        #[cfg(kinglet_isa = "armv6m")]
+        Packing::Lanes | Packing::WideLanes => crate::arch::armv6m::conv2d_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
+        Packing::Lanes | Packing::WideLanes => portable::conv2d_i8_packed(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
+        Packing::Lanes | Packing::WideLanes => {}
+        Packing::Fours => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

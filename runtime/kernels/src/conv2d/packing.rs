@@ -1,6 +1,7 @@
 //! Weights in another order: written once on the host, read by the kernels made for it.
 
 use super::{Geometry, PIXEL_TILE, Packing};
+use crate::numerics::{NARROW_LIMIT, WIDE_LIMIT};
 
 /// Most an `i8` activation can be, in magnitude.
 const ACTIVATION_MAX: i64 = 128;
@@ -126,7 +127,16 @@ pub fn pack(packing: Packing, outputs: usize, taps: Taps, row_major: &[i8], out:
             let (whole, rest) = out.split_at_mut(whole.min(out.len()));
             interleave(outputs, taps.count(), row_major, whole, (8, 0));
             interleave(outputs, taps.count(), row_major, rest, (4, octets.wrapping_mul(8)));
-            out.iter_mut().for_each(|weight| *weight ^= i8::MIN);
+            out.iter_mut().for_each(|weight| *weight = biased(*weight));
+        }
+        Packing::Lanes | Packing::WideLanes => {
+            for (to, from) in out.iter_mut().zip(row_major) {
+                *to = biased(*from);
+            }
+        }
+        Packing::Fours => {
+            interleave(outputs, taps.count(), row_major, out, (4, 0));
+            out.iter_mut().for_each(|weight| *weight = biased(*weight));
         }
         Packing::Quads => pack_quads(outputs, taps.count(), row_major, out),
     }
@@ -214,6 +224,10 @@ fn longest_chunk(outputs: usize, taps: usize, row_major: &[i8]) -> usize {
 pub fn weight_at(packing: Packing, taps: Taps, weights: &[i8], output: usize, tap: usize) -> i8 {
     match packing {
         Packing::RowMajor => weights.get(output.wrapping_mul(taps.count()).wrapping_add(tap)).copied().unwrap_or(0),
+        Packing::Lanes | Packing::WideLanes => {
+            biased(weights.get(output.wrapping_mul(taps.count()).wrapping_add(tap)).copied().unwrap_or(0))
+        }
+        Packing::Fours => weights.get(interleaved(4, taps.count(), output, tap)).copied().map_or(0, biased),
         Packing::Paired | Packing::PairedBlocks => {
             let at = element_at(packing, taps, output >> 1, tap).wrapping_mul(2);
             let bytes = weights.get(at..at.saturating_add(2)).and_then(<[i8]>::first_chunk);
@@ -244,6 +258,28 @@ pub fn weight_at(packing: Packing, taps: Taps, weights: &[i8], output: usize, ta
 fn interleaved(width: usize, taps: usize, output: usize, tap: usize) -> usize {
     let (group, lane) = (output.checked_div(width).unwrap_or(0), output.checked_rem(width).unwrap_or(0));
     group.wrapping_mul(taps).wrapping_add(tap).wrapping_mul(width).wrapping_add(lane)
+}
+
+/// A weight plus 128 as an unsigned byte, and back.
+#[inline]
+pub fn biased(weight: i8) -> i8 {
+    weight ^ i8::MIN
+}
+
+/// True when an output channel's accumulator and all its partial sums, whatever the activations, stay below `limit`:
+/// [`NARROW_LIMIT`] for [`Packing::Lanes`], [`WIDE_LIMIT`] for [`Packing::WideLanes`] and [`Packing::Fours`].
+pub fn lanes_are_exact(row: impl IntoIterator<Item = i8>, bias: i32, limit: i64) -> bool {
+    let magnitude = row.into_iter().fold(0_i64, |sum, weight| sum.saturating_add(i64::from(weight.unsigned_abs())));
+    magnitude.saturating_mul(ACTIVATION_MAX).saturating_add(i64::from(bias).abs()) < limit
+}
+
+/// The limit for [`lanes_are_exact`] of a packing that needs one.
+pub fn limit(packing: Packing) -> Option<i64> {
+    match packing {
+        Packing::Lanes => Some(NARROW_LIMIT),
+        Packing::WideLanes | Packing::Fours => Some(WIDE_LIMIT),
+        _ => None,
+    }
 }
 
 /// The 16-bit element `256 * b + a`, little-endian. Wraps where `paired_is_exact` would say no.

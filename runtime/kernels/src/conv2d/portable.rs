@@ -37,12 +37,12 @@ pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     });
 }
 
-/// Any convolution in [`super::Packing::Interleaved`]: what runs a Cortex-M3 blob on other machines. Takes as much
-/// scratch as the kernel there and uses one patch of it.
-pub fn conv2d_i8_interleaved(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+/// Any convolution in any packing, weight by weight: what runs blobs for Cortex-M0 and M3 on other machines. Takes as
+/// much scratch as the kernel there and uses one patch of it.
+pub fn conv2d_i8_packed(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let outputs = layer.geometry.output[2];
     for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        dense(layer).interleaved(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
+        dense(layer).packed(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
     });
 }
 

@@ -12,6 +12,7 @@
 //! - `geometry.groups` is not read.
 
 mod float;
+pub mod lanes;
 pub mod planar;
 pub mod portable;
 mod reference;
@@ -43,6 +44,9 @@ pub enum DepthwisePacking {
     Lanes = 3,
     /// `[C, KH, KW]`, for kernels that have 3x3 windows in vectors, see [`windows`].
     Windows = 4,
+    /// `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications, see [`lanes`]. Not
+    /// for dilation, strides beyond 2 or more than [`lanes::MAX_AREA`] taps.
+    WordPlane = 5,
 }
 
 /// Least channels of a layer in [`DepthwisePacking::Lanes`].
@@ -50,12 +54,13 @@ pub const LANES: usize = 16;
 
 impl DepthwisePacking {
     /// Every packing, in the order of its tag.
-    pub const ALL: [DepthwisePacking; 5] = [
+    pub const ALL: [DepthwisePacking; 6] = [
         DepthwisePacking::RowMajor,
         DepthwisePacking::Planar,
         DepthwisePacking::Triples,
         DepthwisePacking::Lanes,
         DepthwisePacking::Windows,
+        DepthwisePacking::WordPlane,
     ];
 
     /// The packing with tag `tag`.
@@ -70,6 +75,7 @@ impl DepthwisePacking {
             DepthwisePacking::Planar => cfg!(any(kinglet_isa = "armv7em", kinglet_emulation)),
             DepthwisePacking::Triples => cfg!(any(kinglet_isa = "armv7m", kinglet_emulation)),
             DepthwisePacking::Lanes | DepthwisePacking::Windows => cfg!(any(kinglet_isa = "helium", kinglet_emulation)),
+            DepthwisePacking::WordPlane => cfg!(any(kinglet_isa = "armv6m", kinglet_emulation)),
         }
     }
 
@@ -81,13 +87,14 @@ impl DepthwisePacking {
             DepthwisePacking::Triples => geometry.dilation == [1, 1] && geometry.taps() <= triples::MAX_AREA,
             DepthwisePacking::Lanes => multiplier == 1 && geometry.input[2] >= LANES,
             DepthwisePacking::Windows => windows::Windows::takes(geometry, multiplier),
+            DepthwisePacking::WordPlane => lanes::takes(geometry),
         }
     }
 
     /// Shifts of the factors that the packing's kernels take.
     pub const fn shifts(self) -> RangeInclusive<i32> {
         match self {
-            DepthwisePacking::RowMajor => ALL_SHIFTS,
+            DepthwisePacking::RowMajor | DepthwisePacking::WordPlane => ALL_SHIFTS,
             DepthwisePacking::Planar | DepthwisePacking::Triples => DUAL_MULTIPLY_SHIFTS,
             DepthwisePacking::Lanes | DepthwisePacking::Windows => RIGHT_SHIFTS,
         }
@@ -99,9 +106,10 @@ impl DepthwisePacking {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place = match self {
                 DepthwisePacking::RowMajor | DepthwisePacking::Lanes => at,
-                DepthwisePacking::Planar | DepthwisePacking::Triples | DepthwisePacking::Windows => {
-                    output.wrapping_mul(kernel_area).wrapping_add(tap)
-                }
+                DepthwisePacking::Planar
+                | DepthwisePacking::Triples
+                | DepthwisePacking::Windows
+                | DepthwisePacking::WordPlane => output.wrapping_mul(kernel_area).wrapping_add(tap),
             };
             if let Some(place) = out.get_mut(place) {
                 *place = *weight;
@@ -116,7 +124,8 @@ impl DepthwisePacking {
             | DepthwisePacking::Planar
             | DepthwisePacking::Triples
             | DepthwisePacking::Lanes
-            | DepthwisePacking::Windows => outputs.saturating_mul(kernel_area),
+            | DepthwisePacking::Windows
+            | DepthwisePacking::WordPlane => outputs.saturating_mul(kernel_area),
         }
     }
 }
@@ -172,6 +181,7 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
             geometry.kernel[0].saturating_mul(geometry.kernel[1]).saturating_mul(geometry.input[2])
         }
         DepthwisePacking::Windows => windows::Windows::new(geometry).scratch_len(),
+        DepthwisePacking::WordPlane => lanes::Plane::new(geometry).scratch_len(),
     }
 }
 
@@ -206,6 +216,12 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         DepthwisePacking::Windows => windows::depthwise_i8(layer, io, scratch, &mut windows::PortableKernel),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         DepthwisePacking::Lanes | DepthwisePacking::Windows => {}
+        #[cfg(kinglet_isa = "armv6m")]
+        DepthwisePacking::WordPlane => crate::arch::armv6m::depthwise_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
+        DepthwisePacking::WordPlane => lanes::depthwise_i8(layer, io, scratch, &lanes::PortableKernel),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
+        DepthwisePacking::WordPlane => {}
         #[cfg(not(feature = "row-major"))]
         DepthwisePacking::RowMajor => {}
     }

@@ -357,7 +357,7 @@ impl<K: PlaneKernel> Block<'_, K> {
 }
 
 /// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
-fn along_rows(geometry: &Geometry) -> Geometry {
+pub(super) fn along_rows(geometry: &Geometry) -> Geometry {
     let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
     if !column {
         return *geometry;

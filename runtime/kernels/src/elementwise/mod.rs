@@ -116,6 +116,10 @@ pub struct ElementwiseF32 {
 
 /// Computes the sum with the fastest kernel this target has for the layer. No scratch.
 pub fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
+    #[cfg(kinglet_isa = "armv6m")]
+    if crate::arch::armv6m::add_i8(layer, io, &b) {
+        return;
+    }
     #[cfg(kinglet_isa = "armv7em")]
     if crate::arch::armv7em::add_i8(layer, io, &b) {
         return;

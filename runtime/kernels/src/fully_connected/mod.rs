@@ -69,7 +69,14 @@ pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
         return 0;
     }
     match packing {
-        Packing::RowMajor | Packing::Paired | Packing::Interleaved | Packing::Octets | Packing::Quads => 0,
+        Packing::RowMajor
+        | Packing::Paired
+        | Packing::Interleaved
+        | Packing::Octets
+        | Packing::Quads
+        | Packing::Lanes
+        | Packing::WideLanes
+        | Packing::Fours => 0,
         // The last taps of a row widened to 16 bits.
         Packing::PairedBlocks => taps.div_ceil(4).min(WIDENED_GROUPS).saturating_mul(8),
     }
@@ -92,7 +99,7 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         #[cfg(kinglet_isa = "armv7m")]
         Packing::Octets => crate::arch::armv7m::fully_connected_i8(layer, io, scratch),
         #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
-        Packing::Octets => portable::fully_connected_i8_octets(layer, io, scratch),
+        Packing::Octets => portable::fully_connected_i8_packed(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
         Packing::Octets => {}
         // Conv2D only.
@@ -103,6 +110,13 @@ pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &m
         Packing::Quads => portable::fully_connected_i8_quads(layer, io, scratch),
         #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
         Packing::Quads => {}
+        #[cfg(kinglet_isa = "armv6m")]
+        Packing::Fours => crate::arch::armv6m::fully_connected_i8(layer, io, scratch),
+        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
+        Packing::Fours => portable::fully_connected_i8_packed(layer, io, scratch),
+        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
+        Packing::Fours => {}
+        Packing::Lanes | Packing::WideLanes => {}
         #[cfg(not(feature = "row-major"))]
         Packing::RowMajor => {}
     }

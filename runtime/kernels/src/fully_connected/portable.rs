@@ -20,19 +20,19 @@ pub fn fully_connected_i8_paired(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     }
 }
 
-/// Any layer in [`crate::conv2d::Packing::Octets`]: what runs a Cortex-M3 blob on other machines. Needs no scratch.
-pub fn fully_connected_i8_octets(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
-    for row in 0..layer.rows {
-        let input = Vector::Input(row.wrapping_mul(layer.taps));
-        dense(layer).interleaved(layer.packing, io, input, row.wrapping_mul(layer.outputs));
-    }
-}
-
 /// Any layer in [`crate::conv2d::Packing::Quads`]. Needs no scratch.
 pub fn fully_connected_i8_quads(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     for row in 0..layer.rows {
         let input = Vector::Input(row.wrapping_mul(layer.taps));
         dense(layer).quads(io, input, row.wrapping_mul(layer.outputs), layer.outputs);
+    }
+}
+
+/// Any layer in any packing, weight by weight: what runs a Cortex-M0 blob on other machines. Needs no scratch.
+pub fn fully_connected_i8_packed(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    for row in 0..layer.rows {
+        let input = Vector::Input(row.wrapping_mul(layer.taps));
+        dense(layer).packed(layer.packing, io, input, row.wrapping_mul(layer.outputs));
     }
 }
 

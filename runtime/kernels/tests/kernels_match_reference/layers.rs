@@ -4,7 +4,7 @@ use super::geometry::{Rule, closest, geometry};
 use super::harness::{Overlap, check_all, compare, elements, float};
 use core::ops::RangeInclusive;
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{pack, paired_is_exact};
+use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{
     Conv2dF32, Conv2dI8, Geometry, Packing, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
 };
@@ -84,6 +84,10 @@ pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [
                 paired_is_exact([rows[0], rows.get(1).unwrap_or(&rows[0])], [bias[0], *bias.get(1).unwrap_or(&0)])
             });
             prop_assume!(exact);
+        }
+        if let Some(limit) = limit(packing) {
+            let rows = || row_major.chunks(taps).zip(&bias);
+            prop_assume!(rows().all(|(row, &bias)| lanes_are_exact(row.iter().copied(), bias, limit)));
         }
         let mut weights = vec![0; packing.weight_len(outputs, taps)];
         pack(packing, outputs, geometry.runs(), &row_major, &mut weights);
@@ -186,7 +190,11 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
         let (geometry, overlap) = match packing {
             DepthwisePacking::RowMajor | DepthwisePacking::Lanes => (geometry, before(&geometry, Rule::WritesInBlocks)),
             _ => {
-                let geometry = Geometry { dilation: [1, 1], ..geometry };
+                let mut geometry = Geometry { dilation: [1, 1], ..geometry };
+                if packing == DepthwisePacking::WordPlane {
+                    geometry.stride[1] = geometry.stride[1].min(2);
+                }
+                prop_assume!(packing.takes(&geometry, multiplier));
                 let same = geometry.input == geometry.output && geometry.stride == [1, 1];
                 (geometry, if same { Overlap::Exact } else { Overlap::Never })
             }

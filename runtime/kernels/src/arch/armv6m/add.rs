@@ -1,0 +1,99 @@
+//! Elementwise addition.
+//!
+//! The host brings the operand with the larger scale to the common one by a factor of exactly one half, so it is
+//! shifted by 19 bits instead of 20 and multiplied by nothing. The other operand is a number of 9 bits times a
+//! multiplier: `(x * m + 2^10) >> 11`, in two halves of `m`. The sum has 29 bits and takes four multiplications.
+
+use crate::Io;
+use crate::elementwise::{AddI8, Operand};
+use crate::numerics::FixedPoint;
+
+/// Arguments of the assembly, which knows their order.
+#[repr(C)]
+struct Add {
+    /// The second operand's multiplier, lower and upper half, and its shift to the right, 1 to 20.
+    b_multiplier: [i32; 2],
+    b_shift: i32,
+    /// The output's multiplier, lower and upper half.
+    multiplier: [i32; 2],
+    /// `2^14`
+    half: i32,
+    /// `(2 * zero_point + 1) << (shift - 1)`.
+    rounding: i32,
+    /// To the right, 1 to 20.
+    shift: i32,
+    /// Less the zero points of the operands.
+    offsets: [i32; 2],
+    min: i32,
+    max: i32,
+    /// `2^10`
+    b_half: i32,
+    /// `2^(b_shift - 1)`
+    b_rounding: i32,
+    /// Behind the last elements.
+    a: *const i8,
+    b: *const i8,
+    output: *mut i8,
+    /// The number of elements, not zero, less than zero.
+    index: isize,
+}
+
+unsafe extern "C" {
+    /// Adds `-index` elements.
+    fn kinglet_armv6m_add(arguments: *const Add);
+}
+
+/// One half, without a second rounding.
+const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
+
+/// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly takes: a
+/// broadcast, or factors that the host does not make.
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
+    let len = io.input().len();
+    let a = io.input().as_ptr();
+    let b = match b {
+        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => b.as_ptr(),
+        Operand::SameAsInput => a,
+        Operand::Slice(..) => return false,
+    };
+    // The operand that is halved comes first.
+    let in_order = layer.a_factor == HALF;
+    let (a, b) = if in_order { (a, b) } else { (b, a) };
+    let zero_points = [layer.a_zero_point, layer.b_zero_point];
+    let [a_zero, b_zero] = if in_order { zero_points } else { [zero_points[1], zero_points[0]] };
+    let (first, second) = if in_order { (layer.a_factor, layer.b_factor) } else { (layer.b_factor, layer.a_factor) };
+    // Twice one half and a shift by 1 is the same as one half.
+    let ([low, high], b_shift) =
+        if second == HALF { ([0, 1 << 15], 1) } else { (halves(second.multiplier), second.shift.wrapping_neg()) };
+    let shift = layer.output_factor.shift.wrapping_neg();
+    let taken = first == HALF && (1..=20).contains(&b_shift) && (1..=20).contains(&shift);
+    if !taken || len == 0 || io.output().len() < len {
+        return false;
+    }
+    let arguments = Add {
+        b_multiplier: [low, high],
+        b_shift,
+        multiplier: halves(layer.output_factor.multiplier),
+        half: 1 << 14,
+        rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(shift.wrapping_sub(1) as u32),
+        shift,
+        offsets: [a_zero.wrapping_neg(), b_zero.wrapping_neg()],
+        min: layer.stage.min,
+        max: layer.stage.max,
+        b_half: 1 << 10,
+        b_rounding: 1i32.wrapping_shl(b_shift.wrapping_sub(1) as u32),
+        a: a.wrapping_add(len),
+        b: b.wrapping_add(len),
+        output: io.output().as_mut_ptr().wrapping_add(len),
+        index: len.wrapping_neg() as isize,
+    };
+    // SAFETY: both operands and the output have `len` elements. When memory is shared, each element is read before one
+    // at its place or behind it is written, as the in-place contract wants.
+    unsafe { kinglet_armv6m_add(&arguments) };
+    true
+}
+
+/// The lower 16 and the upper 15 bits.
+fn halves(multiplier: i32) -> [i32; 2] {
+    [multiplier & 0xffff, multiplier >> 16]
+}
