@@ -55,9 +55,15 @@ pub(crate) struct Spans {
     pub(crate) output: Span,
     pub(crate) scratch: Span,
     /// Input and output start at multiples of this.
-    pub(crate) align: usize,
+    pub(crate) align: u8,
     /// Scratch starts at a multiple of this.
-    pub(crate) scratch_align: usize,
+    pub(crate) scratch_align: u8,
+}
+
+/// The alignment of elements of `size` bytes, 1 or 4.
+#[inline]
+pub(crate) fn align_of(size: usize) -> u8 {
+    if size == 4 { 4 } else { 1 }
 }
 
 /// What a record may refer to, and how much work its check may be.
@@ -94,9 +100,9 @@ impl<'b> Limits<'b> {
 
     /// All spans of an operator are in the arena, aligned, and can be cut out of it together.
     pub(crate) fn spans(&self, spans: &Spans) -> Result<(), LoadRule> {
-        self.span(spans.input, spans.align)?;
-        self.span(spans.output, spans.align)?;
-        self.span(spans.scratch, spans.scratch_align)?;
+        self.span(spans.input, spans.align.into())?;
+        self.span(spans.output, spans.align.into())?;
+        self.span(spans.scratch, spans.scratch_align.into())?;
         // Ranges that share memory are handed to the kernel as one hull, so scratch must be outside the hull.
         let outside = if spans.input.overlaps(spans.output) {
             !spans.scratch.overlaps(spans.input.hull(spans.output))
@@ -147,7 +153,8 @@ impl Memory<'_, '_> {
     }
 
     /// Input, output and scratch of an int8 operator.
-    #[inline]
+    // Not inlined: what cutting takes must not lie in the frame that kernels run on.
+    #[inline(never)]
     pub(crate) fn i8(&mut self, spans: &Spans) -> Option<(Io<'_, i8>, &mut [i8])> {
         let (io, scratch) = self.cut(spans)?;
         let io = match io {

@@ -11,7 +11,7 @@ use kinglet_kernels::numerics::FixedPoint;
 use super::layer::{clamp, stage};
 use super::{product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans, constants};
+use crate::memory::{Limits, Memory, Span, Spans, align_of, constants};
 
 /// Where the operands are. An operand `b` in the arena takes the place of scratch, so that it is cut out
 /// together with input and output and, like scratch, overlaps neither.
@@ -27,8 +27,8 @@ fn spans(operands: &Operands, b_source: u8, size: usize) -> Result<Spans, LoadRu
         input: Span::new(operands.a, len, size),
         output: Span::new(operands.output, len, size),
         scratch: b,
-        align: size,
-        scratch_align: size,
+        align: align_of(size),
+        scratch_align: align_of(size),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
+use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
 
 use super::layer::{LayerI8, clamp, constants_f32, geometry, image_lens};
@@ -55,9 +56,7 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
     let resolved = resolve_i8(operator, memory.weights);
     let Ok((batch, layer, spans)) = &resolved else { return None };
     let (mut io, scratch) = memory.i8(spans)?;
-    for_each_image(*batch, &layer.geometry, |input, output| {
-        conv2d::conv2d_i8(layer, &mut io.narrow(input, output), scratch);
-    });
+    for_each_image(*batch, &layer.geometry, &mut io, |io| conv2d::conv2d_i8(layer, io, scratch));
     Some(spans.output)
 }
 
@@ -90,18 +89,32 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, |input, output| {
-        conv2d::conv2d_f32(&layer, &mut io.narrow(input, output));
-    });
+    for_each_image(record.window.batch, &layer.geometry, &mut io, |io| conv2d::conv2d_f32(&layer, io));
     Some(spans.output)
 }
 
-/// Calls `run` with the start and length of each image of a batch, on the input and on the output side.
+/// Calls `run` with each image of a batch.
 #[inline]
-pub(super) fn for_each_image(batch: u16, geometry: &Geometry, mut run: impl FnMut((usize, usize), (usize, usize))) {
+pub(super) fn for_each_image<T>(
+    batch: u16,
+    geometry: &Geometry,
+    io: &mut Io<'_, T>,
+    mut run: impl FnMut(&mut Io<'_, T>),
+) {
+    if batch == 1 {
+        run(io);
+    } else {
+        images(batch, geometry, io, &mut run);
+    }
+}
+
+/// Several images. Not inlined: a single one, which is the rule, must not pay for this in stack.
+#[inline(never)]
+fn images<T>(batch: u16, geometry: &Geometry, io: &mut Io<'_, T>, run: &mut dyn FnMut(&mut Io<'_, T>)) {
     let len = |[h, w, c]: [usize; 3]| h.wrapping_mul(w).wrapping_mul(c);
     let (input_len, output_len) = (len(geometry.input), len(geometry.output));
     for image in 0..usize::from(batch) {
-        run((image.wrapping_mul(input_len), input_len), (image.wrapping_mul(output_len), output_len));
+        let (input, output) = (image.wrapping_mul(input_len), image.wrapping_mul(output_len));
+        run(&mut io.narrow((input, input_len), (output, output_len)));
     }
 }

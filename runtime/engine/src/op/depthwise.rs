@@ -66,9 +66,7 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
     let resolved = resolve_i8(operator, memory.weights);
     let Ok((batch, layer, spans)) = &resolved else { return None };
     let (mut io, scratch) = memory.i8(spans)?;
-    for_each_image(*batch, &layer.geometry, |input, output| {
-        depthwise::depthwise_i8(layer, &mut io.narrow(input, output), scratch);
-    });
+    for_each_image(*batch, &layer.geometry, &mut io, |io| depthwise::depthwise_i8(layer, io, scratch));
     Some(spans.output)
 }
 
@@ -102,8 +100,6 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, |input, output| {
-        depthwise::depthwise_f32(&layer, &mut io.narrow(input, output));
-    });
+    for_each_image(record.window.batch, &layer.geometry, &mut io, |io| depthwise::depthwise_f32(&layer, io));
     Some(spans.output)
 }

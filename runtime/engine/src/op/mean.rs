@@ -7,14 +7,14 @@ use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 
 use super::{product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans};
+use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
 fn spans(input: u32, output: u32, [outer, reduced, inner]: [usize; 3], size: usize) -> Result<Spans, LoadRule> {
     Ok(Spans {
         input: Span::new(input, product(&[outer, reduced, inner])?, size),
         output: Span::new(output, product(&[outer, inner])?, size),
         scratch: Span::EMPTY,
-        align: size,
+        align: align_of(size),
         scratch_align: 1,
     })
 }

@@ -9,7 +9,7 @@ use super::conv2d::for_each_image;
 use super::layer::{clamp, geometry, image_lens};
 use super::record;
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans};
+use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
 /// Geometry and spans of a pool over elements of `size` bytes.
 fn resolve(window: &Window, input: u32, output: u32, size: usize) -> Result<(Geometry, Spans), LoadRule> {
@@ -23,7 +23,7 @@ fn resolve(window: &Window, input: u32, output: u32, size: usize) -> Result<(Geo
         input: Span::new(input, input_len, bytes),
         output: Span::new(output, output_len, bytes),
         scratch: Span::EMPTY,
-        align: size,
+        align: align_of(size),
         scratch_align: 4,
     };
     Ok((geometry, spans))
@@ -62,9 +62,7 @@ macro_rules! run {
         pub(super) fn $name(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
             let (record, layer, spans) = $resolve(operator).ok()?;
             let (mut io, _) = memory.$memory(&spans)?;
-            for_each_image(record.window.batch, &layer.geometry, |input, output| {
-                $kernel(&layer, &mut io.narrow(input, output));
-            });
+            for_each_image(record.window.batch, &layer.geometry, &mut io, |io| $kernel(&layer, io));
             Some(spans.output)
         }
     };

@@ -7,7 +7,7 @@ use kinglet_kernels::pad::{self, PadGeometry};
 
 use super::{product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans};
+use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
 fn resolve_pad(operator: &OperatorBytes<'_>, size: usize) -> Result<(RecordPad, PadGeometry, Spans), LoadRule> {
     let record: RecordPad = record(operator)?;
@@ -20,7 +20,7 @@ fn resolve_pad(operator: &OperatorBytes<'_>, size: usize) -> Result<(RecordPad, 
         input: Span::new(record.input, product(&geometry.input)?, size),
         output: Span::new(record.output, product(&geometry.output)?, size),
         scratch: Span::EMPTY,
-        align: size,
+        align: align_of(size),
         scratch_align: 1,
     };
     Ok((record, geometry, spans))

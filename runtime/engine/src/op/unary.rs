@@ -9,7 +9,7 @@ use kinglet_kernels::unary_f32;
 use super::layer::clamp;
 use super::{product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans, constants};
+use crate::memory::{Limits, Memory, Span, Spans, align_of, constants};
 
 /// Spans of an operator that maps `len` elements of `size` bytes to as many of the same size.
 pub(super) fn elementwise(input: u32, output: u32, len: usize, size: usize) -> Spans {
@@ -17,7 +17,7 @@ pub(super) fn elementwise(input: u32, output: u32, len: usize, size: usize) -> S
         input: Span::new(input, len, size),
         output: Span::new(output, len, size),
         scratch: Span::EMPTY,
-        align: size,
+        align: align_of(size),
         scratch_align: 1,
     }
 }

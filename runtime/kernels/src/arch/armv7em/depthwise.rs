@@ -60,6 +60,56 @@ struct Plane {
     widened: *mut i8,
 }
 
+impl Plane {
+    /// The arguments for a band; `None` when a slice is shorter than the assembly will believe.
+    // Not inlined: what it takes to compute them must not lie in the frame that the assembly runs on.
+    #[inline(never)]
+    fn new(layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) -> Option<Self> {
+        let ([_, width], kernel, stride) = (planes.output(), planes.kernel(), planes.stride());
+        let area = kernel[0].wrapping_mul(kernel[1]);
+        let row_bytes = planes.row_len().wrapping_mul(2);
+        let stride_bytes = stride[1].wrapping_mul(2);
+        let output_steps = planes.output_steps();
+        let last_row = band.rows.wrapping_sub(1).saturating_mul(output_steps[0]);
+        let last = last_row.saturating_add(width.wrapping_sub(1).saturating_mul(output_steps[1]));
+        let needed = planes.byte(0, 0, 0).saturating_add(planes.plane_bytes().saturating_mul(BLOCK));
+        if scratch.len() < needed || output.len() < last.saturating_add(band.channels) {
+            return None;
+        }
+        let stage = Stage::new(&layer.stage);
+        let from = |channel: usize| if layer.requant.words.len() == 1 { 0 } else { channel };
+        let start = scratch.as_mut_ptr();
+        Some(Plane {
+            input: start.wrapping_add(planes.byte(band.lane, 0, 0)),
+            row_bytes,
+            row_step: row_bytes.wrapping_mul(stride[0]),
+            rows: band.rows,
+            span: (width & !3).wrapping_mul(stride_bytes),
+            left: width & 3,
+            weights: layer.weights.as_ptr().wrapping_add(band.channel.wrapping_mul(area)),
+            weight_steps: planes.weight_steps(),
+            kernel,
+            stride_bytes,
+            bias: layer.bias.as_ptr().wrapping_add(band.channel),
+            words: layer.requant.words.as_ptr().wrapping_add(from(band.channel)),
+            word_stride: if layer.requant.words.len() == 1 { 0 } else { 4 },
+            extra: match layer.requant.extra.is_empty() {
+                true => core::ptr::null(),
+                false => layer.requant.extra.as_ptr().wrapping_add(from(band.channel)),
+            },
+            shift: layer.requant.shift_base.wrapping_neg().wrapping_sub(1),
+            rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1),
+            care: usize::from(!stage.is_relu).wrapping_add(usize::from(stage.clamps).wrapping_mul(2)),
+            limits: [layer.stage.min as i16, layer.stage.max as i16],
+            output: output.as_mut_ptr(),
+            output_steps,
+            channels: band.channels,
+            plane_step: planes.plane_bytes().wrapping_mul(band.lane_step),
+            widened: start,
+        })
+    }
+}
+
 unsafe extern "C" {
     /// 3x3, stride 1 or 2 along the row. Both read the planes under `rows` output rows, weights, biases and words
     /// of `channels` channels, write their outputs, and overwrite the struct. No count is zero.
@@ -163,55 +213,16 @@ impl PlaneKernel for Dsp {
     }
 
     fn convolve(&self, layer: &DepthwiseI8, planes: &Planes, band: &Band, scratch: &mut [i8], output: &mut [i8]) {
-        let ([_, width], kernel, stride) = (planes.output(), planes.kernel(), planes.stride());
-        let area = kernel[0].wrapping_mul(kernel[1]);
-        let row_bytes = planes.row_len().wrapping_mul(2);
-        let stride_bytes = stride[1].wrapping_mul(2);
-        let output_steps = planes.output_steps();
-        let last_row = band.rows.wrapping_sub(1).saturating_mul(output_steps[0]);
-        let last = last_row.saturating_add(width.wrapping_sub(1).saturating_mul(output_steps[1]));
-        let needed = planes.byte(0, 0, 0).saturating_add(planes.plane_bytes().saturating_mul(BLOCK));
-        if scratch.len() < needed || output.len() < last.saturating_add(band.channels) {
-            return;
-        }
-        let stage = Stage::new(&layer.stage);
-        let from = |channel: usize| if layer.requant.words.len() == 1 { 0 } else { channel };
-        let start = scratch.as_mut_ptr();
-        let mut plane = Plane {
-            input: start.wrapping_add(planes.byte(band.lane, 0, 0)),
-            row_bytes,
-            row_step: row_bytes.wrapping_mul(stride[0]),
-            rows: band.rows,
-            span: (width & !3).wrapping_mul(stride_bytes),
-            left: width & 3,
-            weights: layer.weights.as_ptr().wrapping_add(band.channel.wrapping_mul(area)),
-            weight_steps: planes.weight_steps(),
-            kernel,
-            stride_bytes,
-            bias: layer.bias.as_ptr().wrapping_add(band.channel),
-            words: layer.requant.words.as_ptr().wrapping_add(from(band.channel)),
-            word_stride: if layer.requant.words.len() == 1 { 0 } else { 4 },
-            extra: match layer.requant.extra.is_empty() {
-                true => core::ptr::null(),
-                false => layer.requant.extra.as_ptr().wrapping_add(from(band.channel)),
-            },
-            shift: layer.requant.shift_base.wrapping_neg().wrapping_sub(1),
-            rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1),
-            care: usize::from(!stage.is_relu).wrapping_add(usize::from(stage.clamps).wrapping_mul(2)),
-            limits: [layer.stage.min as i16, layer.stage.max as i16],
-            output: output.as_mut_ptr(),
-            output_steps,
-            channels: band.channels,
-            plane_step: planes.plane_bytes().wrapping_mul(band.lane_step),
-            widened: start,
-        };
-        let run = match (kernel, stride[1]) {
-            ([3, 3], 1 | 2) => kinglet_armv7em_plane3x3,
+        // Used where it is: moving it would take its size in stack once more.
+        let mut made = Plane::new(layer, planes, band, scratch, output);
+        let Some(plane) = &mut made else { return };
+        let run = match (plane.kernel, plane.stride_bytes) {
+            ([3, 3], 2 | 4) => kinglet_armv7em_plane3x3,
             _ => kinglet_armv7em_plane,
         };
         // SAFETY: the planes hold the rows under `band.rows` output rows, each as long as groups of four outputs
         // read; the last output was checked, weights and constants of all channels before. No count is zero: the
         // engine refuses geometries with zeros.
-        unsafe { run(&mut plane) }
+        unsafe { run(plane) }
     }
 }
