@@ -21,7 +21,7 @@ pub struct Work {
     pub input: u64,
     /// Elements of the result.
     pub output: u64,
-    /// Elements of all patches of a convolution; 0 for others.
+    /// Elements of all patches of a convolution; planes of a depthwise convolution, one for each channel; 0 for others.
     pub gathered: u64,
     /// Multiplications, or elements that a pool looks at.
     pub macs: u64,
@@ -34,7 +34,7 @@ impl Work {
         match record {
             Record::Conv2dI8(Conv2dI8 { window, .. }) | Record::Conv2dF32(Conv2dF32 { window, .. }) => {
                 let is_depthwise = matches!(opcode, OpCode::DepthwiseI8 | OpCode::DepthwiseF32);
-                Work { gathered: if is_depthwise { 0 } else { gathered(window) }, ..plain }
+                Work { gathered: if is_depthwise { planes(window) } else { gathered(window) }, ..plain }
             }
             Record::PoolI8(PoolI8 { window, .. }) | Record::PoolF32(PoolF32 { window, .. }) => {
                 Work { macs: output * area(window), ..plain }
@@ -51,6 +51,11 @@ impl Work {
 
 fn area(window: &Window) -> u64 {
     window.kernel.into_iter().map(u64::from).product()
+}
+
+/// Images times channels of the result.
+fn planes(window: &Window) -> u64 {
+    u64::from(window.batch) * u64::from(window.output[2])
 }
 
 /// Output pixels times the elements of a window.
@@ -80,12 +85,16 @@ pub fn instructions(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> 
     Some(parts.map(|(count, price)| count as f64 * price).sum::<f64>().round() as u64)
 }
 
-/// The packing with the least estimate among `candidates`, of which the first is taken when one has no estimate.
-pub fn cheapest<P: Copy>(target: Target, opcode: OpCode, work: &Work, candidates: &[(P, u8)]) -> Option<P> {
-    let costs: Option<Vec<u64>> =
-        candidates.iter().map(|&(_, kernel)| instructions(target, opcode, kernel, work)).collect();
-    let best = costs.and_then(|costs| costs.iter().enumerate().min_by_key(|(_, cost)| **cost).map(|(index, _)| index));
-    candidates.get(best.unwrap_or(0)).map(|(packing, _)| *packing)
+/// Whether a packing of the target's own is worth having for an operator with row-major weights as the alternative.
+///
+/// An image whose layers all have packings of their own does without the row-major kernels, which are up to 9 kB. So
+/// row-major wins only where it takes less than a quarter of the instructions, and never where nothing has been measured.
+pub fn is_worth_packing(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> bool {
+    let cost = |kernel: u8| instructions(target, opcode, kernel, work);
+    match (cost(kernel), cost(0)) {
+        (Some(packed), Some(row_major)) => packed <= row_major.saturating_mul(4),
+        _ => true,
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +120,18 @@ mod tests {
             assert!(cost(&more) >= cost(&work), "{:?} {:?}", row.target, row.opcode);
         }
         assert_eq!(instructions(Target::X86_64, OpCode::Conv2dI8, 0, &work), None);
-        assert_eq!(cheapest(Target::X86_64, OpCode::Conv2dI8, &work, &[('a', 1), ('b', 0)]), Some('a'));
+        assert!(is_worth_packing(Target::X86_64, OpCode::Conv2dI8, 1, &work));
+    }
+
+    #[test]
+    fn large_layers_are_worth_packing_on_every_core_that_has_packings() {
+        let work = Work { input: 16_384, output: 16_384, gathered: 147_456, macs: 2_359_296 };
+        let mut compared = 0;
+        for row in table::TABLE.iter().filter(|row| row.kernel > 0 && row.opcode == OpCode::Conv2dI8) {
+            let estimates = [row.kernel, 0].map(|kernel| instructions(row.target, row.opcode, kernel, &work));
+            assert!(is_worth_packing(row.target, row.opcode, row.kernel, &work), "{estimates:?}");
+            compared += usize::from(estimates.iter().all(Option::is_some) && estimates[0] < estimates[1]);
+        }
+        assert!(compared >= 4, "only {compared} packings are cheaper than row-major weights");
     }
 }

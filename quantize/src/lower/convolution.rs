@@ -2,7 +2,7 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
+use kinglet_kernels::conv2d::{Geometry, Packing, conv2d_i8_scratch_len, packing};
 use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len, planar};
 
 use super::constants::f32_bytes;
@@ -10,6 +10,7 @@ use super::layer::Channels;
 use super::window::{Window, geometry};
 use super::{Lowering, Reason, Step, choose, clamp_f32};
 use crate::affine::fixed;
+use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
 use crate::plan::{Overlap, PixelOrder};
 
@@ -49,6 +50,9 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
+        let work = work(&geometry, window.batch, geometry.pixels() * taps);
+        let is_worth = cost::is_worth_packing(self.target, OpCode::Conv2dI8, packing as u8, &work);
+        let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing::pack(packing, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
@@ -128,6 +132,13 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let packing =
             choose::depthwise(self.target, &geometry, window.groups.into(), (weights, &layer.bias, &layer.factors));
+        let is_worth = cost::is_worth_packing(
+            self.target,
+            OpCode::DepthwiseI8,
+            packing as u8,
+            &work(&geometry, window.batch, outputs),
+        );
+        let packing = if is_worth { packing } else { DepthwisePacking::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
@@ -148,4 +159,13 @@ impl Lowering<'_> {
         self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
         Ok(())
     }
+}
+
+/// The work of a convolution on `batch` images; `gathered` elements are gathered for each.
+fn work(geometry: &Geometry, batch: u16, gathered: usize) -> Work {
+    let images = |elements: usize| elements as u64 * u64::from(batch);
+    let output = images(geometry.output.iter().product());
+    // Of a depthwise convolution's geometry the groups are the channels: taps are its window in both cases.
+    let macs = output * geometry.taps() as u64;
+    Work { input: images(geometry.input.iter().product()), output, gathered: images(gathered), macs }
 }

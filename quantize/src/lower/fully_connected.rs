@@ -2,6 +2,7 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
+use kinglet_kernels::conv2d::Packing;
 use kinglet_kernels::conv2d::packing::{self, Taps};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 
@@ -9,6 +10,7 @@ use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::{Lowering, Reason, Step, choose, clamp_f32, narrow};
 use crate::affine::fixed;
+use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node};
 use crate::plan::Overlap;
 
@@ -36,6 +38,11 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = choose::fully_connected(self.target, &matrix);
+        let [rows_64, taps_64, outputs_64] = [rows, taps, outputs].map(|extent| extent as u64);
+        let macs = rows_64 * taps_64 * outputs_64;
+        let work = Work { input: rows_64 * taps_64, output: rows_64 * outputs_64, gathered: 0, macs };
+        let is_worth = cost::is_worth_packing(self.target, OpCode::FullyConnectedI8, packing as u8, &work);
+        let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing::pack(packing, outputs, Taps::flat(taps), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);

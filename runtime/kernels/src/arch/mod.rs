@@ -4,6 +4,8 @@
 //! operators' `mod.rs` choose at compile time. `cfg` stands on these `mod` lines and in those dispatch
 //! functions, nowhere else.
 
+#[cfg(any(kinglet_isa = "armv6m", kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
+mod addition;
 #[cfg(kinglet_isa = "armv6m")]
 pub(crate) mod armv6m;
 #[cfg(kinglet_isa = "armv7em")]

@@ -51,6 +51,17 @@ pub enum Operand<'a, T> {
     SameAsInput,
 }
 
+impl<T: Copy + Default> Operand<'_, T> {
+    /// What meets element `index` of the first operand, which is `a`.
+    #[inline]
+    pub(crate) fn element(&self, index: usize, a: T) -> T {
+        match self {
+            Operand::Slice(elements, broadcast) => elements.get(broadcast.index(index)).copied().unwrap_or_default(),
+            Operand::SameAsInput => a,
+        }
+    }
+}
+
 /// int8 addition. The host computes, in `f64`, with scales `sa`, `sb` and `sy`:
 ///
 /// - `t = 2 * max(sa, sb)`, the maximum taken of the two `f32`;

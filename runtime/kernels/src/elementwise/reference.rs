@@ -26,10 +26,6 @@ pub fn mul_f32_reference(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_
 fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
     for index in 0..io.input().len() {
         let a = io.input().get(index).copied().unwrap_or_default();
-        let b = match b {
-            Operand::Slice(elements, broadcast) => elements.get(broadcast.index(index)).copied().unwrap_or_default(),
-            Operand::SameAsInput => a,
-        };
-        io.set(index, apply(a, b));
+        io.set(index, apply(a, b.element(index, a)));
     }
 }

@@ -5,8 +5,8 @@
 //! multiplier: `(x * m + 2^10) >> 11`, in two halves of `m`. The sum has 29 bits and takes four multiplications.
 
 use crate::Io;
+use crate::arch::addition::{HALF, terms};
 use crate::elementwise::{AddI8, Operand};
-use crate::numerics::FixedPoint;
 
 /// Arguments of the assembly, which knows their order.
 #[repr(C)]
@@ -43,31 +43,20 @@ unsafe extern "C" {
     fn kinglet_armv6m_add(arguments: *const Add);
 }
 
-/// One half, without a second rounding.
-const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
-
 /// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly takes: a
 /// broadcast, or factors that the host does not make.
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
-    let a = io.input().as_ptr();
-    let b = match b {
-        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => b.as_ptr(),
-        Operand::SameAsInput => a,
-        Operand::Slice(..) => return false,
-    };
-    // The operand that is halved comes first.
-    let in_order = layer.a_factor == HALF;
-    let (a, b) = if in_order { (a, b) } else { (b, a) };
-    let zero_points = [layer.a_zero_point, layer.b_zero_point];
-    let [a_zero, b_zero] = if in_order { zero_points } else { [zero_points[1], zero_points[0]] };
-    let (first, second) = if in_order { (layer.a_factor, layer.b_factor) } else { (layer.b_factor, layer.a_factor) };
+    let Some([first, second]) = terms(layer, io, b) else { return false };
     // Twice one half and a shift by 1 is the same as one half.
-    let ([low, high], b_shift) =
-        if second == HALF { ([0, 1 << 15], 1) } else { (halves(second.multiplier), second.shift.wrapping_neg()) };
+    let ([low, high], b_shift) = if second.factor == HALF {
+        ([0, 1 << 15], 1)
+    } else {
+        (halves(second.factor.multiplier), second.factor.shift.wrapping_neg())
+    };
     let shift = layer.output_factor.shift.wrapping_neg();
-    let taken = first == HALF && (1..=20).contains(&b_shift) && (1..=20).contains(&shift);
-    if !taken || len == 0 || io.output().len() < len {
+    let taken = first.factor == HALF && (1..=20).contains(&b_shift) && (1..=20).contains(&shift);
+    if !taken || len == 0 {
         return false;
     }
     let arguments = Add {
@@ -77,13 +66,13 @@ pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> boo
         half: 1 << 14,
         rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(shift.wrapping_sub(1) as u32),
         shift,
-        offsets: [a_zero.wrapping_neg(), b_zero.wrapping_neg()],
+        offsets: [first.zero_point.wrapping_neg(), second.zero_point.wrapping_neg()],
         min: layer.stage.min,
         max: layer.stage.max,
         b_half: 1 << 10,
         b_rounding: 1i32.wrapping_shl(b_shift.wrapping_sub(1) as u32),
-        a: a.wrapping_add(len),
-        b: b.wrapping_add(len),
+        a: first.start.wrapping_add(len),
+        b: second.start.wrapping_add(len),
         output: io.output().as_mut_ptr().wrapping_add(len),
         index: len.wrapping_neg() as isize,
     };

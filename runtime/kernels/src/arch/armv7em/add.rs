@@ -5,6 +5,7 @@
 //! correction out.
 
 use crate::Io;
+use crate::arch::addition::terms;
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
 use crate::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
@@ -60,27 +61,22 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), option
 /// takes: a broadcast, or factors outside its range.
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
-    let b = match b {
-        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => Some(*b),
-        Operand::SameAsInput => None,
-        Operand::Slice(..) => return false,
-    };
+    let Some([first, second]) = terms(layer, io, b) else { return false };
     let output = layer.output_factor;
     let is_taken = |factor: FixedPoint| (-20..=0).contains(&factor.shift);
-    let taken = is_taken(layer.a_factor) && is_taken(layer.b_factor) && DUAL_MULTIPLY_SHIFTS.contains(&output.shift);
-    if !taken || io.output().len() < len {
+    let taken = is_taken(first.factor) && is_taken(second.factor) && DUAL_MULTIPLY_SHIFTS.contains(&output.shift);
+    if !taken {
         return false;
     }
     let shift = output.shift.wrapping_neg();
     let bytes = |value: i32| u32::from(value as u8).wrapping_mul(0x0101_0101);
-    let a = io.input().as_ptr();
     let mut arguments = Add {
-        a,
-        b: b.map_or(a, <[i8]>::as_ptr),
+        a: first.start,
+        b: second.start,
         output: io.output().as_mut_ptr(),
         groups: len / 4,
-        a_factor: factor(layer.a_factor, layer.a_zero_point),
-        b_factor: factor(layer.b_factor, layer.b_zero_point),
+        a_factor: factor(first.factor, first.zero_point),
+        b_factor: factor(second.factor, second.zero_point),
         multiplier: output.multiplier,
         rounding: layer.stage.zero_point.wrapping_mul(2).wrapping_add(1).wrapping_shl(shift.wrapping_sub(1) as u32),
         shift,
@@ -95,8 +91,7 @@ pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> boo
     let done = len & !3;
     for index in done..len {
         let a = io.input().get(index).copied().unwrap_or(0);
-        let b = b.map_or(Some(a), |b| b.get(index).copied()).unwrap_or(0);
-        io.set(index, layer.apply(a, b));
+        io.set(index, layer.apply(a, b.element(index, a)));
     }
     true
 }

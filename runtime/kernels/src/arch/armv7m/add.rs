@@ -5,6 +5,7 @@
 //! `2^31 - 1` instead, which gives the same for the 511 values that it can have.
 
 use crate::Io;
+use crate::arch::addition::{HALF, terms};
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
 use crate::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
@@ -49,34 +50,27 @@ unsafe extern "C" {
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
 
-/// What the operand with the larger scale is multiplied with.
-const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
-
 /// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly takes: a
 /// broadcast, or factors outside its range.
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
-    let b = match b {
-        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => Some(*b),
-        Operand::SameAsInput => None,
-        Operand::Slice(..) => return false,
-    };
-    let a_start = io.input().as_ptr();
-    let a = (a_start, layer.a_zero_point, layer.a_factor);
-    let b_operand = (b.map_or(a_start, <[i8]>::as_ptr), layer.b_zero_point, layer.b_factor);
-    let (exact, other) = if a.2 == HALF { (a, b_operand) } else { (b_operand, a) };
-    let factor = if other.2 == HALF { FixedPoint { multiplier: i32::MAX, shift: -1 } } else { other.2 };
+    let Some([exact, other]) = terms(layer, io, b) else { return false };
+    let factor = if other.factor == HALF { FixedPoint { multiplier: i32::MAX, shift: -1 } } else { other.factor };
     let takes = |factor: FixedPoint| DUAL_MULTIPLY_SHIFTS.contains(&factor.shift);
-    if exact.2 != HALF || !takes(factor) || !takes(layer.output_factor) || io.output().len() < len {
+    if exact.factor != HALF || !takes(factor) || !takes(layer.output_factor) {
         return false;
     }
     let done = len & !3;
     let output = io.output().as_mut_ptr();
     let arguments = Add {
-        scaled: scaled(factor, other.1.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT + 1), 0),
-        sum: scaled(layer.output_factor, exact.1.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT), layer.stage.zero_point),
-        exact: exact.0,
-        other: other.0,
+        scaled: scaled(factor, other.zero_point.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT + 1), 0),
+        sum: scaled(
+            layer.output_factor,
+            exact.zero_point.wrapping_neg().wrapping_shl(ADD_LEFT_SHIFT),
+            layer.stage.zero_point,
+        ),
+        exact: exact.start,
+        other: other.start,
         output,
         end: output.wrapping_add(done),
         clamps: u32::from(layer.stage.min > -128 || layer.stage.max < 127),
@@ -90,8 +84,7 @@ pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> boo
     }
     for index in done..len {
         let a = io.input().get(index).copied().unwrap_or(0);
-        let b = b.map_or(Some(a), |b| b.get(index).copied()).unwrap_or(0);
-        io.set(index, layer.apply(a, b));
+        io.set(index, layer.apply(a, b.element(index, a)));
     }
     true
 }

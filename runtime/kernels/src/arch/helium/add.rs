@@ -5,6 +5,7 @@
 //! other is shifted left by one bit more and rounded to the right by one bit, which is exact as well.
 
 use crate::Io;
+use crate::arch::addition::{HALF, terms};
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
 use crate::numerics::{FixedPoint, RIGHT_SHIFTS};
 
@@ -50,25 +51,15 @@ unsafe extern "C" {
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
 
-/// The factor of an operand that has the larger scale.
-const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
-
 /// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly
 /// takes: a broadcast, or factors that no host writes.
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
-    let a = io.input().as_ptr();
-    let b = match b {
-        Operand::Slice(b, broadcast) if broadcast.inner == 1 && broadcast.len >= len && b.len() >= len => b.as_ptr(),
-        Operand::SameAsInput => a,
-        Operand::Slice(..) => return false,
-    };
-    let (a, b) = ((a, layer.a_factor, layer.a_zero_point), (b, layer.b_factor, layer.b_zero_point));
-    let ((scaled, factor, scaled_zero), (half, half_factor, half_zero)) =
-        if layer.b_factor == HALF { (a, b) } else { (b, a) };
+    let Some([half, scaled]) = terms(layer, io, b) else { return false };
+    let factor = scaled.factor;
     let takes = |factor: FixedPoint| RIGHT_SHIFTS.contains(&factor.shift);
-    let taken = half_factor == HALF && (factor == HALF || takes(factor)) && takes(layer.output_factor);
-    if !taken || io.output().len() < len {
+    let taken = half.factor == HALF && (factor == HALF || takes(factor)) && takes(layer.output_factor);
+    if !taken {
         return false;
     }
     let more = i32::from(factor == HALF);
@@ -79,17 +70,17 @@ pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> boo
         min: layer.stage.min,
         max: layer.stage.max,
         len,
-        scaled,
-        half,
+        scaled: scaled.start,
+        half: half.start,
         output: io.output().as_mut_ptr(),
         multiplier: factor.multiplier,
         shift: factor.shift.wrapping_sub(more),
         half_scale,
-        half_offset: half_zero.wrapping_neg().wrapping_mul(half_scale),
+        half_offset: half.zero_point.wrapping_neg().wrapping_mul(half_scale),
         output_multiplier: layer.output_factor.multiplier,
         output_shift: layer.output_factor.shift,
         zero_point: layer.stage.zero_point,
-        offset: scaled_zero.wrapping_neg().wrapping_mul(scale),
+        offset: scaled.zero_point.wrapping_neg().wrapping_mul(scale),
     };
     // SAFETY: both operands and the output have `len` elements. When memory is shared, each element is read before
     // one at its place or behind it is written, as the in-place contract wants.
