@@ -17,10 +17,10 @@ mod library;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
-mod op_table;
 mod panic_proof;
 mod prerequisites;
 mod profile;
+mod readme;
 mod test;
 mod tflite_oracle;
 mod tree;
@@ -49,8 +49,8 @@ enum Command {
     Boards(boards::Arguments),
     /// Compare the kernels of each emulated core with the reference kernels, on the core.
     KernelCheck(kernel_check::Arguments),
-    /// Check or write the README's table of operators.
-    OpTable(op_table::Arguments),
+    /// Check or write the README's tables of operators and of results.
+    Readme(readme::Arguments),
     /// Run all checks and tests of the project; what is missing for them is installed or named.
     Test(test::Arguments),
     /// Check the C interface: the header, its wrong uses, and models on this machine and on emulated boards.
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Command::McuSelftest => mcu_selftest::run(),
         Command::Boards(arguments) => boards::run(&arguments),
         Command::KernelCheck(arguments) => kernel_check::run(&arguments),
-        Command::OpTable(arguments) => op_table::run(&arguments),
+        Command::Readme(arguments) => readme::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),

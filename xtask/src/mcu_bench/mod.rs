@@ -12,6 +12,7 @@ mod peer;
 mod record;
 mod results;
 mod subject;
+mod summary;
 mod table;
 
 use std::fs;
@@ -24,6 +25,7 @@ use anyhow::{Context, Result};
 use self::measure::Bench;
 use self::peer::Peer;
 pub(crate) use self::record::BoardRecord;
+pub(crate) use self::summary::summary;
 use crate::board::{self, BOARDS, Board};
 use crate::budget;
 use crate::prerequisites;

@@ -17,6 +17,15 @@ pub(crate) struct Peer {
     /// A multiple access counts each register, as ours.
     loads: ByCore,
     stores: ByCore,
+    /// By core, then by model.
+    memory: BTreeMap<String, BTreeMap<String, Memory>>,
+}
+
+/// The peer's memory for one model.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) code_flash_bytes: u64,
+    pub(crate) arena_bytes: u64,
 }
 
 impl Peer {
@@ -27,6 +36,10 @@ impl Peer {
 
     pub(crate) fn instructions(&self, core: &str, model: &str) -> Option<u64> {
         find(&self.instructions, core, model)
+    }
+
+    pub(crate) fn memory(&self, core: &str, model: &str) -> Option<&Memory> {
+        self.memory.get(core)?.get(model)
     }
 
     /// Loads and stores together.

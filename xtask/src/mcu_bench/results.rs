@@ -17,7 +17,7 @@ use crate::tree;
 /// The numbers of one model that may not rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Numbers {
-    instructions: u64,
+    pub(crate) instructions: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vector_instructions: Option<u64>,
     loads: u64,
@@ -25,9 +25,9 @@ pub(crate) struct Numbers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     estimated_cycles: Option<u64>,
     init_instructions: u64,
-    code_flash_bytes: u64,
+    pub(crate) code_flash_bytes: u64,
     blob_bytes: u64,
-    arena_bytes: u64,
+    pub(crate) arena_bytes: u64,
     data_bss_bytes: u64,
     stack_bytes: u64,
 }
@@ -67,13 +67,13 @@ impl Numbers {
 }
 
 /// One core's models by name.
-type Models = BTreeMap<String, Numbers>;
+pub(crate) type Models = BTreeMap<String, Numbers>;
 
 fn path(core: &str) -> PathBuf {
     tree::root().join("targets/results").join(format!("{core}.json"))
 }
 
-fn read(core: &str) -> Result<Models> {
+pub(crate) fn read(core: &str) -> Result<Models> {
     let path = path(core);
     if !path.exists() {
         return Ok(Models::new());

@@ -61,7 +61,7 @@ fn style() -> Vec<Step> {
             formatted.map(|folder| cargo(folder, &["fmt", "--all", "--check"])).collect()
         }),
         step("lints", "clippy is silent on the host, on a board and on the C interface", lints()),
-        step("operators", "the README's table is the registry's", vec![xtask(&["op-table", "--check"])]),
+        step("readme", "the README's tables are those of the sources", vec![xtask(&["readme", "--check"])]),
     ]
 }
 
