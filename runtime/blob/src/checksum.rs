@@ -75,7 +75,7 @@ mod tests {
         for count in [0u32, 1, 7, 8, 9, 40] {
             let mut hash = 0x811C_9DC5u32;
             for (index, word) in words_of(count).iter().enumerate() {
-                hash = ((hash >> 5) | (hash << 27)).wrapping_add(*word);
+                hash = hash.rotate_right(5).wrapping_add(*word);
                 if index % 8 == 7 {
                     hash = hash.wrapping_mul(0x9E37_79B1);
                 }

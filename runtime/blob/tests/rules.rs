@@ -262,7 +262,7 @@ fn reserved_between_and_behind_sections() {
         }
     }
     let gaps: Vec<usize> = (0..blob.len()).filter(|&at| !covered[at]).collect();
-    assert!(gaps.len() > 8, "the blob has gaps to test");
+    assert!(gaps.len() >= 4, "the blob has gaps to test: {gaps:?}");
     for at in gaps {
         assert_eq!(rule(&changed(|blob| blob[at] = 0x80)), FormatRule::Reserved, "byte {at}");
     }
