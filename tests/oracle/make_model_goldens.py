@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden vectors of whole models: inputs, outputs and, for int8, one hash for each operator, from the oracle.
 
-    /tmp/oracle/bin/python tests/oracle/make_model_goldens.py [FOLDER]
+    ~/kinglet-oracle/bin/python tests/oracle/make_model_goldens.py [FOLDER]
 
 FOLDER (default `tests/golden/models`) holds `NAME_int8.tflite` and `NAME_float.tflite`; beside each int8 model it writes
 `NAME.<vector>.out.bin` and `NAME.ramp.in.bin`, beside each float model `NAME_float.<vector>.out.bin`, and `hashes.json` for

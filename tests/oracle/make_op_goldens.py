@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes `tests/golden/ops/*.cases`: single-operator models with the outputs the oracle gives.
 
-    python3 -m venv /tmp/oracle && /tmp/oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
-    /tmp/oracle/bin/python tests/oracle/make_op_goldens.py
+    python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
+    ~/kinglet-oracle/bin/python tests/oracle/make_op_goldens.py
 
 Nothing is written unless every int8 case agrees with `formulas.py`, so the page of formulas, the oracle and the files
 cannot drift apart. `--check` runs everything and compares with the files instead of writing them.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes `tests/golden/models/shapes_int8.tflite`: an int8 network of shapes that no benchmark model has.
 
-    /tmp/oracle/bin/python tests/oracle/make_shapes_model.py
+    ~/kinglet-oracle/bin/python tests/oracle/make_shapes_model.py
 
 5x5 windows, dilation, depth multiplier 2, 1xN and Nx1 windows, odd channel counts, a residual sum. Its weights are random,
 so it computes nothing of use; its outputs spread over the range, which is all that a test of kernels needs. Run
