@@ -11,7 +11,7 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, PoolF32, PoolI8, Window};
 use serde::Serialize;
 
-use crate::lower::Record;
+use crate::lower::{Record, window_macs};
 use crate::target::Target;
 
 /// What an operator has to do, whoever does it.
@@ -33,13 +33,24 @@ impl Work {
         let plain = Work { input, output, gathered: 0, macs: record.macs(opcode) };
         match record {
             Record::Conv2dI8(Conv2dI8 { window, .. }) | Record::Conv2dF32(Conv2dF32 { window, .. }) => {
-                let is_depthwise = matches!(opcode, OpCode::DepthwiseI8 | OpCode::DepthwiseF32);
-                Work { gathered: if is_depthwise { planes(window) } else { gathered(window) }, ..plain }
+                Work::windowed(opcode, window)
             }
             Record::PoolI8(PoolI8 { window, .. }) | Record::PoolF32(PoolF32 { window, .. }) => {
                 Work { macs: output * area(window), ..plain }
             }
             _ => plain,
+        }
+    }
+
+    /// The work of a convolution, depthwise or not.
+    pub fn windowed(opcode: OpCode, window: &Window) -> Work {
+        let elements = |shape: [u16; 3]| u64::from(window.batch) * shape.map(u64::from).iter().product::<u64>();
+        let is_depthwise = matches!(opcode, OpCode::DepthwiseI8 | OpCode::DepthwiseF32);
+        Work {
+            input: elements(window.input),
+            output: elements(window.output),
+            gathered: if is_depthwise { planes(window) } else { gathered(window) },
+            macs: window_macs(opcode, window),
         }
     }
 

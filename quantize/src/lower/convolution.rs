@@ -2,7 +2,7 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
-use kinglet_kernels::conv2d::{Geometry, Packing, conv2d_i8_scratch_len, packing};
+use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
 use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len, planar};
 
 use super::constants::f32_bytes;
@@ -50,7 +50,7 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
-        let work = work(&geometry, window.batch, geometry.pixels() * taps);
+        let work = Work::windowed(OpCode::Conv2dI8, &window);
         let is_worth = cost::is_worth_packing(self.target, OpCode::Conv2dI8, packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
@@ -132,12 +132,8 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let packing =
             choose::depthwise(self.target, &geometry, window.groups.into(), (weights, &layer.bias, &layer.factors));
-        let is_worth = cost::is_worth_packing(
-            self.target,
-            OpCode::DepthwiseI8,
-            packing as u8,
-            &work(&geometry, window.batch, outputs),
-        );
+        let work = Work::windowed(OpCode::DepthwiseI8, &window);
+        let is_worth = cost::is_worth_packing(self.target, OpCode::DepthwiseI8, packing as u8, &work);
         let packing = if is_worth { packing } else { DepthwisePacking::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
@@ -159,13 +155,4 @@ impl Lowering<'_> {
         self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
         Ok(())
     }
-}
-
-/// The work of a convolution on `batch` images; `gathered` elements are gathered for each.
-fn work(geometry: &Geometry, batch: u16, gathered: usize) -> Work {
-    let images = |elements: usize| elements as u64 * u64::from(batch);
-    let output = images(geometry.output.iter().product());
-    // Of a depthwise convolution's geometry the groups are the channels: taps are its window in both cases.
-    let macs = output * geometry.taps() as u64;
-    Work { input: images(geometry.input.iter().product()), output, gathered: images(gathered), macs }
 }

@@ -31,6 +31,7 @@ use std::fmt;
 use kinglet_blob::OpCode;
 
 pub use constants::Constants;
+pub(crate) use record::window_macs;
 pub use record::{Addresses, Record};
 pub use window::geometry;
 

@@ -251,7 +251,7 @@ fn taps(opcode: OpCode, window: &Window) -> u64 {
     }
 }
 
-fn window_macs(opcode: OpCode, window: &Window) -> u64 {
+pub(crate) fn window_macs(opcode: OpCode, window: &Window) -> u64 {
     product(window.output).saturating_mul(window.batch.into()).saturating_mul(taps(opcode, window))
 }
 
