@@ -172,7 +172,7 @@ impl SessionHandle {
         // SAFETY: not null and a possible length; the caller promises the memory, and it is apart from everything
         // else that is borrowed here.
         let arena = unsafe { slice::from_raw_parts_mut(self.arena.cast::<u8>(), needed) };
-        let mut session = Session::new(model, arena)?;
+        let mut session = Session::resume(model, arena)?;
         session.seek(self.next);
         Ok(session)
     }

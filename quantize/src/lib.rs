@@ -17,6 +17,7 @@ pub mod lower;
 pub mod npy_file;
 pub mod pass;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod sample;
 pub mod stripe;

@@ -65,7 +65,7 @@ impl<'g> EngineRunner<'g> {
         let assembly = Assembly::new(graph, Target::Portable)?;
         let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
         let blob = assembly.blob(&manifest, &[])?;
-        let written = assembly.program.steps.iter().map(|step| (step.output, step.output_offset)).collect();
+        let written = assembly.program.steps.iter().map(|step| (step.output(), step.output_offset)).collect();
         Ok(EngineRunner { graph, blob, written })
     }
 }

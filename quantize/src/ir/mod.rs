@@ -173,6 +173,17 @@ impl Quantization {
     }
 }
 
+impl From<DType> for kinglet_blob::DType {
+    /// The type that a blob's records name. 64-bit integers are folded away before any record is written.
+    fn from(dtype: DType) -> Self {
+        match dtype {
+            DType::F32 => kinglet_blob::DType::F32,
+            DType::I8 => kinglet_blob::DType::I8,
+            DType::I32 | DType::I64 => kinglet_blob::DType::I32,
+        }
+    }
+}
+
 impl DType {
     /// Bytes of one element.
     pub fn size_bytes(self) -> usize {

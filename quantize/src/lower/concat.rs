@@ -3,9 +3,9 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Copy;
 
-use super::{Lowering, Reason, Step, narrow, refuse};
+use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::Node;
-use crate::plan::Overlap;
+use crate::program::{Overlap, Step};
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), Reason> {
@@ -23,14 +23,12 @@ impl Lowering<'_> {
             }
             if !self.layout.is_slice(input, node.output, offset) {
                 let record = Copy {
-                    input: 0,
-                    output: 0,
                     blocks: narrow(blocks, "the number of blocks")?,
                     block_bytes: narrow(block_bytes, "a block's length")?,
                     input_stride: narrow(block_bytes, "a block's length")?,
                     output_stride: narrow(output_stride, "a block's length")?,
                 };
-                let step = Step::new(OpCode::Copy, record, input, node.output, Overlap::Never);
+                let step = self.step(OpCode::Copy, record, [input, node.output], Overlap::Never);
                 self.push(Step { output_offset: offset, ..step });
             }
             offset += block_bytes;

@@ -1,18 +1,18 @@
 //! Conv2D and DepthwiseConv2D.
 
-use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
+use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
 use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len, planar};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
-use super::window::{Window, geometry};
-use super::{Lowering, Reason, Step, choose, clamp_f32};
+use super::window::Window;
+use super::{Lowering, Reason, choose, clamp_f32};
 use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
-use crate::plan::{Overlap, PixelOrder};
+use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {
     pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {
@@ -28,7 +28,7 @@ impl Lowering<'_> {
             groups: *groups,
         };
         match self.dtype(node.output) {
-            DType::F32 => self.convolution_f32(node, OpCode::Conv2dF32, &window, *activation),
+            DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
     }
@@ -50,21 +50,25 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
-        let work = Work::windowed(OpCode::Conv2dI8, &window);
-        let is_worth = cost::is_worth_packing(self.target, OpCode::Conv2dI8, packing as u8, &work);
+        let work = Work::windowed(OpCode::Conv2d, &window);
+        let is_worth = cost::is_worth_packing(self.target, "conv2d-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing::pack(packing, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
-        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let record = Conv2dI8 { constants, window, quant };
         let overlap = {
             let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
             Overlap::windowed(&geometry, window.batch.into(), 1, order)
         };
-        let step = Step::new(OpCode::Conv2dI8, record, node.inputs[0], node.output, overlap);
+        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
-        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        self.push(Step {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(scratch_bytes),
+            ..step
+        });
         Ok(())
     }
 
@@ -87,13 +91,13 @@ impl Lowering<'_> {
         let (min, max) = clamp_f32(activation);
         // A float Conv2D over its input takes the slow reference kernel, so only depthwise ones are overlapped.
         let overlap = match opcode {
-            OpCode::DepthwiseF32 => {
+            OpCode::Depthwise => {
                 Overlap::windowed(&geometry(&window, 1), window.batch.into(), 4, PixelOrder::Interleaved)
             }
             _ => Overlap::Never,
         };
-        let record = Conv2dF32 { input: 0, output: 0, scratch: 0, constants, window, min, max };
-        self.push(Step::new(opcode, record, node.inputs[0], node.output, overlap));
+        let record = Conv2dF32 { constants, window, min, max };
+        self.push(self.step(opcode, record, [node.inputs[0], node.output], overlap));
         Ok(())
     }
 
@@ -110,7 +114,7 @@ impl Lowering<'_> {
             groups: *multiplier,
         };
         match self.dtype(node.output) {
-            DType::F32 => self.convolution_f32(node, OpCode::DepthwiseF32, &window, *activation),
+            DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
     }
@@ -132,14 +136,14 @@ impl Lowering<'_> {
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let packing =
             choose::depthwise(self.target, &geometry, window.groups.into(), (weights, &layer.bias, &layer.factors));
-        let work = Work::windowed(OpCode::DepthwiseI8, &window);
-        let is_worth = cost::is_worth_packing(self.target, OpCode::DepthwiseI8, packing as u8, &work);
+        let work = Work::windowed(OpCode::Depthwise, &window);
+        let is_worth = cost::is_worth_packing(self.target, "depthwise-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { DepthwisePacking::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
-        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let record = Conv2dI8 { constants, window, quant };
         let overlap = match packing {
             DepthwisePacking::Planar
             | DepthwisePacking::Triples
@@ -150,9 +154,13 @@ impl Lowering<'_> {
             }
             _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
         };
-        let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);
+        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output], overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
-        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        self.push(Step {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(scratch_bytes),
+            ..step
+        });
         Ok(())
     }
 }

@@ -1,9 +1,5 @@
 //! From a graph to operator records and constants; only the arena offsets are still missing.
 //!
-//! ```text
-//! Graph --lower--> Program { steps, weights } --plan--> MemoryPlan --emit--> blob
-//! ```
-//!
 //! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
 //! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
 //! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
@@ -19,7 +15,6 @@ mod layer;
 mod mean;
 mod pad;
 mod pool;
-mod record;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -31,97 +26,10 @@ use std::fmt;
 use kinglet_blob::OpCode;
 
 pub use constants::Constants;
-pub(crate) use record::window_macs;
-pub use record::{Addresses, Record};
-pub use window::geometry;
 
 use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
-use crate::plan::{Layout, Overlap};
+use crate::program::{Layout, Overlap, Program, Record, Step, Tensor};
 use crate::target::Target;
-
-/// One operator of the blob, without its place in memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// Index of the node in the graph.
-    pub node: usize,
-    /// What the record is.
-    pub opcode: OpCode,
-    /// Packing of the weights.
-    pub kernel: u8,
-    /// Everything but arena offsets.
-    pub record: Record,
-    /// The first operand.
-    pub input: ValueId,
-    /// The second operand, when it is in the arena and not the first one.
-    pub second: Option<ValueId>,
-    /// The result.
-    pub output: ValueId,
-    /// Bytes of the result before the first one this operator writes.
-    pub output_offset: usize,
-    /// Temporary memory.
-    pub scratch_bytes: usize,
-    /// How the result may share memory with the first operand.
-    pub overlap: Overlap,
-    /// What is read and written when it is not whole values.
-    pub stripe: Option<Stripe>,
-}
-
-/// The memory of an operator that computes some rows of its result, counted from the start of each value's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stripe {
-    /// Of the first operand.
-    pub input: Part,
-    /// Of the second operand; empty when there is none.
-    pub second: Part,
-    /// Of the result. The bytes written there are those from the step's `output_offset` on.
-    pub output: Part,
-}
-
-/// A range of a value's memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    /// First byte.
-    pub at: usize,
-    /// Length.
-    pub bytes: usize,
-}
-
-impl Step {
-    /// An operator from `input` to the whole of `output`, without scratch.
-    pub(crate) fn new(
-        opcode: OpCode,
-        record: impl Into<Record>,
-        input: ValueId,
-        output: ValueId,
-        overlap: Overlap,
-    ) -> Self {
-        let record = record.into();
-        Step {
-            node: 0,
-            opcode,
-            kernel: 0,
-            record,
-            input,
-            second: None,
-            output,
-            output_offset: 0,
-            scratch_bytes: 0,
-            overlap,
-            stripe: None,
-        }
-    }
-}
-
-/// A lowered graph.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Program {
-    /// Operators in execution order.
-    pub steps: Vec<Step>,
-    /// WEIGHTS.
-    pub weights: Vec<u8>,
-    /// Which values share memory by construction.
-    pub layout: Layout,
-}
 
 /// A node that cannot be lowered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,6 +187,17 @@ impl<'g> Lowering<'g> {
             }
         }
         refusals
+    }
+
+    /// A computed value as an operand.
+    fn tensor(&self, id: ValueId) -> Tensor {
+        Tensor { id, dtype: self.dtype(id).into() }
+    }
+
+    /// An operator from `input` to the whole of `output`, without scratch.
+    fn step(&self, opcode: OpCode, record: impl Into<Record>, ends: [ValueId; 2], overlap: Overlap) -> Step {
+        let [input, output] = ends.map(|id| self.tensor(id));
+        Step::new(opcode, record, input, output, overlap)
     }
 
     /// Appends an operator; `lower` fills in its node.

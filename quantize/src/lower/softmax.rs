@@ -3,10 +3,10 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{SoftmaxF32, SoftmaxI8};
 
-use super::{Lowering, Reason, Step, narrow, refuse};
+use super::{Lowering, Reason, narrow, refuse};
 use crate::affine::fixed;
 use crate::ir::{DType, Node};
-use crate::plan::Overlap;
+use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn softmax(&mut self, node: &Node, beta: f32) -> Result<(), Reason> {
@@ -16,8 +16,8 @@ impl Lowering<'_> {
         let depth: u32 = narrow(depth, "the number of classes")?;
         let step = match self.dtype(node.output) {
             DType::F32 => {
-                let record = SoftmaxF32 { input: 0, output: 0, rows, depth, beta };
-                Step::new(OpCode::SoftmaxF32, record, node.inputs[0], node.output, Overlap::IN_PLACE)
+                let record = SoftmaxF32 { rows, depth, beta };
+                self.step(OpCode::Softmax, record, [node.inputs[0], node.output], Overlap::IN_PLACE)
             }
             _ => {
                 let output = self.quantization(node.output)?;
@@ -32,8 +32,8 @@ impl Lowering<'_> {
                     Err(error) => return refuse(error.to_string(), "recalibrate its input"),
                 };
                 let (multiplier, shift) = (factor.multiplier, factor.shift);
-                let record = SoftmaxI8 { input: 0, output: 0, rows, depth, multiplier, shift, diff_min };
-                Step::new(OpCode::SoftmaxI8, record, node.inputs[0], node.output, Overlap::IN_PLACE)
+                let record = SoftmaxI8 { rows, depth, multiplier, shift, diff_min };
+                self.step(OpCode::Softmax, record, [node.inputs[0], node.output], Overlap::IN_PLACE)
             }
         };
         self.push(step);

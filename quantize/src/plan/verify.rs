@@ -10,8 +10,8 @@
 //! result it says it writes: from the graph follows which inputs they are made of, and those must be where the record
 //! makes its kernel read.
 
-use kinglet_blob::OpCode;
-use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_CONSTANT, Operands, Window};
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
+use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
 use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
@@ -19,7 +19,7 @@ use kinglet_kernels::depthwise::windows::{self, Windows};
 use kinglet_kernels::depthwise::{lanes, triples};
 
 use crate::ir::{Graph, Node, Op, ValueId};
-use crate::lower::{Program, Record, Step, geometry};
+use crate::program::{Input, PlacedOperator, Program, Record, Step, geometry};
 
 /// What is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,12 +64,12 @@ pub enum VerifyError {
 /// Label of memory that holds nothing.
 const NOTHING: (u32, u32) = (u32::MAX, 0);
 
-/// Replays `records`, the placed records of `program`'s steps. `offset_of` says where the plan has put a value;
+/// Replays `operators`, the steps of `program` with their addresses. `offset_of` says where the plan has put a value;
 /// it is asked for the inputs and outputs of the graph and for operands of a Concat.
 pub fn verify(
     graph: &Graph,
     program: &Program,
-    records: &[Record],
+    operators: &[PlacedOperator],
     offset_of: &dyn Fn(ValueId) -> Option<usize>,
     arena_bytes: usize,
 ) -> Result<(), VerifyError> {
@@ -83,12 +83,12 @@ pub fn verify(
     }
     let mut concats =
         graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat { .. })).peekable();
-    for (step, record) in program.steps.iter().zip(records) {
+    for (step, placed) in program.steps.iter().zip(operators) {
         while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
             replay.rename_slices(node, &copied(program, index), offset_of)?;
         }
         replay.reader = graph.nodes.get(step.node).map_or_else(String::new, |node| node.name.clone());
-        replay.step(step, record)?;
+        replay.step(step, placed)?;
     }
     for (index, node) in concats {
         replay.rename_slices(node, &copied(program, index), offset_of)?;
@@ -107,7 +107,7 @@ const NOWHERE: usize = usize::MAX / 2;
 /// Operands of a Concat that are copied, with the place in the result that they are copied to.
 fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
     let copies = program.steps.iter().filter(|step| step.node == node);
-    copies.map(|step| (step.input, step.output_offset)).collect()
+    copies.map(|step| (step.input(), step.output_offset)).collect()
 }
 
 /// The value whose bytes each value is: a Reshape is another name for its operand.
@@ -153,11 +153,11 @@ impl Bands {
 
     /// The bands of a step, if it works on any.
     fn of(step: &Step, window: &Window) -> Option<Self> {
-        if step.opcode != OpCode::DepthwiseI8 {
+        if (step.opcode, step.dtype()) != (OpCode::Depthwise, DType::I8) {
             return None;
         }
         let geometry = geometry(window, 1);
-        match DepthwisePacking::from_tag(step.kernel)? {
+        match DepthwisePacking::from_tag(step.form.packing)? {
             DepthwisePacking::Planar => {
                 let planes = Planes::new(&geometry);
                 let walk = |extents: [usize; 2], steps: [usize; 2]| [(extents[0], steps[0]), (extents[1], steps[1])];
@@ -264,39 +264,34 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: &Step, record: &Record) -> Result<(), VerifyError> {
-        let at = record.addresses();
+    fn step(&mut self, step: &Step, placed: &PlacedOperator) -> Result<(), VerifyError> {
         let flow = Flow {
             node: step.node,
-            input: step.input,
-            input_at: at.input as usize,
-            output: step.output,
-            output_at: at.output as usize,
+            input: step.input(),
+            input_at: placed.input_at(0),
+            output: step.output(),
+            output_at: placed.output_at(0),
             first: step.output_offset,
         };
-        let scratch = at.scratch as usize;
-        self.spoil(scratch, step.scratch_bytes)?;
-        match record {
+        let scratch = placed.scratch_at();
+        self.spoil(scratch, step.scratch())?;
+        match &placed.record {
             Record::Conv2dI8(conv) if Bands::of(step, &conv.window).is_some() => {
                 Bands::of(step, &conv.window).map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
             }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
-                let window = record.window().copied();
+                let window = placed.record.window().copied();
                 window.map_or(Ok(()), |window| self.windowed(step, &window, flow))?;
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
-            Record::BinaryI8(BinaryI8 { operands, b_source, .. }) => {
-                self.binary(step, operands, *b_source, flow, 1)?;
-            }
-            Record::BinaryF32(BinaryF32 { operands, b_source, .. }) => {
-                self.binary(step, operands, *b_source, flow, 4)?;
-            }
-            Record::LookupI8(r) => self.elementwise(flow, r.len as usize, 1)?,
+            Record::BinaryI8(BinaryI8 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 1)?,
+            Record::BinaryF32(BinaryF32 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 4)?,
+            Record::Lookup(r) => self.elementwise(flow, r.len as usize, 1)?,
             Record::UnaryF32(r) => self.elementwise(flow, r.len as usize, 4)?,
             Record::SoftmaxI8(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 1)?,
             Record::SoftmaxF32(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 4)?,
-            Record::Copy(copy) if step.input == step.output => self.moved(flow, copy.block_bytes as usize)?,
+            Record::Copy(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize)?,
             Record::Copy(copy) => {
                 let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
                 for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
@@ -315,7 +310,7 @@ impl Replay<'_> {
                 self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output))?;
             }
         }
-        self.spoil(scratch, step.scratch_bytes)
+        self.spoil(scratch, step.scratch())
     }
 
     /// Writes everything before it reads anything: true for no kernel, and passed only by disjoint memory.
@@ -458,24 +453,28 @@ impl Replay<'_> {
     fn binary(
         &mut self,
         step: &Step,
-        operands: &Operands,
-        b_source: u8,
+        placed: &PlacedOperator,
+        broadcast: &Broadcast,
         flow: Flow,
         size: usize,
     ) -> Result<(), VerifyError> {
-        let len = operands.len as usize;
+        let len = broadcast.len as usize;
         self.elementwise(flow, len, size)?;
-        let b_bytes = operands.b_len as usize * size;
-        let is_whole = step.second.is_none_or(|id| bytes_of(self.graph, id) == b_bytes);
+        let b_bytes = broadcast.b_len as usize * size;
+        let second = step.inputs.get(1);
+        let is_constant = matches!(second, Some(Input::Constant(..)));
+        // An operand that is the first one has been read with it.
+        let b = second.and_then(Input::tensor).filter(|_| !placed.is_of_same());
+        let is_whole = b.is_none_or(|id| bytes_of(self.graph, id) == b_bytes);
         // A whole operand is read from its start, which must be where a period starts, unless there is one for each
         // element and the record has as many of both.
-        let period = operands.inner as usize * b_bytes;
-        let is_elements = operands.inner == 1 && operands.b_len == operands.len && b_source != OPERAND_CONSTANT;
+        let period = broadcast.inner as usize * b_bytes;
+        let is_elements = broadcast.inner == 1 && broadcast.b_len == broadcast.len && !is_constant;
         if !is_elements && (!is_whole || !flow.first.is_multiple_of(period.max(1))) {
             return self.miscomputed(flow.first);
         }
         let first = if is_whole { 0 } else { flow.first };
-        step.second.map_or(Ok(()), |id| self.read(id, first, operands.b as usize, b_bytes))
+        b.map_or(Ok(()), |id| self.read(id, first, placed.input_at(1), b_bytes))
     }
 
     /// A row's outputs may be written while the row is still being read.
@@ -495,8 +494,9 @@ impl Replay<'_> {
         let size = self.graph.value(flow.input).dtype.size_bytes();
         // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two, and so does
         // one whose weights are in quads, a tile of pixels at a time.
-        let tiles = step.opcode == OpCode::Conv2dI8 && step.kernel == Packing::Quads as u8;
-        let gathers = step.opcode == OpCode::Conv2dI8 && !tiles;
+        let is_int8 = (step.opcode, step.dtype()) == (OpCode::Conv2d, DType::I8);
+        let tiles = is_int8 && step.form.packing == Packing::Quads as u8;
+        let gathers = is_int8 && !tiles;
         let tile = if tiles { PIXEL_TILE } else { 1 };
         let pixel_bytes = geometry.output[2] * size;
         let position = |pixel: usize| (pixel / geometry.output[1], pixel % geometry.output[1]);
