@@ -88,8 +88,7 @@ fn every_field_of_every_record_is_where_the_page_says() {
 /// The names of the records that the documentation of an opcode links to.
 fn records_of(operators: &str, opcode: OpCode) -> String {
     let before = operators.split(&format!("\n    {opcode:?} = {} ", opcode as u8)).next().unwrap();
-    let comment = before.lines().rev().take_while(|line| line.trim_start().starts_with("///")).collect::<String>();
-    comment
+    before.lines().rev().take_while(|line| line.trim_start().starts_with("///")).collect()
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn packing_of_an_operator_without_weights_is_zero() {
         let dtype = DType::from_tag(record[6] & 15).unwrap();
         if !OpCode::from_tag(record[0]).unwrap().is_packed(dtype) {
             for at in [2, 3] {
-                let before = std::mem::replace(&mut program.operators[0][at], 1);
+                let before = core::mem::replace(&mut program.operators[0][at], 1);
                 assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}");
                 program.operators[0][at] = before;
             }
@@ -428,11 +428,11 @@ fn operands() {
             let rule = patched(&name, at, &[record[at] ^ change]);
             assert_eq!(rule, LoadRule::Operands, "{name}: byte {at} changed by {change}");
         }
-        for at in 6..6 + count {
+        for (at, byte) in record.iter().enumerate().skip(6).take(count) {
             // A type that does not exist, and a region that no machine has.
             let expected = if at == 6 { LoadRule::UnknownOperator } else { LoadRule::Operands };
-            assert_eq!(patched(&name, at, &[record[at] | 0x0F]), expected, "{name}: operand {}", at - 6);
-            assert_eq!(patched(&name, at, &[record[at] ^ 0x10]), LoadRule::Operands, "{name}: operand {}", at - 6);
+            assert_eq!(patched(&name, at, &[byte | 0x0F]), expected, "{name}: operand {}", at - 6);
+            assert_eq!(patched(&name, at, &[byte ^ 0x10]), LoadRule::Operands, "{name}: operand {}", at - 6);
         }
         for at in 6 + count..counts(&record).offsets_start() {
             assert_eq!(patched(&name, at, &[1]), LoadRule::Operands, "{name}: padding at {at}");
