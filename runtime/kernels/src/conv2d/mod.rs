@@ -17,12 +17,14 @@
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
 mod float;
+mod int16;
 pub mod lanes;
 pub mod packing;
 pub mod portable;
 mod reference;
 
 pub use float::conv2d_f32;
+pub use int16::{Conv2dI16, conv2d_i16, conv2d_i16_reference};
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 use crate::Io;

@@ -12,6 +12,7 @@
 //! - `geometry.groups` is not read.
 
 mod float;
+mod int16;
 pub mod lanes;
 pub mod planar;
 pub mod portable;
@@ -20,6 +21,7 @@ pub mod triples;
 pub mod windows;
 
 pub use float::depthwise_f32;
+pub use int16::{DepthwiseI16, depthwise_i16, depthwise_i16_reference};
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
 
 use crate::Io;
