@@ -83,11 +83,11 @@ impl Chain {
     }
 
     fn node(&mut self, op: Op, inputs: Vec<ValueId>, quantization: Quantization) -> &mut Self {
-        let shape = kinglet_quantize::ir::infer(&self.graph, &op, &inputs).expect("fits");
+        let shape = kinglet_quantize::ir::infer_one(&self.graph, &op, &inputs).expect("fits");
         let name = format!("v{}", self.graph.values.len());
         let quantization = Some(quantization);
         let output = self.graph.add_value(Value { name, dtype: DType::I8, shape, quantization, elements: None });
-        self.graph.nodes.push(Node { name: format!("n{}", self.graph.nodes.len()), op, inputs, output });
+        self.graph.nodes.push(Node { name: format!("n{}", self.graph.nodes.len()), op, inputs, outputs: vec![output] });
         self.last = output;
         self
     }

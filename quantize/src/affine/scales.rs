@@ -65,21 +65,21 @@ impl Scales {
     /// The smallest scales with which a node's integer arithmetic works.
     fn demands(&self, graph: &Graph, node: &Node) -> Vec<(ValueId, f32)> {
         let scale = |position: usize| self.of(node.inputs[position]).scale(0);
-        let rescaled = |position: usize| (node.output, scale(position) / SCALE_UP_MAX);
+        let rescaled = |position: usize| (node.output(), scale(position) / SCALE_UP_MAX);
         match &node.op {
             Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => {
                 // The accumulator in steps of the output stays below 2^29.
                 let reach = float_layer(graph, node).map_or(0.0, |layer| layer.reach(scale(0)));
-                vec![(node.output, (reach / f64::from(1u32 << 29)) as f32)]
+                vec![(node.output(), (reach / f64::from(1u32 << 29)) as f32)]
             }
             // The kernel's factors are below 1 (a tenth in reserve for roundings).
-            Op::Add { .. } => vec![(node.output, scale(0).max(scale(1)) * 2.2 / SCALE_UP_MAX)],
+            Op::Add { .. } => vec![(node.output(), scale(0).max(scale(1)) * 2.2 / SCALE_UP_MAX)],
             // A product of codes has 16 bits.
-            Op::Mul { .. } => vec![(node.output, scale(0) * scale(1) / (1u32 << 13) as f32)],
+            Op::Mul { .. } => vec![(node.output(), scale(0) * scale(1) / (1u32 << 13) as f32)],
             Op::Mean { .. } | Op::Relu => vec![rescaled(0)],
             Op::Concat { .. } => {
                 let requantized = (0..node.inputs.len())
-                    .filter(|&p| self.sharing.group(node.inputs[p]) != self.sharing.group(node.output));
+                    .filter(|&p| self.sharing.group(node.inputs[p]) != self.sharing.group(node.output()));
                 requantized.map(rescaled).collect()
             }
             // Differences are brought to 5 integer bits by a shift to the left.
@@ -100,6 +100,6 @@ pub(super) fn float_layer<'g>(graph: &'g Graph, node: &Node) -> Option<FloatLaye
         None => &[],
         Some(&id) => graph.constant_f32(id)?,
     };
-    let outputs = *graph.value(node.output).shape.last()?;
+    let outputs = *graph.value(node.output()).shape.last()?;
     Some(FloatLayer { weights: graph.constant_f32(*node.inputs.get(1)?)?, bias, outputs, channels_last })
 }

@@ -93,11 +93,11 @@ impl Sharing {
             requantized: BTreeMap::new(),
         };
         for node in &graph.nodes {
-            sharing.bound[node.output.0 as usize] = bound_output(&node.op);
+            sharing.bound[node.output().0 as usize] = bound_output(&node.op);
         }
         for node in &graph.nodes {
             if keeps_codes(&node.op) {
-                sharing.join(node.inputs[0], node.output);
+                sharing.join(node.inputs[0], node.output());
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -161,22 +161,22 @@ impl Sharing {
         let bounds: Vec<Option<Quantization>> =
             node.inputs.iter().map(|&id| self.bound[self.group(id)].clone()).collect();
         if bounds[0].is_some() && bounds.iter().all(|bound| *bound == bounds[0]) {
-            node.inputs.iter().for_each(|&id| self.join(id, node.output));
+            node.inputs.iter().for_each(|&id| self.join(id, node.output()));
             return;
         }
         let ranges = node.inputs.iter().map(|&id| self.ranges[self.group(id)]);
-        let whole = ranges.fold(self.ranges[self.group(node.output)], Range::union);
+        let whole = ranges.fold(self.ranges[self.group(node.output())], Range::union);
         for (position, &id) in node.inputs.iter().enumerate() {
             let narrow = self.ranges[self.group(id)].width() * 2.0 <= whole.width();
             let read_elsewhere = graph.consumers(id).len() > 1 || graph.is_output(id);
             if bounds[position].is_some() || (narrow && read_elsewhere) {
                 self.requantized.insert((index, position), None);
             } else {
-                self.join(node.output, id);
+                self.join(node.output(), id);
             }
         }
         // The result holds what is requantized into it as well.
-        let group = self.group(node.output);
+        let group = self.group(node.output());
         self.ranges[group] = self.ranges[group].union(whole);
     }
 }

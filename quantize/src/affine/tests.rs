@@ -1,7 +1,7 @@
 //! Quantizing small graphs.
 
 use super::*;
-use crate::ir::{Activation, Padding, Port, Window, infer};
+use crate::ir::{Activation, Padding, Port, Window, infer_one};
 
 /// A graph under construction; every value gets a range when it is made.
 #[derive(Default)]
@@ -26,10 +26,10 @@ impl Builder {
     }
 
     fn node(&mut self, op: Op, inputs: &[ValueId], lo: f32, hi: f32) -> ValueId {
-        let shape = infer(&self.graph, &op, inputs).expect("fits");
+        let shape = infer_one(&self.graph, &op, inputs).expect("fits");
         let output = self.graph.add_intermediate(op.name(), shape);
         let name = self.graph.value(output).name.clone();
-        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         self.table.set(output, Range { lo, hi });
         output
     }
@@ -161,10 +161,10 @@ fn saturating_functions_get_short_steps() {
     assert!(parameters(&graph, x).0 > 70.0, "keeps the range for its other reader");
     let requantized = graph.nodes.iter().find(|node| node.op == Op::Quantize).expect("before Tanh");
     assert_eq!(requantized.inputs, [x]);
-    assert!((parameters(&graph, requantized.output).0 - 8.0 / 255.0).abs() < 1e-6);
+    assert!((parameters(&graph, requantized.output()).0 - 8.0 / 255.0).abs() < 1e-6);
     assert_eq!(
         graph.nodes.iter().find(|node| node.op == Op::Tanh).map(|node| node.inputs[0]),
-        Some(requantized.output)
+        Some(requantized.output())
     );
 }
 

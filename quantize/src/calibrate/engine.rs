@@ -88,10 +88,12 @@ impl<T: Element> Runner<T> for EngineRunner<'_> {
         }
         for node in &self.graph.nodes {
             trace.complete(node)?;
-            if self.graph.value(node.output).dtype == T::DTYPE
-                && let Some(bytes) = &trace.values[node.output.0 as usize]
-            {
-                observe(node.output, &T::read(bytes));
+            for &id in &node.outputs {
+                if self.graph.value(id).dtype == T::DTYPE
+                    && let Some(bytes) = &trace.values[id.0 as usize]
+                {
+                    observe(id, &T::read(bytes));
+                }
             }
         }
         Ok(())
@@ -122,12 +124,14 @@ impl Trace<'_> {
     /// Puts a value together that the engine did not write as a whole.
     fn complete(&mut self, node: &Node) -> Result<(), RunnerError> {
         let joined = match node.op {
-            Op::Reshape => self.bytes(node.inputs[0]),
-            Op::Concat { axis } => self.concat(node, axis),
-            _ => self.values[node.output.0 as usize].clone(),
+            Op::Reshape => self.bytes(node.inputs[0]).map(|bytes| vec![bytes]),
+            Op::Concat { axis } => self.concat(node, axis).map(|bytes| vec![bytes]),
+            _ => node.outputs.iter().map(|id| self.values[id.0 as usize].clone()).collect(),
         };
         let missing = || format!("the engine did not show what `{}` computed; please report this model", node.name);
-        self.values[node.output.0 as usize] = Some(joined.ok_or_else(missing)?);
+        for (id, bytes) in node.outputs.iter().zip(joined.ok_or_else(missing)?) {
+            self.values[id.0 as usize] = Some(bytes);
+        }
         Ok(())
     }
 
@@ -142,7 +146,7 @@ impl Trace<'_> {
 
     /// Blocks of each operand in turn.
     fn concat(&self, node: &Node, axis: usize) -> Option<Vec<u8>> {
-        let output = self.graph.value(node.output);
+        let output = self.graph.value(node.output());
         let blocks: usize = output.shape[..axis].iter().product();
         let parts: Option<Vec<Vec<u8>>> = node.inputs.iter().map(|&id| self.bytes(id)).collect();
         let parts = parts?;

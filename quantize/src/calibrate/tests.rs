@@ -26,7 +26,7 @@ fn graph() -> Graph {
         graph.add_value(Value { name, dtype: DType::F32, shape, quantization: None, elements: None });
     }
     graph.inputs.push(Port { value: X, name: "x".into(), source_shape: vec![1, 2], permutation: None });
-    graph.nodes.push(Node { name: "n".into(), op: Op::Tanh, inputs: vec![X], output: Y });
+    graph.nodes.push(Node { name: "n".into(), op: Op::Tanh, inputs: vec![X], outputs: vec![Y] });
     graph
 }
 

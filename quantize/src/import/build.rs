@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{ImportError, Problem};
-use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer};
+use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer_one};
 
 /// Why one node or tensor cannot be used, before it is known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Builder {
 
     /// Adds a node that computes `output`.
     pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
-        let node = Node { name: name.into(), op, inputs, output };
+        let node = Node { name: name.into(), op, inputs, outputs: vec![output] };
         match self.graph.check_node(&node) {
             Ok(()) => {
                 self.graph.nodes.push(node);
@@ -64,7 +64,7 @@ impl Builder {
 
     /// Adds a node and the value it computes, typed and quantized like its first operand.
     pub(super) fn apply(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<ValueId> {
-        let shape = infer(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
+        let shape = infer_one(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
         self.apply_as(name, op, inputs, shape)
     }
 

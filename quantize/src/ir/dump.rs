@@ -40,8 +40,11 @@ struct NodeText<'a>(&'a Graph, &'a Node);
 impl fmt::Display for NodeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NodeText(graph, node) = self;
-        let output = graph.value(node.output);
-        write!(f, "{}: {} = {}(", output.name, TypeText(output), node.op.name())?;
+        for (position, &id) in node.outputs.iter().enumerate() {
+            let (comma, output) = (if position == 0 { "" } else { ", " }, graph.value(id));
+            write!(f, "{comma}{}: {}", output.name, TypeText(output))?;
+        }
+        write!(f, " = {}(", node.op.name())?;
         for (position, &id) in node.inputs.iter().enumerate() {
             let comma = if position == 0 { "" } else { ", " };
             write!(f, "{comma}{}", OperandText(graph, id))?;

@@ -26,7 +26,9 @@ mod verify;
 pub use interpret::{InterpretError, interpret};
 pub(crate) use interpret::{Tensor, dequantized, evaluate};
 pub use op::{Activation, Op, Padding, Window};
-pub use shape::{RANK_MAX, ShapeError, VALUE_LEN_MAX, broadcast, checked_len, infer, infer_shapes, is_permutation};
+pub use shape::{
+    RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, broadcast, checked_len, infer, infer_one, infer_shapes, is_permutation,
+};
 pub use transpose::{inverse, transposed};
 pub use verify::GraphError;
 
@@ -95,8 +97,8 @@ pub struct Node {
     pub op: Op,
     /// Operands in the order [`Op`] documents; an optional trailing operand (a bias) is simply absent.
     pub inputs: Vec<ValueId>,
-    /// The one value it computes.
-    pub output: ValueId,
+    /// What it computes, in the order [`Op`] documents; a verified node has at least one result.
+    pub outputs: Vec<ValueId>,
 }
 
 /// A model's input or output as its user sees it.
@@ -207,6 +209,16 @@ impl Value {
     }
 }
 
+impl Node {
+    /// The result of an operator that has one.
+    ///
+    /// Whoever asks has looked at the operator: where any may come, [`Node::outputs`] is what counts.
+    pub fn output(&self) -> ValueId {
+        debug_assert_eq!(self.outputs.len(), 1, "`{}` has several results", self.name);
+        self.outputs[0]
+    }
+}
+
 impl Graph {
     /// The value behind an id. Ids come from this graph only, so a foreign id is a programming error.
     pub fn value(&self, id: ValueId) -> &Value {
@@ -263,7 +275,7 @@ impl Graph {
 
     /// Index of the node that computes `id`, if one does.
     pub fn producer(&self, id: ValueId) -> Option<usize> {
-        self.nodes.iter().position(|node| node.output == id)
+        self.nodes.iter().position(|node| node.outputs.contains(&id))
     }
 
     /// Indices of the nodes that read `id`.

@@ -27,7 +27,8 @@ impl fmt::Display for ShapeError {
 
 impl core::error::Error for ShapeError {}
 
-type Shape = Vec<usize>;
+/// Extents of a value's axes.
+pub type Shape = Vec<usize>;
 
 /// Shapes of `x, w, [b]`.
 type Weighted<'a> = (&'a [usize], &'a [usize], Option<&'a [usize]>);
@@ -51,20 +52,29 @@ pub fn checked_len(shape: &[usize]) -> Result<usize, ShapeError> {
     }
 }
 
-/// The shape `op` computes from `inputs`.
+/// The shapes `op` computes from `inputs`, one for each result.
 ///
 /// For [`Op::Reshape`], whose result is not determined by its operand, this is the flat shape `[len]`: any
 /// shape of that many elements is right.
-pub fn infer(graph: &Graph, op: &Op, inputs: &[ValueId]) -> Result<Vec<usize>, ShapeError> {
+pub fn infer(graph: &Graph, op: &Op, inputs: &[ValueId]) -> Result<Vec<Shape>, ShapeError> {
     let shapes: Vec<&[usize]> = inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
-    let shape = infer_shapes(op, &shapes)?;
-    checked_len(&shape)?;
-    Ok(shape)
+    let inferred = infer_shapes(op, &shapes)?;
+    inferred.iter().try_for_each(|shape| checked_len(shape).map(|_| ()))?;
+    Ok(inferred)
+}
+
+/// [`infer`] for an operator with one result.
+pub fn infer_one(graph: &Graph, op: &Op, inputs: &[ValueId]) -> Result<Shape, ShapeError> {
+    let mut shapes = infer(graph, op, inputs)?;
+    match (shapes.pop(), shapes.len()) {
+        (Some(shape), 0) => Ok(shape),
+        (_, others) => fail(format!("computes {} results, 1 is needed", others + 1)),
+    }
 }
 
 /// [`infer`] on bare shapes.
-pub fn infer_shapes(op: &Op, inputs: &[&[usize]]) -> Result<Vec<usize>, ShapeError> {
-    match op {
+pub fn infer_shapes(op: &Op, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+    let shape = match op {
         Op::Conv2D { .. } => convolution(op, inputs),
         Op::DepthwiseConv2D { .. } => depthwise(op, inputs),
         Op::FullyConnected { .. } => fully_connected(inputs),
@@ -84,7 +94,8 @@ pub fn infer_shapes(op: &Op, inputs: &[&[usize]]) -> Result<Vec<usize>, ShapeErr
         Op::Mean { axes, keep_dims } => mean(one(inputs)?, axes, *keep_dims),
         Op::BatchNorm { .. } => batch_norm(inputs),
         Op::Transpose { permutation } => transpose(one(inputs)?, permutation),
-    }
+    };
+    Ok(vec![shape?])
 }
 
 fn one<'a>(inputs: &[&'a [usize]]) -> Result<&'a [usize], ShapeError> {

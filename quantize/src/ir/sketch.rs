@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer};
+use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer_one};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
 pub(crate) struct Numbers(u32);
@@ -63,7 +63,7 @@ impl Sketch {
 
     /// A node whose result has the shape the operator gives it.
     pub(crate) fn node(&mut self, op: Op, inputs: &[ValueId]) -> ValueId {
-        let shape = infer(&self.graph, &op, inputs).expect("the sketch fits");
+        let shape = infer_one(&self.graph, &op, inputs).expect("the sketch fits");
         self.node_of(op, inputs, shape)
     }
 
@@ -78,7 +78,7 @@ impl Sketch {
         let dtype = self.graph.value(inputs[0]).dtype;
         let value = self.graph.value_mut(output);
         (value.quantization, value.dtype) = (quantization, dtype);
-        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         output
     }
 

@@ -17,9 +17,9 @@ fn windows_count_their_positions() {
     let padding = Padding { top: 1, bottom: 2, left: 0, right: 1 };
     let shape = infer_shapes(&conv([2, 1], [1, 2], padding, 2), &[&[1, 7, 6, 4], &[6, 3, 2, 2], &[6]]);
     // (7 + 3 - 3) / 2 + 1 rows, (6 + 1 - 3) / 1 + 1 columns.
-    assert_eq!(shape, Ok(vec![1, 4, 5, 6]));
+    assert_eq!(shape, Ok(vec![vec![1, 4, 5, 6]]));
     let window = Window { size: [3, 2], stride: [2, 2], padding: Padding::default() };
-    assert_eq!(infer_shapes(&Op::MaxPool2D { window, activation: NONE }, &[&[2, 7, 7, 3]]), Ok(vec![2, 3, 3, 3]));
+    assert_eq!(infer_shapes(&Op::MaxPool2D { window, activation: NONE }, &[&[2, 7, 7, 3]]), Ok(vec![vec![2, 3, 3, 3]]));
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn broken(change: impl FnOnce(&mut Graph)) -> GraphError {
 fn order_and_identity_are_checked() {
     assert!(matches!(broken(|g| g.nodes.swap(0, 1)), GraphError::NotComputed { .. }));
     assert!(matches!(broken(|g| g.nodes[0].inputs[0] = ValueId(99)), GraphError::DanglingValue { index: 99, .. }));
-    assert!(matches!(broken(|g| g.nodes[1].output = g.nodes[0].output), GraphError::ComputedTwice { .. }));
-    assert!(matches!(broken(|g| g.nodes[1].output = g.nodes[0].inputs[1]), GraphError::ComputedTwice { .. }));
+    assert!(matches!(broken(|g| g.nodes[1].outputs = g.nodes[0].outputs.clone()), GraphError::ComputedTwice { .. }));
+    assert!(matches!(broken(|g| g.nodes[1].outputs = vec![g.nodes[0].inputs[1]]), GraphError::ComputedTwice { .. }));
     assert!(matches!(broken(|g| g.values[1].name = g.values[0].name.clone()), GraphError::BadValue { .. }));
     assert!(matches!(broken(|g| g.nodes[0].name.clear()), GraphError::BadNode { .. }));
     let ghost = broken(|g| {
@@ -124,7 +124,7 @@ fn types_and_quantizations_are_checked() {
         let output = graph.add_value(int8("y", &[1, 1, 1, 3], scale, 3));
         let window = Window { size: [2, 2], stride: [1, 1], padding: Padding::default() };
         let op = Op::MaxPool2D { window, activation: NONE };
-        graph.nodes.push(Node { name: "pool".into(), op, inputs: vec![x], output });
+        graph.nodes.push(Node { name: "pool".into(), op, inputs: vec![x], outputs: vec![output] });
         let port =
             |value, shape: &[usize]| Port { value, name: "p".into(), source_shape: shape.to_vec(), permutation: None };
         graph.inputs.push(port(x, &[1, 2, 2, 3]));

@@ -40,7 +40,7 @@ fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), 
 
 /// Checks the types and quantizations around one node, whose operand count [`super::infer`] has accepted.
 pub(super) fn check_node(graph: &Graph, node: &Node) -> Result<(), String> {
-    let output = graph.value(node.output);
+    let output = graph.value(node.output());
     let inputs: Vec<&Value> = node.inputs.iter().map(|&id| graph.value(id)).collect();
     match &node.op {
         Op::Conv2D { .. } => check_weighted(&inputs, output, 0),

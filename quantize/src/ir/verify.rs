@@ -86,7 +86,7 @@ impl Graph {
         };
         for node in &self.nodes {
             let holder = || format!("node `{}`", node.name);
-            node.inputs.iter().chain([&node.output]).try_for_each(|&id| check(id, &holder))?;
+            node.inputs.iter().chain(&node.outputs).try_for_each(|&id| check(id, &holder))?;
         }
         let mut ports = self.inputs.iter().chain(&self.outputs);
         ports.try_for_each(|port| check(port.value, &|| format!("port `{}`", port.name)))
@@ -116,19 +116,24 @@ impl Graph {
         }
         for node in &self.nodes {
             let name = |id: ValueId| self.value(id).name.clone();
+            let Some(&first) = node.outputs.first() else {
+                let problem = "computes nothing".into();
+                return Err(GraphError::BadNode { node: node.name.clone(), op: node.op.name(), problem });
+            };
             if node.name.is_empty() {
                 let problem = "has no name".into();
-                return Err(GraphError::BadNode { node: name(node.output), op: node.op.name(), problem });
+                return Err(GraphError::BadNode { node: name(first), op: node.op.name(), problem });
             }
             if let Some(&id) = node.inputs.iter().find(|id| holders[id.0 as usize].is_none()) {
                 return Err(GraphError::NotComputed { node: node.name.clone(), value: name(id) });
             }
-            let slot = &mut holders[node.output.0 as usize];
-            if let Some(holder) = slot.take() {
-                let (node, value) = (node.name.clone(), name(node.output));
-                return Err(GraphError::ComputedTwice { node, value, holder });
+            for &id in &node.outputs {
+                let slot = &mut holders[id.0 as usize];
+                if let Some(holder) = slot.take() {
+                    return Err(GraphError::ComputedTwice { node: node.name.clone(), value: name(id), holder });
+                }
+                *slot = Some(format!("the result of `{}`", node.name));
             }
-            *slot = Some(format!("the result of `{}`", node.name));
         }
         match self.outputs.iter().find(|port| holders[port.value.0 as usize].is_none()) {
             None => Ok(()),
@@ -143,16 +148,21 @@ impl Graph {
     pub(crate) fn check_node(&self, node: &Node) -> Result<(), GraphError> {
         let bad = |problem: String| Err(GraphError::BadNode { node: node.name.clone(), op: node.op.name(), problem });
         let inferred = match infer(self, &node.op, &node.inputs) {
-            Ok(shape) => shape,
+            Ok(shapes) => shapes,
             Err(error) => return bad(error.0),
         };
-        let output = self.value(node.output);
-        let fits = match node.op {
-            Op::Reshape => output.len() == self.value(node.inputs[0]).len(),
-            _ => output.shape == inferred,
-        };
-        if !fits {
-            return bad(format!("computes shape {inferred:?} but its result is declared {:?}", output.shape));
+        if node.outputs.len() != inferred.len() {
+            return bad(format!("computes {} results but {} are declared", inferred.len(), node.outputs.len()));
+        }
+        for (&id, inferred) in node.outputs.iter().zip(inferred) {
+            let output = self.value(id);
+            let fits = match node.op {
+                Op::Reshape => output.len() == self.value(node.inputs[0]).len(),
+                _ => output.shape == inferred,
+            };
+            if !fits {
+                return bad(format!("computes shape {inferred:?} but its result is declared {:?}", output.shape));
+            }
         }
         if let Err(problem) = check_attributes(&node.op) {
             return bad(problem);

@@ -20,14 +20,14 @@ impl Lowering<'_> {
         let &[outputs, kernel_h, kernel_w, group_channels] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *groups,
         };
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
@@ -44,7 +44,7 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.groups.into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -62,7 +62,7 @@ impl Lowering<'_> {
             let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
             Overlap::windowed(&geometry, window.batch.into(), 1, order)
         };
-        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output], overlap);
+        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step {
             form: WeightForm { packing: packing as u8, storage: 0 },
@@ -97,7 +97,7 @@ impl Lowering<'_> {
             _ => Overlap::Never,
         };
         let record = Conv2dF32 { constants, window, min, max };
-        self.push(self.step(opcode, record, [node.inputs[0], node.output], overlap));
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 
@@ -106,14 +106,14 @@ impl Lowering<'_> {
         let &[_, kernel_h, kernel_w, outputs] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *multiplier,
         };
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
@@ -130,7 +130,7 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.input[2].into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: 1, tap_stride: outputs, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -154,7 +154,7 @@ impl Lowering<'_> {
             }
             _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
         };
-        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output], overlap);
+        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
         self.push(Step {
             form: WeightForm { packing: packing as u8, storage: 0 },

@@ -152,7 +152,7 @@ impl<'g> Lowering<'g> {
             return refuse("all its operands are constants", "fold it before compiling");
         }
         let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8);
-        if let Some(id) = data.iter().chain([&node.output]).find(|id| !types(id)) {
+        if let Some(id) = data.iter().chain(&node.outputs).find(|id| !types(id)) {
             let value = self.graph.value(*id);
             return refuse(format!("`{}` is {:?}", value.name, value.dtype), "activations must be float32 or int8");
         }

@@ -55,7 +55,8 @@ impl Pass for FoldAffine {
 impl Affine {
     /// What `node` computes, when it is affine along the last axis.
     pub(super) fn of(graph: &Graph, node: &Node) -> Result<Option<Affine>, PassError> {
-        let output = graph.value(node.output);
+        let &[result] = node.outputs.as_slice() else { return Ok(None) };
+        let output = graph.value(result);
         let Some(&channels) = output.shape.last() else { return Ok(None) };
         if output.dtype != DType::F32 || node.inputs.first().is_none_or(|&x| graph.value(x).shape != output.shape) {
             return Ok(None);
@@ -193,7 +194,7 @@ fn fold_back(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), Str
 /// Folds affine node `index` into the layer that alone reads its result; or says why not.
 fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), String> {
     let node = &graph.nodes[index];
-    let (source, result) = (node.inputs[0], node.output);
+    let (source, result) = (node.inputs[0], node.output());
     let Some(after) = sole_consumer(graph, result) else {
         return Err("its result is read by more than one node, or is an output".into());
     };

@@ -5,7 +5,7 @@
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Elements, Graph, Node, Op, Tensor, ValueId, dequantized, evaluate};
+use crate::ir::{Elements, Graph, Node, Op, Tensor, Value, ValueId, dequantized, evaluate};
 
 /// Results up to this length are computed whatever their operands' lengths.
 const SMALL_LEN_MAX: usize = 4096;
@@ -23,9 +23,12 @@ impl Pass for FoldConstants {
         let nodes = core::mem::take(&mut graph.nodes);
         let mut kept = Vec::with_capacity(nodes.len());
         for node in nodes {
+            let is_read = node.outputs.iter().any(|&id| graph.is_output(id));
             match computed(graph, &node) {
-                Some(elements) if !graph.is_output(node.output) => {
-                    graph.value_mut(node.output).elements = Some(elements);
+                Some(results) if !is_read => {
+                    for (&id, elements) in node.outputs.iter().zip(results) {
+                        graph.value_mut(id).elements = Some(elements);
+                    }
                     report.change(&node.name, "depends on constants only");
                 }
                 _ => kept.push(node),
@@ -36,21 +39,24 @@ impl Pass for FoldConstants {
     }
 }
 
-fn computed(graph: &Graph, node: &Node) -> Option<Elements> {
+/// The results of a node whose operands are all constants.
+fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
     let lens: Option<Vec<usize>> =
         node.inputs.iter().map(|&id| graph.value(id).elements.as_ref().map(Elements::len)).collect();
-    let output = graph.value(node.output);
-    if output.len() > SMALL_LEN_MAX.max(lens?.iter().sum()) {
+    let results: Vec<&Value> = node.outputs.iter().map(|&id| graph.value(id)).collect();
+    let len = results.iter().map(|result| result.len()).sum::<usize>();
+    if len > SMALL_LEN_MAX.max(lens?.iter().sum()) {
         return None;
     }
     match &node.op {
-        Op::Dequantize => dequantized(graph, *node.inputs.first()?).map(Elements::F32),
-        Op::Reshape => graph.value(*node.inputs.first()?).elements.clone(),
+        Op::Dequantize => Some(vec![Elements::F32(dequantized(graph, *node.inputs.first()?)?)]),
+        Op::Reshape => Some(vec![graph.value(*node.inputs.first()?).elements.clone()?]),
         Op::Quantize => None,
         op => {
             let operand = |&id: &ValueId| Some(Tensor { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
             let operands: Vec<Tensor<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
-            evaluate(op, &operands, &output.shape).map(Elements::F32)
+            let shapes: Vec<&[usize]> = results.iter().map(|result| result.shape.as_slice()).collect();
+            Some(evaluate(op, &operands, &shapes)?.into_iter().map(Elements::F32).collect())
         }
     }
 }

@@ -43,7 +43,7 @@ impl Pass for FuseActivation {
 
 fn fuse(graph: &mut Graph, index: usize, activation: Activation) -> Result<(), String> {
     let node = &graph.nodes[index];
-    let (source, output) = (node.inputs[0], node.output);
+    let (source, output) = (node.inputs[0], node.output());
     let Some(before) = graph.producer(source) else {
         return Err("no node computes its operand".into());
     };

@@ -51,7 +51,7 @@ fn planar(before: &[usize], after: &[usize], value: f32) -> Result<Padding, Stri
 }
 
 fn fuse(graph: &mut Graph, index: usize, extra: Padding) -> Result<(), String> {
-    let (source, padded) = (graph.nodes[index].inputs[0], graph.nodes[index].output);
+    let (source, padded) = (graph.nodes[index].inputs[0], graph.nodes[index].output());
     let Some(after) = sole_consumer(graph, padded) else {
         return Err("its result is read by more than one node, or is an output".into());
     };

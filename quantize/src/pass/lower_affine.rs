@@ -33,7 +33,7 @@ impl Pass for LowerAffine {
 }
 
 fn lower(graph: &mut Graph, index: usize, node: &Node, affine: &Affine) {
-    let shape = graph.value(node.output).shape.clone();
+    let shape = graph.value(node.output()).shape.clone();
     let channels = affine.scale.len();
     // The same number of axes as the operand: elementwise operators have equal ranks throughout.
     let along_last: Vec<usize> = core::iter::repeat_n(1, shape.len() - 1).chain([channels]).collect();
@@ -46,7 +46,7 @@ fn lower(graph: &mut Graph, index: usize, node: &Node, affine: &Affine) {
         name: format!("{}/scale", node.name),
         op: Op::Mul { activation },
         inputs: vec![node.inputs[0], scale],
-        output: scaled,
+        outputs: vec![scaled],
     };
     graph.nodes[index] = Node { op: Op::Add { activation }, inputs: vec![scaled, shift], ..node.clone() };
     graph.nodes.insert(index, product);

@@ -8,7 +8,7 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, DType, Graph, Node, Op, Padding, Value, Window, infer};
+use crate::ir::{Activation, DType, Graph, Node, Op, Padding, Value, Window, infer_one};
 
 /// See the module's head.
 pub(super) struct Simplify;
@@ -54,8 +54,8 @@ impl Simplify {
 
 /// True when the node's result equals its first operand, shape, scale and all.
 fn changes_nothing(graph: &Graph, node: &Node) -> bool {
-    let Some(&source) = node.inputs.first() else { return false };
-    let (input, output) = (graph.value(source), graph.value(node.output));
+    let (Some(&source), &[result]) = (node.inputs.first(), node.outputs.as_slice()) else { return false };
+    let (input, output) = (graph.value(source), graph.value(result));
     if input.shape != output.shape || input.dtype != output.dtype || input.quantization != output.quantization {
         return false;
     }
@@ -86,16 +86,19 @@ fn changes_nothing(graph: &Graph, node: &Node) -> bool {
 /// flatten".
 fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
+    if node.op != Op::Reshape {
+        return false;
+    }
     let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
     let Op::Mean { axes, keep_dims: true } = graph.nodes[before].op.clone() else { return false };
-    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output, node.output);
+    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
     let dropped = Op::Mean { axes, keep_dims: false };
-    let fits = infer(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output).shape);
-    if node.op != Op::Reshape || !fits || sole_consumer(graph, averaged) != Some(index) {
+    let fits = infer_one(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output()).shape);
+    if !fits || sole_consumer(graph, averaged) != Some(index) {
         return false;
     }
     graph.nodes[before].op = dropped;
-    graph.nodes[before].output = output;
+    graph.nodes[before].outputs = vec![output];
     graph.nodes.remove(index);
     true
 }
@@ -121,7 +124,8 @@ fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
     }
     let source = graph.nodes[before].inputs[0];
     let (from, to) = (graph.value(source).shape.clone(), graph.value(reshaped).shape.clone());
-    let output = graph.value(node.output);
+    let &[result] = node.outputs.as_slice() else { return false };
+    let output = graph.value(result);
     let keeps_channels = from.len() > 1 && to.len() > 1 && from.last() == to.last();
     let commutes = match &node.op {
         Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh => true,
@@ -145,13 +149,13 @@ fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
         graph.nodes[index].inputs[1] = id;
     }
     let result = graph.add_intermediate(&name, from);
-    let final_output = graph.nodes[index].output;
+    let final_output = graph.nodes[index].output();
     // The operator takes the reshape's place and the reshape the operator's: order is kept.
     graph.nodes.swap(before, index);
     graph.nodes[before].inputs[0] = source;
-    graph.nodes[before].output = result;
+    graph.nodes[before].outputs = vec![result];
     graph.nodes[index].inputs[0] = result;
-    graph.nodes[index].output = final_output;
+    graph.nodes[index].outputs = vec![final_output];
     true
 }
 

@@ -52,7 +52,7 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
         if let Op::Concat { .. } = node.op {
             // Slices become the whole at the first step behind them.
             let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
-            node.inputs.iter().chain([&node.output]).for_each(|&id| spans.touch(id, whole));
+            node.inputs.iter().chain(&node.outputs).for_each(|&id| spans.touch(id, whole));
         }
     }
     for port in &graph.outputs {

@@ -33,7 +33,7 @@ impl Builder {
     fn op(&mut self, op: Op, inputs: &[ValueId], shape: &[usize]) -> ValueId {
         let output = self.value(shape);
         let name = format!("n{}", self.0.nodes.len());
-        self.0.nodes.push(crate::ir::Node { name, op, inputs: inputs.to_vec(), output });
+        self.0.nodes.push(crate::ir::Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         output
     }
 

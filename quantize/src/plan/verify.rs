@@ -114,7 +114,7 @@ fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
 fn sources(graph: &Graph) -> Vec<u32> {
     let mut sources: Vec<u32> = (0..graph.values.len() as u32).collect();
     for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape)) {
-        sources[node.output.0 as usize] = sources[node.inputs[0].0 as usize];
+        sources[node.output().0 as usize] = sources[node.inputs[0].0 as usize];
     }
     sources
 }
@@ -554,7 +554,7 @@ impl Replay<'_> {
         let Op::Concat { axis } = node.op else { return Ok(()) };
         self.reader.clone_from(&node.name);
         let graph = self.graph;
-        let output = graph.value(node.output);
+        let output = graph.value(node.output());
         let mut first = 0;
         for &input in &node.inputs {
             let value = graph.value(input);
@@ -562,7 +562,7 @@ impl Replay<'_> {
             if !copied.contains(&(input, first)) {
                 let at = offset_of(input).unwrap_or(NOWHERE);
                 self.read(input, 0, at, bytes_of(graph, input))?;
-                self.write(node.output, first, at, bytes_of(graph, input))?;
+                self.write(node.output(), first, at, bytes_of(graph, input))?;
             }
             first += block * output.dtype.size_bytes();
         }
@@ -593,7 +593,8 @@ fn windowed_geometry(graph: &Graph, node: &Node) -> Option<Geometry> {
         }
         _ => return None,
     };
-    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output)) else {
+    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output()))
+    else {
         return None;
     };
     let pad = [padding.top, padding.left];

@@ -47,7 +47,7 @@ pub(crate) fn run(graph: &Graph, inputs: &[Vec<i8>]) -> Values {
     for node in &graph.nodes {
         let output = evaluate(graph, node, &values);
         assert_eq!(output.elements.len(), output.shape.iter().product::<usize>(), "{}", node.name);
-        values.insert(node.output, output);
+        values.insert(node.output(), output);
     }
     values
 }
@@ -94,7 +94,7 @@ fn clamp(v: i32, (lo, hi): (i32, i32)) -> i32 {
 }
 
 fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
-    let y = tensor(graph.value(node.output), Vec::new());
+    let y = tensor(graph.value(node.output()), Vec::new());
     let x = &values[&node.inputs[0]];
     let elements = match &node.op {
         Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => weighted(graph, node, values, &y),

@@ -4,7 +4,7 @@
 //! not fit what is there grows nothing. Shorter lists give smaller graphs, so a failing case shrinks well.
 
 use kinglet_quantize::ir::{
-    Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer,
+    Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -115,7 +115,7 @@ impl Grower {
 
     /// Appends a node if it fits and its result is small; says whether it did.
     fn node(&mut self, op: Op, inputs: Vec<ValueId>, quantization: Quantization) -> Option<ValueId> {
-        let shape = infer(&self.graph, &op, &inputs).ok()?;
+        let shape = infer_one(&self.graph, &op, &inputs).ok()?;
         if shape.iter().product::<usize>() > 2000 {
             return None;
         }
@@ -125,7 +125,7 @@ impl Grower {
     fn node_shaped(&mut self, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>, quantization: Quantization) -> ValueId {
         let output = self.value(shape, quantization);
         let name = format!("n{}", self.graph.nodes.len());
-        self.graph.nodes.push(Node { name, op, inputs, output });
+        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![output] });
         self.open.push(output);
         output
     }

@@ -60,9 +60,11 @@ pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, In
                 Some(Tensor { shape: &graph.value(id).shape, data })
             })
             .collect();
-        let output = graph.value(node.output);
-        let result = operands.and_then(|operands| evaluate(&node.op, &operands, &output.shape));
-        computed[node.output.0 as usize] = Some(result.ok_or_else(not_float)?);
+        let shapes: Vec<&[usize]> = node.outputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        let results = operands.and_then(|operands| evaluate(&node.op, &operands, &shapes));
+        for (id, result) in node.outputs.iter().zip(results.ok_or_else(not_float)?) {
+            computed[id.0 as usize] = Some(result);
+        }
     }
     let read = |port: &Port| {
         let id = port.value;
@@ -90,8 +92,12 @@ fn to_source(port: &Port, data: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Computes one operator on floats, when it is defined on them. Shapes must have been verified.
-pub(crate) fn evaluate(op: &Op, inputs: &[Tensor<'_>], shape: &[usize]) -> Option<Vec<f32>> {
+/// Computes the results of one operator on floats, when it is defined on them. Shapes must have been verified.
+pub(crate) fn evaluate(op: &Op, inputs: &[Tensor<'_>], shapes: &[&[usize]]) -> Option<Vec<Vec<f32>>> {
+    evaluate_one(op, inputs, shapes.first()?).map(|result| vec![result])
+}
+
+fn evaluate_one(op: &Op, inputs: &[Tensor<'_>], shape: &[usize]) -> Option<Vec<f32>> {
     let &x = inputs.first()?;
     let each = |function: fn(f64) -> f64| Some(x.data.iter().map(|&v| function(f64::from(v)) as f32).collect());
     match op {

@@ -96,7 +96,7 @@ impl Classes {
     }
 
     fn pin_node(&mut self, graph: &Graph, node: &Node) {
-        for &id in node.inputs.iter().chain([&node.output]) {
+        for &id in node.inputs.iter().chain(&node.outputs) {
             self.pin(graph, id);
         }
     }
@@ -105,7 +105,7 @@ impl Classes {
         if let Some(layer) = Weighted::new(graph, node) {
             return self.add_weighted(graph, node, &layer);
         }
-        let output = node.output;
+        let &[output] = node.outputs.as_slice() else { return self.pin_node(graph, node) };
         let rank = graph.value(output).shape.len();
         match &node.op {
             Op::Relu
@@ -155,11 +155,11 @@ impl Classes {
             Layout::Dense { groups: 1 } => {}
             Layout::Dense { .. } => {
                 self.pin(graph, layer.input);
-                self.pin(graph, node.output);
+                self.pin(graph, node.output());
             }
             Layout::Depthwise { multiplier } => {
                 for output in 0..layer.outputs {
-                    self.join((layer.input, output / multiplier), (node.output, output));
+                    self.join((layer.input, output / multiplier), (node.output(), output));
                 }
             }
         }

@@ -23,10 +23,11 @@ pub(super) fn channel_count(value: &Value) -> usize {
 pub(super) fn constant_channels(graph: &Graph) -> Vec<Channels> {
     let mut known: Vec<Channels> = graph.values.iter().map(of_value).collect();
     for node in &graph.nodes {
-        if graph.value(node.output).dtype == DType::I8 {
+        let &[result] = node.outputs.as_slice() else { continue };
+        if graph.value(result).dtype == DType::I8 {
             let found = of_node(graph, node, &known);
             if let Some(found) = found {
-                known[node.output.0 as usize] = found;
+                known[result.0 as usize] = found;
             }
         }
     }
@@ -52,7 +53,7 @@ fn of_node(graph: &Graph, node: &Node, known: &[Channels]) -> Option<Channels> {
         return Some((0..layer.outputs).map(|output| layer.constant_output(output, input)).collect());
     }
     let of = |position: usize| node.inputs.get(position).map(|id| &known[id.0 as usize]);
-    let output = graph.value(node.output);
+    let output = graph.value(node.output());
     let quantization = |id: &ValueId| graph.value(*id).quantization.as_ref();
     let (x, y) = (quantization(node.inputs.first()?), output.quantization.as_ref()?);
     let each = |function: &dyn Fn(i8) -> i8| Some(of(0)?.iter().map(|c| c.map(function)).collect());
@@ -85,7 +86,7 @@ pub(super) fn keeps_last(permutation: &[usize]) -> bool {
 }
 
 fn mean(graph: &Graph, node: &Node, axes: &[usize], input: &Channels) -> Option<Channels> {
-    let (x, y) = (graph.value(node.inputs[0]), graph.value(node.output));
+    let (x, y) = (graph.value(node.inputs[0]), graph.value(node.output()));
     if axes.last() == Some(&x.shape.len().wrapping_sub(1)) {
         return None;
     }
@@ -125,7 +126,7 @@ pub(super) fn gcd(a: usize, b: usize) -> usize {
 
 fn concat(graph: &Graph, node: &Node, axis: usize, known: &[Channels]) -> Option<Channels> {
     let mut parts = node.inputs.iter().map(|id| &known[id.0 as usize]);
-    if axis + 1 == graph.value(node.output).shape.len() {
+    if axis + 1 == graph.value(node.output()).shape.len() {
         return Some(parts.flatten().copied().collect());
     }
     let mut channels = parts.next()?.clone();
@@ -139,7 +140,7 @@ fn concat(graph: &Graph, node: &Node, axis: usize, known: &[Channels]) -> Option
 
 /// The operands' channels that meet in each channel of an elementwise result.
 fn pairs(graph: &Graph, node: &Node, known: &[Channels]) -> Vec<(Option<i8>, Option<i8>)> {
-    let channels = channel_count(graph.value(node.output));
+    let channels = channel_count(graph.value(node.output()));
     let of = |position: usize, channel: usize| {
         let operand = &known[node.inputs[position].0 as usize];
         operand[if operand.len() == 1 { 0 } else { channel }]
@@ -149,7 +150,7 @@ fn pairs(graph: &Graph, node: &Node, known: &[Channels]) -> Vec<(Option<i8>, Opt
 
 fn operands<'g>(graph: &'g Graph, node: &Node) -> Option<[&'g Quantization; 3]> {
     let of = |id: ValueId| graph.value(id).quantization.as_ref();
-    Some([of(node.inputs[0])?, of(node.inputs[1])?, of(node.output)?])
+    Some([of(node.inputs[0])?, of(node.inputs[1])?, of(node.output())?])
 }
 
 fn add(graph: &Graph, node: &Node, activation: Activation, known: &[Channels]) -> Option<Channels> {

@@ -86,7 +86,7 @@ fn remove_unread(graph: &mut Graph) -> Vec<String> {
     let mut removed = Vec::new();
     let mut kept = Vec::with_capacity(graph.nodes.len());
     for node in core::mem::take(&mut graph.nodes).into_iter().rev() {
-        if read.contains(&node.output) {
+        if node.outputs.iter().any(|id| read.contains(id)) {
             read.extend(&node.inputs);
             kept.push(node);
         } else {

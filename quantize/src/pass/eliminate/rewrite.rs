@@ -23,7 +23,8 @@ pub(super) fn apply(graph: &mut Graph, removal: &Removal) {
 
 /// Slices the constants of one layer. They are new values, since a constant may serve several layers.
 fn rewrite_layer(graph: &mut Graph, index: usize, layout: Layout, removal: &Removal, bias: Option<&[i32]>) {
-    let Node { inputs, output, name, .. } = graph.nodes[index].clone();
+    let node = graph.nodes[index].clone();
+    let (output, Node { inputs, name, .. }) = (node.output(), node);
     let none = Vec::new();
     let gone = |id: ValueId| removal.gone.get(id.0 as usize).unwrap_or(&none);
     let (gone_inputs, gone_outputs) = (gone(inputs[0]), gone(output));

@@ -44,7 +44,8 @@ impl<'g> Weighted<'g> {
     /// The layer a node is, or `None` when it is none or its weights are computed at run time.
     pub(super) fn new(graph: &'g Graph, node: &Node) -> Option<Self> {
         let (&input, &weights_id) = (node.inputs.first()?, node.inputs.get(1)?);
-        let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(node.output));
+        let &[result] = node.outputs.as_slice() else { return None };
+        let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(result));
         if x.dtype != DType::I8 || x.elements.is_some() {
             return None;
         }
@@ -64,7 +65,7 @@ impl<'g> Weighted<'g> {
         };
         Some(Weighted {
             input,
-            output: node.output,
+            output: result,
             layout,
             outputs: *y.shape.last()?,
             inputs: *x.shape.last()?,

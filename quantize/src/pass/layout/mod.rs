@@ -83,5 +83,5 @@ fn permutations(graph: &Graph) -> Vec<Vec<usize>> {
 fn cost(graph: &Graph) -> (usize, usize) {
     let transposes = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. }));
     let moves = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. } | Op::Reshape));
-    (transposes.map(|node| graph.value(node.output).len()).sum(), moves.count())
+    (transposes.map(|node| graph.value(node.output()).len()).sum(), moves.count())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::form::{Form, columns, compose, conversion, cost, is_identity, keeps_order, moved, squeeze};
-use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer, inverse, transposed};
+use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer_one, inverse, transposed};
 use crate::pass::edit::can_be_output;
 
 /// The graph with transpositions carried to where they vanish or cost least, when input `i` is kept
@@ -86,17 +86,17 @@ impl Walk {
     /// Adds `node` with operands `inputs` of the new graph; its result is kept in `form`.
     fn emit(&mut self, node: &Node, op: Op, inputs: Vec<ValueId>, form: Form) {
         if !matches!(op, Op::Reshape)
-            && let Ok(shape) = infer(&self.graph, &op, &inputs)
+            && let Ok(shape) = infer_one(&self.graph, &op, &inputs)
         {
-            self.graph.value_mut(node.output).shape = shape;
+            self.graph.value_mut(node.output()).shape = shape;
         }
         self.graph.nodes.push(Node { op, inputs, ..node.clone() });
-        self.kept[node.output.0 as usize] = Kept { id: node.output, form };
+        self.kept[node.output().0 as usize] = Kept { id: node.output(), form };
     }
 
     /// Adds a reshape to `shape` under `node`'s name and output.
     fn emit_reshape(&mut self, node: &Node, input: ValueId, shape: Vec<usize>, form: Form) {
-        self.graph.value_mut(node.output).shape = shape;
+        self.graph.value_mut(node.output()).shape = shape;
         self.emit(node, Op::Reshape, vec![input], form);
     }
 
@@ -107,7 +107,7 @@ impl Walk {
         let unique = self.graph.unique_name(&name);
         let value = Value { name: unique, shape, elements: None, ..source.clone() };
         let output = self.graph.add_value(value);
-        self.graph.nodes.push(Node { name, op, inputs: vec![like], output });
+        self.graph.nodes.push(Node { name, op, inputs: vec![like], outputs: vec![output] });
         output
     }
 
@@ -210,7 +210,7 @@ impl Walk {
         let id = self.straight_unless_permuted(x);
         let Kept { form, .. } = self.kept(x);
         let before = form.permutation(permutation.len()).unwrap_or_else(|| (0..permutation.len()).collect());
-        self.kept[node.output.0 as usize] = Kept { id, form: Form::permuted(compose(&before, permutation)) };
+        self.kept[node.output().0 as usize] = Kept { id, form: Form::permuted(compose(&before, permutation)) };
     }
 
     /// Operators on elements take any form that all operands can be had in; the cheapest is chosen.
@@ -242,7 +242,7 @@ impl Walk {
 
     /// The number of axes of the node's result: forms change the order of axes, never their number.
     fn old_rank(&self, node: &Node) -> usize {
-        self.graph.value(node.output).shape.len()
+        self.graph.value(node.output()).shape.len()
     }
 
     /// Columns with a constant, or with columns permuted alike.
@@ -299,7 +299,7 @@ impl Walk {
     }
 
     fn reshape(&mut self, node: &Node, x: ValueId) {
-        let target = self.shape(node.output);
+        let target = self.shape(node.output());
         let Kept { id, form } = self.kept(x);
         let Form::Permuted(permutation) = form else {
             let id = self.straight(x);

@@ -45,7 +45,7 @@ fn an_int8_network_keeps_its_numbers() {
     let quantization = weights.quantization.as_ref().expect("quantized");
     assert_eq!((quantization.axis, quantization.scales.as_slice()), (Some(0), &[0.1, 0.2, 0.3][..]));
     assert_eq!(graph.value(conv.inputs[2]).elements, Some(Elements::I32(vec![10, -20, 30])));
-    let output = graph.value(conv.output).quantization.as_ref().expect("quantized");
+    let output = graph.value(conv.output()).quantization.as_ref().expect("quantized");
     assert_eq!((output.scale(0), output.zero_point(), output.axis), (0.25, -128, None));
     assert_eq!(graph.nodes[2].inputs.len(), 2, "an omitted bias stays omitted");
 }
@@ -225,5 +225,5 @@ fn names_are_short_and_unique() {
     let graph = import(&file.bytes(&[x], &[y]));
     let nodes: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(nodes, ["0:block/Relu", "1:block/Relu", "2:tensor 3"]);
-    assert_ne!(graph.value(graph.nodes[0].output).name, graph.value(graph.nodes[1].output).name);
+    assert_ne!(graph.value(graph.nodes[0].output()).name, graph.value(graph.nodes[1].output()).name);
 }
