@@ -7,6 +7,7 @@
 
 mod random_graph;
 
+use kinglet_quantize::op::{Quantize, Reshape};
 use std::collections::HashMap;
 
 use kinglet_quantize::affine::quantize;
@@ -48,8 +49,8 @@ fn float_twin(graph: &Graph) -> Graph {
     }
     // What rescaled codes is the identity on reals; so is adding zero.
     for node in &mut twin.nodes {
-        if node.op == Op::Quantize {
-            node.op = Op::Reshape;
+        if node.op == Op::Quantize(Quantize) {
+            node.op = Op::Reshape(Reshape);
         }
     }
     twin.verify().expect("a valid graph");
@@ -99,13 +100,13 @@ fn rounding_of_constants(int8: &Graph, node: &Node, operand: &[f32]) -> f64 {
     let constant = node.inputs.iter().find(|id| int8.value(**id).elements.is_some());
     let Some(&constant) = constant else { return 0.0 };
     let reals = match node.op {
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => {
+        Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_) => {
             let weights = int8.value(constant);
             let taps = weights.len() / weights.quantization.as_ref().map_or(1, |q| q.scales.len());
             // The bias has the product of both scales.
             (taps as f64 * largest + scale(node.inputs[0])) * scale(constant)
         }
-        Op::Mul { .. } => largest * scale(constant),
+        Op::Mul(_) => largest * scale(constant),
         _ => scale(constant),
     };
     reals / 2.0 / scale(node.output())

@@ -17,18 +17,18 @@
 
 mod activation;
 mod error_report;
-pub mod fixed;
 mod scales;
 mod sharing;
 #[cfg(test)]
 mod tests;
 mod weights;
 
+pub use crate::op::fixed;
 pub use activation::activation;
 pub use error_report::{LayerError, LayerErrors, layer_errors};
 
 use crate::calibrate::{CalibrationTable, Range};
-use crate::ir::{DType, Elements, Graph, GraphError, Node, Op, Quantization, Value, ValueId};
+use crate::ir::{DType, Elements, Graph, GraphError, Node, Quantization, Value, ValueId};
 use scales::{Scales, float_layer};
 use sharing::Sharing;
 
@@ -89,19 +89,15 @@ pub fn quantize(graph: &Graph, table: &CalibrationTable) -> Result<Graph, Quanti
 /// The reason why a node has no int8 form.
 fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
     let constant = |id: &ValueId| graph.constant_f32(*id).is_some();
-    let reason = match &node.op {
-        Op::BatchNorm { .. } => "no convolution or dense layer precedes it that it could be folded into".into(),
-        Op::Quantize | Op::Dequantize => "the model is quantized already; leave the calibration data out".into(),
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. }
-            if !node.inputs[1..].iter().all(constant) =>
-        {
-            "its weights or bias are computed at run time; they must be constants".into()
-        }
-        _ => {
-            let operand = node.inputs.iter().chain(&node.outputs).find(|id| graph.value(**id).dtype != DType::F32)?;
-            let value = graph.value(*operand);
-            format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)
-        }
+    let operator = node.op.operator();
+    let reason = if let Some(reason) = operator.no_int8_form() {
+        reason.into()
+    } else if operator.layer().is_some() && !node.inputs[1..].iter().all(constant) {
+        "its weights or bias are computed at run time; they must be constants".into()
+    } else {
+        let operand = node.inputs.iter().chain(&node.outputs).find(|id| graph.value(**id).dtype != DType::F32)?;
+        let value = graph.value(*operand);
+        format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)
     };
     Some(Unquantizable { node: node.name.clone(), op: node.op.name(), reason })
 }
@@ -201,6 +197,6 @@ fn requantize(graph: &mut Graph, operand: ValueId, into: Quantization, nodes: &m
     let name = graph.unique_name(&format!("{}/requantized", value.name));
     (value.name, value.quantization) = (name.clone(), Some(into));
     let output = graph.add_value(value);
-    nodes.push(Node { name, op: Op::Quantize, inputs: vec![operand], outputs: vec![output] });
+    nodes.push(Node { name, op: crate::op::Quantize.into(), inputs: vec![operand], outputs: vec![output] });
     output
 }

@@ -11,6 +11,7 @@ use super::{Runner, RunnerError};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{AlignedBytes, with_session};
 use crate::ir::{DType, Elements, Graph, Node, Op, ValueId};
+use crate::op::Concat;
 use crate::target::Target;
 
 /// A graph compiled for the host.
@@ -124,8 +125,8 @@ impl Trace<'_> {
     /// Puts a value together that the engine did not write as a whole.
     fn complete(&mut self, node: &Node) -> Result<(), RunnerError> {
         let joined = match node.op {
-            Op::Reshape => self.bytes(node.inputs[0]).map(|bytes| vec![bytes]),
-            Op::Concat { axis } => self.concat(node, axis).map(|bytes| vec![bytes]),
+            Op::Reshape(_) => self.bytes(node.inputs[0]).map(|bytes| vec![bytes]),
+            Op::Concat(Concat { axis }) => self.concat(node, axis).map(|bytes| vec![bytes]),
             _ => node.outputs.iter().map(|id| self.values[id.0 as usize].clone()).collect(),
         };
         let missing = || format!("the engine did not show what `{}` computed; please report this model", node.name);

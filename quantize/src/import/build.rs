@@ -1,6 +1,7 @@
 //! What both importers need to put a graph together: unique names, nodes checked as they are added, and the
 //! list of everything that cannot be used.
 
+use crate::op::Reshape;
 use std::collections::HashSet;
 
 use super::{ImportError, Problem};
@@ -79,7 +80,7 @@ impl Builder {
         if value.elements.is_some() && per_tensor {
             return self.value(Value { shape, ..value.clone() });
         }
-        self.apply_as(name, Op::Reshape, vec![input], shape)
+        self.apply_as(name, Op::Reshape(Reshape), vec![input], shape)
     }
 
     fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {

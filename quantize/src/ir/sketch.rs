@@ -1,5 +1,6 @@
 //! Small graphs and data for tests.
 
+use crate::op::Reshape;
 use std::io::Write;
 
 use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer_one};
@@ -68,7 +69,7 @@ impl Sketch {
     }
 
     pub(crate) fn reshape(&mut self, input: ValueId, shape: &[usize]) -> ValueId {
-        self.node_of(Op::Reshape, &[input], shape.to_vec())
+        self.node_of(Op::Reshape(Reshape), &[input], shape.to_vec())
     }
 
     fn node_of(&mut self, op: Op, inputs: &[ValueId], shape: Vec<usize>) -> ValueId {

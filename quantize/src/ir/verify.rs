@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::shape::{checked_len, infer, is_permutation};
-use super::{Graph, Node, Op, Port, Value, ValueId, types};
+use super::{Graph, Node, Port, Value, ValueId, infer, is_permutation};
 
 /// Which invariant a graph breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,20 +153,14 @@ impl Graph {
         if node.outputs.len() != inferred.len() {
             return bad(format!("computes {} results but {} are declared", inferred.len(), node.outputs.len()));
         }
-        for (&id, inferred) in node.outputs.iter().zip(inferred) {
-            let output = self.value(id);
-            let fits = match node.op {
-                Op::Reshape => output.len() == self.value(node.inputs[0]).len(),
-                _ => output.shape == inferred,
-            };
-            if !fits {
-                return bad(format!("computes shape {inferred:?} but its result is declared {:?}", output.shape));
+        let values = |ids: &[ValueId]| ids.iter().map(|&id| self.value(id)).collect::<Vec<&Value>>();
+        let (operands, results) = (values(&node.inputs), values(&node.outputs));
+        for (result, inferred) in results.iter().zip(inferred) {
+            if !node.op.operator().may_have_shape(&inferred, &result.shape) {
+                return bad(format!("computes shape {inferred:?} but its result is declared {:?}", result.shape));
             }
         }
-        if let Err(problem) = check_attributes(&node.op) {
-            return bad(problem);
-        }
-        types::check_node(self, node).or_else(bad)
+        node.op.operator().check_types(&operands, &results).or_else(bad)
     }
 
     fn check_port(&self, port: &Port) -> Result<(), GraphError> {
@@ -191,30 +184,4 @@ impl Graph {
 
 fn constant_holder(value: &Value) -> Option<String> {
     value.elements.as_ref().map(|_| "a constant".into())
-}
-
-impl Value {
-    /// Checks shape, element count and quantization; the error continues a sentence about the value.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let len = checked_len(&self.shape).map_err(|error| format!("cannot be used: {error}"))?;
-        if let Some(elements) = &self.elements {
-            if elements.len() != len {
-                return Err(format!("has {} elements, its shape {:?} holds {len}", elements.len(), self.shape));
-            }
-            if elements.dtype() != self.dtype {
-                return Err(format!("is declared {:?} but holds {:?}", self.dtype, elements.dtype()));
-            }
-        }
-        types::check_value(self)
-    }
-}
-
-/// Scalars of an operator that no shape rule sees.
-fn check_attributes(op: &Op) -> Result<(), String> {
-    match op {
-        Op::Softmax { beta } if !(beta.is_finite() && *beta > 0.0) => Err(format!("beta is {beta}")),
-        Op::Pad { value, .. } if !value.is_finite() => Err(format!("pads with {value}")),
-        Op::BatchNorm { epsilon } if !(epsilon.is_finite() && *epsilon >= 0.0) => Err(format!("epsilon is {epsilon}")),
-        _ => Ok(()),
-    }
 }

@@ -26,7 +26,7 @@ struct Roles {
 impl Lowering<'_> {
     pub(super) fn binary(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
         let roles = self.roles(node)?;
-        let is_add = matches!(node.op, Op::Add { .. });
+        let is_add = matches!(node.op, Op::Add(_));
         let record: Record = match self.dtype(node.output()) {
             DType::F32 => {
                 let (min, max) = clamp_f32(activation);

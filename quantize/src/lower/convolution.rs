@@ -1,5 +1,6 @@
 //! Conv2D and DepthwiseConv2D.
 
+use crate::op::{Conv2D, DepthwiseConv2D};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
@@ -16,7 +17,7 @@ use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {
     pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::Conv2D { stride, dilation, padding, groups, activation } = &node.op else { return Ok(()) };
+        let Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }) = &node.op else { return Ok(()) };
         let &[outputs, kernel_h, kernel_w, group_channels] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
@@ -102,7 +103,10 @@ impl Lowering<'_> {
     }
 
     pub(super) fn depthwise(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } = &node.op else { return Ok(()) };
+        let Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }) = &node.op
+        else {
+            return Ok(());
+        };
         let &[_, kernel_h, kernel_w, outputs] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),

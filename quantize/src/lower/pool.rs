@@ -21,7 +21,7 @@ impl Lowering<'_> {
             groups: 1,
         };
         let window = window.record()?;
-        let is_max = matches!(node.op, Op::MaxPool2D { .. });
+        let is_max = matches!(node.op, Op::MaxPool2D(_));
         let opcode = if is_max { OpCode::MaxPool } else { OpCode::AveragePool };
         let (record, size): (Record, usize) = match self.dtype(node.output()) {
             DType::F32 => {

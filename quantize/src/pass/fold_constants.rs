@@ -5,7 +5,8 @@
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Elements, Graph, Node, Op, Tensor, Value, ValueId, dequantized, evaluate};
+use crate::ir::{Elements, Graph, Node, Op, Value, ValueId, dequantized, evaluate};
+use crate::op::common::real::Real;
 
 /// Results up to this length are computed whatever their operands' lengths.
 const SMALL_LEN_MAX: usize = 4096;
@@ -48,15 +49,14 @@ fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
     if len > SMALL_LEN_MAX.max(lens?.iter().sum()) {
         return None;
     }
-    match &node.op {
-        Op::Dequantize => Some(vec![Elements::F32(dequantized(graph, *node.inputs.first()?)?)]),
-        Op::Reshape => Some(vec![graph.value(*node.inputs.first()?).elements.clone()?]),
-        Op::Quantize => None,
-        op => {
-            let operand = |&id: &ValueId| Some(Tensor { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
-            let operands: Vec<Tensor<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
-            let shapes: Vec<&[usize]> = results.iter().map(|result| result.shape.as_slice()).collect();
-            Some(evaluate(op, &operands, &shapes)?.into_iter().map(Elements::F32).collect())
-        }
+    if let Op::Dequantize(_) = node.op {
+        return Some(vec![Elements::F32(dequantized(graph, *node.inputs.first()?)?)]);
     }
+    let shapes: Vec<&[usize]> = results.iter().map(|result| result.shape.as_slice()).collect();
+    if let Op::Reshape(_) = node.op {
+        return Some(vec![graph.value(*node.inputs.first()?).elements.clone()?]);
+    }
+    let operand = |&id: &ValueId| Some(Real { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
+    let operands: Vec<Real<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
+    Some(evaluate(&node.op, &operands, &shapes)?.into_iter().map(Elements::F32).collect())
 }

@@ -8,6 +8,7 @@
 //! Every computed value is a range of exactly one buffer.
 
 use crate::ir::{Graph, Node, Op, ValueId};
+use crate::op::Concat;
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ impl Layout {
         let mut links = Links { parent: (0..graph.values.len()).map(|value| (value, 0)).collect() };
         for node in &graph.nodes {
             match &node.op {
-                Op::Reshape => links.attach(node.output(), node.inputs[0], 0),
-                Op::Concat { axis } => attach_slices(graph, node, *axis, &mut links),
+                Op::Reshape(_) => links.attach(node.output(), node.inputs[0], 0),
+                Op::Concat(Concat { axis }) => attach_slices(graph, node, *axis, &mut links),
                 _ => {}
             }
         }
@@ -133,7 +134,7 @@ fn attach_slices(graph: &Graph, node: &Node, axis: usize, links: &mut Links) {
     for &input in &node.inputs {
         let uses = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&id| id == input).count();
         let producer = graph.producer(input).map(|index| &graph.nodes[index].op);
-        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape));
+        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape(_)));
         if uses == 1 && is_own && !graph.is_output(input) {
             links.attach(input, node.output(), offset);
         }

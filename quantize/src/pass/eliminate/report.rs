@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 
 /// Cost of a layer or of a whole graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,12 +69,7 @@ pub fn layer_cost(graph: &Graph, node: &Node) -> Option<Cost> {
     let &[result] = node.outputs.as_slice() else { return None };
     let output = graph.value(result);
     // Weights that each output element is multiplied with.
-    let each = match node.op {
-        Op::Conv2D { .. } => weights.shape[1..].iter().product::<usize>(),
-        Op::DepthwiseConv2D { .. } => weights.shape[1] * weights.shape[2],
-        Op::FullyConnected { .. } => weights.shape[1],
-        _ => return None,
-    };
+    let each = node.op.operator().layer()?.order.weights_per_output(&weights.shape);
     let weight_bytes = (weights.len() * weights.dtype.size_bytes()) as u64;
     Some(Cost { macs: (output.len() as u64).saturating_mul(each as u64), weight_bytes })
 }
