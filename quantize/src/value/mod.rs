@@ -65,6 +65,29 @@ pub struct Value {
     pub elements: Option<Elements>,
 }
 
+/// Access to the elements when they are of one type.
+macro_rules! typed {
+    ($($access:ident: $variant:ident($element:ty),)*) => {
+        impl Elements {
+            $(
+                pub(crate) fn $access(&self) -> Option<&[$element]> {
+                    match self {
+                        Elements::$variant(elements) => Some(elements),
+                        _ => None,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+typed! {
+    f32s: F32(f32),
+    i8s: I8(i8),
+    i32s: I32(i32),
+    i64s: I64(i64),
+}
+
 impl Elements {
     /// Number of elements.
     pub fn len(&self) -> usize {
