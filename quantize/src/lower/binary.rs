@@ -26,8 +26,8 @@ struct Roles {
 impl Lowering<'_> {
     pub(super) fn binary(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
         let roles = self.roles(node)?;
-        let is_add = matches!(node.op, Op::Add { .. });
-        let record: Record = match self.dtype(node.output) {
+        let is_add = matches!(node.op, Op::Add(_));
+        let record: Record = match self.dtype(node.output()) {
             DType::F32 => {
                 let (min, max) = clamp_f32(activation);
                 BinaryF32 { broadcast: roles.broadcast, min, max }.into()
@@ -36,7 +36,7 @@ impl Lowering<'_> {
             _ => self.mul_i8(node, &roles, activation)?.into(),
         };
         let opcode = if is_add { OpCode::Add } else { OpCode::Mul };
-        let mut step = self.step(opcode, record, [roles.a, node.output], Overlap::IN_PLACE);
+        let mut step = self.step(opcode, record, [roles.a, node.output()], Overlap::IN_PLACE);
         step.inputs.push(roles.second);
         self.push(step);
         Ok(())
@@ -44,7 +44,7 @@ impl Lowering<'_> {
 
     /// Chooses the first operand; stores the second when it is a constant.
     fn roles(&mut self, node: &Node) -> Result<Roles, Reason> {
-        let output = self.graph.value(node.output);
+        let output = self.graph.value(node.output());
         let (x, y) = (node.inputs[0], node.inputs[1]);
         let is_whole = |id: ValueId| self.graph.value(id).len() == output.len();
         let is_constant = |id: ValueId| self.graph.value(id).elements.is_some();
@@ -89,7 +89,7 @@ impl Lowering<'_> {
     }
 
     fn add_i8(&self, node: &Node, roles: &Roles, activation: Activation) -> Result<BinaryI8, Reason> {
-        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output)?);
+        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output())?);
         let add = match fixed::add(a, b, y, activation) {
             Ok(add) => add,
             Err(error) => return refuse(error.to_string(), "its result's scale must not be far below its operands'"),
@@ -98,7 +98,7 @@ impl Lowering<'_> {
     }
 
     fn mul_i8(&self, node: &Node, roles: &Roles, activation: Activation) -> Result<BinaryI8, Reason> {
-        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output)?);
+        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output())?);
         let MulI8 { a_zero_point, b_zero_point, factor, stage } = fixed::mul(a, b, y, activation);
         // A product of two distances, up to 255 * 255, is shifted left without leaving 32 bits.
         if factor.shift > 14 {

@@ -1,5 +1,6 @@
 //! Conv2D and DepthwiseConv2D.
 
+use crate::op::{Conv2D, DepthwiseConv2D};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
@@ -16,18 +17,18 @@ use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {
     pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::Conv2D { stride, dilation, padding, groups, activation } = &node.op else { return Ok(()) };
+        let Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }) = &node.op else { return Ok(()) };
         let &[outputs, kernel_h, kernel_w, group_channels] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *groups,
         };
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
@@ -44,7 +45,7 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.groups.into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -62,7 +63,7 @@ impl Lowering<'_> {
             let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
             Overlap::windowed(&geometry, window.batch.into(), 1, order)
         };
-        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output], overlap);
+        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step {
             form: WeightForm { packing: packing as u8, storage: 0 },
@@ -97,23 +98,26 @@ impl Lowering<'_> {
             _ => Overlap::Never,
         };
         let record = Conv2dF32 { constants, window, min, max };
-        self.push(self.step(opcode, record, [node.inputs[0], node.output], overlap));
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 
     pub(super) fn depthwise(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } = &node.op else { return Ok(()) };
+        let Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }) = &node.op
+        else {
+            return Ok(());
+        };
         let &[_, kernel_h, kernel_w, outputs] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *multiplier,
         };
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
@@ -130,7 +134,7 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.input[2].into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: 1, tap_stride: outputs, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -154,7 +158,7 @@ impl Lowering<'_> {
             }
             _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
         };
-        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output], overlap);
+        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
         self.push(Step {
             form: WeightForm { packing: packing as u8, storage: 0 },

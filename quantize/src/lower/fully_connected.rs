@@ -18,7 +18,7 @@ impl Lowering<'_> {
     pub(super) fn fully_connected(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
         let &[outputs, taps] = self.shape(node.inputs[1]) else { return Ok(()) };
         let rows = self.graph.value(node.inputs[0]).len() / taps.max(1);
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
             _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
         }
@@ -32,7 +32,7 @@ impl Lowering<'_> {
     ) -> Result<(), Reason> {
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -54,7 +54,7 @@ impl Lowering<'_> {
             quant,
         };
         let overlap = Overlap::rows(rows, taps, outputs);
-        let step = self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output], overlap);
+        let step = self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = fully_connected_i8_scratch_len(taps, packing);
         self.push(Step {
             form: WeightForm { packing: packing as u8, storage: 0 },
@@ -85,7 +85,7 @@ impl Lowering<'_> {
             max,
         };
         let overlap = Overlap::rows(rows, 4 * taps, 4 * outputs);
-        self.push(self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output], overlap));
+        self.push(self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 }

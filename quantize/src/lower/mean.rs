@@ -19,13 +19,13 @@ impl Lowering<'_> {
         };
         let (outer, inner): (u32, u32) = (narrow(outer, "an extent")?, narrow(inner, "an extent")?);
         let reduced_u32: u32 = narrow(reduced, "an extent")?;
-        let step = match self.dtype(node.output) {
+        let step = match self.dtype(node.output()) {
             DType::F32 => {
                 let record = MeanF32 { outer, reduced: reduced_u32, inner };
-                self.step(OpCode::Mean, record, [node.inputs[0], node.output], Overlap::Never)
+                self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
             _ => {
-                let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output)?);
+                let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output())?);
                 // The sum of distances from the zero point stays below 255 for each element.
                 if reduced > (i32::MAX / 256) as usize {
                     return refuse(format!("it averages {reduced} elements"), "at most 8,388,607 fit the accumulator");
@@ -44,7 +44,7 @@ impl Lowering<'_> {
                     zero_point: y.zero_point() as i8,
                     reserved: 0,
                 };
-                self.step(OpCode::Mean, record, [node.inputs[0], node.output], Overlap::Never)
+                self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
         };
         self.push(step);

@@ -21,6 +21,7 @@ mod tests;
 mod unary;
 mod window;
 
+use crate::op::{Add, AveragePool2D, Concat, FullyConnected, MaxPool2D, Mean, Mul, Pad, Softmax, Transpose};
 use std::fmt;
 
 use kinglet_blob::OpCode;
@@ -119,24 +120,25 @@ impl<'g> Lowering<'g> {
     fn node(&mut self, node: &Node) -> Result<(), Reason> {
         self.check_operands(node)?;
         match &node.op {
-            Op::Conv2D { .. } => self.convolution(node),
-            Op::DepthwiseConv2D { .. } => self.depthwise(node),
-            Op::FullyConnected { activation } => self.fully_connected(node, *activation),
-            Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
-                self.pool(node, window, *activation)
+            Op::Conv2D(_) => self.convolution(node),
+            Op::DepthwiseConv2D(_) => self.depthwise(node),
+            Op::FullyConnected(FullyConnected { activation }) => self.fully_connected(node, *activation),
+            Op::AveragePool2D(AveragePool2D { window, activation })
+            | Op::MaxPool2D(MaxPool2D { window, activation }) => self.pool(node, window, *activation),
+            Op::Add(Add { activation }) | Op::Mul(Mul { activation }) => self.binary(node, *activation),
+            Op::Softmax(Softmax { beta }) => self.softmax(node, *beta),
+            Op::Reshape(_) => Ok(()),
+            Op::Pad(Pad { before, value, .. }) => self.pad(node, before, *value),
+            Op::Concat(Concat { axis }) => self.concat(node, *axis),
+            Op::Mean(Mean { axes, .. }) => self.mean(node, axes),
+            Op::Relu(_) | Op::Relu6(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) | Op::Dequantize(_) => {
+                self.unary(node)
             }
-            Op::Add { activation } | Op::Mul { activation } => self.binary(node, *activation),
-            Op::Softmax { beta } => self.softmax(node, *beta),
-            Op::Reshape => Ok(()),
-            Op::Pad { before, value, .. } => self.pad(node, before, *value),
-            Op::Concat { axis } => self.concat(node, *axis),
-            Op::Mean { axes, .. } => self.mean(node, axes),
-            Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize | Op::Dequantize => self.unary(node),
-            Op::BatchNorm { .. } => refuse(
+            Op::BatchNorm(_) => refuse(
                 "batch normalization that no convolution or dense layer precedes has no kernel",
                 "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
             ),
-            Op::Transpose { permutation } => refuse(
+            Op::Transpose(Transpose { permutation }) => refuse(
                 format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
                 "only layout changes around channels-first operators are supported",
             ),
@@ -145,14 +147,14 @@ impl<'g> Lowering<'g> {
 
     /// Operands that are read from the arena must be computed, and be of a type that kernels know.
     fn check_operands(&self, node: &Node) -> Result<(), Reason> {
-        let weighted = matches!(node.op, Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. });
+        let weighted = matches!(node.op, Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_));
         let computed = |id: &ValueId| self.graph.value(*id).elements.is_none();
         let data = if weighted { &node.inputs[..1] } else { &node.inputs[..] };
         if !data.iter().any(computed) {
             return refuse("all its operands are constants", "fold it before compiling");
         }
         let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8);
-        if let Some(id) = data.iter().chain([&node.output]).find(|id| !types(id)) {
+        if let Some(id) = data.iter().chain(&node.outputs).find(|id| !types(id)) {
             let value = self.graph.value(*id);
             return refuse(format!("`{}` is {:?}", value.name, value.dtype), "activations must be float32 or int8");
         }

@@ -10,14 +10,14 @@ use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn pad(&mut self, node: &Node, before: &[usize], value: f32) -> Result<(), Reason> {
-        let (input, output) = (self.shape(node.inputs[0]), self.shape(node.output));
-        let value = match self.dtype(node.output) {
+        let (input, output) = (self.shape(node.inputs[0]), self.shape(node.output()));
+        let value = match self.dtype(node.output()) {
             DType::F32 => value.to_bits(),
-            _ => u32::from(fixed::quantize_real(value, self.quantization(node.output)?) as u8),
+            _ => u32::from(fixed::quantize_real(value, self.quantization(node.output())?) as u8),
         };
         let record =
             Pad { input_dims: four(input, 1)?, before: four(before, 0)?, output_dims: four(output, 1)?, value };
-        self.push(self.step(OpCode::Pad, record, [node.inputs[0], node.output], Overlap::Never));
+        self.push(self.step(OpCode::Pad, record, [node.inputs[0], node.output()], Overlap::Never));
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ impl Lowering<'_> {
     pub(super) fn pool(&mut self, node: &Node, window: &ir::Window, activation: Activation) -> Result<(), Reason> {
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: window.size,
             stride: window.stride,
             dilation: [1, 1],
@@ -21,21 +21,21 @@ impl Lowering<'_> {
             groups: 1,
         };
         let window = window.record()?;
-        let is_max = matches!(node.op, Op::MaxPool2D { .. });
+        let is_max = matches!(node.op, Op::MaxPool2D(_));
         let opcode = if is_max { OpCode::MaxPool } else { OpCode::AveragePool };
-        let (record, size): (Record, usize) = match self.dtype(node.output) {
+        let (record, size): (Record, usize) = match self.dtype(node.output()) {
             DType::F32 => {
                 let (min, max) = clamp_f32(activation);
                 (PoolF32 { window, min, max }.into(), 4)
             }
             _ => {
-                let stage = fixed::output_stage(activation, self.quantization(node.output)?);
+                let stage = fixed::output_stage(activation, self.quantization(node.output())?);
                 let (min, max) = (stage.min as i8, stage.max as i8);
                 (PoolI8 { window, min, max, reserved: 0 }.into(), 1)
             }
         };
         let overlap = Overlap::windowed(&geometry(&window, 1), window.batch.into(), size, PixelOrder::Interleaved);
-        self.push(self.step(opcode, record, [node.inputs[0], node.output], overlap));
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 }

@@ -10,17 +10,17 @@ use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn softmax(&mut self, node: &Node, beta: f32) -> Result<(), Reason> {
-        let len = self.graph.value(node.output).len();
-        let depth = self.shape(node.output).last().copied().unwrap_or(1);
+        let len = self.graph.value(node.output()).len();
+        let depth = self.shape(node.output()).last().copied().unwrap_or(1);
         let rows: u32 = narrow(len / depth.max(1), "the number of rows")?;
         let depth: u32 = narrow(depth, "the number of classes")?;
-        let step = match self.dtype(node.output) {
+        let step = match self.dtype(node.output()) {
             DType::F32 => {
                 let record = SoftmaxF32 { rows, depth, beta };
-                self.step(OpCode::Softmax, record, [node.inputs[0], node.output], Overlap::IN_PLACE)
+                self.step(OpCode::Softmax, record, [node.inputs[0], node.output()], Overlap::IN_PLACE)
             }
             _ => {
-                let output = self.quantization(node.output)?;
+                let output = self.quantization(node.output())?;
                 if (output.scale(0), output.zero_point()) != (1.0 / 256.0, -128) {
                     return refuse(
                         format!("its result has scale {} and zero point {}", output.scale(0), output.zero_point()),
@@ -33,7 +33,7 @@ impl Lowering<'_> {
                 };
                 let (multiplier, shift) = (factor.multiplier, factor.shift);
                 let record = SoftmaxI8 { rows, depth, multiplier, shift, diff_min };
-                self.step(OpCode::Softmax, record, [node.inputs[0], node.output], Overlap::IN_PLACE)
+                self.step(OpCode::Softmax, record, [node.inputs[0], node.output()], Overlap::IN_PLACE)
             }
         };
         self.push(step);

@@ -49,10 +49,10 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
         step.reads().chain(step.writes()).for_each(|(id, _)| spans.touch(id, index));
     }
     for (index, node) in graph.nodes.iter().enumerate() {
-        if let Op::Concat { .. } = node.op {
+        if let Op::Concat(_) = node.op {
             // Slices become the whole at the first step behind them.
             let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
-            node.inputs.iter().chain([&node.output]).for_each(|&id| spans.touch(id, whole));
+            node.inputs.iter().chain(&node.outputs).for_each(|&id| spans.touch(id, whole));
         }
     }
     for port in &graph.outputs {

@@ -10,6 +10,7 @@
 //! result it says it writes: from the graph follows which inputs they are made of, and those must be where the record
 //! makes its kernel read.
 
+use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D};
 use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
 use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
@@ -81,8 +82,7 @@ pub fn verify(
         let (first, address, bytes) = everywhere(port.value);
         replay.write(port.value, first, address, bytes)?;
     }
-    let mut concats =
-        graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat { .. })).peekable();
+    let mut concats = graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat(_))).peekable();
     for (step, placed) in program.steps.iter().zip(operators) {
         while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
             replay.rename_slices(node, &copied(program, index), offset_of)?;
@@ -113,8 +113,8 @@ fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
 /// The value whose bytes each value is: a Reshape is another name for its operand.
 fn sources(graph: &Graph) -> Vec<u32> {
     let mut sources: Vec<u32> = (0..graph.values.len() as u32).collect();
-    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape)) {
-        sources[node.output.0 as usize] = sources[node.inputs[0].0 as usize];
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape(_))) {
+        sources[node.output().0 as usize] = sources[node.inputs[0].0 as usize];
     }
     sources
 }
@@ -551,10 +551,10 @@ impl Replay<'_> {
         copied: &[(ValueId, usize)],
         offset_of: &dyn Fn(ValueId) -> Option<usize>,
     ) -> Result<(), VerifyError> {
-        let Op::Concat { axis } = node.op else { return Ok(()) };
+        let Op::Concat(Concat { axis }) = node.op else { return Ok(()) };
         self.reader.clone_from(&node.name);
         let graph = self.graph;
-        let output = graph.value(node.output);
+        let output = graph.value(node.output());
         let mut first = 0;
         for &input in &node.inputs {
             let value = graph.value(input);
@@ -562,7 +562,7 @@ impl Replay<'_> {
             if !copied.contains(&(input, first)) {
                 let at = offset_of(input).unwrap_or(NOWHERE);
                 self.read(input, 0, at, bytes_of(graph, input))?;
-                self.write(node.output, first, at, bytes_of(graph, input))?;
+                self.write(node.output(), first, at, bytes_of(graph, input))?;
             }
             first += block * output.dtype.size_bytes();
         }
@@ -585,15 +585,17 @@ fn windowed_geometry(graph: &Graph, node: &Node) -> Option<Geometry> {
     let shape = |id: ValueId| graph.value(id).shape.as_slice();
     let weights = |axis: usize| node.inputs.get(1).and_then(|&id| shape(id).get(axis)).copied().unwrap_or(0);
     let (kernel, stride, dilation, padding) = match &node.op {
-        Op::Conv2D { stride, dilation, padding, .. } | Op::DepthwiseConv2D { stride, dilation, padding, .. } => {
+        Op::Conv2D(Conv2D { stride, dilation, padding, .. })
+        | Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, .. }) => {
             ([weights(1), weights(2)], *stride, *dilation, padding)
         }
-        Op::AveragePool2D { window, .. } | Op::MaxPool2D { window, .. } => {
+        Op::AveragePool2D(AveragePool2D { window, .. }) | Op::MaxPool2D(MaxPool2D { window, .. }) => {
             (window.size, window.stride, [1, 1], &window.padding)
         }
         _ => return None,
     };
-    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output)) else {
+    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output()))
+    else {
         return None;
     };
     let pad = [padding.top, padding.left];

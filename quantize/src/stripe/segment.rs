@@ -50,7 +50,7 @@ impl Segment {
         let nodes = || program.steps[first..=last].iter().map(|step| step.node);
         let (Some(lowest), Some(highest)) = (nodes().min(), nodes().max()) else { return false };
         // Slices become a whole between two nodes; the order of nodes around that must stay.
-        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat { .. }));
+        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat(_)));
         let own = |id: ValueId| self.steps.iter().any(|&step| program.steps[step].output() == id);
         let sound = |index: usize| {
             let step = &program.steps[index];
