@@ -55,5 +55,5 @@ pub use error::{Error, LoadError, LoadRule, RunError, SelfTestError, SessionErro
 pub use kinglet_blob::{DType, KernelSet, OpCode};
 pub use model::{Model, Port};
 pub use self_test::SelfTestReport;
-pub use session::{Session, Step};
+pub use session::{Position, Session, Step};
 pub use tracer::{NoTracer, Tracer};
