@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use kinglet::{DType, Session, Step};
+use kinglet::{DType, Position, Session, Step};
 
 use crate::Status;
 use crate::handle::{self, MODEL_BYTES, ModelHandle, SESSION_BYTES, SessionHandle};
@@ -213,7 +213,7 @@ unsafe fn advance<R>(
     // SAFETY: likewise.
     let mut opened = unsafe { handle.open() }?;
     let result = work(&mut opened);
-    let next = if result.is_ok() { opened.next_operator() } else { 0 };
+    let next = if result.is_ok() { opened.position() } else { Position::START };
     // SAFETY: `at` has found a session here, and the borrow of it has ended.
     unsafe { SessionHandle::set_next(session, next) };
     result

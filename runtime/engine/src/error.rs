@@ -79,7 +79,7 @@ impl defmt::Format for LoadError {
 }
 
 impl LoadError {
-    /// The rule's number: [`kinglet_blob::FormatRule`] below 64, [`LoadRule`] from 64 on.
+    /// The rule's number: [`crate::FormatRule`] below 64, [`LoadRule`] from 64 on.
     pub fn code(&self) -> u8 {
         match self {
             LoadError::Format(error) => error.rule as u8,

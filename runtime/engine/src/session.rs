@@ -19,8 +19,25 @@ use crate::{Model, SelfTestReport};
 pub struct Session<'m, 'a> {
     model: &'m Model<'m>,
     arena: &'a mut [u8],
-    /// Offset of the next operator in OPERATORS, and its index.
-    next: (usize, usize),
+    next: Position,
+}
+
+/// Where a session stands between two steps, see [`Session::position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Of the next operator in OPERATORS.
+    offset: usize,
+    index: usize,
+}
+
+impl Position {
+    /// Before the first operator.
+    pub const START: Position = Position { offset: 0, index: 0 };
+
+    /// Index of the operator that the next step runs.
+    pub fn operator(self) -> usize {
+        self.index
+    }
 }
 
 /// What [`Session::step`] did.
@@ -48,7 +65,7 @@ impl<'m, 'a> Session<'m, 'a> {
     /// As [`Session::new`], in memory that another session of this model has worked in: what the model keeps from run to
     /// run stays as that session left it.
     pub fn resume(model: &'m Model<'_>, arena: &'a mut [u8]) -> Result<Self, SessionError> {
-        Ok(Session { model, arena: bound(model, arena)?, next: (0, 0) })
+        Ok(Session { model, arena: bound(model, arena)?, next: Position::START })
     }
 
     /// Makes all that the model keeps from run to run what it was at first, and forgets a run that was begun with
@@ -145,7 +162,7 @@ impl<'m, 'a> Session<'m, 'a> {
 
     /// [`Session::step`] with a tracer.
     pub fn step_traced(&mut self, tracer: &mut impl Tracer) -> Result<Step, RunError> {
-        let (offset, index) = self.next;
+        let Position { offset, index } = self.next;
         let section = self.model.blob().section(SectionKind::Operators);
         let mut operators = Operators::new(section, offset);
         if offset < section.len() {
@@ -164,28 +181,30 @@ impl<'m, 'a> Session<'m, 'a> {
             self.restart();
             return Ok(Step::Finished);
         }
-        self.next = (operators.offset(), index.wrapping_add(1));
+        self.next = Position { offset: operators.offset(), index: index.wrapping_add(1) };
         Ok(Step::Ran { operator: index })
     }
 
     /// Forgets a run that was begun with [`Session::step`]; the next step is the first operator.
     pub fn restart(&mut self) {
-        self.next = (0, 0);
+        self.next = Position::START;
     }
 
     /// Index of the operator that the next step runs; 0 between runs.
     pub fn next_operator(&self) -> usize {
-        let (_, index) = self.next;
-        index
+        self.next.operator()
     }
 
-    /// Goes on with operator `index` as if those before it had just been run; an index past the last operator
-    /// starts a new run. For callers who cannot keep a session between steps, only where it stood: the C
-    /// interface makes one for each call.
-    pub fn seek(&mut self, index: usize) {
-        let mut operators = self.model.blob().operators();
-        let skipped = operators.by_ref().take(index).count();
-        self.next = if index < self.model.operator_count() { (operators.offset(), skipped) } else { (0, 0) };
+    /// Where the session stands, for callers who cannot keep a session between steps: the C interface makes one for each
+    /// call.
+    pub fn position(&self) -> Position {
+        self.next
+    }
+
+    /// Goes on at `position`, where a session of this model in this arena stood. A position of another model gives noise
+    /// or [`RunError::BlobChanged`].
+    pub fn seek(&mut self, position: Position) {
+        self.next = position;
     }
 
     /// Runs the test vectors that the blob carries and compares every output bit with what the compiler

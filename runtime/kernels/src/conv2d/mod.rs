@@ -201,7 +201,13 @@ impl Geometry {
     /// True when each window is one pixel and none lies outside the image.
     #[inline]
     pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.pad == [0, 0] && self.groups == 1
+        // A blob may ask for more windows than the image has room for.
+        let lies_inside =
+            |output: usize, stride: usize, input: usize| output.wrapping_sub(1).wrapping_mul(stride) < input;
+        let is_single = self.kernel == [1, 1] && self.pad == [0, 0] && self.groups == 1;
+        is_single
+            && lies_inside(self.output[0], self.stride[0], self.input[0])
+            && lies_inside(self.output[1], self.stride[1], self.input[1])
     }
 
     /// The input pixel (`row * width + column`) of tap `(i, j)` of output pixel `(y, x)`, or `None` outside the

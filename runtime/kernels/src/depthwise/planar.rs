@@ -37,11 +37,12 @@ pub const BAND_BYTES: usize = 4096;
 ///
 /// With as many channels on both sides, a channel's outputs touch inputs of the same channel only. Output row
 /// `y` ends, then, no later than input row `y`, which is in the planes by the time row `y` is written: the window
-/// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`. Planes on their side hold all rows.
+/// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`. Planes on their side hold all rows. A layer
+/// that is padded by a whole window is refused although it may be one band: other packings have other bands.
 pub fn runs_in_place(geometry: &Geometry, multiplier: usize) -> bool {
     let Geometry { input, output, kernel, pad, .. } = geometry;
     let fits = multiplier == 1 && input[2] == output[2] && output[0] <= input[0] && output[1] <= input[1];
-    fits && (pad[0] < kernel[0] || Planes::new(geometry).is_single_band())
+    fits && pad[0] < kernel[0]
 }
 
 /// Layout of the scratch of one layer.
