@@ -11,7 +11,7 @@ use kinglet_kernels::lookup::{
 use super::constants::i8_bytes;
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
 use crate::affine::fixed;
-use crate::ir::{Activation, DType, Node, Op, Quantization};
+use crate::ir::{Activation, DType, Node, Op, Quantization, ValueId};
 use crate::program::Overlap;
 
 impl Lowering<'_> {
@@ -70,15 +70,31 @@ impl Lowering<'_> {
                 table(|x| tanh_i8_reference(&params, x))
             }
             _ => {
-                let params = fixed::requantize(x, y);
+                let [x, y] = [self.as_i8(node.inputs[0], x), self.as_i8(node.output(), y)];
+                let params = fixed::requantize(&x, &y);
                 check_shift(&params)?;
-                table(|x| requantize_i8_reference(&params, x))
+                let [from, to] = [node.inputs[0], node.output()].map(|id| self.flip(id));
+                table(|x| requantize_i8_reference(&params, x ^ from) ^ to)
             }
         };
         let len = narrow(self.graph.value(node.output()).len(), "the number of elements")?;
         let record = Lookup { len, constants: self.constants.add(i8_bytes(&table))? };
         self.push(self.step(OpCode::Lookup, record, [node.inputs[0], node.output()], Overlap::IN_PLACE));
         Ok(())
+    }
+
+    /// A value's quantization as int8 has it: uint8 codes are those plus 128.
+    fn as_i8(&self, id: ValueId, quantization: &Quantization) -> Quantization {
+        let mut quantization = quantization.clone();
+        if self.dtype(id) == DType::U8 {
+            quantization.zero_points.iter_mut().for_each(|zero| *zero -= 128);
+        }
+        quantization
+    }
+
+    /// The bits in which a byte of the value differs from the int8 code: the highest of a uint8 value.
+    fn flip(&self, id: ValueId) -> i8 {
+        if self.dtype(id) == DType::U8 { i8::MIN } else { 0 }
     }
 }
 

@@ -14,9 +14,7 @@ impl Pass for DropDead {
     fn run(&self, graph: &mut Graph) -> Result<PassReport, PassError> {
         let mut report = PassReport::new(self.name());
         let mut used = vec![false; graph.values.len()];
-        for port in graph.outputs.iter().chain(&graph.inputs) {
-            used[port.value.0 as usize] = true;
-        }
+        graph.sinks().chain(graph.sources()).for_each(|id| used[id.0 as usize] = true);
         let mut needed = vec![false; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate().rev() {
             needed[index] = node.outputs.iter().any(|id| used[id.0 as usize]);
@@ -45,4 +43,8 @@ fn compact(graph: &mut Graph, used: &[bool]) {
         node.outputs.iter_mut().for_each(renumber);
     }
     graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(|port| renumber(&mut port.value));
+    for state in &mut graph.states {
+        renumber(&mut state.value);
+        renumber(&mut state.next);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Importer;
 use super::flatbuffer::{Damage, f32s, i32s, i64s};
-use super::schema::{FLOAT32, INT8, INT32, INT64, Tensor, type_name};
+use super::schema::{FLOAT32, INT8, INT32, INT64, Tensor, UINT8, type_name};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
 
@@ -40,10 +40,10 @@ impl<'b> Importer<'_, 'b> {
         let dtype = match tensor.dtype {
             FLOAT32 => DType::F32,
             INT8 => DType::I8,
+            UINT8 => DType::U8,
             INT32 => DType::I32,
             other => {
-                let remedy = "convert with float32 or with full int8 quantization (inference_input_type = \
-                              inference_output_type = int8)";
+                let remedy = "convert with float32 or with full int8 quantization";
                 return refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy);
             }
         };
@@ -60,7 +60,7 @@ impl<'b> Importer<'_, 'b> {
         };
         let quantization = match dtype {
             DType::F32 | DType::I64 => None,
-            DType::I8 | DType::I32 => quantization(tensor)?,
+            DType::I8 | DType::U8 | DType::I32 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
     }
@@ -76,6 +76,7 @@ impl<'b> Importer<'_, 'b> {
         Ok(match dtype {
             DType::F32 => Elements::F32(f32s(data)),
             DType::I8 => Elements::I8(data.iter().map(|&byte| byte as i8).collect()),
+            DType::U8 => Elements::U8(data.to_vec()),
             DType::I32 => Elements::I32(i32s(data)),
             DType::I64 => Elements::I64(i64s(data)),
         })
