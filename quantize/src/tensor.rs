@@ -52,7 +52,7 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
         for (&extent, &axis) in shape.iter().zip(permutation.iter().flatten()) {
             source_shape[axis] = extent;
         }
-        let affine = Affine { scale: port.scale, zero_point: port.zero_point.into() };
+        let affine = Affine { scale: port.scale, zero_point: port.zero_point };
         PortSpec { name: port.name.into(), dtype: port.dtype, shape, source_shape, permutation, affine }
     };
     let inputs = (0..model.input_count()).filter_map(|index| {
