@@ -35,18 +35,23 @@ impl<'b> Importer<'_, 'b> {
         Ok(id)
     }
 
-    fn declared_value(&self, index: i32) -> Convert<Value> {
-        let tensor = self.tensor(index)?;
-        let dtype = match tensor.dtype {
-            FLOAT32 => DType::F32,
-            INT8 => DType::I8,
-            UINT8 => DType::U8,
-            INT32 => DType::I32,
+    /// The element type of a tensor that is a value of the graph.
+    pub(super) fn element_type(&self, tensor: &Tensor<'_>) -> Convert<DType> {
+        match tensor.dtype {
+            FLOAT32 => Ok(DType::F32),
+            INT8 => Ok(DType::I8),
+            UINT8 => Ok(DType::U8),
+            INT32 => Ok(DType::I32),
             other => {
                 let remedy = "convert with float32 or with full int8 quantization";
-                return refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy);
+                refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy)
             }
-        };
+        }
+    }
+
+    pub(super) fn declared_value(&self, index: i32) -> Convert<Value> {
+        let tensor = self.tensor(index)?;
+        let dtype = self.element_type(tensor)?;
         if tensor.is_variable {
             return refuse(
                 format!("`{}` keeps state between runs", tensor.name),
@@ -65,7 +70,7 @@ impl<'b> Importer<'_, 'b> {
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
     }
 
-    fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
+    pub(super) fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
         if tensor.is_sparse {
             return refuse(format!("`{}` is stored sparse", tensor.name), "export without sparse encoding");
         }
