@@ -26,6 +26,7 @@ pub mod float_math;
 pub mod fully_connected;
 pub mod io;
 pub mod lookup;
+pub mod machine;
 pub mod mean;
 pub mod numerics;
 pub mod pad;
@@ -33,6 +34,8 @@ pub mod pool;
 pub mod quantize;
 pub mod registry;
 pub mod softmax;
+pub mod token;
 pub mod unary_f32;
 
 pub use io::Io;
+pub use token::Token;
