@@ -246,6 +246,10 @@ fn inspect_describes_operators_and_memory() {
         assert!(features.contains(&name), "{name}");
     }
     assert!(ok(&["ops", text(&path), text(&path)]).starts_with("kinglet = { version = "));
+    for (target, extension) in [("m33", "dsp"), ("cortex-m85", "helium")] {
+        let features = json(&["ops", text(&digits(&scratch, target).0), "--json"]);
+        assert!(features.as_array().expect("a list").contains(&extension.into()), "{target}: {features}");
+    }
     scratch.remove();
 }
 
@@ -273,6 +277,9 @@ fn wrong_usage_is_exit_code_2() {
     fails(&["fly"], 2, "unrecognized subcommand");
     fails(&["compile"], 2, "required");
     fails(&["compile", "m.onnx", "--target", "z80"], 2, "possible targets: portable, cortex-m0");
+    fails(&["compile", "m.onnx", "--target", "cortex-m47"], 2, "did you mean cortex-m4?");
+    let help = ok(&["compile", "--help"]);
+    assert!(help.contains("cortex-m4   cortex-m4f, nrf52832, nrf52840, "), "{help}");
     fails(&["compile", "m.onnx", "-o", "m.onnx"], 2, "overwritten");
     fails(&["compile", "m.onnx", "--range", "mse"], 2, "--calib");
     fails(&["run", text(&path), "--input", "a.bin", "--input", "b.bin"], 2, "the model has 1 inputs");

@@ -14,6 +14,7 @@ mod fuzz;
 mod image;
 mod kernel_check;
 mod library;
+mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
@@ -49,7 +50,7 @@ enum Command {
     Boards(boards::Arguments),
     /// Compare the kernels of each emulated core with the reference kernels, on the core.
     KernelCheck(kernel_check::Arguments),
-    /// Check or write the README's tables of operators and of results.
+    /// Check or write the tables of operators, results and machines in README and documents.
     Readme(readme::Arguments),
     /// Run all checks and tests of the project; what is missing for them is installed or named.
     Test(test::Arguments),

@@ -13,13 +13,14 @@ use crate::stripe::Ram;
 use crate::target::{self, Target};
 
 #[derive(Debug, Args)]
+#[command(after_help = target::list())]
 pub(super) struct Arguments {
     /// The model: .tflite (int8 or float32) or .onnx (float32)
     model: PathBuf,
     /// Where the blob goes [default: the model's name with .kgl, in the current directory]
     #[arg(short, long, value_name = "OUT.kgl")]
     output: Option<PathBuf>,
-    /// The machine that will run the blob
+    /// The machine that will run the blob: a core, a chip or a board, see below
     #[arg(long, default_value = "portable", value_name = "TARGET", value_parser = parse_target)]
     target: Target,
     /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
@@ -62,8 +63,11 @@ enum RangeChoice {
 }
 
 fn parse_target(name: &str) -> Result<Target, String> {
-    let known = Target::ALL.map(|(_, name)| name).join(", ");
-    target::parse(name).ok_or_else(|| format!("possible targets: {known}"))
+    target::parse(name).ok_or_else(|| {
+        let suggestion = target::suggestion(name);
+        let separator = if suggestion.is_empty() { "" } else { "\n  " };
+        format!("{suggestion}{separator}possible targets: {}", target::names())
+    })
 }
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
