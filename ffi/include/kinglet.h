@@ -22,8 +22,8 @@
  *
  * Errors. Every function that can fail returns a kinglet_status, and then has written nothing through its out
  * parameters. The numbers do not change between versions. Null and misaligned pointers, lengths that are too
- * short, handles that were not initialised, whose initialisation failed, or that are of the other kind are
- * errors, not undefined behaviour. What cannot be checked, and is the caller's promise: a pointer that is neither
+ * short, handles that were not initialised, whose initialisation failed, or that are of the other kind, and memory
+ * that is used for two things at once are errors, not undefined behaviour. What cannot be checked, and is the caller's promise: a pointer that is neither
  * null nor misaligned points to as many bytes as its type or the length beside it says.
  *
  * Threads. A handle may be used by one thread or interrupt level at a time. Different sessions are independent of
@@ -102,7 +102,7 @@ enum {
     KINGLET_ERROR_LENGTH = 130,           /* pointer + length is beyond the end of memory */
     KINGLET_ERROR_NOT_A_MODEL = 131,      /* the model's initialisation failed or did not take place */
     KINGLET_ERROR_NOT_A_SESSION = 132,    /* the session's initialisation failed or did not take place */
-    KINGLET_ERROR_OVERLAP = 133,          /* arena, blob and handles share memory */
+    KINGLET_ERROR_OVERLAP = 133,          /* two of arena, blob, handles and out parameters share memory */
     KINGLET_ERROR_ARENA_TOO_SMALL = 134,  /* see kinglet_model_arena_bytes() */
     KINGLET_ERROR_ARENA_MISALIGNED = 135, /* the arena does not start at a multiple of KINGLET_ALIGNMENT */
     KINGLET_ERROR_NO_SUCH_TENSOR = 136,   /* the model has fewer inputs or outputs */
@@ -185,7 +185,9 @@ kinglet_status kinglet_model_deinit(kinglet_model *model);
 
 /* Binds a model to arena[0 .. arena_bytes], which starts at a multiple of KINGLET_ALIGNMENT and is at least as long
  * as kinglet_model_arena_bytes() says; what is beyond that stays untouched. The arena's content does not matter.
- * *session may be uninitialised. */
+ * *session may be uninitialised, or hold an earlier session. That one is gone afterwards, also when the call fails;
+ * except when *session itself is null, misaligned or lies over the model, its blob or the arena: then nothing is
+ * written. */
 kinglet_status kinglet_session_init(kinglet_session *session, const kinglet_model *model, void *arena,
                                     size_t arena_bytes);
 

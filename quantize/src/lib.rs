@@ -9,6 +9,7 @@ pub mod compare;
 pub mod compile;
 pub mod cost;
 pub mod emit;
+pub mod file;
 pub mod host;
 pub mod import;
 pub mod inspect;

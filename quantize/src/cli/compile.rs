@@ -6,9 +6,9 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
 use super::{Failure, Outcome, print, print_json};
-use crate::blob_file;
 use crate::calibrate::RangeMethod;
 use crate::compile::{Compiled, Options, Stage, compile_file};
+use crate::file;
 use crate::stripe::Ram;
 use crate::target::{self, Target};
 
@@ -52,6 +52,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// The largest file of class names that is read.
+const LABELS_SIZE_BYTES_MAX: u64 = 1 << 20;
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RangeChoice {
     /// Everything that was observed
@@ -81,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let output = output_path(arguments)?;
     let options = options(arguments)?;
     let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress))?;
-    blob_file::write(&output, &compiled.blob)
+    file::write(&output, &compiled.blob)
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
     if arguments.json {
         return print_json(&compiled.report);
@@ -107,8 +110,9 @@ pub(super) fn with_progress<E>(
 fn options(arguments: &Arguments) -> Result<Options, Failure> {
     let labels = match &arguments.labels {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))?;
+            let cannot = |why: String| Failure::Other(format!("cannot read {}: {why}", path.display()));
+            let bytes = file::read(path, LABELS_SIZE_BYTES_MAX).map_err(|error| cannot(error.to_string()))?;
+            let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".into()))?;
             text.lines().map(str::to_owned).collect()
         }
         None => Vec::new(),

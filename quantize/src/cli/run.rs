@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::{Failure, Outcome, print, print_json};
 use crate::blob_file;
 use crate::calibrate::Samples;
-use crate::calibrate::npy::{Array, ElementType, read_arrays};
+use crate::calibrate::npy::{self, Array, ElementType, read_arrays};
+use crate::file;
 use crate::host::{self, AlignedBytes};
 use crate::npy_file::npy_bytes;
 use crate::tensor::{self, PortSpec, View};
@@ -157,7 +158,8 @@ fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Batch
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
+    file::read(path, npy::SIZE_BYTES_MAX)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
 }
 
 /// The bytes of an array that has the blob's element type.
@@ -230,8 +232,7 @@ fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: b
             npy_bytes(ElementType::F32, &port.batch_shape(count), &reals)
         }
     };
-    blob_file::write(path, &contents)
-        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+    file::write(path, &contents).map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
 }
 
 fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool) -> Ran {
