@@ -56,7 +56,8 @@ impl Lowering<'_> {
                 table(|x| relu_i8_reference(&params, x))
             }
             Op::Relu6(_) => {
-                let params = fixed::relu6(x);
+                let params = fixed::relu6(x, y);
+                check_shift(&params)?;
                 table(|x| requantize_i8_reference(&params, x))
             }
             Op::Logistic(_) => {

@@ -343,7 +343,7 @@ impl Grower {
         let other = self.quantization();
         let (op, quantization) = match self.random.below(8) {
             0 => (Op::Relu(Relu), other),
-            1 => (Op::Relu6(Relu6), same),
+            1 => (Op::Relu6(Relu6), if self.random.below(2) == 0 { same } else { other }),
             2 => (Op::Logistic(Logistic), Quantization::per_tensor(1.0 / 256.0, -128)),
             3 => (Op::Tanh(Tanh), Quantization::per_tensor(1.0 / 128.0, 0)),
             4 => (Op::Softmax(Softmax { beta: 1.0 }), Quantization::per_tensor(1.0 / 256.0, -128)),

@@ -146,15 +146,9 @@ pub fn relu(input: &Quantization, output: &Quantization) -> RequantizeI8 {
     }
 }
 
-/// A ReLU6 of its own: clamps and does not rescale, whatever the output's quantization says.
-pub fn relu6(input: &Quantization) -> RequantizeI8 {
-    let (scale, zero_point) = (input.scale(0), input.zero_point());
-    let max = quantized_bound(6.0, scale, zero_point).clamp(-128, 127);
-    RequantizeI8 {
-        input_zero_point: zero_point,
-        factor: FixedPoint { multiplier: 1 << 30, shift: 1 },
-        stage: OutputStage { zero_point, min: zero_point.max(-128), max },
-    }
+/// A ReLU6 of its own. Between equal quantizations this is a clamp to the bit: the factor is exactly one.
+pub fn relu6(input: &Quantization, output: &Quantization) -> RequantizeI8 {
+    RequantizeI8 { stage: output_stage(Activation::Relu6, output), ..requantize(input, output) }
 }
 
 /// The factor of a mean over `reduced` elements: the division by their number is part of it.
@@ -186,6 +180,8 @@ pub fn quantize_real(real: f32, quantization: &Quantization) -> i8 {
 
 #[cfg(test)]
 mod tests {
+    use kinglet_kernels::lookup::requantize_i8_reference;
+
     use super::*;
 
     #[test]
@@ -210,6 +206,26 @@ mod tests {
         assert_eq!((stage.min, stage.max), (-128, 127));
         let stage = output_stage(Activation::Relu6, &Quantization::per_tensor(0.1, 10));
         assert_eq!((stage.min, stage.max), (10, 70));
+    }
+
+    #[test]
+    fn relu6_between_equal_quantizations_is_a_clamp() {
+        for (scale, zero_point) in [(0.01, -128), (0.0235, -128), (0.1, 0), (0.5, 100), (12.0, 127)] {
+            let q = Quantization::per_tensor(scale, zero_point);
+            let six = (zero_point + (6.0 / scale).round() as i32).min(127);
+            for code in i8::MIN..=i8::MAX {
+                let clamped = i32::from(code).max(zero_point).min(six);
+                assert_eq!(i32::from(requantize_i8_reference(&relu6(&q, &q), code)), clamped);
+            }
+        }
+    }
+
+    #[test]
+    fn relu6_between_others_rescales() {
+        let params = relu6(&Quantization::per_tensor(0.1, -28), &Quantization::per_tensor(6.0 / 255.0, -128));
+        let codes = [-128, -28, -27, 12, 32, 127].map(|code| requantize_i8_reference(&params, code));
+        // Reals -10, 0, 0.1, 4, 6 and 15.5, in steps of 6 / 255.
+        assert_eq!(codes, [-128, -128, -124, 42, 127, 127]);
     }
 
     #[test]
