@@ -7,6 +7,7 @@ mod board;
 mod boards;
 mod budget;
 mod c_test;
+mod cases;
 mod counts;
 mod emulate;
 mod fit_costs;
@@ -57,6 +58,8 @@ enum Command {
     CTest(c_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
+    /// Compile and run folders of small models, each with what is right.
+    Cases(cases::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
     /// Run the fuzz targets; seconds each, no finding allowed.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
+        Command::Cases(arguments) => cases::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Miri(arguments) => miri::run(&arguments),

@@ -101,6 +101,12 @@ fn host() -> Vec<Step> {
             commands: vec![all],
         },
         Step {
+            name: "cases",
+            what: "small models through the command: right outputs, right refusals",
+            missing: nothing,
+            commands: vec![xtask(&["cases"])],
+        },
+        Step {
             name: "aarch64",
             what: "operators and kernels on another processor: the same bits",
             missing: || {
