@@ -6,7 +6,8 @@
 //! here, so that what one of them proves about a layer is what the device computes.
 
 use kinglet_kernels::elementwise::{AddI8, MulI8};
-use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8};
+use kinglet_kernels::float_math;
+use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8, logistic_i8_reference, tanh_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
 
@@ -120,8 +121,40 @@ pub fn mul(a: &Quantization, b: &Quantization, output: &Quantization, activation
     }
 }
 
+/// The quantization of the logistic function's result that the oracle's integer formula has built in.
+pub fn logistic_output() -> Quantization {
+    Quantization::per_tensor(1.0 / 256.0, -128)
+}
+
+/// The same of the hyperbolic tangent.
+pub fn tanh_output() -> Quantization {
+    Quantization::per_tensor(1.0 / 128.0, 0)
+}
+
+/// The logistic function of an int8 value: by the oracle's formula where the output is as that has it, otherwise by
+/// the function on reals.
+pub fn logistic(input: &Quantization, output: &Quantization, code: i8) -> i8 {
+    if *output == logistic_output() {
+        return logistic_i8_reference(&sigmoid(input), code);
+    }
+    quantize_real(float_math::logistic(real(input, code)), output)
+}
+
+/// The hyperbolic tangent of an int8 value, likewise.
+pub fn tanh(input: &Quantization, output: &Quantization, code: i8) -> i8 {
+    if *output == tanh_output() {
+        return tanh_i8_reference(&sigmoid(input), code);
+    }
+    quantize_real(float_math::tanh(real(input, code)), output)
+}
+
+/// The number that a code stands for.
+fn real(quantization: &Quantization, code: i8) -> f32 {
+    Affine { scale: quantization.scale(0), zero_point: quantization.zero_point() }.dequantize(code)
+}
+
 /// Input side of the logistic function and of the hyperbolic tangent.
-pub fn sigmoid(input: &Quantization) -> SigmoidI8 {
+fn sigmoid(input: &Quantization) -> SigmoidI8 {
     let factor = quantize_multiplier(f64::from(input.scale(0)) * 2f64.powi(27));
     // The radius is below 2^31 as soon as the shift is not negative; a tinier scale has no input that far out.
     let radius = (15.0 * 2f64.powi(27 - factor.shift)).floor().min(f64::from(i32::MAX)) as i32;
