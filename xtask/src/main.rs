@@ -18,6 +18,7 @@ mod library;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
+mod oracle_differences;
 mod panic_proof;
 mod prerequisites;
 mod profile;
@@ -62,6 +63,8 @@ enum Command {
     Cases(cases::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
+    /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
+    OracleDifferences(oracle_differences::Arguments),
     /// Run the fuzz targets; seconds each, no finding allowed.
     Fuzz(fuzz::Arguments),
     /// Run the runtime's tests under Miri.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
+        Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Miri(arguments) => miri::run(&arguments),
     };
