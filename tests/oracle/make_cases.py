@@ -55,10 +55,10 @@ def rescaled(model, activation):
     return lambda vector: np.clip(formulas.rescale(model, vector, f64(x.s) / f64(y.s), low), None, np.int8(high))
 
 
-def dense(rng, weight_scale=0.01):
+def dense(rng, weight_scale=0.01, rows=3):
     """A dense layer of 12 inputs and 4 outputs."""
     scales = None if weight_scale is None else np.full(4, weight_scale, f32) * f32([1, 1.3, 0.7, 2])
-    x, y = Tensor((3, 12), np.int8, 0.05, -3), Tensor((3, 4), np.int8, 0.2, 5)
+    x, y = Tensor((rows, 12), np.int8, 0.05, -3), Tensor((rows, 4), np.int8, 0.2, 5)
     w = Tensor(data=rng.integers(-127, 128, (4, 12), np.int8), scale=scales)
     b = Tensor(data=rng.integers(-900, 900, 4, np.int32), scale=None if scales is None else scales * x.s)
     return Model("FULLY_CONNECTED", [x, w, b], y, {"fusedActivationFunction": NONE})
@@ -145,7 +145,13 @@ def biases():
 def layers():
     """Layers with weights."""
     codes("dense_per_channel", "a dense layer with a weight scale for each output", dense(seeded("dense")))
+    model = dense(seeded("dead"), rows=1)
+    model.inputs[1].data[2] = 0
+    codes("dense_dead_output", "a dense layer with an output whose weights are all zero", model)
     model, vector = dense(seeded("unscaled"), weight_scale=None), [np.zeros((3, 12), np.int8)]
+    x, y = Tensor((32, 12), np.float32), Tensor((32, 4), np.float32)
+    batch = Model("FULLY_CONNECTED", [x, Tensor(data=np.ones((4, 12), f32))], y)
+    write("batch_of_32", "a batch that is fixed in the model", batch, [np.zeros((32, 12), f32)], [], expect="warning")
     write("weights_without_scale", "int8 weights without a scale", model, vector, [], expect="refusal")
 
 
