@@ -95,6 +95,8 @@ enum {
     KINGLET_ERROR_PORT = 75,
     KINGLET_ERROR_ARENA_SIZE = 76,            /* the arena is larger than this machine can address */
     KINGLET_ERROR_GOLDEN = 77,
+    KINGLET_ERROR_OPERANDS = 78,
+    KINGLET_ERROR_STATE = 79,
 
     /* The call is wrong. */
     KINGLET_ERROR_NULL_POINTER = 128,
@@ -119,7 +121,11 @@ enum {
 /* Element types. */
 enum {
     KINGLET_I8 = 0,  /* quantized 8-bit integer: real = scale * (q - zero_point) */
-    KINGLET_F32 = 1  /* 32-bit IEEE float */
+    KINGLET_F32 = 1, /* 32-bit IEEE float */
+    KINGLET_I16 = 2, /* quantized 16-bit integer */
+    KINGLET_I32 = 3, /* 32-bit integer */
+    KINGLET_U8 = 4,  /* quantized unsigned 8-bit integer */
+    KINGLET_BOOL = 5 /* one byte, 0 or 1 */
 };
 
 /* A verified blob. Opaque; needs the alignment of its type. */
@@ -137,12 +143,12 @@ typedef struct kinglet_tensor {
     const char *name;       /* UTF-8, not terminated by a zero; lies in the blob */
     size_t name_bytes;      /* bytes of the name */
     size_t len;             /* elements: the product of the extents */
-    size_t size_bytes;      /* bytes: len times 1 (KINGLET_I8) or 4 (KINGLET_F32) */
+    size_t size_bytes;      /* bytes: len times those of an element */
     uint32_t dims[4];       /* extent of each axis, slowest first; those from rank on are 1 */
     float scale;            /* real = scale * (q - zero_point); 1 for floats */
-    int32_t zero_point;     /* in -128..=127; 0 for floats */
+    int32_t zero_point;     /* 0 for floats */
     uint8_t rank;           /* number of axes, 1 to 4 */
-    uint8_t dtype;          /* KINGLET_I8 or KINGLET_F32 */
+    uint8_t dtype;          /* KINGLET_I8, KINGLET_F32, ... */
     uint8_t channels_moved; /* 1: the source model has it channels-first, this one channels-last; else 0 */
     uint8_t reserved;       /* 0 */
 } kinglet_tensor;
@@ -216,6 +222,10 @@ kinglet_status kinglet_session_step(kinglet_session *session, uint8_t *finished)
 
 /* Forgets a run that was begun with kinglet_session_step(). */
 kinglet_status kinglet_session_restart(kinglet_session *session);
+
+/* Makes all that the model keeps from run to run what it was at first; nothing but kinglet_session_restart() for a
+ * model that keeps nothing. kinglet_session_init() does the same. */
+kinglet_status kinglet_session_reset(kinglet_session *session);
 
 /* Runs the test vectors that the blob carries and compares every output bit with what the compiler computed.
  * Overwrites inputs and outputs. Stores how many vectors there were. */

@@ -26,3 +26,4 @@ pub mod stripe;
 pub mod target;
 pub mod tensor;
 pub mod value;
+mod warning;

@@ -7,6 +7,7 @@ mod board;
 mod boards;
 mod budget;
 mod c_test;
+mod cases;
 mod counts;
 mod emulate;
 mod fit_costs;
@@ -18,6 +19,7 @@ mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
+mod oracle_differences;
 mod panic_proof;
 mod prerequisites;
 mod profile;
@@ -58,8 +60,12 @@ enum Command {
     CTest(c_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
+    /// Compile and run folders of small models, each with what is right.
+    Cases(cases::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
+    /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
+    OracleDifferences(oracle_differences::Arguments),
     /// Run the fuzz targets; seconds each, no finding allowed.
     Fuzz(fuzz::Arguments),
     /// Run the runtime's tests under Miri.
@@ -77,7 +83,9 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
+        Command::Cases(arguments) => cases::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
+        Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Miri(arguments) => miri::run(&arguments),
     };

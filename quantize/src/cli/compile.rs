@@ -1,14 +1,18 @@
 //! `kinglet compile`
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Failure, Outcome, print, print_json};
 use crate::calibrate::RangeMethod;
 use crate::compile::{Compiled, Options, Stage, compile_file};
 use crate::file;
+use crate::pass::{Note, PassReport};
+use crate::report::Report;
 use crate::stripe::Ram;
 use crate::target::{self, Target};
 
@@ -38,6 +42,9 @@ pub(super) struct Arguments {
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
+    /// Print which fusions and eliminations took place, and why others did not
+    #[arg(long)]
+    explain: bool,
     /// The model's name [default: the file's]
     #[arg(long)]
     name: Option<String>,
@@ -86,10 +93,38 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress))?;
     file::write(&output, &compiled.blob)
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
-    if arguments.json {
-        return print_json(&compiled.report);
+    for warning in &compiled.warnings {
+        // There is nobody to warn when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
-    print(&format!("{}\n  written to {}", compiled.report, output.display()))
+    if arguments.json {
+        let passes = arguments.explain.then_some(compiled.passes.as_slice());
+        return print_json(&Explained { report: &compiled.report, passes });
+    }
+    let explained = if arguments.explain { explanation(&compiled.passes) } else { String::new() };
+    print(&format!("{}\n  written to {}{explained}", compiled.report, output.display()))
+}
+
+/// The report, and with `--explain` what it came from.
+#[derive(Debug, Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passes: Option<&'a [PassReport]>,
+}
+
+/// A line for each node that a pass changed or left.
+fn explanation(passes: &[PassReport]) -> String {
+    let line = |sign: &str, note: &Note| format!("\n    {sign} `{}`: {}", note.node, note.what);
+    let of = |pass: &PassReport| {
+        let done = pass.changes.iter().map(|note| line("did ", note));
+        let left = pass.misses.iter().map(|note| line("left", note));
+        let lines: String = done.chain(left).collect();
+        if lines.is_empty() { String::new() } else { format!("\n  {}{lines}", pass.pass) }
+    };
+    let all: String = passes.iter().map(of).collect();
+    if all.is_empty() { "\n  no pass found anything to do".into() } else { all }
 }
 
 /// Shows on a terminal what `work` reports.
@@ -128,6 +163,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         golden: arguments.golden.into(),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
+        explain: arguments.explain,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),
         labels,

@@ -38,6 +38,12 @@ pub(super) fn all() -> Vec<Step> {
         commands: vec![xtask(&["tflite-oracle"])],
     });
     steps.push(Step {
+        name: "oracle-differences",
+        what: "single int8 operators in TensorFlow Lite Micro, in LiteRT and here",
+        missing: nothing,
+        commands: vec![xtask(&["oracle-differences"])],
+    });
+    steps.push(Step {
         name: "deny",
         what: "licences and sources of every dependency",
         missing: || (!starts("cargo-deny")).then(|| "cargo-deny is not installed: cargo install cargo-deny".into()),
@@ -99,6 +105,12 @@ fn host() -> Vec<Step> {
             what: "all tests of the host workspace, optimised",
             missing: nothing,
             commands: vec![all],
+        },
+        Step {
+            name: "cases",
+            what: "small models through the command: right outputs, right refusals",
+            missing: nothing,
+            commands: vec![xtask(&["cases"])],
         },
         Step {
             name: "aarch64",

@@ -11,6 +11,7 @@ mod flatbuffer;
 mod int8;
 mod names;
 mod operator;
+mod rescale;
 mod schema;
 mod tensor;
 #[cfg(test)]
