@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod compile;
 mod demo;
+mod dump;
 mod inspect;
 mod ops;
 mod progress;
