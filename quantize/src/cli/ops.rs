@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use kinglet::Model;
 
 use super::{Outcome, print, print_json};
-use crate::{blob_file, host};
+use crate::blob_file;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,10 +24,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut features = BTreeSet::new();
     for path in &arguments.blobs {
         let blob = blob_file::read(path)?;
-        host::with_session(&blob, |session| {
-            features.extend(session.model().blob().operators().flat_map(|operator| operator.features()));
-            Ok(())
-        })?;
+        let model = Model::from_bytes(&blob)?;
+        features.extend(model.blob().operators().flat_map(|operator| operator.features()));
     }
     if arguments.json {
         return print_json(&features);
