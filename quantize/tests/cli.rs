@@ -422,7 +422,8 @@ fn run_dumps_what_every_operator_computes() {
     let (input, output, folder) = (scratch.path("in.npy"), scratch.path("out.npy"), scratch.path("dump"));
     let reals: Vec<u8> = (0..2 * 28 * 28).flat_map(|i| ((i % 255) as f32 / 255.0).to_le_bytes()).collect();
     std::fs::write(&input, npy_bytes(ElementType::F32, &[2, 1, 28, 28], &reals)).expect("writable");
-    let run = ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--raw", "--dump", text(&folder)];
+    let run =
+        ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--raw", "--dump", text(&folder)];
     fails(&run, 1, "with --raw");
     let run = ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--dump", text(&folder)];
     ok(&run);
