@@ -215,7 +215,8 @@ impl Value {
 /// Checks one value's quantization against its type and shape.
 fn check_quantized(value: &Value) -> Result<(), String> {
     match (&value.quantization, value.dtype) {
-        (None, DType::I8 | DType::U8) => Err(format!("is {:?} without a quantization", value.dtype)),
+        (None, DType::I8) => Err("is int8 without a quantization".into()),
+        (None, DType::U8) => Err("is uint8 without a quantization".into()),
         (None, _) => Ok(()),
         (Some(_), DType::F32 | DType::I64) => Err(format!("is {:?} and cannot have a quantization", value.dtype)),
         (Some(quantization), _) => check_quantization(quantization, value),
