@@ -28,6 +28,7 @@ pub mod io;
 pub mod lookup;
 pub mod mean;
 pub mod numerics;
+pub mod packing;
 pub mod pad;
 pub mod pool;
 pub mod quantize;

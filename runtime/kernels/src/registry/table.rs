@@ -1,0 +1,45 @@
+//! The README's table of kernels.
+
+use core::fmt;
+
+use super::{Element, Isa, Operator, kernels};
+
+/// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
+/// cell, with its packing if it has one, or a dash where the operator does not exist for that type. Hosts emulate all
+/// packings, which the table leaves out.
+pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
+    writeln!(
+        out,
+        "| Operator | Type | Portable | Armv6-M | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|---|"
+    )?;
+    for operator in Operator::ALL {
+        for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
+            write!(out, "| {operator:?} | {label} |")?;
+            for isa in Isa::ALL {
+                write_cell(out, operator, element, isa)?;
+            }
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_cell(out: &mut impl fmt::Write, operator: Operator, element: Element, isa: Isa) -> fmt::Result {
+    let rows = || kernels().filter(|row| row.operators.contains(&operator) && row.element.serves(element));
+    let mut separator = " ";
+    for row in rows().filter(|row| row.isa == isa && row.emulates.is_none()) {
+        write!(out, "{separator}`{}`", row.name())?;
+        match row.packing {
+            Some(packing) => write!(out, " ({packing})")?,
+            None => {}
+        }
+        separator = ", ";
+    }
+    let nothing_special = separator == " ";
+    let rest = match (nothing_special, rows().next()) {
+        (false, _) => "",
+        (true, Some(_)) => " portable",
+        (true, None) => " -",
+    };
+    write!(out, "{rest} |")
+}
