@@ -4,8 +4,9 @@ use core::ops::Range;
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{OPERAND_ARENA, Operands, Window};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len};
-use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::ir::{Graph, ValueId};
 use crate::lower::{Program, Record, Step, geometry};
@@ -174,8 +175,7 @@ pub(super) fn is_taken(step: &Step) -> bool {
 /// The lead of a windowed operator that may run over its operand.
 fn overlap(step: &Step, window: &Window) -> Overlap {
     let (order, size) = match step.opcode {
-        OpCode::Conv2dI8 if step.kernel == Packing::Quads as u8 => (PixelOrder::Tiled, 1),
-        OpCode::Conv2dI8 => (PixelOrder::ReadThenWrite, 1),
+        OpCode::Conv2dI8 => (Packing::from_tag(step.kernel).map_or(PixelOrder::Tiled, Packing::pixel_order), 1),
         OpCode::DepthwiseF32 | OpCode::AveragePoolF32 | OpCode::MaxPoolF32 => (PixelOrder::Interleaved, 4),
         _ => (PixelOrder::Interleaved, 1),
     };

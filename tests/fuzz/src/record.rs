@@ -1,11 +1,14 @@
 //! From a planned operator to the bytes of its record.
 
+use core::ops::RangeInclusive;
+
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8, LayerQuant, LookupI8,
     MeanF32, MeanI8, OPERAND_ARENA, Operands, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
 use kinglet_blob::{OpCode, operator_bytes};
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
 
@@ -91,12 +94,15 @@ impl Memory {
 
     fn conv(&self, is_float: bool, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
         let mut window = window(plan);
-        let packed = quant.packed && !is_float;
+        let dense = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()), quant.packing);
+        let depthwise = pick(DepthwisePacking::ALL.into_iter(), quant.packing);
         if is_depthwise {
             window.groups = u16::from(extent(plan.groups, 3));
             window.output[2] = window.input[2] * window.groups;
-            window.dilation = if packed { [1, 1] } else { window.dilation };
-        } else if !packed {
+            if !is_float {
+                window = kinglet_test_blobs::programs::taken(depthwise, window);
+            }
+        } else if is_float || dense.runs_conv2d(2) {
             // Groups that divide both sides.
             let groups = u16::from(extent(plan.groups, 3));
             window.groups = if plan.groups > 128 { groups } else { 1 };
@@ -110,9 +116,13 @@ impl Memory {
             let opcode = if is_depthwise { OpCode::DepthwiseF32 } else { OpCode::Conv2dF32 };
             return operator_bytes(opcode, 0, &Conv2dF32 { input, output, scratch, constants, window, min, max });
         }
-        let opcode = if is_depthwise { OpCode::DepthwiseI8 } else { OpCode::Conv2dI8 };
-        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer_quant(quant) };
-        operator_bytes(opcode, packed.into(), &record)
+        let (opcode, packing, shifts) = if is_depthwise {
+            (OpCode::DepthwiseI8, depthwise as u8, depthwise.shifts())
+        } else {
+            (OpCode::Conv2dI8, dense as u8, dense.shifts())
+        };
+        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer_quant(quant, shifts) };
+        operator_bytes(opcode, packing, &record)
     }
 
     fn fully_connected(&self, is_float: bool, shape: [u8; 3], quant: &Quant, place: Place) -> Vec<u8> {
@@ -125,9 +135,10 @@ impl Memory {
             let record = FullyConnectedF32 { input, output, constants, rows, taps, outputs, min, max };
             return operator_bytes(OpCode::FullyConnectedF32, 0, &record);
         }
-        let quant_of_layer = layer_quant(quant);
-        let record = FullyConnectedI8 { input, output, scratch, constants, rows, taps, outputs, quant: quant_of_layer };
-        operator_bytes(OpCode::FullyConnectedI8, quant.packed.into(), &record)
+        let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
+        let quant = layer_quant(quant, packing.shifts());
+        let record = FullyConnectedI8 { input, output, scratch, constants, rows, taps, outputs, quant };
+        operator_bytes(OpCode::FullyConnectedI8, packing as u8, &record)
     }
 
     fn pool(&self, is_float: bool, is_max: bool, plan: &plan::Window, bounds: (i8, i8), place: Place) -> Vec<u8> {
@@ -290,12 +301,20 @@ fn window(plan: &plan::Window) -> Window {
     }
 }
 
-fn layer_quant(plan: &Quant) -> LayerQuant {
+/// One of the packings: half of the time the first, which has the fewest conditions.
+fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
+    let count = packings.clone().count();
+    let at = usize::from(index / 2) % count * usize::from(index & 1);
+    packings.nth(at).expect("there is a row-major packing")
+}
+
+fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {
     let (min, max) = clamp(plan.clamp);
-    // The second packing's factors have a narrower range, and random words add up to three.
-    let range = if plan.packed { (16, -20) } else { (58, -31) };
+    // Random words add up to three.
+    let first = *shifts.start() as i16;
+    let count = *shifts.end() as i16 - 3 - first;
     LayerQuant {
-        shift_base: (i16::from(plan.shift_base).rem_euclid(range.0) + range.1) as i8,
+        shift_base: (i16::from(plan.shift_base).rem_euclid(count) + first) as i8,
         padding_value: plan.padding_value,
         zero_point: plan.zero_point,
         min,

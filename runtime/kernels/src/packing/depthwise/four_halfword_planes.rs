@@ -390,7 +390,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
         // The last block overlaps the one before it; only its new lanes are computed.
         let first = channel.min(channels.saturating_sub(BLOCK));
         let lanes = (channel.wrapping_sub(first), BLOCK.min(channels));
-        Block { layer, planes: &planes, kernel, channel: first, lanes, output_len }.run(io, scratch);
+        Block { layer, planes: &planes, kernel, channel: first, lanes }.run(io, scratch);
         channel = channel.wrapping_add(BLOCK);
     }
 }
@@ -403,7 +403,6 @@ struct Block<'a, K> {
     channel: usize,
     /// Lanes to compute, from the first to behind the last.
     lanes: (usize, usize),
-    output_len: usize,
 }
 
 impl<K: PlaneKernel> Block<'_, K> {
@@ -481,7 +480,7 @@ impl<K: PlaneKernel> Block<'_, K> {
             let channels = lanes.wrapping_mul(layer.multiplier);
             let band = Band { lane, lane_step: usize::from(layer.multiplier == 1), channel, channels, rows };
             let at = start.wrapping_add(channel);
-            let output = io.output_range(at, self.output_len.saturating_sub(at));
+            let output = io.output_from(at);
             self.kernel.convolve(layer, planes, &band, scratch, output);
             lane = lane.wrapping_add(lanes);
         }
