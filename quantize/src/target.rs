@@ -18,7 +18,8 @@ pub fn isa(target: Target) -> Isa {
         Target::CortexM3 => Isa::Armv7m,
         Target::CortexM4 | Target::CortexM7 | Target::CortexM33 => Isa::Armv7em,
         Target::CortexM55 => Isa::Helium,
-        Target::Portable | Target::Aarch64 | Target::X86_64 => Isa::Portable,
+        // What has no kernels of its own, on this list or in a newer format.
+        _ => Isa::Portable,
     }
 }
 

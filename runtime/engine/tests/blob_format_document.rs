@@ -10,6 +10,7 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{DType, FORMAT_MAJOR, KernelSet, OpCode, PortRecord, SectionKind, Writer, operator_bytes};
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -114,6 +115,23 @@ fn sections_and_kernel_sets() {
     let rows = table(&page(), "### Kernel sets");
     let known = KernelSet::ALL.map(|(set, name)| vec![(set as u16).to_string(), name.to_owned()]);
     assert_eq!(rows, known);
+}
+
+#[test]
+fn packings_have_their_tags_and_names() {
+    let rows = table(&page(), "### Packings");
+    let said = |depthwise: bool| {
+        let of = rows.iter().filter(move |row| row[0].contains("Depthwise") == depthwise);
+        let mut said: Vec<_> = of.map(|row| (row[1].clone(), row[2].clone())).collect();
+        said.sort();
+        said
+    };
+    let mut dense = Packing::ALL.map(|packing| ((packing as u8).to_string(), packing.name().to_owned()));
+    let mut depthwise = DepthwisePacking::ALL.map(|packing| ((packing as u8).to_string(), packing.name().to_owned()));
+    dense.sort();
+    depthwise.sort();
+    assert_eq!(said(false), dense);
+    assert_eq!(said(true), depthwise);
 }
 
 /// Names and numbers of an enum's variants in a source file.

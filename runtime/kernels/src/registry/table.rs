@@ -29,9 +29,8 @@ fn write_cell(out: &mut impl fmt::Write, operator: Operator, element: Element, i
     let mut separator = " ";
     for row in rows().filter(|row| row.isa == isa && row.emulates.is_none()) {
         write!(out, "{separator}`{}`", row.name())?;
-        match row.packing {
-            Some(packing) => write!(out, " ({packing})")?,
-            None => {}
+        if let Some(packing) = row.packing {
+            write!(out, " ({packing})")?;
         }
         separator = ", ";
     }

@@ -25,9 +25,8 @@ impl Order for RowMajor {
             kernel: Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, conv2d::portable::conv2d_i8)),
             ..Row::packed("conv2d::portable::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
         },
-        #[cfg(feature = "int4")]
         Row {
-            kernel: Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits4, narrow::conv2d_i8)),
+            kernel: CONV2D_4_BIT,
             ..Row::packed("packing::dense::narrow::conv2d_i8", &[Operator::Conv2D], "row-major, 4-bit")
         },
     ];
@@ -44,9 +43,8 @@ impl Order for RowMajor {
                 Packing::RowMajor.name(),
             )
         },
-        #[cfg(feature = "int4")]
         Row {
-            kernel: Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits4, narrow::fully_connected_i8)),
+            kernel: FULLY_CONNECTED_4_BIT,
             ..Row::packed("packing::dense::narrow::fully_connected_i8", &[Operator::FullyConnected], "row-major, 4-bit")
         },
     ];
@@ -102,3 +100,27 @@ impl Order for RowMajor {
         let _ = (layer, io, scratch);
     }
 }
+
+/// The kernel of four bits, if this build has it.
+const CONV2D_4_BIT: Option<Kernel> = {
+    #[cfg(feature = "int4")]
+    {
+        Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits4, narrow::conv2d_i8))
+    }
+    #[cfg(not(feature = "int4"))]
+    {
+        None
+    }
+};
+
+/// Likewise.
+const FULLY_CONNECTED_4_BIT: Option<Kernel> = {
+    #[cfg(feature = "int4")]
+    {
+        Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits4, narrow::fully_connected_i8))
+    }
+    #[cfg(not(feature = "int4"))]
+    {
+        None
+    }
+};
