@@ -11,7 +11,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
 
-use kinglet::{Model, Session};
+use kinglet::{Model, Position, Session};
 
 use crate::Status;
 use crate::pointer::{self, Extent};
@@ -57,8 +57,8 @@ pub struct SessionHandle {
     model: *const ModelHandle,
     arena: *mut c_void,
     arena_bytes: usize,
-    /// The operator that the next step runs.
-    next: usize,
+    /// Where the next step goes on.
+    next: Position,
 }
 
 impl ModelHandle {
@@ -129,7 +129,7 @@ impl ModelHandle {
 impl SessionHandle {
     /// A session at its start.
     pub(crate) fn new(model: *const ModelHandle, arena: *mut c_void, arena_bytes: usize) -> Self {
-        SessionHandle { mark: SESSION, model, arena, arena_bytes, next: 0 }
+        SessionHandle { mark: SESSION, model, arena, arena_bytes, next: Position::START }
     }
 
     /// The session at `handle`, to be opened.
@@ -172,17 +172,17 @@ impl SessionHandle {
         // SAFETY: not null and a possible length; the caller promises the memory, and it is apart from everything
         // else that is borrowed here.
         let arena = unsafe { slice::from_raw_parts_mut(self.arena.cast::<u8>(), needed) };
-        let mut session = Session::new(model, arena)?;
+        let mut session = Session::resume(model, arena)?;
         session.seek(self.next);
         Ok(session)
     }
 
-    /// Remembers the operator that the next step runs.
+    /// Remembers where the next step goes on.
     ///
     /// # Safety
     ///
     /// `handle` points to a session that nobody else uses.
-    pub(crate) unsafe fn set_next(handle: *mut SessionHandle, next: usize) {
+    pub(crate) unsafe fn set_next(handle: *mut SessionHandle, next: Position) {
         // SAFETY: the caller promises it.
         unsafe { (*handle).next = next };
     }

@@ -36,7 +36,7 @@ impl Tensor {
             size_bytes: port.len().saturating_mul(port.dtype.size_bytes()),
             dims,
             scale: port.scale,
-            zero_point: port.zero_point.into(),
+            zero_point: port.zero_point,
             rank: port.shape().len() as u8,
             dtype: port.dtype as u8,
             channels_moved: port.channels_moved.into(),

@@ -2,7 +2,7 @@
 
 use core::ffi::c_void;
 
-use kinglet::{DType, Session, Step};
+use kinglet::{DType, Position, Session, Step};
 
 use crate::Status;
 use crate::handle::{self, MODEL_BYTES, ModelHandle, SESSION_BYTES, SessionHandle};
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn kinglet_session_init(
         }
         let handle = SessionHandle::new(model, arena, arena_bytes);
         // SAFETY: model and arena are those that the caller has just given.
-        unsafe { handle.open() }?;
+        unsafe { handle.open() }?.reset();
         // SAFETY: checked above.
         unsafe { pointer::store(session, handle) };
         Ok(())
@@ -213,7 +213,7 @@ unsafe fn advance<R>(
     // SAFETY: likewise.
     let mut opened = unsafe { handle.open() }?;
     let result = work(&mut opened);
-    let next = if result.is_ok() { opened.next_operator() } else { 0 };
+    let next = if result.is_ok() { opened.position() } else { Position::START };
     // SAFETY: `at` has found a session here, and the borrow of it has ended.
     unsafe { SessionHandle::set_next(session, next) };
     result
@@ -260,6 +260,22 @@ pub unsafe extern "C" fn kinglet_session_restart(session: *mut SessionHandle) ->
     Status::of(unsafe {
         advance(session, |session| {
             session.restart();
+            Ok(())
+        })
+    })
+}
+
+/// Makes what the model keeps from run to run what it was at first.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_session_reset(session: *mut SessionHandle) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    Status::of(unsafe {
+        advance(session, |session| {
+            session.reset();
             Ok(())
         })
     })

@@ -249,7 +249,7 @@ fn quantize(
 
 /// True when some node computes an int8 value.
 pub fn computes_on_int8(graph: &Graph) -> bool {
-    graph.nodes.iter().any(|node| graph.value(node.output).dtype == DType::I8)
+    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == DType::I8)
 }
 
 /// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the

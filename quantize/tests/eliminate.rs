@@ -4,6 +4,7 @@ mod interpreter;
 mod random_graph;
 
 use kinglet_quantize::ir::{Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId};
+use kinglet_quantize::op::{Add, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Mul, Relu, Relu6, Reshape};
 use kinglet_quantize::pass::eliminate::eliminate;
 use proptest::prelude::*;
 use random_graph::{Random, Step, grow};
@@ -83,11 +84,11 @@ impl Chain {
     }
 
     fn node(&mut self, op: Op, inputs: Vec<ValueId>, quantization: Quantization) -> &mut Self {
-        let shape = kinglet_quantize::ir::infer(&self.graph, &op, &inputs).expect("fits");
+        let shape = kinglet_quantize::ir::infer_one(&self.graph, &op, &inputs).expect("fits");
         let name = format!("v{}", self.graph.values.len());
         let quantization = Some(quantization);
         let output = self.graph.add_value(Value { name, dtype: DType::I8, shape, quantization, elements: None });
-        self.graph.nodes.push(Node { name: format!("n{}", self.graph.nodes.len()), op, inputs, output });
+        self.graph.nodes.push(Node { name: format!("n{}", self.graph.nodes.len()), op, inputs, outputs: vec![output] });
         self.last = output;
         self
     }
@@ -101,12 +102,18 @@ impl Chain {
 
 fn conv(padding: usize) -> Op {
     let padding = Padding { top: padding, bottom: padding, left: padding, right: padding };
-    Op::Conv2D { stride: [1, 1], dilation: [1, 1], padding, groups: 1, activation: Activation::None }
+    Op::Conv2D(Conv2D { stride: [1, 1], dilation: [1, 1], padding, groups: 1, activation: Activation::None })
 }
 
 fn depthwise(padding: usize) -> Op {
     let padding = Padding { top: padding, bottom: padding, left: padding, right: padding };
-    Op::DepthwiseConv2D { stride: [1, 1], dilation: [1, 1], padding, multiplier: 1, activation: Activation::Relu }
+    Op::DepthwiseConv2D(DepthwiseConv2D {
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding,
+        multiplier: 1,
+        activation: Activation::Relu,
+    })
 }
 
 /// Three layers of 1, 3 and 1 rows; channel 1 of 3 is dead in the first.
@@ -175,7 +182,7 @@ fn residual_sum_keeps_its_channels_in_step() {
     // Channel 1 of the branch is alive: the sum's channel 1 is not constant, so the dead one stays as well.
     chain.layer(conv(0), &[3, 1, 1, 3], vec![1, 2, 3, 4, 5, 6, 7, 8, 9], vec![0, 0, 0], 0);
     let branch = chain.last;
-    let add = Op::Add { activation: Activation::None };
+    let add = Op::Add(Add { activation: Activation::None });
     chain.node(add.clone(), vec![trunk, branch], Quantization::per_tensor(0.2, 0));
     chain.layer(conv(0), &[2, 1, 1, 3], vec![1, 2, 3, 4, 5, 6], vec![0, 0], 0);
     let alive = chain.finish();
@@ -193,10 +200,10 @@ fn flattened_channel_goes_from_the_dense_layer() {
     chain.layer(conv(0), &[3, 1, 1, 2], vec![1, 2, 0, 0, 5, 6], vec![0, 900, 0], 0);
     let quantization = Quantization::per_tensor(0.1, 0);
     let input = chain.last;
-    chain.node(Op::Reshape, vec![input], quantization);
+    chain.node(Op::Reshape(Reshape), vec![input], quantization);
     let flat = chain.last;
     chain.graph.value_mut(flat).shape = vec![1, 12];
-    let op = Op::FullyConnected { activation: Activation::None };
+    let op = Op::FullyConnected(FullyConnected { activation: Activation::None });
     chain.layer(op, &[2, 12], (0..24).collect(), vec![0, 0], 0);
     let mut graph = chain.finish();
     assert_eq!(check(&graph, 10), 1);
@@ -222,7 +229,7 @@ fn read_all(chain: &mut Chain) -> Graph {
 fn constant_is_clamped_by_relu6() {
     // 10000 * 0.05 * 0.02 / 0.1 = 100 in steps of 0.1 is above six.
     let (mut chain, dead, quantization) = one_dead(10_000);
-    chain.node(Op::Relu6, vec![dead], quantization);
+    chain.node(Op::Relu6(Relu6), vec![dead], quantization);
     assert_eq!(check(&read_all(&mut chain), 11), 1);
 }
 
@@ -234,7 +241,7 @@ fn product_is_constant_if_both_are_or_one_is_zero() {
         let weights = [[10, 20, 30], middle, [-7, 8, 9]].concat();
         chain.layer(conv(0), &[3, 1, 1, 3], weights, vec![50, 400, 70], 0);
         let other = chain.last;
-        chain.node(Op::Mul { activation: Activation::None }, vec![dead, other], quantization);
+        chain.node(Op::Mul(Mul { activation: Activation::None }), vec![dead, other], quantization);
         assert_eq!(check(&read_all(&mut chain), 12), removed, "bias {bias}, other dead: {other_dead}");
     }
 }
@@ -246,7 +253,7 @@ fn rows_of_different_constants_are_not_constant() {
         let (mut chain, dead, quantization) = one_dead(9000);
         chain.layer(conv(0), &[3, 1, 1, 3], vec![10, 0, 30, 0, 0, 0, -7, 0, 9], vec![50, bias, 70], 0);
         let other = chain.last;
-        chain.node(Op::Concat { axis: 1 }, vec![dead, other], quantization);
+        chain.node(Op::Concat(Concat { axis: 1 }), vec![dead, other], quantization);
         assert_eq!(check(&read_all(&mut chain), 13), removed, "bias {bias}");
     }
 }
@@ -289,7 +296,7 @@ fn long_dead_chain_goes_whole() {
 fn huge_values_are_left_alone() {
     let mut chain = Chain::new([1, 1, 1, 1 << 23]);
     let input = chain.last;
-    chain.node(Op::Relu, vec![input], Quantization::per_tensor(0.05, 3));
+    chain.node(Op::Relu(Relu), vec![input], Quantization::per_tensor(0.05, 3));
     let mut graph = chain.finish();
     let before = graph.clone();
     eliminate(&mut graph).expect("valid");

@@ -154,7 +154,7 @@ fn arenas_stay_below_the_peer_and_do_not_grow() {
             let assembly =
                 Assembly::new(&graph, kinglet_quantize::target::parse(target).expect("known")).expect("plans");
             let offset = |id| assembly.plan.offset(&assembly.program, id);
-            plan::verify(&graph, &assembly.program, &assembly.records, &offset, report.arena_bytes).expect("sound");
+            plan::verify(&graph, &assembly.program, &assembly.operators, &offset, report.arena_bytes).expect("sound");
             let model = kinglet::Model::from_bytes(&blob).expect("loads");
             assert_eq!(model.arena_bytes(), report.arena_bytes);
         }
@@ -166,7 +166,7 @@ fn a_plan_with_one_byte_less_is_refused() {
     let Some(Compiled { graph, .. }) = compile("kws", Target::Portable, true) else { return };
     let assembly = Assembly::new(&graph, Target::Portable).expect("plans");
     let offset = |id| assembly.plan.offset(&assembly.program, id);
-    let verify = |arena| plan::verify(&graph, &assembly.program, &assembly.records, &offset, arena);
+    let verify = |arena| plan::verify(&graph, &assembly.program, &assembly.operators, &offset, arena);
     let needed = (0..=assembly.plan.arena_bytes).find(|&arena| verify(arena).is_ok()).expect("the plan's own size");
     assert!(assembly.plan.arena_bytes - needed < 16, "{needed} of {}", assembly.plan.arena_bytes);
 }

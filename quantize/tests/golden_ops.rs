@@ -55,6 +55,10 @@ impl Reader<'_> {
     }
 }
 
+/// Families whose kernels exist and which the compiler does not import yet.
+const TO_COME: [&str; 6] =
+    ["add_i16", "conv_2d_i16", "depthwise_conv_2d_i16", "fully_connected_i16", "transpose_conv", "transpose_conv_f32"];
+
 /// All files of cases: family and cases.
 fn families() -> Vec<(String, Vec<Case>)> {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/ops"));
@@ -65,6 +69,10 @@ fn families() -> Vec<(String, Vec<Case>)> {
         let family = path.file_stem().expect("a name").to_string_lossy().into_owned();
         (family, Reader(&std::fs::read(&path).expect("readable")).cases())
     };
+    let (skipped, paths): (Vec<_>, Vec<_>) = paths
+        .into_iter()
+        .partition(|path| TO_COME.iter().any(|family| path.file_stem().is_some_and(|stem| stem == *family)));
+    skipped.iter().for_each(|path| println!("skipped: {}, not imported yet", path.display()));
     paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "cases")).map(cases).collect()
 }
 

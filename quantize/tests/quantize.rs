@@ -7,6 +7,7 @@
 
 mod random_graph;
 
+use kinglet_quantize::op::{Quantize, Reshape};
 use std::collections::HashMap;
 
 use kinglet_quantize::affine::quantize;
@@ -48,8 +49,8 @@ fn float_twin(graph: &Graph) -> Graph {
     }
     // What rescaled codes is the identity on reals; so is adding zero.
     for node in &mut twin.nodes {
-        if node.op == Op::Quantize {
-            node.op = Op::Reshape;
+        if node.op == Op::Quantize(Quantize) {
+            node.op = Op::Reshape(Reshape);
         }
     }
     twin.verify().expect("a valid graph");
@@ -81,8 +82,8 @@ fn alone(float: &Graph, node: &Node) -> Graph {
             graph.inputs.push(port);
         }
     }
-    let (port, _) = add(&mut graph, node.output);
-    single.output = port.value;
+    let (port, _) = add(&mut graph, node.output());
+    single.outputs = vec![port.value];
     graph.outputs.push(port);
     graph.nodes.push(single);
     graph
@@ -99,16 +100,16 @@ fn rounding_of_constants(int8: &Graph, node: &Node, operand: &[f32]) -> f64 {
     let constant = node.inputs.iter().find(|id| int8.value(**id).elements.is_some());
     let Some(&constant) = constant else { return 0.0 };
     let reals = match node.op {
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => {
+        Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_) => {
             let weights = int8.value(constant);
             let taps = weights.len() / weights.quantization.as_ref().map_or(1, |q| q.scales.len());
             // The bias has the product of both scales.
             (taps as f64 * largest + scale(node.inputs[0])) * scale(constant)
         }
-        Op::Mul { .. } => largest * scale(constant),
+        Op::Mul(_) => largest * scale(constant),
         _ => scale(constant),
     };
-    reals / 2.0 / scale(node.output)
+    reals / 2.0 / scale(node.output())
 }
 
 /// By how many steps of the result, beyond what rounding explains, the engine's codes are off the float operator's
@@ -117,9 +118,9 @@ fn excess(float: &Graph, int8: &Graph, node: &Node, codes: &HashMap<ValueId, Vec
     let computed = node.inputs.iter().filter(|id| int8.value(**id).elements.is_none());
     let inputs: Vec<Vec<f32>> = computed.map(|id| dequantized(int8.value(*id), &codes[id])).collect();
     let rounding = 2.0 + rounding_of_constants(int8, node, &inputs[0]);
-    let output = int8.value(node.output);
+    let output = int8.value(node.output());
     let q = output.quantization.as_ref().expect("quantized");
-    let expected = match float.nodes.iter().find(|original| original.output == node.output) {
+    let expected = match float.nodes.iter().find(|original| original.output() == node.output()) {
         // A requantization before Concat: the same reals.
         None => inputs,
         Some(original) => interpret(&alone(float, original), &inputs).expect("float operators"),
@@ -128,7 +129,7 @@ fn excess(float: &Graph, int8: &Graph, node: &Node, codes: &HashMap<ValueId, Vec
         let exact = f64::from(real) / f64::from(q.scale(0)) + f64::from(q.zero_point());
         (f64::from(code) - exact.clamp(-128.0, 127.0)).abs()
     };
-    codes[&node.output].iter().zip(&expected[0]).map(step).fold(0.0, f64::max) - rounding
+    codes[&node.output()].iter().zip(&expected[0]).map(step).fold(0.0, f64::max) - rounding
 }
 
 /// Quantizes a random graph and checks all its nodes; the number of nodes checked, 0 if the format cannot say it.

@@ -5,8 +5,9 @@ mod random_graph;
 use kinglet_quantize::emit::{Assembly, Manifest, Source, SourceKind};
 use kinglet_quantize::host::{AlignedBytes, infer, with_session};
 use kinglet_quantize::ir::Graph;
-use kinglet_quantize::lower::{Program, Record, lower};
+use kinglet_quantize::lower::lower;
 use kinglet_quantize::plan::{self, VerifyError};
+use kinglet_quantize::program::{Input, Program, Record, Step as Operator};
 use kinglet_quantize::stripe::{Choice, Laps, Ram, Striped, fit, in_stripes};
 use kinglet_quantize::target::Target;
 use random_graph::{Random, Step, grow};
@@ -139,7 +140,7 @@ fn is_refused(
     if check(graph, assembly).is_err() {
         return true;
     }
-    assembly.records = assembly.plan.place(&assembly.program);
+    assembly.operators = assembly.plan.place(&assembly.program);
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     if let Ok(blob) = assembly.blob(&manifest, &[]) {
         assert_eq!(outputs(&blob, inputs), expected, "{case}");
@@ -150,11 +151,12 @@ fn is_refused(
 /// Changes each stripe of a program by itself in each of the ways that `breaks` knows, and removes each.
 #[test]
 fn the_verifier_finds_every_wrong_stripe() {
-    type Break = (&'static str, fn(&mut kinglet_quantize::lower::Step) -> bool);
+    type Break = (&'static str, fn(&mut Operator) -> bool);
     let breaks: [Break; 7] = [
-        ("reads other rows", |step| step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.input.at))),
+        ("reads other rows", |step| step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.inputs[0].at))),
         ("reads other rows of its second operand", |step| {
-            step.second.is_some() && step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.second.at))
+            let has_second = step.inputs.get(1).and_then(Input::tensor).is_some();
+            has_second && step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.inputs[1].at))
         }),
         ("writes elsewhere", |step| step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.output.at))),
         ("claims to write other rows", |step| shift(&mut step.output_offset)),

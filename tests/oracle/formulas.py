@@ -178,6 +178,26 @@ def conv(model, data, depthwise):
     return result
 
 
+def transpose_conv(model, data):
+    """TRANSPOSE_CONV: every input pixel adds its window to the output."""
+    w, x = model.inputs[1], model.inputs[2]
+    bias = model.inputs[3] if len(model.inputs) > 3 else None
+    y, o = model.output, model.options
+    image, taps = data[0].astype(np.int64) - x.z, w.data.astype(np.int64)
+    channels, kernel_h, kernel_w, _ = w.shape
+    _, top = padding(o["padding"], y.shape[1], kernel_h, o["strideH"])
+    _, left = padding(o["padding"], y.shape[2], kernel_w, o["strideW"])
+    acc = np.zeros(y.shape, np.int64) + (bias.data if bias is not None else 0)
+    for n, iy, ix, ky, kx in itertools.product(*map(range, (*x.shape[:3], kernel_h, kernel_w))):
+        oy, ox = iy * o["strideH"] - top + ky, ix * o["strideW"] - left + kx
+        if 0 <= oy < y.shape[1] and 0 <= ox < y.shape[2]:
+            acc[n, oy, ox] += taps[:, ky, kx] @ image[n, iy, ix]
+    multipliers = channel_multipliers(x, w, y, channels)
+    low, high = act_range(o.get("fusedActivationFunction", NONE), y)
+    values = [clamp(mbqm(wrap(int(v)), *multipliers[i % channels]) + y.z, low, high) for i, v in enumerate(acc.ravel())]
+    return np.array(values, np.int8).reshape(y.shape)
+
+
 def fully_connected(model, data):
     """FULLY_CONNECTED, per tensor (product of scales in f32) or per channel (all in f64)."""
     x, w = model.inputs[0], model.inputs[1]
@@ -325,6 +345,8 @@ def run(model, data):
     match model.operator:
         case "CONV_2D" | "DEPTHWISE_CONV_2D":
             return conv(model, data, model.operator != "CONV_2D")
+        case "TRANSPOSE_CONV":
+            return transpose_conv(model, data)
         case "FULLY_CONNECTED":
             return fully_connected(model, data)
         case "AVERAGE_POOL_2D" | "MAX_POOL_2D":

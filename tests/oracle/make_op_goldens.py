@@ -4,7 +4,7 @@
     python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
     ~/kinglet-oracle/bin/python tests/oracle/make_op_goldens.py
 
-Nothing is written unless every int8 case agrees with `formulas.py`, so the page of formulas, the oracle and the files
+Nothing is written unless every integer case agrees with `formulas.py` or `formulas_int16.py`, so the page of formulas, the oracle and the files
 cannot drift apart. `--check` runs everything and compares with the files instead of writing them.
 """
 
@@ -18,6 +18,8 @@ from tflite_micro import runtime
 
 import float_cases
 import formulas
+import formulas_int16
+import int16_cases
 import op_cases
 from tflite_build import serialize
 
@@ -52,7 +54,7 @@ def container(cases):
     return b"KGCASES1" + struct.pack("<I", len(cases)) + b"".join(cases)
 
 
-def build(family, generator, exact):
+def build(family, generator, formula):
     """The file of one operator and how many outputs it holds; raises when formulas and oracle disagree."""
     cases, outputs, seen = [], 0, set()
     for name, model, vectors in generator:
@@ -62,8 +64,8 @@ def build(family, generator, exact):
         runs = []
         for vector in vectors:
             result = oracle(model_bytes, vector)
-            if exact:
-                mine = formulas.run(model, vector)
+            if formula:
+                mine = formula(model, vector)
                 wrong = np.flatnonzero(mine.ravel() != result.ravel())
                 if wrong.size:
                     at = wrong[0]
@@ -81,14 +83,15 @@ def main():
     arguments.add_argument("--check", action="store_true", help="compare with the files, write nothing")
     arguments.add_argument("families", nargs="*", help="only these (default: all)")
     options = arguments.parse_args()
-    families = [(name, make, True) for name, make in op_cases.INT8.items()]
-    families += [(f"{name}_f32", make, False) for name, make in float_cases.FLOAT32.items()]
+    families = [(name, make, formulas.run) for name, make in op_cases.INT8.items()]
+    families += [(name, make, formulas_int16.run) for name, make in int16_cases.INT16.items()]
+    families += [(f"{name}_f32", make, None) for name, make in float_cases.FLOAT32.items()]
     FOLDER.mkdir(parents=True, exist_ok=True)
     stale, total = [], [0, 0, 0]
-    for family, make, exact in families:
+    for family, make, formula in families:
         if options.families and family not in options.families:
             continue
-        data, count, outputs = build(family, make(), exact)
+        data, count, outputs = build(family, make(), formula)
         path = FOLDER / f"{family}.cases"
         if not options.check:
             path.write_bytes(data)

@@ -24,6 +24,7 @@ from layer_cases import (
     two_vectors,
 )
 from tflite_build import NONE, RELU, RELU6, SAME, VALID, Model, Tensor
+from transpose_cases import transpose_conv
 
 
 def pool_case(rng, operator, activation, fixed=None):
@@ -346,6 +347,7 @@ def reshape():
 INT8 = {
     "conv_2d": lambda: convolutions(False),
     "depthwise_conv_2d": lambda: convolutions(True),
+    "transpose_conv": transpose_conv,
     "fully_connected": fully_connected,
     "average_pool_2d": lambda: pools("AVERAGE_POOL_2D"),
     "max_pool_2d": lambda: pools("MAX_POOL_2D"),

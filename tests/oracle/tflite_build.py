@@ -13,6 +13,8 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 DTYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int64): schema.TensorType.INT64,
+    np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
 }
 
@@ -84,6 +86,7 @@ OPTIONS = {
     "QUANTIZE": "QuantizeOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "RESHAPE": "ReshapeOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
 }
 
 

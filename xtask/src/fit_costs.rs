@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use kinglet_blob::{KernelSet, OpCode};
+use kinglet_blob::KernelSet;
 
 use crate::mcu_bench::{BoardRecord, read_records};
 use crate::tree;
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             samples.len()
         );
         let list: Vec<String> = prices.iter().map(|price| format!("{price:.3}")).collect();
-        let _ = writeln!(rows, "    row({}, {}, {kernel}, [{}]),", target(core)?, opcode(operator)?, list.join(", "));
+        let _ = writeln!(rows, "    row({}, {operator:?}, {kernel}, [{}]),", target(core)?, list.join(", "));
     }
     let path = tree::root().join("quantize/src/cost/table.rs");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -100,11 +100,6 @@ fn errors(samples: &[Sample], prices: &[f64; PARTS]) -> (f64, f64) {
 fn target(core: &str) -> Result<String> {
     let found = KernelSet::ALL.into_iter().find(|(_, name)| *name == core);
     found.map(|(set, _)| format!("{set:?}")).with_context(|| format!("there is no target {core}"))
-}
-
-fn opcode(operator: &str) -> Result<String> {
-    let found = OpCode::ALL.into_iter().find(|(_, name)| *name == operator);
-    found.map(|(opcode, _)| format!("{opcode:?}")).with_context(|| format!("there is no operator {operator}"))
 }
 
 #[cfg(test)]

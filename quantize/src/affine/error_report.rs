@@ -44,6 +44,11 @@ struct Power {
 }
 
 impl Power {
+    /// That of two values together.
+    fn plus(self, other: Power) -> Power {
+        Power { signal: self.signal + other.signal, noise: self.noise + other.noise }
+    }
+
     fn sqnr_db(self) -> f64 {
         if self.noise == 0.0 {
             return f64::INFINITY;
@@ -80,7 +85,7 @@ pub fn layer_errors(
         run.map_err(|source| CalibrationError::Run { sample, source })?;
     }
     let of_node = |node: &Node| {
-        let power = powers.get(&node.output)?;
+        let power = node.outputs.iter().filter_map(|id| powers.get(id)).copied().reduce(Power::plus)?;
         Some(LayerError { node: node.name.clone(), op: node.op.name(), sqnr_db: power.sqnr_db() })
     };
     Ok(LayerErrors { layers: float.nodes.iter().filter_map(of_node).collect(), samples: count })

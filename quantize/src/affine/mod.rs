@@ -17,18 +17,18 @@
 
 mod activation;
 mod error_report;
-pub mod fixed;
 mod scales;
 mod sharing;
 #[cfg(test)]
 mod tests;
 mod weights;
 
+pub use crate::op::fixed;
 pub use activation::activation;
 pub use error_report::{LayerError, LayerErrors, layer_errors};
 
 use crate::calibrate::{CalibrationTable, Range};
-use crate::ir::{DType, Elements, Graph, GraphError, Node, Op, Quantization, Value, ValueId};
+use crate::ir::{DType, Elements, Graph, GraphError, Node, Quantization, Value, ValueId};
 use scales::{Scales, float_layer};
 use sharing::Sharing;
 
@@ -89,19 +89,15 @@ pub fn quantize(graph: &Graph, table: &CalibrationTable) -> Result<Graph, Quanti
 /// The reason why a node has no int8 form.
 fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
     let constant = |id: &ValueId| graph.constant_f32(*id).is_some();
-    let reason = match &node.op {
-        Op::BatchNorm { .. } => "no convolution or dense layer precedes it that it could be folded into".into(),
-        Op::Quantize | Op::Dequantize => "the model is quantized already; leave the calibration data out".into(),
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. }
-            if !node.inputs[1..].iter().all(constant) =>
-        {
-            "its weights or bias are computed at run time; they must be constants".into()
-        }
-        _ => {
-            let operand = node.inputs.iter().chain([&node.output]).find(|id| graph.value(**id).dtype != DType::F32)?;
-            let value = graph.value(*operand);
-            format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)
-        }
+    let operator = node.op.operator();
+    let reason = if let Some(reason) = operator.no_int8_form() {
+        reason.into()
+    } else if operator.layer().is_some() && !node.inputs[1..].iter().all(constant) {
+        "its weights or bias are computed at run time; they must be constants".into()
+    } else {
+        let operand = node.inputs.iter().chain(&node.outputs).find(|id| graph.value(**id).dtype != DType::F32)?;
+        let value = graph.value(*operand);
+        format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)
     };
     Some(Unquantizable { node: node.name.clone(), op: node.op.name(), reason })
 }
@@ -109,7 +105,7 @@ fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
 /// Every input and computed value was observed.
 fn check_ranges(graph: &Graph, table: &CalibrationTable) -> Result<(), QuantizeError> {
     let inputs = graph.inputs.iter().map(|port| port.value);
-    let mut ids = inputs.chain(graph.nodes.iter().map(|node| node.output));
+    let mut ids = inputs.chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
     match ids.find(|id| table.get(*id).is_none_or(Range::is_empty)) {
         None => Ok(()),
         Some(id) => Err(QuantizeError::NoRange { value: graph.value(id).name.clone() }),
@@ -130,7 +126,7 @@ struct Quantizer<'g> {
 impl Quantizer<'_> {
     fn quantize(&self) -> Graph {
         let mut graph = self.float.clone();
-        let computed = self.float.nodes.iter().map(|node| node.output);
+        let computed = self.float.nodes.iter().flat_map(|node| node.outputs.iter().copied());
         for id in self.float.inputs.iter().map(|port| port.value).chain(computed) {
             let quantization = Some(self.scales.of(id));
             let value = graph.value_mut(id);
@@ -154,7 +150,7 @@ impl Quantizer<'_> {
     fn layer(&self, graph: &mut Graph, node: &mut Node) {
         let Some(float) = float_layer(self.float, node) else { return };
         let input_scale = self.scales.of(node.inputs[0]).scale(0);
-        let integers = float.quantize(input_scale, self.scales.of(node.output).scale(0));
+        let integers = float.quantize(input_scale, self.scales.of(node.output()).scale(0));
         let axis = if float.channels_last { 3 } else { 0 };
         let (elements, quantization) = integers.weights(axis);
         node.inputs[1] = replace_constant(graph, node.inputs[1], elements, quantization);
@@ -169,7 +165,7 @@ impl Quantizer<'_> {
     fn operands(&self, graph: &mut Graph, index: usize, node: &mut Node, nodes: &mut Vec<Node>) {
         for position in 0..node.inputs.len() {
             let operand = node.inputs[position];
-            let into = self.scales.requantized(index, position, node.output);
+            let into = self.scales.requantized(index, position, node.output());
             node.inputs[position] = match into {
                 Some(into) if self.float.value(operand).elements.is_none() => requantize(graph, operand, into, nodes),
                 into => self.constant_operand(graph, operand, into),
@@ -201,6 +197,6 @@ fn requantize(graph: &mut Graph, operand: ValueId, into: Quantization, nodes: &m
     let name = graph.unique_name(&format!("{}/requantized", value.name));
     (value.name, value.quantization) = (name.clone(), Some(into));
     let output = graph.add_value(value);
-    nodes.push(Node { name, op: Op::Quantize, inputs: vec![operand], output });
+    nodes.push(Node { name, op: crate::op::Quantize.into(), inputs: vec![operand], outputs: vec![output] });
     output
 }

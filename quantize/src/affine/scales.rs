@@ -3,11 +3,9 @@
 use super::activation::activation;
 use super::sharing::Sharing;
 use super::weights::FloatLayer;
-use crate::ir::{Graph, Node, Op, Quantization, ValueId};
-
-/// Largest power of two by which any operator may scale a code up. The int8 kernels shift before they multiply,
-/// so codes and sums have to stay within 32 bits then.
-const SCALE_UP_MAX: f32 = (1u32 << 20) as f32;
+use crate::ir::{Graph, Node, Quantization, ValueId};
+use crate::op::rule::layer::WeightOrder;
+use crate::op::rule::quantization::{End, Scaling};
 
 /// Quantizations by group, with lower bounds on their scales that grow until every operator is satisfied.
 pub(super) struct Scales {
@@ -64,42 +62,49 @@ impl Scales {
 
     /// The smallest scales with which a node's integer arithmetic works.
     fn demands(&self, graph: &Graph, node: &Node) -> Vec<(ValueId, f32)> {
-        let scale = |position: usize| self.of(node.inputs[position]).scale(0);
-        let rescaled = |position: usize| (node.output, scale(position) / SCALE_UP_MAX);
-        match &node.op {
-            Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => {
-                // The accumulator in steps of the output stays below 2^29.
-                let reach = float_layer(graph, node).map_or(0.0, |layer| layer.reach(scale(0)));
-                vec![(node.output, (reach / f64::from(1u32 << 29)) as f32)]
-            }
-            // The kernel's factors are below 1 (a tenth in reserve for roundings).
-            Op::Add { .. } => vec![(node.output, scale(0).max(scale(1)) * 2.2 / SCALE_UP_MAX)],
-            // A product of codes has 16 bits.
-            Op::Mul { .. } => vec![(node.output, scale(0) * scale(1) / (1u32 << 13) as f32)],
-            Op::Mean { .. } | Op::Relu => vec![rescaled(0)],
-            Op::Concat { .. } => {
-                let requantized = (0..node.inputs.len())
-                    .filter(|&p| self.sharing.group(node.inputs[p]) != self.sharing.group(node.output));
-                requantized.map(rescaled).collect()
-            }
-            // Differences are brought to 5 integer bits by a shift to the left.
-            Op::Softmax { beta } => vec![(node.inputs[0], 2.0 / (*beta * (1u32 << 26) as f32))],
-            _ => Vec::new(),
-        }
+        let scaling = NodeScaling { scales: self, graph, node };
+        let of = |(end, scale)| match end {
+            End::Operand(position) => (node.inputs[position], scale),
+            End::Result => (node.output(), scale),
+        };
+        node.op.operator().scale_floors(&scaling).into_iter().map(of).collect()
+    }
+}
+
+/// The scales around one node.
+struct NodeScaling<'a> {
+    scales: &'a Scales,
+    graph: &'a Graph,
+    node: &'a Node,
+}
+
+impl Scaling for NodeScaling<'_> {
+    fn operand_count(&self) -> usize {
+        self.node.inputs.len()
+    }
+
+    fn scale(&self, position: usize) -> f32 {
+        self.scales.of(self.node.inputs[position]).scale(0)
+    }
+
+    fn is_rescaled(&self, position: usize) -> bool {
+        let sharing = &self.scales.sharing;
+        sharing.group(self.node.inputs[position]) != sharing.group(self.node.output())
+    }
+
+    fn reach(&self) -> f64 {
+        float_layer(self.graph, self.node).map_or(0.0, |layer| layer.reach(self.scale(0)))
     }
 }
 
 /// The float parameters of a convolution or dense layer whose weights are constants.
 pub(super) fn float_layer<'g>(graph: &'g Graph, node: &Node) -> Option<FloatLayer<'g>> {
-    let channels_last = match node.op {
-        Op::Conv2D { .. } | Op::FullyConnected { .. } => false,
-        Op::DepthwiseConv2D { .. } => true,
-        _ => return None,
-    };
+    let order = node.op.operator().layer()?.order;
     let bias = match node.inputs.get(2) {
         None => &[],
         Some(&id) => graph.constant_f32(id)?,
     };
-    let outputs = *graph.value(node.output).shape.last()?;
+    let outputs = *graph.value(node.output()).shape.last()?;
+    let channels_last = matches!(order, WeightOrder::Depthwise { .. });
     Some(FloatLayer { weights: graph.constant_f32(*node.inputs.get(1)?)?, bias, outputs, channels_last })
 }

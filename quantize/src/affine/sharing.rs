@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 
 use super::activation::activation;
 use crate::calibrate::Range;
-use crate::ir::{Graph, Node, Op, Quantization, ValueId};
+use crate::ir::{Graph, Node, Quantization, ValueId};
+use crate::op::rule::quantization::Codes;
 
 /// Longest step of an operand of Logistic or Tanh. Their kernels take it as 4 integer bits: at 16 a single step
 /// leaves the representable range, and results next to the zero point are wrong already at 4.
@@ -26,20 +27,10 @@ const SATURATING_STEP_MAX: f32 = 2.0;
 /// A value's range, wherever it comes from.
 pub(super) type RangeOf<'a> = &'a dyn Fn(ValueId) -> Range;
 
-/// Beyond this an operator's result is at the end of its int8 range: the logistic function of 8 and the hyperbolic
-/// tangent of 4 are within half a step of 1.
-fn saturates_at(op: &Op) -> Option<f32> {
-    match op {
-        Op::Logistic => Some(8.0),
-        Op::Tanh => Some(4.0),
-        _ => None,
-    }
-}
-
 /// The part of a value's range that makes a difference to its readers.
 fn useful_range(graph: &Graph, id: ValueId, range: Range) -> Range {
     let limits: Option<Vec<f32>> =
-        graph.consumers(id).into_iter().map(|node| saturates_at(&graph.nodes[node].op)).collect();
+        graph.consumers(id).into_iter().map(|node| graph.nodes[node].op.operator().saturates_at()).collect();
     let widest = limits.unwrap_or_default().into_iter().reduce(f32::max);
     match widest {
         Some(limit) if !graph.is_output(id) => {
@@ -59,29 +50,6 @@ pub(super) struct Sharing {
     requantized: BTreeMap<(usize, usize), Option<Quantization>>,
 }
 
-/// The output quantization that an operator's kernel assumes.
-fn bound_output(op: &Op) -> Option<Quantization> {
-    match op {
-        Op::Softmax { .. } | Op::Logistic => Some(Quantization::per_tensor(1.0 / 256.0, -128)),
-        Op::Tanh => Some(Quantization::per_tensor(1.0 / 128.0, 0)),
-        _ => None,
-    }
-}
-
-/// Operators whose result has the quantization of their operand.
-fn keeps_codes(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Reshape
-            | Op::Transpose { .. }
-            | Op::Pad { .. }
-            | Op::MaxPool2D { .. }
-            | Op::AveragePool2D { .. }
-            // Clamps in the codes of its operand.
-            | Op::Relu6
-    )
-}
-
 impl Sharing {
     /// The groups of `graph`.
     pub(super) fn new(graph: &Graph, range_of: RangeOf<'_>) -> Self {
@@ -92,21 +60,22 @@ impl Sharing {
             ranges: ids().map(|id| useful_range(graph, id, range_of(id))).collect(),
             requantized: BTreeMap::new(),
         };
-        for node in &graph.nodes {
-            sharing.bound[node.output.0 as usize] = bound_output(&node.op);
+        let codes: Vec<Codes> = graph.nodes.iter().map(|node| node.op.operator().codes()).collect();
+        for (node, codes) in graph.nodes.iter().zip(&codes) {
+            if let Codes::Bound(quantization) = codes {
+                node.outputs.iter().for_each(|id| sharing.bound[id.0 as usize] = Some(quantization.clone()));
+            }
         }
-        for node in &graph.nodes {
-            if keeps_codes(&node.op) {
-                sharing.join(node.inputs[0], node.output);
+        for (node, _) in graph.nodes.iter().zip(&codes).filter(|(_, codes)| **codes == Codes::Kept) {
+            node.outputs.iter().for_each(|&id| sharing.join(node.inputs[0], id));
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if codes[index] == Codes::Joined {
+                sharing.add_joined(graph, index, node);
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
-            if matches!(node.op, Op::Concat { .. }) {
-                sharing.add_concat(graph, index, node);
-            }
-        }
-        for (index, node) in graph.nodes.iter().enumerate() {
-            if let Some(limit) = saturates_at(&node.op) {
+            if let Some(limit) = node.op.operator().saturates_at() {
                 sharing.shorten_steps(index, node, limit);
             }
         }
@@ -157,26 +126,26 @@ impl Sharing {
         self.requantized.get(&(index, position)).map(Option::as_ref)
     }
 
-    fn add_concat(&mut self, graph: &Graph, index: usize, node: &Node) {
+    fn add_joined(&mut self, graph: &Graph, index: usize, node: &Node) {
         let bounds: Vec<Option<Quantization>> =
             node.inputs.iter().map(|&id| self.bound[self.group(id)].clone()).collect();
         if bounds[0].is_some() && bounds.iter().all(|bound| *bound == bounds[0]) {
-            node.inputs.iter().for_each(|&id| self.join(id, node.output));
+            node.inputs.iter().for_each(|&id| self.join(id, node.output()));
             return;
         }
         let ranges = node.inputs.iter().map(|&id| self.ranges[self.group(id)]);
-        let whole = ranges.fold(self.ranges[self.group(node.output)], Range::union);
+        let whole = ranges.fold(self.ranges[self.group(node.output())], Range::union);
         for (position, &id) in node.inputs.iter().enumerate() {
             let narrow = self.ranges[self.group(id)].width() * 2.0 <= whole.width();
             let read_elsewhere = graph.consumers(id).len() > 1 || graph.is_output(id);
             if bounds[position].is_some() || (narrow && read_elsewhere) {
                 self.requantized.insert((index, position), None);
             } else {
-                self.join(node.output, id);
+                self.join(node.output(), id);
             }
         }
         // The result holds what is requantized into it as well.
-        let group = self.group(node.output);
+        let group = self.group(node.output());
         self.ranges[group] = self.ranges[group].union(whole);
     }
 }

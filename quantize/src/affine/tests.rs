@@ -1,7 +1,10 @@
 //! Quantizing small graphs.
 
 use super::*;
-use crate::ir::{Activation, Padding, Port, Window, infer};
+use crate::ir::{Activation, Padding, Port, Window, infer_one};
+use crate::op::{
+    Add, BatchNorm, Concat, FullyConnected, Logistic, MaxPool2D, Mul, Op, Pad, Quantize, Relu, Reshape, Softmax, Tanh,
+};
 
 /// A graph under construction; every value gets a range when it is made.
 #[derive(Default)]
@@ -26,10 +29,10 @@ impl Builder {
     }
 
     fn node(&mut self, op: Op, inputs: &[ValueId], lo: f32, hi: f32) -> ValueId {
-        let shape = infer(&self.graph, &op, inputs).expect("fits");
+        let shape = infer_one(&self.graph, &op, inputs).expect("fits");
         let output = self.graph.add_intermediate(op.name(), shape);
         let name = self.graph.value(output).name.clone();
-        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         self.table.set(output, Range { lo, hi });
         output
     }
@@ -58,7 +61,7 @@ fn dense_layer_becomes_integers() {
     let x = builder.input(&[1, 2], -1.28, 1.27);
     let w = builder.constant(&[2, 2], &[1.27, -0.5, 0.0127, 0.01]);
     let b = builder.constant(&[2], &[0.5, -0.25]);
-    let y = builder.node(Op::FullyConnected { activation: Activation::Relu }, &[x, w, b], 0.0, 2.55);
+    let y = builder.node(Op::FullyConnected(FullyConnected { activation: Activation::Relu }), &[x, w, b], 0.0, 2.55);
     builder.output(y);
     let graph = builder.quantize();
     let (scale, zero_point) = parameters(&graph, x);
@@ -78,10 +81,10 @@ fn values_that_are_not_rescaled_share_parameters() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 4, 4, 2], -1.0, 3.0);
     let window = Window { size: [2, 2], stride: [2, 2], padding: Padding::default() };
-    let pooled = builder.node(Op::MaxPool2D { window, activation: NONE }, &[x], 0.0, 3.0);
-    let padded = Op::Pad { before: vec![0, 1, 1, 0], after: vec![0; 4], value: 0.0 };
+    let pooled = builder.node(Op::MaxPool2D(MaxPool2D { window, activation: NONE }), &[x], 0.0, 3.0);
+    let padded = Op::Pad(Pad { before: vec![0, 1, 1, 0], after: vec![0; 4], value: 0.0 });
     let padded = builder.node(padded, &[pooled], 0.0, 3.0);
-    let flat = builder.node(Op::Reshape, &[padded], 0.0, 3.0);
+    let flat = builder.node(Op::Reshape(Reshape), &[padded], 0.0, 3.0);
     builder.output(flat);
     let graph = builder.quantize();
     for id in [pooled, padded, flat] {
@@ -93,10 +96,10 @@ fn values_that_are_not_rescaled_share_parameters() {
 fn kernels_with_a_given_output_get_it() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 4], -1.0, 3.0);
-    let softmax = builder.node(Op::Softmax { beta: 1.0 }, &[x], 0.0, 1.0);
-    let logistic = builder.node(Op::Logistic, &[x], 0.2, 0.9);
-    let tanh = builder.node(Op::Tanh, &[x], -0.7, 0.9);
-    let flat = builder.node(Op::Reshape, &[tanh], -0.7, 0.9);
+    let softmax = builder.node(Op::Softmax(Softmax { beta: 1.0 }), &[x], 0.0, 1.0);
+    let logistic = builder.node(Op::Logistic(Logistic), &[x], 0.2, 0.9);
+    let tanh = builder.node(Op::Tanh(Tanh), &[x], -0.7, 0.9);
+    let flat = builder.node(Op::Reshape(Reshape), &[tanh], -0.7, 0.9);
     [softmax, logistic, flat].into_iter().for_each(|id| builder.output(id));
     let graph = builder.quantize();
     assert_eq!(parameters(&graph, softmax), (1.0 / 256.0, -128));
@@ -110,7 +113,7 @@ fn concat_takes_the_union() {
     let mut builder = Builder::default();
     let (a, b) = (builder.input(&[1, 2], -1.0, 1.0), builder.input(&[1, 2], 0.0, 4.0));
     let c = builder.constant(&[1, 1], &[-2.0]);
-    let y = builder.node(Op::Concat { axis: 1 }, &[a, c, b], -2.0, 4.0);
+    let y = builder.node(Op::Concat(Concat { axis: 1 }), &[a, c, b], -2.0, 4.0);
     builder.output(y);
     let graph = builder.quantize();
     assert_eq!(graph.nodes.len(), 1);
@@ -123,13 +126,13 @@ fn concat_takes_the_union() {
 fn concat_requantizes_what_cannot_or_should_not_join() {
     let mut builder = Builder::default();
     let (a, b) = (builder.input(&[1, 2], -1.0, 1.0), builder.input(&[1, 2], -8.0, 8.0));
-    let logistic = builder.node(Op::Logistic, &[a], 0.0, 1.0);
-    let narrow = builder.node(Op::Relu, &[a], 0.0, 1.0);
-    let y = builder.node(Op::Concat { axis: 1 }, &[logistic, narrow, b], -8.0, 8.0);
-    let other = builder.node(Op::Tanh, &[narrow], 0.0, 1.0);
+    let logistic = builder.node(Op::Logistic(Logistic), &[a], 0.0, 1.0);
+    let narrow = builder.node(Op::Relu(Relu), &[a], 0.0, 1.0);
+    let y = builder.node(Op::Concat(Concat { axis: 1 }), &[logistic, narrow, b], -8.0, 8.0);
+    let other = builder.node(Op::Tanh(Tanh), &[narrow], 0.0, 1.0);
     [y, other].into_iter().for_each(|id| builder.output(id));
     let graph = builder.quantize();
-    let requantized: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Op::Quantize).collect();
+    let requantized: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Op::Quantize(Quantize)).collect();
     assert_eq!(requantized.iter().map(|node| node.inputs[0]).collect::<Vec<_>>(), [logistic, narrow]);
     assert_eq!(parameters(&graph, logistic), (1.0 / 256.0, -128));
     assert!((parameters(&graph, narrow).0 - 1.0 / 255.0).abs() < 1e-6, "keeps its own resolution");
@@ -140,8 +143,9 @@ fn concat_requantizes_what_cannot_or_should_not_join() {
 fn concat_of_results_bound_alike_is_bound() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 2], -1.0, 1.0);
-    let (a, b) = (builder.node(Op::Logistic, &[x], 0.0, 1.0), builder.node(Op::Logistic, &[x], 0.0, 1.0));
-    let y = builder.node(Op::Concat { axis: 1 }, &[a, b], 0.0, 1.0);
+    let (a, b) =
+        (builder.node(Op::Logistic(Logistic), &[x], 0.0, 1.0), builder.node(Op::Logistic(Logistic), &[x], 0.0, 1.0));
+    let y = builder.node(Op::Concat(Concat { axis: 1 }), &[a, b], 0.0, 1.0);
     builder.output(y);
     let graph = builder.quantize();
     assert_eq!(graph.nodes.len(), 3);
@@ -152,19 +156,19 @@ fn concat_of_results_bound_alike_is_bound() {
 fn saturating_functions_get_short_steps() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 2], -1e4, 1e4);
-    let relu = builder.node(Op::Relu, &[x], 0.0, 1e4);
-    let only = builder.node(Op::Logistic, &[relu], 0.0, 1.0);
-    let shared = builder.node(Op::Tanh, &[x], -1.0, 1.0);
+    let relu = builder.node(Op::Relu(Relu), &[x], 0.0, 1e4);
+    let only = builder.node(Op::Logistic(Logistic), &[relu], 0.0, 1.0);
+    let shared = builder.node(Op::Tanh(Tanh), &[x], -1.0, 1.0);
     [only, shared].into_iter().for_each(|id| builder.output(id));
     let graph = builder.quantize();
     assert!((parameters(&graph, relu).0 - 8.0 / 255.0).abs() < 1e-6, "covers what its only reader tells apart");
     assert!(parameters(&graph, x).0 > 70.0, "keeps the range for its other reader");
-    let requantized = graph.nodes.iter().find(|node| node.op == Op::Quantize).expect("before Tanh");
+    let requantized = graph.nodes.iter().find(|node| node.op == Op::Quantize(Quantize)).expect("before Tanh");
     assert_eq!(requantized.inputs, [x]);
-    assert!((parameters(&graph, requantized.output).0 - 8.0 / 255.0).abs() < 1e-6);
+    assert!((parameters(&graph, requantized.output()).0 - 8.0 / 255.0).abs() < 1e-6);
     assert_eq!(
-        graph.nodes.iter().find(|node| node.op == Op::Tanh).map(|node| node.inputs[0]),
-        Some(requantized.output)
+        graph.nodes.iter().find(|node| node.op == Op::Tanh(Tanh)).map(|node| node.inputs[0]),
+        Some(requantized.output())
     );
 }
 
@@ -174,7 +178,7 @@ fn shared_weights_are_quantized_for_each_reader() {
     let x = builder.input(&[1, 2], -1.0, 1.0);
     let w = builder.constant(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
     let b = builder.constant(&[2], &[1.0, 1.0]);
-    let op = Op::FullyConnected { activation: NONE };
+    let op = Op::FullyConnected(FullyConnected { activation: NONE });
     let y = builder.node(op.clone(), &[x, w, b], -8.0, 8.0);
     let z = builder.node(op, &[y, w, b], -99.0, 99.0);
     builder.output(z);
@@ -188,11 +192,11 @@ fn cancelling_sum_gets_a_scale_its_kernel_can_compute() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 2], -1e6, 1e6);
     let c = builder.constant(&[2], &[1.0, -1.0]);
-    let sum = builder.node(Op::Add { activation: NONE }, &[x, c], -1e-6, 1e-6);
-    let product = builder.node(Op::Mul { activation: NONE }, &[x, x], 0.0, 1e-6);
+    let sum = builder.node(Op::Add(Add { activation: NONE }), &[x, c], -1e-6, 1e-6);
+    let product = builder.node(Op::Mul(Mul { activation: NONE }), &[x, x], 0.0, 1e-6);
     let w = builder.constant(&[1, 2], &[1e6, -1e6]);
-    let dense = builder.node(Op::FullyConnected { activation: NONE }, &[x, w], 0.0, 1e-9);
-    let relu = builder.node(Op::Relu, &[x], 0.0, 1e-9);
+    let dense = builder.node(Op::FullyConnected(FullyConnected { activation: NONE }), &[x, w], 0.0, 1e-9);
+    let relu = builder.node(Op::Relu(Relu), &[x], 0.0, 1e-9);
     [sum, product, dense, relu].into_iter().for_each(|id| builder.output(id));
     let graph = builder.quantize();
     let quantization = |id: ValueId| graph.value(id).quantization.clone().expect("quantized");
@@ -210,9 +214,9 @@ fn everything_that_stands_in_the_way_is_listed() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 2], -1.0, 1.0);
     let p = builder.constant(&[2], &[1.0, 1.0]);
-    let normalized = builder.node(Op::BatchNorm { epsilon: 0.1 }, &[x, p, p, p, p], -1.0, 1.0);
+    let normalized = builder.node(Op::BatchNorm(BatchNorm { epsilon: 0.1 }), &[x, p, p, p, p], -1.0, 1.0);
     let w = builder.input(&[3, 2], -1.0, 1.0);
-    let y = builder.node(Op::FullyConnected { activation: NONE }, &[normalized, w], -1.0, 1.0);
+    let y = builder.node(Op::FullyConnected(FullyConnected { activation: NONE }), &[normalized, w], -1.0, 1.0);
     builder.output(y);
     let Err(QuantizeError::Unsupported(nodes)) = quantize(&builder.graph, &builder.table) else { panic!("refused") };
     assert_eq!(nodes.iter().map(|node| node.op).collect::<Vec<_>>(), ["BatchNorm", "FullyConnected"]);
@@ -222,7 +226,7 @@ fn everything_that_stands_in_the_way_is_listed() {
 fn value_without_range_is_named() {
     let mut builder = Builder::default();
     let x = builder.input(&[1, 2], -1.0, 1.0);
-    let y = builder.node(Op::Relu, &[x], 0.0, 1.0);
+    let y = builder.node(Op::Relu(Relu), &[x], 0.0, 1.0);
     builder.output(y);
     builder.table = CalibrationTable::default();
     let error = quantize(&builder.graph, &builder.table).expect_err("no range").to_string();

@@ -8,9 +8,10 @@ use kinglet::Tracer;
 use kinglet_blob::OpCode;
 
 use super::{Runner, RunnerError};
-use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
+use crate::emit::{self, Assembly, BuildError, Manifest, SourceKind};
 use crate::host::{AlignedBytes, with_session};
-use crate::ir::{DType, Elements, Graph, Node, Op, ValueId};
+use crate::ir::{DType, Elements, Graph, Node, ValueId};
+use crate::op::rule::moves::Source;
 use crate::target::Target;
 
 /// A graph compiled for the host.
@@ -63,9 +64,9 @@ impl<'g> EngineRunner<'g> {
     /// Compiles a verified graph, float or int8, with the portable kernels.
     pub fn new(graph: &'g Graph) -> Result<Self, BuildError> {
         let assembly = Assembly::new(graph, Target::Portable)?;
-        let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
+        let manifest = Manifest::new(graph, emit::Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
         let blob = assembly.blob(&manifest, &[])?;
-        let written = assembly.program.steps.iter().map(|step| (step.output, step.output_offset)).collect();
+        let written = assembly.program.steps.iter().map(|step| (step.output(), step.output_offset)).collect();
         Ok(EngineRunner { graph, blob, written })
     }
 }
@@ -88,10 +89,12 @@ impl<T: Element> Runner<T> for EngineRunner<'_> {
         }
         for node in &self.graph.nodes {
             trace.complete(node)?;
-            if self.graph.value(node.output).dtype == T::DTYPE
-                && let Some(bytes) = &trace.values[node.output.0 as usize]
-            {
-                observe(node.output, &T::read(bytes));
+            for &id in &node.outputs {
+                if self.graph.value(id).dtype == T::DTYPE
+                    && let Some(bytes) = &trace.values[id.0 as usize]
+                {
+                    observe(id, &T::read(bytes));
+                }
             }
         }
         Ok(())
@@ -121,13 +124,14 @@ impl Tracer for Trace<'_> {
 impl Trace<'_> {
     /// Puts a value together that the engine did not write as a whole.
     fn complete(&mut self, node: &Node) -> Result<(), RunnerError> {
-        let joined = match node.op {
-            Op::Reshape => self.bytes(node.inputs[0]),
-            Op::Concat { axis } => self.concat(node, axis),
-            _ => self.values[node.output.0 as usize].clone(),
+        let joined = match self.moved(node) {
+            None => node.outputs.iter().map(|id| self.values[id.0 as usize].clone()).collect(),
+            moved => moved,
         };
         let missing = || format!("the engine did not show what `{}` computed; please report this model", node.name);
-        self.values[node.output.0 as usize] = Some(joined.ok_or_else(missing)?);
+        for (id, bytes) in node.outputs.iter().zip(joined.ok_or_else(missing)?) {
+            self.values[id.0 as usize] = Some(bytes);
+        }
         Ok(())
     }
 
@@ -140,18 +144,19 @@ impl Trace<'_> {
         }
     }
 
-    /// Blocks of each operand in turn.
-    fn concat(&self, node: &Node, axis: usize) -> Option<Vec<u8>> {
-        let output = self.graph.value(node.output);
-        let blocks: usize = output.shape[..axis].iter().product();
-        let parts: Option<Vec<Vec<u8>>> = node.inputs.iter().map(|&id| self.bytes(id)).collect();
-        let parts = parts?;
-        let of_block = |block: usize| {
-            parts.iter().flat_map(move |part| {
-                let len = part.len() / blocks;
-                part[block * len..(block + 1) * len].to_vec()
-            })
+    /// What an operator that only moves elements makes of its operands, whether or not the engine runs it.
+    fn moved(&self, node: &Node) -> Option<Vec<Vec<u8>>> {
+        let shapes: Vec<&[usize]> = node.outputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
+        let moves = node.op.operator().moves(&node.operand_shapes(self.graph), &shapes)?;
+        let operands: Vec<Vec<u8>> = node.inputs.iter().map(|&id| self.bytes(id)).collect::<Option<_>>()?;
+        let size = self.graph.value(*node.inputs.first()?).dtype.size_bytes();
+        let of = |sources: &Vec<Source>| {
+            let mut bytes = Vec::with_capacity(sources.len() * size);
+            for source in sources {
+                bytes.extend_from_slice(&operands[source.operand][source.element * size..][..size]);
+            }
+            bytes
         };
-        Some((0..blocks).flat_map(of_block).collect())
+        Some(moves.iter().map(of).collect())
     }
 }

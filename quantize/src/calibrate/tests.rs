@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ir::{Node, Op, Port, Value};
+use crate::op::Tanh;
 
 struct TimesMinusTwo;
 
@@ -26,7 +27,7 @@ fn graph() -> Graph {
         graph.add_value(Value { name, dtype: DType::F32, shape, quantization: None, elements: None });
     }
     graph.inputs.push(Port { value: X, name: "x".into(), source_shape: vec![1, 2], permutation: None });
-    graph.nodes.push(Node { name: "n".into(), op: Op::Tanh, inputs: vec![X], output: Y });
+    graph.nodes.push(Node { name: "n".into(), op: Op::Tanh(Tanh), inputs: vec![X], outputs: vec![Y] });
     graph
 }
 

@@ -11,7 +11,7 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, PoolF32, PoolI8, Window};
 use serde::Serialize;
 
-use crate::lower::{Record, window_macs};
+use crate::program::{Record, window_macs};
 use crate::target::Target;
 
 /// What an operator has to do, whoever does it.
@@ -45,7 +45,7 @@ impl Work {
     /// The work of a convolution, depthwise or not.
     pub fn windowed(opcode: OpCode, window: &Window) -> Work {
         let elements = |shape: [u16; 3]| u64::from(window.batch) * shape.map(u64::from).iter().product::<u64>();
-        let is_depthwise = matches!(opcode, OpCode::DepthwiseI8 | OpCode::DepthwiseF32);
+        let is_depthwise = opcode == OpCode::Depthwise;
         Work {
             input: elements(window.input),
             output: elements(window.output),
@@ -78,20 +78,22 @@ fn gathered(window: &Window) -> u64 {
 /// Prices of the parts of [`Work`]: a call, an element of the operand, of the result, of a patch, a multiplication.
 struct Row {
     target: Target,
-    opcode: OpCode,
+    /// With its element type, as reports have it.
+    operator: &'static str,
     /// The packing's tag.
-    kernel: u8,
+    packing: u8,
     prices: [f64; 5],
 }
 
 /// A line of the table.
-const fn row(target: Target, opcode: OpCode, kernel: u8, prices: [f64; 5]) -> Row {
-    Row { target, opcode, kernel, prices }
+const fn row(target: Target, operator: &'static str, packing: u8, prices: [f64; 5]) -> Row {
+    Row { target, operator, packing, prices }
 }
 
 /// Instructions of one run of the operator on `target`; `None` where nothing has been measured.
-pub fn instructions(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> Option<u64> {
-    let row = table::TABLE.iter().find(|row| row.target == target && row.opcode == opcode && row.kernel == kernel)?;
+pub fn instructions(target: Target, operator: &str, packing: u8, work: &Work) -> Option<u64> {
+    let is_of = |row: &&Row| (row.target, row.operator, row.packing) == (target, operator, packing);
+    let row = table::TABLE.iter().find(is_of)?;
     let parts = work.parts().into_iter().zip(row.prices);
     Some(parts.map(|(count, price)| count as f64 * price).sum::<f64>().round() as u64)
 }
@@ -100,9 +102,9 @@ pub fn instructions(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> 
 ///
 /// An image whose layers all have packings of their own does without the row-major kernels, which are up to 9 kB. So
 /// row-major wins only where it takes less than a quarter of the instructions, and never where nothing has been measured.
-pub fn is_worth_packing(target: Target, opcode: OpCode, kernel: u8, work: &Work) -> bool {
-    let cost = |kernel: u8| instructions(target, opcode, kernel, work);
-    match (cost(kernel), cost(0)) {
+pub fn is_worth_packing(target: Target, operator: &str, packing: u8, work: &Work) -> bool {
+    let cost = |packing: u8| instructions(target, operator, packing, work);
+    match (cost(packing), cost(0)) {
         (Some(packed), Some(row_major)) => packed <= row_major.saturating_mul(4),
         _ => true,
     }
@@ -116,8 +118,8 @@ mod tests {
     fn every_row_prices_something_once() {
         for (index, row) in table::TABLE.iter().enumerate() {
             let same =
-                |other: &&Row| (other.target, other.opcode, other.kernel) == (row.target, row.opcode, row.kernel);
-            assert_eq!(table::TABLE[index..].iter().filter(same).count(), 1, "{:?} {:?}", row.target, row.opcode);
+                |other: &&Row| (other.target, other.operator, other.packing) == (row.target, row.operator, row.packing);
+            assert_eq!(table::TABLE[index..].iter().filter(same).count(), 1, "{:?} {:?}", row.target, row.operator);
             assert!(row.prices.iter().all(|price| *price >= 0.0) && row.prices.iter().any(|price| *price > 0.0));
         }
     }
@@ -127,20 +129,20 @@ mod tests {
         let work = Work { input: 1000, output: 1000, gathered: 9000, macs: 90_000 };
         let more = Work { macs: 180_000, ..work };
         for row in table::TABLE {
-            let cost = |work: &Work| instructions(row.target, row.opcode, row.kernel, work);
-            assert!(cost(&more) >= cost(&work), "{:?} {:?}", row.target, row.opcode);
+            let cost = |work: &Work| instructions(row.target, row.operator, row.packing, work);
+            assert!(cost(&more) >= cost(&work), "{:?} {:?}", row.target, row.operator);
         }
-        assert_eq!(instructions(Target::X86_64, OpCode::Conv2dI8, 0, &work), None);
-        assert!(is_worth_packing(Target::X86_64, OpCode::Conv2dI8, 1, &work));
+        assert_eq!(instructions(Target::X86_64, "conv2d-i8", 0, &work), None);
+        assert!(is_worth_packing(Target::X86_64, "conv2d-i8", 1, &work));
     }
 
     #[test]
     fn large_layers_are_worth_packing_on_every_core_that_has_packings() {
         let work = Work { input: 16_384, output: 16_384, gathered: 147_456, macs: 2_359_296 };
         let mut compared = 0;
-        for row in table::TABLE.iter().filter(|row| row.kernel > 0 && row.opcode == OpCode::Conv2dI8) {
-            let estimates = [row.kernel, 0].map(|kernel| instructions(row.target, row.opcode, kernel, &work));
-            assert!(is_worth_packing(row.target, row.opcode, row.kernel, &work), "{estimates:?}");
+        for row in table::TABLE.iter().filter(|row| row.packing > 0 && row.operator == "conv2d-i8") {
+            let estimates = [row.packing, 0].map(|packing| instructions(row.target, row.operator, packing, &work));
+            assert!(is_worth_packing(row.target, row.operator, row.packing, &work), "{estimates:?}");
             compared += usize::from(estimates.iter().all(Option::is_some) && estimates[0] < estimates[1]);
         }
         assert!(compared >= 4, "only {compared} packings are cheaper than row-major weights");

@@ -5,7 +5,7 @@
 
 use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind};
 
-use crate::lower::Record;
+use crate::program::{PlacedOperator, Record};
 
 /// Version of the layout.
 const VERSION: u32 = 1;
@@ -49,7 +49,7 @@ impl Certificate {
         let mut records = Vec::new();
         for operator in blob.operators() {
             certificate.operators += 1;
-            if let Some((opcode, record)) = Record::read(&operator) {
+            if let Some(PlacedOperator { opcode, record, .. }) = PlacedOperator::read(&operator) {
                 certificate.macs = certificate.macs.saturating_add(record.macs(opcode));
                 records.push((opcode, record));
             }

@@ -11,14 +11,15 @@ pub use certificate::Certificate;
 pub use manifest::{Manifest, ManifestError, PortNote, Source, SourceKind};
 
 use kinglet::{Error, LoadError, Model};
-use kinglet_blob::{DType as PortType, PortRecord, Writer};
+use kinglet_blob::{DType as PortType, Operand, PortRecord, Writer};
 
 use certificate::weight_bytes;
 
 use crate::host::AlignedBytes;
-use crate::ir::{DType, Graph, Port};
-use crate::lower::{LowerError, Program, Record, lower};
+use crate::ir::{Graph, Port};
+use crate::lower::{LowerError, lower};
 use crate::plan::{MemoryPlan, PlanError, plan};
+use crate::program::{PlacedOperator, Program};
 use crate::stripe::{self, Fitted, Ram, RamError};
 use crate::target::Target;
 
@@ -69,8 +70,8 @@ pub struct Assembly<'g> {
     pub program: Program,
     /// Their memory.
     pub plan: MemoryPlan,
-    /// The operators' records with their arena offsets.
-    pub records: Vec<Record>,
+    /// The operators with their arena offsets.
+    pub operators: Vec<PlacedOperator>,
     /// What it costs that some operators are computed in stripes.
     pub stripes: Option<stripe::Cost>,
 }
@@ -84,8 +85,8 @@ impl<'g> Assembly<'g> {
     /// Plans a graph that has been lowered already.
     pub fn of_program(graph: &'g Graph, target: Target, program: Program) -> Result<Self, BuildError> {
         let plan = plan(graph, &program)?;
-        let records = plan.place(&program);
-        Ok(Assembly { graph, target, program, plan, records, stripes: None })
+        let operators = plan.place(&program);
+        Ok(Assembly { graph, target, program, plan, operators, stripes: None })
     }
 
     /// Lowers and plans a verified graph so that its arena fits `ram`, see [`stripe`]. `progress` is told how many
@@ -98,8 +99,8 @@ impl<'g> Assembly<'g> {
     ) -> Result<Self, BuildError> {
         let program = lower(graph, target)?;
         let Fitted { program, plan, cost } = stripe::fit(graph, &program, ram, progress)?;
-        let records = plan.place(&program);
-        Ok(Assembly { graph, target, program, plan, records, stripes: cost })
+        let operators = plan.place(&program);
+        Ok(Assembly { graph, target, program, plan, operators, stripes: cost })
     }
 
     /// What it was lowered for.
@@ -139,18 +140,18 @@ impl<'g> Assembly<'g> {
         };
         let inputs = ports(&self.graph.inputs, &mut names)?;
         let outputs = ports(&self.graph.outputs, &mut names)?;
-        let steps = self.program.steps.iter().zip(&self.records);
         Ok(Writer {
             kernel_set: self.target,
             arena_bytes: self.plan.arena_bytes as u32,
             inputs,
             outputs,
-            operators: steps.map(|(step, record)| record.bytes(step.opcode, step.kernel)).collect(),
+            operators: self.operators.iter().map(PlacedOperator::bytes).collect(),
             names,
             weights: self.program.weights.clone(),
             manifest: manifest.encode(),
             certificate: self.certificate().encode(),
             golden: Vec::new(),
+            state: Vec::new(),
         })
     }
 
@@ -166,7 +167,7 @@ impl<'g> Assembly<'g> {
             *slot = extent as u32;
         }
         let (scale, zero_point) = match &value.quantization {
-            Some(quantization) => (quantization.scale(0), quantization.zero_point() as i8),
+            Some(quantization) => (quantization.scale(0), quantization.zero_point()),
             None => (1.0, 0),
         };
         Ok(PortRecord {
@@ -174,7 +175,8 @@ impl<'g> Assembly<'g> {
             dims,
             scale,
             zero_point,
-            dtype: if value.dtype == DType::I8 { PortType::I8 } else { PortType::F32 } as u8,
+            dtype: PortType::from(value.dtype) as u8,
+            region: Operand::ARENA,
             rank: value.shape.len() as u8,
             channels_moved: u8::from(is_channels_moved(port)),
             name_offset: name_offset.try_into().map_err(too_long)?,

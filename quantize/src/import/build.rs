@@ -1,10 +1,11 @@
 //! What both importers need to put a graph together: unique names, nodes checked as they are added, and the
 //! list of everything that cannot be used.
 
+use crate::op::Reshape;
 use std::collections::HashSet;
 
 use super::{ImportError, Problem};
-use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer};
+use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer_one};
 
 /// Why one node or tensor cannot be used, before it is known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Builder {
 
     /// Adds a node that computes `output`.
     pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
-        let node = Node { name: name.into(), op, inputs, output };
+        let node = Node { name: name.into(), op, inputs, outputs: vec![output] };
         match self.graph.check_node(&node) {
             Ok(()) => {
                 self.graph.nodes.push(node);
@@ -64,7 +65,7 @@ impl Builder {
 
     /// Adds a node and the value it computes, typed and quantized like its first operand.
     pub(super) fn apply(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<ValueId> {
-        let shape = infer(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
+        let shape = infer_one(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
         self.apply_as(name, op, inputs, shape)
     }
 
@@ -79,7 +80,7 @@ impl Builder {
         if value.elements.is_some() && per_tensor {
             return self.value(Value { shape, ..value.clone() });
         }
-        self.apply_as(name, Op::Reshape, vec![input], shape)
+        self.apply_as(name, Op::Reshape(Reshape), vec![input], shape)
     }
 
     fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {

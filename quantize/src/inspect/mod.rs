@@ -7,12 +7,12 @@
 mod operator;
 
 use kinglet::{Model, Port};
-use kinglet_blob::{DType, OpCode, SectionKind};
+use kinglet_blob::{DType, SectionKind};
 use serde::Serialize;
 
 use crate::cost::Work;
 use crate::emit::{Certificate, Manifest};
-use crate::lower::Record;
+use crate::program::{PlacedOperator, Record};
 
 /// A blob in words and numbers. The field names are the JSON's.
 #[derive(Clone, Debug, Serialize)]
@@ -71,7 +71,7 @@ pub struct PortLine {
     /// `real = scale * (q - zero_point)`.
     pub scale: f32,
     /// See `scale`.
-    pub zero_point: i8,
+    pub zero_point: i32,
     /// Where it is in the arena.
     pub arena_offset: u32,
 }
@@ -191,7 +191,7 @@ fn dtype_name(dtype: DType) -> &'static str {
     match dtype {
         DType::I8 => "i8",
         DType::F32 => "f32",
-        _ => "unknown",
+        other => other.name(),
     }
 }
 
@@ -204,6 +204,7 @@ fn sections(model: &Model<'_>) -> Vec<SectionLine> {
         SectionKind::Manifest => "manifest",
         SectionKind::Certificate => "certificate",
         SectionKind::Golden => "golden",
+        SectionKind::State => "state",
         _ => "unknown",
     };
     let line = |kind: SectionKind| SectionLine { name: name(kind), bytes: model.blob().section(kind).len() };
@@ -231,15 +232,16 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
             mark(&mut needed, Range { offset: record.arena_offset as usize, bytes }, true);
         }
     }
-    let records: Vec<Option<(OpCode, Record)>> = blob.operators().map(|operator| Record::read(&operator)).collect();
-    for (line, record) in lines.iter_mut().zip(&records).rev() {
+    let records: Vec<Option<PlacedOperator>> = blob.operators().map(|bytes| PlacedOperator::read(&bytes)).collect();
+    for (line, operator) in lines.iter_mut().zip(&records).rev() {
         let mut in_use = needed.clone();
-        let second = record.as_ref().map_or(Range::default(), |(_, record)| operator::second_operand(record));
+        let second = operator.as_ref().map_or(Range::default(), operator::second_operand);
         let all = [line.input, second, line.output, line.scratch];
         all.into_iter().for_each(|range| mark(&mut in_use, range, true));
         line.live_bytes = in_use.iter().filter(|&&byte| byte).count();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
-        if !matches!(record, Some((_, Record::Copy(copy))) if copy.blocks > 1) {
+        let record = operator.as_ref().map(|operator| &operator.record);
+        if !matches!(record, Some(Record::Copy(copy)) if copy.blocks > 1) {
             mark(&mut needed, line.output, false);
         }
         mark(&mut needed, line.input, true);

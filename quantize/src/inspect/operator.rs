@@ -1,7 +1,7 @@
 //! One operator's record in words and numbers.
 
-use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, OPERAND_ARENA, Operands, PoolF32, PoolI8};
-use kinglet_blob::{OpCode, OperatorBytes};
+use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, PoolF32, PoolI8};
+use kinglet_blob::{OpCode, Operand, OperatorBytes};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
@@ -9,47 +9,47 @@ use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use super::{OperatorLine, Range};
 use crate::cost::{self, Work};
-use crate::lower::{Record, geometry};
+use crate::program::{PlacedOperator, Record, geometry};
 use crate::target::Target;
 
-/// Where a second operand is in the arena; empty when there is none.
-pub(super) fn second_operand(record: &Record) -> Range {
-    let of = |operands: &Operands, b_source: u8, size: usize| match b_source {
-        OPERAND_ARENA => Range { offset: operands.b as usize, bytes: operands.b_len as usize * size },
-        _ => Range::default(),
+/// Where a second operand is in the arena; empty when there is none, or it is the first one.
+pub(super) fn second_operand(operator: &PlacedOperator) -> Range {
+    let b = operator.operands.inputs.get(1).filter(|b| b.region == Operand::ARENA && !operator.is_of_same());
+    let len = match &operator.record {
+        Record::BinaryI8(record) => record.broadcast.b_len,
+        Record::BinaryF32(record) => record.broadcast.b_len,
+        _ => 0,
     };
-    match record {
-        Record::BinaryI8(record) => of(&record.operands, record.b_source, 1),
-        Record::BinaryF32(record) => of(&record.operands, record.b_source, 4),
-        _ => Range::default(),
-    }
+    b.map_or(Range::default(), |b| Range { offset: b.offset as usize, bytes: len as usize * b.dtype.size_bytes() })
 }
 
 /// Everything but the bytes in use.
 pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Target>) -> Option<OperatorLine> {
-    let (opcode, record) = Record::read(operator)?;
-    let shapes = shapes(&record);
-    let at = record.addresses();
-    let [input_size, output_size] = element_sizes(opcode);
+    let operator = PlacedOperator::read(operator)?;
+    let PlacedOperator { opcode, form, record, .. } = &operator;
+    let opcode = *opcode;
+    let shapes = shapes(record);
+    let [input_size, output_size] = element_sizes(&operator);
     let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
-    let input = Range { offset: at.input as usize, bytes: bytes(&shapes.input, input_size) };
-    let output = Range { offset: at.output as usize, bytes: bytes(&shapes.output, output_size) };
-    let (packing, scratch_bytes) = packing(opcode, operator.kernel, &record);
+    let input = Range { offset: operator.input_at(0), bytes: bytes(&shapes.input, input_size) };
+    let output = Range { offset: operator.output_at(0), bytes: bytes(&shapes.output, output_size) };
+    let (packing, scratch_bytes) = packing(opcode, form.packing, record);
     let elements = |range: Range, size: usize| (range.bytes / size) as u64;
-    let work = Work::of(opcode, &record, elements(input, input_size), elements(output, output_size));
+    let work = Work::of(opcode, record, elements(input, input_size), elements(output, output_size));
     Some(OperatorLine {
         index,
-        operator: opcode.name(),
+        operator: operator.name(),
         packing,
-        packing_tag: operator.kernel,
+        packing_tag: form.packing,
         work,
-        estimated_instructions: target.and_then(|target| cost::instructions(target, opcode, operator.kernel, &work)),
+        estimated_instructions: target
+            .and_then(|target| cost::instructions(target, operator.name(), form.packing, &work)),
         kernel: record.window().map_or_else(Vec::new, |window| window.kernel.map(usize::from).to_vec()),
         macs: record.macs(opcode),
         weight_bytes: record.weight_bytes(opcode),
         input,
         output,
-        scratch: Range { offset: at.scratch as usize, bytes: scratch_bytes },
+        scratch: Range { offset: operator.scratch_at(), bytes: scratch_bytes },
         overlapped: input.overlaps(output),
         live_bytes: 0,
         input_shape: shapes.input,
@@ -78,11 +78,11 @@ fn shapes(record: &Record) -> Shapes {
         }
         Record::FullyConnectedI8(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
         Record::FullyConnectedF32(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
-        Record::BinaryI8(r) => same(&[r.operands.len]),
-        Record::BinaryF32(r) => same(&[r.operands.len]),
+        Record::BinaryI8(r) => same(&[r.broadcast.len]),
+        Record::BinaryF32(r) => same(&[r.broadcast.len]),
         Record::SoftmaxI8(r) => same(&[r.rows, r.depth]),
         Record::SoftmaxF32(r) => same(&[r.rows, r.depth]),
-        Record::LookupI8(r) => same(&[r.len]),
+        Record::Lookup(r) => same(&[r.len]),
         Record::UnaryF32(r) => same(&[r.len]),
         Record::Convert(r) => same(&[r.len]),
         Record::MeanI8(r) => two(&[r.outer, r.reduced, r.inner], &[r.outer, r.inner]),
@@ -99,31 +99,18 @@ fn shapes(record: &Record) -> Shapes {
 }
 
 /// Bytes of an element of the operand and of the result. A copy counts bytes.
-fn element_sizes(opcode: OpCode) -> [usize; 2] {
-    match opcode {
-        OpCode::Conv2dF32
-        | OpCode::DepthwiseF32
-        | OpCode::FullyConnectedF32
-        | OpCode::AveragePoolF32
-        | OpCode::MaxPoolF32
-        | OpCode::AddF32
-        | OpCode::MulF32
-        | OpCode::SoftmaxF32
-        | OpCode::PadF32
-        | OpCode::MeanF32
-        | OpCode::ClampF32
-        | OpCode::LogisticF32
-        | OpCode::TanhF32 => [4, 4],
-        OpCode::Quantize => [4, 1],
-        OpCode::Dequantize => [1, 4],
-        _ => [1, 1],
+fn element_sizes(operator: &PlacedOperator) -> [usize; 2] {
+    let size = |operands: &[Operand]| operands.first().map_or(1, |operand| operand.dtype.size_bytes());
+    match operator.record {
+        Record::Copy(_) => [1, 1],
+        _ => [size(&operator.operands.inputs), size(&operator.operands.outputs)],
     }
 }
 
 /// Name of the packing and bytes of scratch.
 fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize) {
     match record {
-        Record::Conv2dI8(Conv2dI8 { window, .. }) if opcode == OpCode::DepthwiseI8 => {
+        Record::Conv2dI8(Conv2dI8 { window, .. }) if opcode == OpCode::Depthwise => {
             let geometry = geometry(window, window.input[2].into());
             let scratch = |packing| depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
             DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))

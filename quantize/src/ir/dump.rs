@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{Activation, DType, Graph, Node, Op, Padding, Port, Value, ValueId, Window};
+use super::{DType, Graph, Node, Op, Port, Value, ValueId};
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,8 +40,11 @@ struct NodeText<'a>(&'a Graph, &'a Node);
 impl fmt::Display for NodeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NodeText(graph, node) = self;
-        let output = graph.value(node.output);
-        write!(f, "{}: {} = {}(", output.name, TypeText(output), node.op.name())?;
+        for (position, &id) in node.outputs.iter().enumerate() {
+            let (comma, output) = (if position == 0 { "" } else { ", " }, graph.value(id));
+            write!(f, "{comma}{}: {}", output.name, TypeText(output))?;
+        }
+        write!(f, " = {}(", node.op.name())?;
         for (position, &id) in node.inputs.iter().enumerate() {
             let comma = if position == 0 { "" } else { ", " };
             write!(f, "{comma}{}", OperandText(graph, id))?;
@@ -86,67 +89,6 @@ struct OpText<'a>(&'a Op);
 
 impl fmt::Display for OpText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Op::Conv2D { stride, dilation, padding, groups, activation } => {
-                write!(f, "{}", SlideText(*stride, *dilation, padding))?;
-                if *groups != 1 {
-                    write!(f, " groups {groups}")?;
-                }
-                write!(f, "{}", ActivationText(*activation))
-            }
-            Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } => {
-                write!(f, "{}", SlideText(*stride, *dilation, padding))?;
-                if *multiplier != 1 {
-                    write!(f, " multiplier {multiplier}")?;
-                }
-                write!(f, "{}", ActivationText(*activation))
-            }
-            Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
-                let Window { size, stride, padding } = window;
-                write!(f, " {}x{}{}", size[0], size[1], SlideText(*stride, [1, 1], padding))?;
-                write!(f, "{}", ActivationText(*activation))
-            }
-            Op::FullyConnected { activation } | Op::Add { activation } | Op::Mul { activation } => {
-                write!(f, "{}", ActivationText(*activation))
-            }
-            Op::Softmax { beta } if *beta != 1.0 => write!(f, " beta {beta}"),
-            Op::Pad { before, after, value } => write!(f, " before {before:?} after {after:?} value {value}"),
-            Op::Concat { axis } => write!(f, " axis {axis}"),
-            Op::Mean { axes, keep_dims } => write!(f, " axes {axes:?}{}", if *keep_dims { " keep" } else { "" }),
-            Op::BatchNorm { epsilon } => write!(f, " epsilon {epsilon}"),
-            Op::Transpose { permutation } => write!(f, " {permutation:?}"),
-            _ => Ok(()),
-        }
-    }
-}
-
-struct SlideText<'a>([usize; 2], [usize; 2], &'a Padding);
-
-impl fmt::Display for SlideText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SlideText(stride, dilation, padding) = self;
-        if *stride != [1, 1] {
-            write!(f, " stride {stride:?}")?;
-        }
-        if *dilation != [1, 1] {
-            write!(f, " dilation {dilation:?}")?;
-        }
-        let Padding { top, bottom, left, right } = padding;
-        if **padding != Padding::default() {
-            write!(f, " padding {top},{bottom},{left},{right}")?;
-        }
-        Ok(())
-    }
-}
-
-struct ActivationText(Activation);
-
-impl fmt::Display for ActivationText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Activation::None => "",
-            Activation::Relu => " relu",
-            Activation::Relu6 => " relu6",
-        })
+        self.0.operator().write_attributes(f)
     }
 }

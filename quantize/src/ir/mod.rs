@@ -13,78 +13,23 @@
 
 mod dump;
 mod interpret;
-mod op;
 mod shape;
 #[cfg(test)]
 pub(crate) mod sketch;
 #[cfg(test)]
 mod tests;
-mod transpose;
-mod types;
 mod verify;
 
 pub use interpret::{InterpretError, interpret};
-pub(crate) use interpret::{Tensor, dequantized, evaluate};
-pub use op::{Activation, Op, Padding, Window};
-pub use shape::{RANK_MAX, ShapeError, VALUE_LEN_MAX, broadcast, checked_len, infer, infer_shapes, is_permutation};
-pub use transpose::{inverse, transposed};
+pub(crate) use interpret::{dequantized, evaluate};
+pub use shape::{infer, infer_one, infer_shapes};
 pub use verify::GraphError;
 
-/// Index of a [`Value`] in its graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ValueId(pub u32);
-
-/// Element type of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DType {
-    /// 32-bit IEEE float.
-    F32,
-    /// Signed 8-bit integer, quantized.
-    I8,
-    /// Signed 32-bit integer: biases and indices.
-    I32,
-    /// Signed 64-bit integer: shape arithmetic of imported models only, gone after folding.
-    I64,
-}
-
-/// Affine quantization of a value: `real = scale * (q - zero_point)`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Quantization {
-    /// One scale for the whole value, or one for each index of `axis`.
-    pub scales: Vec<f32>,
-    /// As many as `scales`.
-    pub zero_points: Vec<i32>,
-    /// The axis along which the parameters vary; `None` when there is one scale.
-    pub axis: Option<usize>,
-}
-
-/// The elements of a constant, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Elements {
-    /// For [`DType::F32`].
-    F32(Vec<f32>),
-    /// For [`DType::I8`].
-    I8(Vec<i8>),
-    /// For [`DType::I32`].
-    I32(Vec<i32>),
-    /// For [`DType::I64`].
-    I64(Vec<i64>),
-}
-
-/// A tensor of the graph: input, constant or intermediate result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Value {
-    /// The source model's name of it, unique within the graph.
-    pub name: String,
-    /// Element type.
-    pub dtype: DType,
-    /// Extent of each axis; a dynamic batch is fixed to 1 by the importer.
-    pub shape: Vec<usize>,
-    /// Present on every [`DType::I8`] activation and weight.
-    pub quantization: Option<Quantization>,
-    /// Present on constants.
-    pub elements: Option<Elements>,
-}
+pub use crate::op::{Activation, Op, Padding, Window, broadcast};
+pub use crate::value::{
+    DType, Elements, Quantization, RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, Value, ValueId, checked_len, inverse,
+    is_permutation, transposed,
+};
 
 /// One operator application.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +40,8 @@ pub struct Node {
     pub op: Op,
     /// Operands in the order [`Op`] documents; an optional trailing operand (a bias) is simply absent.
     pub inputs: Vec<ValueId>,
-    /// The one value it computes.
-    pub output: ValueId,
+    /// What it computes, in the order [`Op`] documents; a verified node has at least one result.
+    pub outputs: Vec<ValueId>,
 }
 
 /// A model's input or output as its user sees it.
@@ -129,70 +74,20 @@ pub struct Graph {
     pub outputs: Vec<Port>,
 }
 
-impl Elements {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Elements::F32(v) => v.len(),
-            Elements::I8(v) => v.len(),
-            Elements::I32(v) => v.len(),
-            Elements::I64(v) => v.len(),
-        }
-    }
-
-    /// True when there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The element type.
-    pub fn dtype(&self) -> DType {
-        match self {
-            Elements::F32(_) => DType::F32,
-            Elements::I8(_) => DType::I8,
-            Elements::I32(_) => DType::I32,
-            Elements::I64(_) => DType::I64,
-        }
+impl Node {
+    /// The result of an operator that has one.
+    ///
+    /// Whoever asks has looked at the operator: where any may come, [`Node::outputs`] is what counts.
+    pub fn output(&self) -> ValueId {
+        debug_assert_eq!(self.outputs.len(), 1, "`{}` has several results", self.name);
+        self.outputs[0]
     }
 }
 
-impl Quantization {
-    /// One scale for the whole tensor.
-    pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
-        Quantization { scales: vec![scale], zero_points: vec![zero_point], axis: None }
-    }
-
-    /// The scale of channel `index` (the only one when per-tensor).
-    pub fn scale(&self, index: usize) -> f32 {
-        self.scales.get(index).or(self.scales.first()).copied().unwrap_or(1.0)
-    }
-
-    /// The zero point of a per-tensor quantization.
-    pub fn zero_point(&self) -> i32 {
-        self.zero_points.first().copied().unwrap_or(0)
-    }
-}
-
-impl DType {
-    /// Bytes of one element.
-    pub fn size_bytes(self) -> usize {
-        match self {
-            DType::I8 => 1,
-            DType::F32 | DType::I32 => 4,
-            DType::I64 => 8,
-        }
-    }
-}
-
-impl Value {
-    /// Number of elements its shape holds.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// True when an axis is zero.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+impl Node {
+    /// The shapes of its operands.
+    pub(crate) fn operand_shapes<'g>(&self, graph: &'g Graph) -> Vec<&'g [usize]> {
+        self.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect()
     }
 }
 
@@ -252,7 +147,7 @@ impl Graph {
 
     /// Index of the node that computes `id`, if one does.
     pub fn producer(&self, id: ValueId) -> Option<usize> {
-        self.nodes.iter().position(|node| node.output == id)
+        self.nodes.iter().position(|node| node.outputs.contains(&id))
     }
 
     /// Indices of the nodes that read `id`.

@@ -1,8 +1,9 @@
 //! Small graphs and data for tests.
 
+use crate::op::Reshape;
 use std::io::Write;
 
-use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer};
+use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer_one};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
 pub(crate) struct Numbers(u32);
@@ -63,12 +64,12 @@ impl Sketch {
 
     /// A node whose result has the shape the operator gives it.
     pub(crate) fn node(&mut self, op: Op, inputs: &[ValueId]) -> ValueId {
-        let shape = infer(&self.graph, &op, inputs).expect("the sketch fits");
+        let shape = infer_one(&self.graph, &op, inputs).expect("the sketch fits");
         self.node_of(op, inputs, shape)
     }
 
     pub(crate) fn reshape(&mut self, input: ValueId, shape: &[usize]) -> ValueId {
-        self.node_of(Op::Reshape, &[input], shape.to_vec())
+        self.node_of(Op::Reshape(Reshape), &[input], shape.to_vec())
     }
 
     fn node_of(&mut self, op: Op, inputs: &[ValueId], shape: Vec<usize>) -> ValueId {
@@ -78,7 +79,7 @@ impl Sketch {
         let dtype = self.graph.value(inputs[0]).dtype;
         let value = self.graph.value_mut(output);
         (value.quantization, value.dtype) = (quantization, dtype);
-        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), output });
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         output
     }
 

@@ -5,11 +5,12 @@ use super::{
     Activation, DType, Elements, Graph, GraphError, Node, Op, Padding, Port, Quantization, VALUE_LEN_MAX, ValueId,
     Window, broadcast, checked_len, infer_shapes, interpret,
 };
+use crate::op::{Add, AveragePool2D, Concat, Conv2D, FullyConnected, MaxPool2D, Mean, Pad, Relu, Softmax, Transpose};
 
 const NONE: Activation = Activation::None;
 
 fn conv(stride: [usize; 2], dilation: [usize; 2], padding: Padding, groups: usize) -> Op {
-    Op::Conv2D { stride, dilation, padding, groups, activation: NONE }
+    Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation: NONE })
 }
 
 #[test]
@@ -17,9 +18,12 @@ fn windows_count_their_positions() {
     let padding = Padding { top: 1, bottom: 2, left: 0, right: 1 };
     let shape = infer_shapes(&conv([2, 1], [1, 2], padding, 2), &[&[1, 7, 6, 4], &[6, 3, 2, 2], &[6]]);
     // (7 + 3 - 3) / 2 + 1 rows, (6 + 1 - 3) / 1 + 1 columns.
-    assert_eq!(shape, Ok(vec![1, 4, 5, 6]));
+    assert_eq!(shape, Ok(vec![vec![1, 4, 5, 6]]));
     let window = Window { size: [3, 2], stride: [2, 2], padding: Padding::default() };
-    assert_eq!(infer_shapes(&Op::MaxPool2D { window, activation: NONE }, &[&[2, 7, 7, 3]]), Ok(vec![2, 3, 3, 3]));
+    assert_eq!(
+        infer_shapes(&Op::MaxPool2D(MaxPool2D { window, activation: NONE }), &[&[2, 7, 7, 3]]),
+        Ok(vec![vec![2, 3, 3, 3]])
+    );
 }
 
 #[test]
@@ -39,13 +43,17 @@ fn operators_state_what_they_need() {
     refused(conv([1, 1], [1, 1], huge, 1), &[&[1, 4, 4, 3], &[2, 3, 3, 3]], "larger than the padded input");
     let padding = Padding { top: 2, ..Padding::default() };
     let window = Window { size: [2, 2], stride: [1, 1], padding };
-    refused(Op::AveragePool2D { window, activation: NONE }, &[&[1, 4, 4, 3]], "reaches the window's size");
-    refused(Op::FullyConnected { activation: NONE }, &[&[1, 4], &[3, 5]], "differ in depth");
-    refused(Op::Concat { axis: 1 }, &[&[1, 4], &[2, 4]], "differ outside axis 1");
-    refused(Op::Mean { axes: vec![1, 1], keep_dims: false }, &[&[1, 4]], "ascending");
-    refused(Op::Transpose { permutation: vec![0, 0] }, &[&[1, 4]], "no permutation");
-    refused(Op::Pad { before: vec![0], after: vec![0, 0], value: 0.0 }, &[&[1, 4]], "paddings");
-    refused(Op::Add { activation: NONE }, &[&[1, 4], &[3, 5]], "do not broadcast");
+    refused(
+        Op::AveragePool2D(AveragePool2D { window, activation: NONE }),
+        &[&[1, 4, 4, 3]],
+        "reaches the window's size",
+    );
+    refused(Op::FullyConnected(FullyConnected { activation: NONE }), &[&[1, 4], &[3, 5]], "differ in depth");
+    refused(Op::Concat(Concat { axis: 1 }), &[&[1, 4], &[2, 4]], "differ outside axis 1");
+    refused(Op::Mean(Mean { axes: vec![1, 1], keep_dims: false }), &[&[1, 4]], "ascending");
+    refused(Op::Transpose(Transpose { permutation: vec![0, 0] }), &[&[1, 4]], "no permutation");
+    refused(Op::Pad(Pad { before: vec![0], after: vec![0, 0], value: 0.0 }), &[&[1, 4]], "paddings");
+    refused(Op::Add(Add { activation: NONE }), &[&[1, 4], &[3, 5]], "do not broadcast");
 }
 
 #[test]
@@ -63,8 +71,8 @@ fn shapes_are_bounded() {
 fn small() -> Graph {
     let mut sketch = Sketch::new(1);
     let (x, w) = (sketch.input(&[1, 4]), sketch.random(&[3, 4]));
-    let y = sketch.node(Op::FullyConnected { activation: NONE }, &[x, w]);
-    let y = sketch.node(Op::Relu, &[y]);
+    let y = sketch.node(Op::FullyConnected(FullyConnected { activation: NONE }), &[x, w]);
+    let y = sketch.node(Op::Relu(Relu), &[y]);
     sketch.finish(&[y])
 }
 
@@ -79,8 +87,8 @@ fn broken(change: impl FnOnce(&mut Graph)) -> GraphError {
 fn order_and_identity_are_checked() {
     assert!(matches!(broken(|g| g.nodes.swap(0, 1)), GraphError::NotComputed { .. }));
     assert!(matches!(broken(|g| g.nodes[0].inputs[0] = ValueId(99)), GraphError::DanglingValue { index: 99, .. }));
-    assert!(matches!(broken(|g| g.nodes[1].output = g.nodes[0].output), GraphError::ComputedTwice { .. }));
-    assert!(matches!(broken(|g| g.nodes[1].output = g.nodes[0].inputs[1]), GraphError::ComputedTwice { .. }));
+    assert!(matches!(broken(|g| g.nodes[1].outputs = g.nodes[0].outputs.clone()), GraphError::ComputedTwice { .. }));
+    assert!(matches!(broken(|g| g.nodes[1].outputs = vec![g.nodes[0].inputs[1]]), GraphError::ComputedTwice { .. }));
     assert!(matches!(broken(|g| g.values[1].name = g.values[0].name.clone()), GraphError::BadValue { .. }));
     assert!(matches!(broken(|g| g.nodes[0].name.clear()), GraphError::BadNode { .. }));
     let ghost = broken(|g| {
@@ -123,8 +131,8 @@ fn types_and_quantizations_are_checked() {
         let x = graph.add_value(int8("x", &[1, 2, 2, 3], 0.5, 3));
         let output = graph.add_value(int8("y", &[1, 1, 1, 3], scale, 3));
         let window = Window { size: [2, 2], stride: [1, 1], padding: Padding::default() };
-        let op = Op::MaxPool2D { window, activation: NONE };
-        graph.nodes.push(Node { name: "pool".into(), op, inputs: vec![x], output });
+        let op = Op::MaxPool2D(MaxPool2D { window, activation: NONE });
+        graph.nodes.push(Node { name: "pool".into(), op, inputs: vec![x], outputs: vec![output] });
         let port =
             |value, shape: &[usize]| Port { value, name: "p".into(), source_shape: shape.to_vec(), permutation: None };
         graph.inputs.push(port(x, &[1, 2, 2, 3]));
@@ -144,8 +152,8 @@ fn the_text_form_shows_everything_but_numbers() {
     let (x, w) = (sketch.input(&[1, 5, 5, 2]), sketch.random(&[4, 3, 3, 1]));
     let padding = Padding { top: 1, bottom: 0, left: 1, right: 0 };
     let y = sketch.node(conv([2, 2], [1, 1], padding, 2), &[x, w]);
-    let y = sketch.node(Op::Mean { axes: vec![1, 2], keep_dims: false }, &[y]);
-    let y = sketch.node(Op::Softmax { beta: 0.5 }, &[y]);
+    let y = sketch.node(Op::Mean(Mean { axes: vec![1, 2], keep_dims: false }), &[y]);
+    let y = sketch.node(Op::Softmax(Softmax { beta: 0.5 }), &[y]);
     let mut graph = sketch.finish(&[y]);
     graph.inputs[0].source_shape = vec![1, 2, 5, 5];
     graph.inputs[0].permutation = Some(vec![0, 2, 3, 1]);
@@ -168,7 +176,7 @@ fn the_interpreter_computes_by_hand_checked_numbers() {
     let padding = Padding { right: 1, ..Padding::default() };
     let y = sketch.node(conv([1, 1], [1, 1], padding, 1), &[x, w, b]);
     let window = Window { size: [1, 2], stride: [1, 1], padding: Padding { left: 1, ..Padding::default() } };
-    let mean = sketch.node(Op::AveragePool2D { window, activation: Activation::Relu }, &[y]);
+    let mean = sketch.node(Op::AveragePool2D(AveragePool2D { window, activation: Activation::Relu }), &[y]);
     let graph = sketch.finish(&[y, mean]);
     // Taps [1, 10] over [1, 2, 3, 0], less 20; then means that count real elements only.
     let result = interpret(&graph, &[vec![1.0, 2.0, 3.0]]);

@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::shape::{checked_len, infer, is_permutation};
-use super::{Graph, Node, Op, Port, Value, ValueId, types};
+use super::{Graph, Node, Port, Value, ValueId, infer, is_permutation};
 
 /// Which invariant a graph breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +85,7 @@ impl Graph {
         };
         for node in &self.nodes {
             let holder = || format!("node `{}`", node.name);
-            node.inputs.iter().chain([&node.output]).try_for_each(|&id| check(id, &holder))?;
+            node.inputs.iter().chain(&node.outputs).try_for_each(|&id| check(id, &holder))?;
         }
         let mut ports = self.inputs.iter().chain(&self.outputs);
         ports.try_for_each(|port| check(port.value, &|| format!("port `{}`", port.name)))
@@ -116,19 +115,24 @@ impl Graph {
         }
         for node in &self.nodes {
             let name = |id: ValueId| self.value(id).name.clone();
+            let Some(&first) = node.outputs.first() else {
+                let problem = "computes nothing".into();
+                return Err(GraphError::BadNode { node: node.name.clone(), op: node.op.name(), problem });
+            };
             if node.name.is_empty() {
                 let problem = "has no name".into();
-                return Err(GraphError::BadNode { node: name(node.output), op: node.op.name(), problem });
+                return Err(GraphError::BadNode { node: name(first), op: node.op.name(), problem });
             }
             if let Some(&id) = node.inputs.iter().find(|id| holders[id.0 as usize].is_none()) {
                 return Err(GraphError::NotComputed { node: node.name.clone(), value: name(id) });
             }
-            let slot = &mut holders[node.output.0 as usize];
-            if let Some(holder) = slot.take() {
-                let (node, value) = (node.name.clone(), name(node.output));
-                return Err(GraphError::ComputedTwice { node, value, holder });
+            for &id in &node.outputs {
+                let slot = &mut holders[id.0 as usize];
+                if let Some(holder) = slot.take() {
+                    return Err(GraphError::ComputedTwice { node: node.name.clone(), value: name(id), holder });
+                }
+                *slot = Some(format!("the result of `{}`", node.name));
             }
-            *slot = Some(format!("the result of `{}`", node.name));
         }
         match self.outputs.iter().find(|port| holders[port.value.0 as usize].is_none()) {
             None => Ok(()),
@@ -143,21 +147,20 @@ impl Graph {
     pub(crate) fn check_node(&self, node: &Node) -> Result<(), GraphError> {
         let bad = |problem: String| Err(GraphError::BadNode { node: node.name.clone(), op: node.op.name(), problem });
         let inferred = match infer(self, &node.op, &node.inputs) {
-            Ok(shape) => shape,
+            Ok(shapes) => shapes,
             Err(error) => return bad(error.0),
         };
-        let output = self.value(node.output);
-        let fits = match node.op {
-            Op::Reshape => output.len() == self.value(node.inputs[0]).len(),
-            _ => output.shape == inferred,
-        };
-        if !fits {
-            return bad(format!("computes shape {inferred:?} but its result is declared {:?}", output.shape));
+        if node.outputs.len() != inferred.len() {
+            return bad(format!("computes {} results but {} are declared", inferred.len(), node.outputs.len()));
         }
-        if let Err(problem) = check_attributes(&node.op) {
-            return bad(problem);
+        let values = |ids: &[ValueId]| ids.iter().map(|&id| self.value(id)).collect::<Vec<&Value>>();
+        let (operands, results) = (values(&node.inputs), values(&node.outputs));
+        for (result, inferred) in results.iter().zip(inferred) {
+            if !node.op.operator().may_have_shape(&inferred, &result.shape) {
+                return bad(format!("computes shape {inferred:?} but its result is declared {:?}", result.shape));
+            }
         }
-        types::check_node(self, node).or_else(bad)
+        node.op.operator().check_types(&operands, &results).or_else(bad)
     }
 
     fn check_port(&self, port: &Port) -> Result<(), GraphError> {
@@ -181,30 +184,4 @@ impl Graph {
 
 fn constant_holder(value: &Value) -> Option<String> {
     value.elements.as_ref().map(|_| "a constant".into())
-}
-
-impl Value {
-    /// Checks shape, element count and quantization; the error continues a sentence about the value.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let len = checked_len(&self.shape).map_err(|error| format!("cannot be used: {error}"))?;
-        if let Some(elements) = &self.elements {
-            if elements.len() != len {
-                return Err(format!("has {} elements, its shape {:?} holds {len}", elements.len(), self.shape));
-            }
-            if elements.dtype() != self.dtype {
-                return Err(format!("is declared {:?} but holds {:?}", self.dtype, elements.dtype()));
-            }
-        }
-        types::check_value(self)
-    }
-}
-
-/// Scalars of an operator that no shape rule sees.
-fn check_attributes(op: &Op) -> Result<(), String> {
-    match op {
-        Op::Softmax { beta } if !(beta.is_finite() && *beta > 0.0) => Err(format!("beta is {beta}")),
-        Op::Pad { value, .. } if !value.is_finite() => Err(format!("pads with {value}")),
-        Op::BatchNorm { epsilon } if !(epsilon.is_finite() && *epsilon >= 0.0) => Err(format!("epsilon is {epsilon}")),
-        _ => Ok(()),
-    }
 }

@@ -4,48 +4,47 @@
 //! or broadcast. Both operators commute to the bit, so operands are exchanged where that helps.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_ARENA, OPERAND_CONSTANT, OPERAND_SAME, Operands};
+use kinglet_blob::records::{self as record, BinaryF32, BinaryI8};
 use kinglet_kernels::elementwise::{AddI8, Broadcast, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::constants::{f32_bytes, i8_bytes};
-use super::{Lowering, Reason, Record, Step, clamp_f32, narrow, refuse};
+use super::{Lowering, Reason, clamp_f32, narrow, refuse};
 use crate::affine::fixed;
 use crate::ir::{Activation, DType, Elements, Node, Op, ValueId};
-use crate::plan::Overlap;
+use crate::program::{Input, Overlap, Record};
 
 /// Which operand is which, and how the second is read.
 struct Roles {
     a: ValueId,
     b: ValueId,
-    /// `OPERAND_*`.
-    b_source: u8,
-    operands: Operands,
+    /// Where `b` is.
+    second: Input,
+    broadcast: record::Broadcast,
 }
 
 impl Lowering<'_> {
     pub(super) fn binary(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
         let roles = self.roles(node)?;
-        let is_add = matches!(node.op, Op::Add { .. });
-        let (opcode, record): (OpCode, Record) = match self.dtype(node.output) {
+        let is_add = matches!(node.op, Op::Add(_));
+        let record: Record = match self.dtype(node.output()) {
             DType::F32 => {
                 let (min, max) = clamp_f32(activation);
-                let opcode = if is_add { OpCode::AddF32 } else { OpCode::MulF32 };
-                let Roles { operands, b_source, .. } = roles;
-                (opcode, BinaryF32 { operands, min, max, b_source, reserved: [0; 3] }.into())
+                BinaryF32 { broadcast: roles.broadcast, min, max }.into()
             }
-            _ if is_add => (OpCode::AddI8, self.add_i8(node, &roles, activation)?.into()),
-            _ => (OpCode::MulI8, self.mul_i8(node, &roles, activation)?.into()),
+            _ if is_add => self.add_i8(node, &roles, activation)?.into(),
+            _ => self.mul_i8(node, &roles, activation)?.into(),
         };
-        let step = Step::new(opcode, record, roles.a, node.output, Overlap::IN_PLACE);
-        let second = (roles.b_source == OPERAND_ARENA).then_some(roles.b);
-        self.push(Step { second, ..step });
+        let opcode = if is_add { OpCode::Add } else { OpCode::Mul };
+        let mut step = self.step(opcode, record, [roles.a, node.output()], Overlap::IN_PLACE);
+        step.inputs.push(roles.second);
+        self.push(step);
         Ok(())
     }
 
     /// Chooses the first operand; stores the second when it is a constant.
     fn roles(&mut self, node: &Node) -> Result<Roles, Reason> {
-        let output = self.graph.value(node.output);
+        let output = self.graph.value(node.output());
         let (x, y) = (node.inputs[0], node.inputs[1]);
         let is_whole = |id: ValueId| self.graph.value(id).len() == output.len();
         let is_constant = |id: ValueId| self.graph.value(id).elements.is_some();
@@ -59,9 +58,9 @@ impl Lowering<'_> {
         let len: u32 = narrow(output.len(), "the number of elements")?;
         let all = Broadcast { inner: 1, len: output.len() };
         let broadcast = broadcast(&output.shape, self.shape(b));
-        let operands = |b: u32, broadcast: Broadcast| -> Result<Operands, Reason> {
+        let extents = |broadcast: Broadcast| -> Result<record::Broadcast, Reason> {
             let inner = narrow(broadcast.inner, "a broadcast's stride")?;
-            Ok(Operands { a: 0, b, output: 0, len, inner, b_len: narrow(broadcast.len, "an operand's length")? })
+            Ok(record::Broadcast { len, inner, b_len: narrow(broadcast.len, "an operand's length")? })
         };
         if let Some(elements) = &self.graph.value(b).elements {
             let expanded = match broadcast {
@@ -73,14 +72,15 @@ impl Lowering<'_> {
                 Elements::I8(elements) => self.constants.add(i8_bytes(elements))?,
                 _ => return refuse("its constant operand is an integer", "it must be float32 or int8"),
             };
-            let operands = operands(offset, broadcast.unwrap_or(all))?;
-            return Ok(Roles { a, b, b_source: OPERAND_CONSTANT, operands });
+            let second = Input::Constant(self.dtype(b).into(), offset);
+            return Ok(Roles { a, b, second, broadcast: extents(broadcast.unwrap_or(all))? });
         }
+        let second = Input::Tensor(self.tensor(b));
         if self.layout.is_same(a, b) {
-            return Ok(Roles { a, b, b_source: OPERAND_SAME, operands: operands(0, all)? });
+            return Ok(Roles { a, b, second, broadcast: extents(all)? });
         }
         match broadcast {
-            Some(broadcast) => Ok(Roles { a, b, b_source: OPERAND_ARENA, operands: operands(0, broadcast)? }),
+            Some(broadcast) => Ok(Roles { a, b, second, broadcast: extents(broadcast)? }),
             None => refuse(
                 format!("{:?} is broadcast to {:?} along axes that do not lie together", self.shape(b), output.shape),
                 "broadcast adjacent axes only, for example one value for each channel",
@@ -89,7 +89,7 @@ impl Lowering<'_> {
     }
 
     fn add_i8(&self, node: &Node, roles: &Roles, activation: Activation) -> Result<BinaryI8, Reason> {
-        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output)?);
+        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output())?);
         let add = match fixed::add(a, b, y, activation) {
             Ok(add) => add,
             Err(error) => return refuse(error.to_string(), "its result's scale must not be far below its operands'"),
@@ -98,7 +98,7 @@ impl Lowering<'_> {
     }
 
     fn mul_i8(&self, node: &Node, roles: &Roles, activation: Activation) -> Result<BinaryI8, Reason> {
-        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output)?);
+        let (a, b, y) = (self.quantization(roles.a)?, self.quantization(roles.b)?, self.quantization(node.output())?);
         let MulI8 { a_zero_point, b_zero_point, factor, stage } = fixed::mul(a, b, y, activation);
         // A product of two distances, up to 255 * 255, is shifted left without leaving 32 bits.
         if factor.shift > 14 {
@@ -116,20 +116,18 @@ impl Lowering<'_> {
 
 fn record_i8(roles: &Roles, add: &AddI8) -> BinaryI8 {
     BinaryI8 {
-        operands: roles.operands,
+        broadcast: roles.broadcast,
         a_multiplier: add.a_factor.multiplier,
         b_multiplier: add.b_factor.multiplier,
         output_multiplier: add.output_factor.multiplier,
         a_shift: add.a_factor.shift as i8,
         b_shift: add.b_factor.shift as i8,
         output_shift: add.output_factor.shift as i8,
-        b_source: roles.b_source,
         a_zero_point: add.a_zero_point as i8,
         b_zero_point: add.b_zero_point as i8,
         zero_point: add.stage.zero_point as i8,
         min: add.stage.min as i8,
         max: add.stage.max as i8,
-        reserved: [0; 3],
     }
 }
 

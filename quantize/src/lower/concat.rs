@@ -3,14 +3,14 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Copy;
 
-use super::{Lowering, Reason, Step, narrow, refuse};
+use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::Node;
-use crate::plan::Overlap;
+use crate::program::{Overlap, Step};
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), Reason> {
-        let output = self.shape(node.output);
-        let size = self.dtype(node.output).size_bytes();
+        let output = self.shape(node.output());
+        let size = self.dtype(node.output()).size_bytes();
         let blocks: usize = output[..axis].iter().product();
         let output_stride = output[axis..].iter().product::<usize>() * size;
         let mut offset = 0;
@@ -21,16 +21,14 @@ impl Lowering<'_> {
                 let reason = format!("its operand `{}` is a constant", value.name);
                 return refuse(reason, "all operands must be computed from the model's input");
             }
-            if !self.layout.is_slice(input, node.output, offset) {
+            if !self.layout.is_slice(input, node.output(), offset) {
                 let record = Copy {
-                    input: 0,
-                    output: 0,
                     blocks: narrow(blocks, "the number of blocks")?,
                     block_bytes: narrow(block_bytes, "a block's length")?,
                     input_stride: narrow(block_bytes, "a block's length")?,
                     output_stride: narrow(output_stride, "a block's length")?,
                 };
-                let step = Step::new(OpCode::Copy, record, input, node.output, Overlap::Never);
+                let step = self.step(OpCode::Copy, record, [input, node.output()], Overlap::Never);
                 self.push(Step { output_offset: offset, ..step });
             }
             offset += block_bytes;

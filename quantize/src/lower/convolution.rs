@@ -1,35 +1,36 @@
 //! Conv2D and DepthwiseConv2D.
 
-use kinglet_blob::OpCode;
+use crate::op::{Conv2D, DepthwiseConv2D};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
+use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage, WriteOrder};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
-use super::window::{Window, geometry};
-use super::{Lowering, Reason, Step, choose, clamp_f32};
+use super::window::Window;
+use super::{Lowering, Reason, choose, clamp_f32};
 use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
-use crate::plan::{Overlap, PixelOrder};
+use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {
     pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::Conv2D { stride, dilation, padding, groups, activation } = &node.op else { return Ok(()) };
+        let Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }) = &node.op else { return Ok(()) };
         let &[outputs, kernel_h, kernel_w, group_channels] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *groups,
         };
-        match self.dtype(node.output) {
-            DType::F32 => self.convolution_f32(node, OpCode::Conv2dF32, &window, *activation),
+        match self.dtype(node.output()) {
+            DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
     }
@@ -45,24 +46,28 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.groups.into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = choose::convolution(self.target, geometry.groups, &numbers);
-        let work = Work::windowed(OpCode::Conv2dI8, &window);
-        let is_worth = cost::is_worth_packing(self.target, OpCode::Conv2dI8, packing as u8, &work);
+        let work = Work::windowed(OpCode::Conv2d, &window);
+        let is_worth = cost::is_worth_packing(self.target, "conv2d-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
         packing.pack(Storage::Bits8, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
-        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let record = Conv2dI8 { constants, window, quant };
         let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());
-        let step = Step::new(OpCode::Conv2dI8, record, node.inputs[0], node.output, overlap);
+        let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
-        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        self.push(Step {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(scratch_bytes),
+            ..step
+        });
         Ok(())
     }
 
@@ -85,30 +90,33 @@ impl Lowering<'_> {
         let (min, max) = clamp_f32(activation);
         // A float Conv2D over its input takes the slow reference kernel, so only depthwise ones are overlapped.
         let overlap = match opcode {
-            OpCode::DepthwiseF32 => {
+            OpCode::Depthwise => {
                 Overlap::windowed(&geometry(&window, 1), window.batch.into(), 4, PixelOrder::Interleaved)
             }
             _ => Overlap::Never,
         };
-        let record = Conv2dF32 { input: 0, output: 0, scratch: 0, constants, window, min, max };
-        self.push(Step::new(opcode, record, node.inputs[0], node.output, overlap));
+        let record = Conv2dF32 { constants, window, min, max };
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 
     pub(super) fn depthwise(&mut self, node: &Node) -> Result<(), Reason> {
-        let Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } = &node.op else { return Ok(()) };
+        let Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }) = &node.op
+        else {
+            return Ok(());
+        };
         let &[_, kernel_h, kernel_w, outputs] = self.shape(node.inputs[1]) else { return Ok(()) };
         let window = Window {
             input: self.shape(node.inputs[0]),
-            output: self.shape(node.output),
+            output: self.shape(node.output()),
             kernel: [kernel_h, kernel_w],
             stride: *stride,
             dilation: *dilation,
             padding,
             groups: *multiplier,
         };
-        match self.dtype(node.output) {
-            DType::F32 => self.convolution_f32(node, OpCode::DepthwiseF32, &window, *activation),
+        match self.dtype(node.output()) {
+            DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
     }
@@ -124,20 +132,20 @@ impl Lowering<'_> {
         let geometry = geometry(&window, window.input[2].into());
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: 1, tap_stride: outputs, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
         let packing = choose::depthwise(self.target, &geometry, window.groups.into(), &numbers);
-        let work = Work::windowed(OpCode::DepthwiseI8, &window);
-        let is_worth = cost::is_worth_packing(self.target, OpCode::DepthwiseI8, packing as u8, &work);
+        let work = Work::windowed(OpCode::Depthwise, &window);
+        let is_worth = cost::is_worth_packing(self.target, "depthwise-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { DepthwisePacking::RowMajor };
         let mut packed = vec![0; packing.weight_len(outputs, taps)];
         packing.pack(outputs, taps, weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
-        let record = Conv2dI8 { input: 0, output: 0, scratch: 0, constants, window, quant };
+        let record = Conv2dI8 { constants, window, quant };
         let overlap = match packing.write_order(&geometry) {
             WriteOrder::Bands(bands) if bands.run_in_place(window.groups.into()) && window.batch == 1 => {
                 Overlap::Exactly
@@ -145,9 +153,13 @@ impl Lowering<'_> {
             WriteOrder::Bands(_) => Overlap::Never,
             WriteOrder::Pixels(order) => Overlap::windowed(&geometry, window.batch.into(), 1, order),
         };
-        let step = Step::new(OpCode::DepthwiseI8, record, node.inputs[0], node.output, overlap);
+        let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
-        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        self.push(Step {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(scratch_bytes),
+            ..step
+        });
         Ok(())
     }
 }

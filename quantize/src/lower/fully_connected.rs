@@ -1,23 +1,23 @@
 //! FullyConnected.
 
-use kinglet_blob::OpCode;
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
+use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
-use super::{Lowering, Reason, Step, choose, clamp_f32, narrow};
+use super::{Lowering, Reason, choose, clamp_f32, narrow};
 use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node};
-use crate::plan::Overlap;
+use crate::program::{Overlap, Step};
 
 impl Lowering<'_> {
     pub(super) fn fully_connected(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {
         let &[outputs, taps] = self.shape(node.inputs[1]) else { return Ok(()) };
         let rows = self.graph.value(node.inputs[0]).len() / taps.max(1);
-        match self.dtype(node.output) {
+        match self.dtype(node.output()) {
             DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
             _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
         }
@@ -31,7 +31,7 @@ impl Lowering<'_> {
     ) -> Result<(), Reason> {
         let weights = self.i8s(node.inputs[1])?;
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
-        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output].map(|id| self.quantization(id));
+        let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
@@ -40,15 +40,12 @@ impl Lowering<'_> {
         let [rows_64, taps_64, outputs_64] = [rows, taps, outputs].map(|extent| extent as u64);
         let macs = rows_64 * taps_64 * outputs_64;
         let work = Work { input: rows_64 * taps_64, output: rows_64 * outputs_64, gathered: 0, macs };
-        let is_worth = cost::is_worth_packing(self.target, OpCode::FullyConnectedI8, packing as u8, &work);
+        let is_worth = cost::is_worth_packing(self.target, "fully-connected-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
         let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
         packing.pack(Storage::Bits8, outputs, Taps::flat(taps), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = FullyConnectedI8 {
-            input: 0,
-            output: 0,
-            scratch: 0,
             constants: self.constants.add(constants)?,
             rows: narrow(rows, "the number of rows")?,
             taps: narrow(taps, "the number of inputs")?,
@@ -56,9 +53,13 @@ impl Lowering<'_> {
             quant,
         };
         let overlap = Overlap::rows(rows, taps, outputs);
-        let step = Step::new(OpCode::FullyConnectedI8, record, node.inputs[0], node.output, overlap);
+        let step = self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = fully_connected_i8_scratch_len(taps, packing);
-        self.push(Step { kernel: packing as u8, scratch_bytes, ..step });
+        self.push(Step {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(scratch_bytes),
+            ..step
+        });
         Ok(())
     }
 
@@ -75,8 +76,6 @@ impl Lowering<'_> {
         };
         let (min, max) = clamp_f32(activation);
         let record = FullyConnectedF32 {
-            input: 0,
-            output: 0,
             constants: self.constants.add(f32_bytes(bias.iter().chain(weights)))?,
             rows: narrow(rows, "the number of rows")?,
             taps: narrow(taps, "the number of inputs")?,
@@ -85,7 +84,7 @@ impl Lowering<'_> {
             max,
         };
         let overlap = Overlap::rows(rows, 4 * taps, 4 * outputs);
-        self.push(Step::new(OpCode::FullyConnectedF32, record, node.inputs[0], node.output, overlap));
+        self.push(self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output()], overlap));
         Ok(())
     }
 }

@@ -3,10 +3,10 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{MeanF32, MeanI8};
 
-use super::{Lowering, Reason, Step, narrow, refuse};
+use super::{Lowering, Reason, narrow, refuse};
 use crate::affine::fixed;
 use crate::ir::{DType, Node};
-use crate::plan::Overlap;
+use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn mean(&mut self, node: &Node, axes: &[usize]) -> Result<(), Reason> {
@@ -19,13 +19,13 @@ impl Lowering<'_> {
         };
         let (outer, inner): (u32, u32) = (narrow(outer, "an extent")?, narrow(inner, "an extent")?);
         let reduced_u32: u32 = narrow(reduced, "an extent")?;
-        let step = match self.dtype(node.output) {
+        let step = match self.dtype(node.output()) {
             DType::F32 => {
-                let record = MeanF32 { input: 0, output: 0, outer, reduced: reduced_u32, inner };
-                Step::new(OpCode::MeanF32, record, node.inputs[0], node.output, Overlap::Never)
+                let record = MeanF32 { outer, reduced: reduced_u32, inner };
+                self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
             _ => {
-                let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output)?);
+                let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output())?);
                 // The sum of distances from the zero point stays below 255 for each element.
                 if reduced > (i32::MAX / 256) as usize {
                     return refuse(format!("it averages {reduced} elements"), "at most 8,388,607 fit the accumulator");
@@ -35,8 +35,6 @@ impl Lowering<'_> {
                     return refuse(format!("its factor is 2^{}", factor.shift), "recalibrate: its scales are unsound");
                 }
                 let record = MeanI8 {
-                    input: 0,
-                    output: 0,
                     outer,
                     reduced: reduced_u32,
                     inner,
@@ -46,7 +44,7 @@ impl Lowering<'_> {
                     zero_point: y.zero_point() as i8,
                     reserved: 0,
                 };
-                Step::new(OpCode::MeanI8, record, node.inputs[0], node.output, Overlap::Never)
+                self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
         };
         self.push(step);

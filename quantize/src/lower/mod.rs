@@ -1,9 +1,5 @@
 //! From a graph to operator records and constants; only the arena offsets are still missing.
 //!
-//! ```text
-//! Graph --lower--> Program { steps, weights } --plan--> MemoryPlan --emit--> blob
-//! ```
-//!
 //! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
 //! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
 //! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
@@ -19,109 +15,22 @@ mod layer;
 mod mean;
 mod pad;
 mod pool;
-mod record;
 mod softmax;
 #[cfg(test)]
 mod tests;
 mod unary;
 mod window;
 
+use crate::op::{Add, AveragePool2D, Concat, FullyConnected, MaxPool2D, Mean, Mul, Pad, Softmax, Transpose};
 use std::fmt;
 
 use kinglet_blob::OpCode;
 
 pub use constants::Constants;
-pub(crate) use record::window_macs;
-pub use record::{Addresses, Record};
-pub use window::geometry;
 
 use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
-use crate::plan::{Layout, Overlap};
+use crate::program::{Layout, Overlap, Program, Record, Step, Tensor};
 use crate::target::Target;
-
-/// One operator of the blob, without its place in memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// Index of the node in the graph.
-    pub node: usize,
-    /// What the record is.
-    pub opcode: OpCode,
-    /// Packing of the weights.
-    pub kernel: u8,
-    /// Everything but arena offsets.
-    pub record: Record,
-    /// The first operand.
-    pub input: ValueId,
-    /// The second operand, when it is in the arena and not the first one.
-    pub second: Option<ValueId>,
-    /// The result.
-    pub output: ValueId,
-    /// Bytes of the result before the first one this operator writes.
-    pub output_offset: usize,
-    /// Temporary memory.
-    pub scratch_bytes: usize,
-    /// How the result may share memory with the first operand.
-    pub overlap: Overlap,
-    /// What is read and written when it is not whole values.
-    pub stripe: Option<Stripe>,
-}
-
-/// The memory of an operator that computes some rows of its result, counted from the start of each value's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stripe {
-    /// Of the first operand.
-    pub input: Part,
-    /// Of the second operand; empty when there is none.
-    pub second: Part,
-    /// Of the result. The bytes written there are those from the step's `output_offset` on.
-    pub output: Part,
-}
-
-/// A range of a value's memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    /// First byte.
-    pub at: usize,
-    /// Length.
-    pub bytes: usize,
-}
-
-impl Step {
-    /// An operator from `input` to the whole of `output`, without scratch.
-    pub(crate) fn new(
-        opcode: OpCode,
-        record: impl Into<Record>,
-        input: ValueId,
-        output: ValueId,
-        overlap: Overlap,
-    ) -> Self {
-        let record = record.into();
-        Step {
-            node: 0,
-            opcode,
-            kernel: 0,
-            record,
-            input,
-            second: None,
-            output,
-            output_offset: 0,
-            scratch_bytes: 0,
-            overlap,
-            stripe: None,
-        }
-    }
-}
-
-/// A lowered graph.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Program {
-    /// Operators in execution order.
-    pub steps: Vec<Step>,
-    /// WEIGHTS.
-    pub weights: Vec<u8>,
-    /// Which values share memory by construction.
-    pub layout: Layout,
-}
 
 /// A node that cannot be lowered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,24 +120,25 @@ impl<'g> Lowering<'g> {
     fn node(&mut self, node: &Node) -> Result<(), Reason> {
         self.check_operands(node)?;
         match &node.op {
-            Op::Conv2D { .. } => self.convolution(node),
-            Op::DepthwiseConv2D { .. } => self.depthwise(node),
-            Op::FullyConnected { activation } => self.fully_connected(node, *activation),
-            Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
-                self.pool(node, window, *activation)
+            Op::Conv2D(_) => self.convolution(node),
+            Op::DepthwiseConv2D(_) => self.depthwise(node),
+            Op::FullyConnected(FullyConnected { activation }) => self.fully_connected(node, *activation),
+            Op::AveragePool2D(AveragePool2D { window, activation })
+            | Op::MaxPool2D(MaxPool2D { window, activation }) => self.pool(node, window, *activation),
+            Op::Add(Add { activation }) | Op::Mul(Mul { activation }) => self.binary(node, *activation),
+            Op::Softmax(Softmax { beta }) => self.softmax(node, *beta),
+            Op::Reshape(_) => Ok(()),
+            Op::Pad(Pad { before, value, .. }) => self.pad(node, before, *value),
+            Op::Concat(Concat { axis }) => self.concat(node, *axis),
+            Op::Mean(Mean { axes, .. }) => self.mean(node, axes),
+            Op::Relu(_) | Op::Relu6(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) | Op::Dequantize(_) => {
+                self.unary(node)
             }
-            Op::Add { activation } | Op::Mul { activation } => self.binary(node, *activation),
-            Op::Softmax { beta } => self.softmax(node, *beta),
-            Op::Reshape => Ok(()),
-            Op::Pad { before, value, .. } => self.pad(node, before, *value),
-            Op::Concat { axis } => self.concat(node, *axis),
-            Op::Mean { axes, .. } => self.mean(node, axes),
-            Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize | Op::Dequantize => self.unary(node),
-            Op::BatchNorm { .. } => refuse(
+            Op::BatchNorm(_) => refuse(
                 "batch normalization that no convolution or dense layer precedes has no kernel",
                 "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
             ),
-            Op::Transpose { permutation } => refuse(
+            Op::Transpose(Transpose { permutation }) => refuse(
                 format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
                 "only layout changes around channels-first operators are supported",
             ),
@@ -237,14 +147,14 @@ impl<'g> Lowering<'g> {
 
     /// Operands that are read from the arena must be computed, and be of a type that kernels know.
     fn check_operands(&self, node: &Node) -> Result<(), Reason> {
-        let weighted = matches!(node.op, Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. });
+        let weighted = matches!(node.op, Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_));
         let computed = |id: &ValueId| self.graph.value(*id).elements.is_none();
         let data = if weighted { &node.inputs[..1] } else { &node.inputs[..] };
         if !data.iter().any(computed) {
             return refuse("all its operands are constants", "fold it before compiling");
         }
         let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8);
-        if let Some(id) = data.iter().chain([&node.output]).find(|id| !types(id)) {
+        if let Some(id) = data.iter().chain(&node.outputs).find(|id| !types(id)) {
             let value = self.graph.value(*id);
             return refuse(format!("`{}` is {:?}", value.name, value.dtype), "activations must be float32 or int8");
         }
@@ -279,6 +189,17 @@ impl<'g> Lowering<'g> {
             }
         }
         refusals
+    }
+
+    /// A computed value as an operand.
+    fn tensor(&self, id: ValueId) -> Tensor {
+        Tensor { id, dtype: self.dtype(id).into() }
+    }
+
+    /// An operator from `input` to the whole of `output`, without scratch.
+    fn step(&self, opcode: OpCode, record: impl Into<Record>, ends: [ValueId; 2], overlap: Overlap) -> Step {
+        let [input, output] = ends.map(|id| self.tensor(id));
+        Step::new(opcode, record, input, output, overlap)
     }
 
     /// Appends an operator; `lower` fills in its node.

@@ -3,30 +3,21 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Pad;
 
-use super::{Lowering, Reason, Step, narrow, refuse};
+use super::{Lowering, Reason, narrow, refuse};
 use crate::affine::fixed;
 use crate::ir::{DType, Node};
-use crate::plan::Overlap;
+use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn pad(&mut self, node: &Node, before: &[usize], value: f32) -> Result<(), Reason> {
-        let (input, output) = (self.shape(node.inputs[0]), self.shape(node.output));
-        let (opcode, value) = match self.dtype(node.output) {
-            DType::F32 => (OpCode::PadF32, value.to_bits()),
-            _ => {
-                let value = fixed::quantize_real(value, self.quantization(node.output)?);
-                (OpCode::PadI8, u32::from(value as u8))
-            }
+        let (input, output) = (self.shape(node.inputs[0]), self.shape(node.output()));
+        let value = match self.dtype(node.output()) {
+            DType::F32 => value.to_bits(),
+            _ => u32::from(fixed::quantize_real(value, self.quantization(node.output())?) as u8),
         };
-        let record = Pad {
-            input: 0,
-            output: 0,
-            input_dims: four(input, 1)?,
-            before: four(before, 0)?,
-            output_dims: four(output, 1)?,
-            value,
-        };
-        self.push(Step::new(opcode, record, node.inputs[0], node.output, Overlap::Never));
+        let record =
+            Pad { input_dims: four(input, 1)?, before: four(before, 0)?, output_dims: four(output, 1)?, value };
+        self.push(self.step(OpCode::Pad, record, [node.inputs[0], node.output()], Overlap::Never));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Padding, Window};
+use crate::op::{FullyConnected, MaxPool2D, Mean, Relu, Transpose};
 
 fn refusals(graph: &Graph) -> Vec<Refusal> {
     graph.verify().expect("a sound graph");
@@ -18,10 +19,10 @@ fn all_nodes_in_the_way_are_named_together() {
     let x = sketch.input(&[1, 300, 2, 4]);
     // A window of 300 rows is beyond the record's byte.
     let window = Window { size: [300, 1], stride: [1, 1], padding: Padding::default() };
-    let pooled = sketch.node(Op::MaxPool2D { window, activation: Activation::None }, &[x]);
-    let turned = sketch.node(Op::Transpose { permutation: vec![0, 2, 1, 3] }, &[pooled]);
-    let apart = sketch.node(Op::Mean { axes: vec![1, 3], keep_dims: true }, &[turned]);
-    let fine = sketch.node(Op::Relu, &[apart]);
+    let pooled = sketch.node(Op::MaxPool2D(MaxPool2D { window, activation: Activation::None }), &[x]);
+    let turned = sketch.node(Op::Transpose(Transpose { permutation: vec![0, 2, 1, 3] }), &[pooled]);
+    let apart = sketch.node(Op::Mean(Mean { axes: vec![1, 3], keep_dims: true }), &[turned]);
+    let fine = sketch.node(Op::Relu(Relu), &[apart]);
     sketch.output(fine);
     let refusals = refusals(&sketch.graph);
     let found: Vec<(&str, bool)> = refusals.iter().map(|refusal| (refusal.op, refusal.remedy.is_empty())).collect();
@@ -35,7 +36,7 @@ fn all_nodes_in_the_way_are_named_together() {
 fn means_over_axes_apart_are_refused() {
     let mut sketch = Sketch::new(2);
     let x = sketch.input(&[2, 3, 4, 5]);
-    let mean = sketch.node(Op::Mean { axes: vec![1, 3], keep_dims: true }, &[x]);
+    let mean = sketch.node(Op::Mean(Mean { axes: vec![1, 3], keep_dims: true }), &[x]);
     sketch.output(mean);
     let refusals = refusals(&sketch.graph);
     assert_eq!(refusals.len(), 1);
@@ -46,7 +47,7 @@ fn means_over_axes_apart_are_refused() {
 fn ports_that_no_record_describes_are_refused() {
     let mut sketch = Sketch::new(3);
     let x = sketch.input(&[1, 2, 1, 2, 2]);
-    let y = sketch.node(Op::Relu, &[x]);
+    let y = sketch.node(Op::Relu(Relu), &[x]);
     sketch.output(y);
     let refusals = refusals(&sketch.graph);
     assert_eq!(refusals.iter().map(|refusal| refusal.op).collect::<Vec<_>>(), ["input", "output"]);
@@ -63,7 +64,7 @@ fn an_accumulator_that_could_overflow_is_refused_by_name() {
     };
     let w = sketch.graph.add_constant("w", vec![1, 4], Elements::I8(vec![127; 4]));
     let b = sketch.graph.add_constant("b", vec![1], Elements::I32(vec![i32::MAX - 100]));
-    let y = sketch.node(Op::FullyConnected { activation: Activation::None }, &[x, w, b]);
+    let y = sketch.node(Op::FullyConnected(FullyConnected { activation: Activation::None }), &[x, w, b]);
     sketch.output(y);
     quantize(&mut sketch.graph, x, DType::I8);
     quantize(&mut sketch.graph, y, DType::I8);

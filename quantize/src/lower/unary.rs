@@ -3,22 +3,22 @@
 //! On int8 there are only 256 inputs, so each of them becomes a table, filled by the oracle's formula.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{Convert, LookupI8, UnaryF32};
+use kinglet_blob::records::{Convert, Lookup, UnaryF32};
 use kinglet_kernels::lookup::{
     RequantizeI8, logistic_i8_reference, relu_i8_reference, requantize_i8_reference, table, tanh_i8_reference,
 };
 
 use super::constants::i8_bytes;
-use super::{Lowering, Reason, Step, clamp_f32, narrow, refuse};
+use super::{Lowering, Reason, clamp_f32, narrow, refuse};
 use crate::affine::fixed;
 use crate::ir::{Activation, DType, Node, Op, Quantization};
-use crate::plan::Overlap;
+use crate::program::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn unary(&mut self, node: &Node) -> Result<(), Reason> {
         match (&node.op, self.dtype(node.inputs[0])) {
-            (Op::Quantize, DType::F32) => self.convert(node, OpCode::Quantize, self.quantization(node.output)?),
-            (Op::Dequantize, _) => self.convert(node, OpCode::Dequantize, self.quantization(node.inputs[0])?),
+            (Op::Quantize(_), DType::F32) => self.convert(node, OpCode::Quantize, self.quantization(node.output())?),
+            (Op::Dequantize(_), _) => self.convert(node, OpCode::Dequantize, self.quantization(node.inputs[0])?),
             (_, DType::F32) => self.function_f32(node),
             _ => self.lookup(node),
         }
@@ -26,47 +26,45 @@ impl Lowering<'_> {
 
     fn convert(&mut self, node: &Node, opcode: OpCode, quantization: &Quantization) -> Result<(), Reason> {
         let record = Convert {
-            input: 0,
-            output: 0,
-            len: narrow(self.graph.value(node.output).len(), "the number of elements")?,
+            len: narrow(self.graph.value(node.output()).len(), "the number of elements")?,
             scale: quantization.scale(0),
             zero_point: quantization.zero_point(),
         };
-        self.push(Step::new(opcode, record, node.inputs[0], node.output, Overlap::Never));
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], Overlap::Never));
         Ok(())
     }
 
     fn function_f32(&mut self, node: &Node) -> Result<(), Reason> {
         let (opcode, (min, max)) = match node.op {
-            Op::Relu => (OpCode::ClampF32, clamp_f32(Activation::Relu)),
-            Op::Relu6 => (OpCode::ClampF32, clamp_f32(Activation::Relu6)),
-            Op::Logistic => (OpCode::LogisticF32, clamp_f32(Activation::None)),
-            _ => (OpCode::TanhF32, clamp_f32(Activation::None)),
+            Op::Relu(_) => (OpCode::Clamp, clamp_f32(Activation::Relu)),
+            Op::Relu6(_) => (OpCode::Clamp, clamp_f32(Activation::Relu6)),
+            Op::Logistic(_) => (OpCode::Logistic, clamp_f32(Activation::None)),
+            _ => (OpCode::Tanh, clamp_f32(Activation::None)),
         };
-        let len = narrow(self.graph.value(node.output).len(), "the number of elements")?;
-        let record = UnaryF32 { input: 0, output: 0, len, min, max };
-        self.push(Step::new(opcode, record, node.inputs[0], node.output, Overlap::IN_PLACE));
+        let len = narrow(self.graph.value(node.output()).len(), "the number of elements")?;
+        let record = UnaryF32 { len, min, max };
+        self.push(self.step(opcode, record, [node.inputs[0], node.output()], Overlap::IN_PLACE));
         Ok(())
     }
 
     fn lookup(&mut self, node: &Node) -> Result<(), Reason> {
-        let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output)?);
+        let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output())?);
         let table = match node.op {
-            Op::Relu => {
+            Op::Relu(_) => {
                 let params = fixed::relu(x, y);
                 check_shift(&params)?;
                 table(|x| relu_i8_reference(&params, x))
             }
-            Op::Relu6 => {
+            Op::Relu6(_) => {
                 let params = fixed::relu6(x);
                 table(|x| requantize_i8_reference(&params, x))
             }
-            Op::Logistic => {
+            Op::Logistic(_) => {
                 check_output(y, 1.0 / 256.0, -128)?;
                 let params = fixed::sigmoid(x);
                 table(|x| logistic_i8_reference(&params, x))
             }
-            Op::Tanh => {
+            Op::Tanh(_) => {
                 check_output(y, 1.0 / 128.0, 0)?;
                 let params = fixed::sigmoid(x);
                 table(|x| tanh_i8_reference(&params, x))
@@ -77,9 +75,9 @@ impl Lowering<'_> {
                 table(|x| requantize_i8_reference(&params, x))
             }
         };
-        let len = narrow(self.graph.value(node.output).len(), "the number of elements")?;
-        let record = LookupI8 { input: 0, output: 0, len, constants: self.constants.add(i8_bytes(&table))? };
-        self.push(Step::new(OpCode::LookupI8, record, node.inputs[0], node.output, Overlap::IN_PLACE));
+        let len = narrow(self.graph.value(node.output()).len(), "the number of elements")?;
+        let record = Lookup { len, constants: self.constants.add(i8_bytes(&table))? };
+        self.push(self.step(OpCode::Lookup, record, [node.inputs[0], node.output()], Overlap::IN_PLACE));
         Ok(())
     }
 }

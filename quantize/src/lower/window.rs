@@ -1,7 +1,6 @@
 //! Windowed operators: the record's shapes, and whether the model's fit into them.
 
 use kinglet_blob::records::Window as Record;
-use kinglet_kernels::conv2d::Geometry;
 
 use super::{Reason, narrow, refuse};
 use crate::ir::Padding;
@@ -46,19 +45,5 @@ impl Window<'_> {
             batch: narrow(batch, "the batch")?,
             groups: narrow(self.groups, "the number of groups")?,
         })
-    }
-}
-
-/// The kernels' view of a record's shapes, for one image. `groups` is 1 where the record's field means
-/// something else.
-pub fn geometry(window: &Record, groups: usize) -> Geometry {
-    Geometry {
-        input: window.input.map(usize::from),
-        output: window.output.map(usize::from),
-        kernel: window.kernel.map(usize::from),
-        stride: window.stride.map(usize::from),
-        dilation: window.dilation.map(usize::from),
-        pad: window.pad.map(usize::from),
-        groups,
     }
 }

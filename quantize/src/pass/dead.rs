@@ -19,9 +19,9 @@ impl Pass for DropDead {
         }
         let mut needed = vec![false; graph.nodes.len()];
         for (index, node) in graph.nodes.iter().enumerate().rev() {
-            needed[index] = used[node.output.0 as usize];
+            needed[index] = node.outputs.iter().any(|id| used[id.0 as usize]);
             if needed[index] {
-                node.inputs.iter().for_each(|id| used[id.0 as usize] = true);
+                node.inputs.iter().chain(&node.outputs).for_each(|id| used[id.0 as usize] = true);
             } else {
                 report.change(&node.name, "nothing reads its result");
             }
@@ -42,7 +42,7 @@ fn compact(graph: &mut Graph, used: &[bool]) {
     let renumber = |id: &mut ValueId| *id = renumbered[id.0 as usize];
     for node in &mut graph.nodes {
         node.inputs.iter_mut().for_each(renumber);
-        renumber(&mut node.output);
+        node.outputs.iter_mut().for_each(renumber);
     }
     graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(|port| renumber(&mut port.value));
 }

@@ -35,7 +35,7 @@ pub(super) fn can_be_output(graph: &Graph, id: ValueId) -> bool {
 /// Drops node `index` and lets its readers read its operand `source` instead; false when that would turn
 /// an output of the graph into its input.
 pub(super) fn bypass(graph: &mut Graph, index: usize, source: ValueId) -> bool {
-    let output = graph.nodes[index].output;
+    let output = graph.nodes[index].output();
     if graph.is_output(output) && !can_be_output(graph, source) {
         return false;
     }

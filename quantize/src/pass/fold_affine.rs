@@ -11,6 +11,8 @@
 use super::edit::{add_floats, bypass, per_channel, sole_consumer};
 use super::{Pass, PassError, PassReport};
 use crate::ir::{Activation, DType, Graph, Node, Op, Padding};
+use crate::op::rule::layer::{self as rule, WeightOrder};
+use crate::op::rule::rewrite::ChannelAffine;
 
 /// See the module's head.
 pub(super) struct FoldAffine;
@@ -55,7 +57,8 @@ impl Pass for FoldAffine {
 impl Affine {
     /// What `node` computes, when it is affine along the last axis.
     pub(super) fn of(graph: &Graph, node: &Node) -> Result<Option<Affine>, PassError> {
-        let output = graph.value(node.output);
+        let &[result] = node.outputs.as_slice() else { return Ok(None) };
+        let output = graph.value(result);
         let Some(&channels) = output.shape.last() else { return Ok(None) };
         if output.dtype != DType::F32 || node.inputs.first().is_none_or(|&x| graph.value(x).shape != output.shape) {
             return Ok(None);
@@ -64,16 +67,20 @@ impl Affine {
             let numbers = per_channel(graph, *node.inputs.get(index)?, channels)?;
             Some(numbers.into_iter().map(f64::from).collect::<Vec<f64>>())
         };
-        Ok(match node.op {
-            Op::Mul { activation } => constant(1).map(|scale| Affine { scale, shift: vec![0.0; channels], activation }),
-            Op::Add { activation } => constant(1).map(|shift| Affine { scale: vec![1.0; channels], shift, activation }),
-            Op::BatchNorm { epsilon } => match (constant(1), constant(2), constant(3), constant(4)) {
+        let Some(form) = node.op.operator().channel_affine() else { return Ok(None) };
+        Ok(match form {
+            ChannelAffine::Scale(activation) => {
+                constant(1).map(|scale| Affine { scale, shift: vec![0.0; channels], activation })
+            }
+            ChannelAffine::Shift(activation) => {
+                constant(1).map(|shift| Affine { scale: vec![1.0; channels], shift, activation })
+            }
+            ChannelAffine::Normalize(epsilon) => match (constant(1), constant(2), constant(3), constant(4)) {
                 (Some(scale), Some(shift), Some(mean), Some(variance)) => {
                     Some(batch_norm(node, epsilon, [scale, shift, mean, variance])?)
                 }
                 _ => None,
             },
-            _ => None,
         })
     }
 
@@ -98,6 +105,7 @@ fn batch_norm(node: &Node, epsilon: f32, [scale, shift, mean, variance]: [Vec<f6
 
 /// A layer with constant float weights.
 struct Layer {
+    order: WeightOrder,
     weights: Vec<f32>,
     shape: Vec<usize>,
     bias: Option<Vec<f32>>,
@@ -105,9 +113,9 @@ struct Layer {
 
 impl Layer {
     fn of(graph: &Graph, node: &Node) -> Result<Layer, String> {
-        if !matches!(node.op, Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. }) {
+        let Some(rule::Layer { order, .. }) = node.op.operator().layer() else {
             return Err(format!("`{}` ({}) has no weights", node.name, node.op.name()));
-        }
+        };
         let constant =
             |index: usize| node.inputs.get(index).and_then(|&id| graph.constant_f32(id)).map(<[f32]>::to_vec);
         let (Some(weights), bias) = (constant(1), constant(2)) else {
@@ -116,31 +124,7 @@ impl Layer {
         if bias.is_none() && node.inputs.len() > 2 {
             return Err(format!("`{}` computes its bias", node.name));
         }
-        Ok(Layer { weights, shape: graph.value(node.inputs[1]).shape.clone(), bias })
-    }
-
-    /// The output channel of weight `flat`.
-    fn output_of(&self, op: &Op, flat: usize) -> usize {
-        match op {
-            Op::DepthwiseConv2D { .. } => flat % self.shape[3],
-            _ => flat / self.shape[1..].iter().product::<usize>(),
-        }
-    }
-
-    /// The input channel of weight `flat`.
-    fn input_of(&self, op: &Op, flat: usize) -> usize {
-        match op {
-            Op::DepthwiseConv2D { multiplier, .. } => flat % self.shape[3] / multiplier,
-            Op::Conv2D { groups, .. } => {
-                let (output, depth) = (self.output_of(op, flat), self.shape[3]);
-                output / (self.shape[0] / groups) * depth + flat % depth
-            }
-            _ => flat % self.shape[1],
-        }
-    }
-
-    fn output_count(&self, op: &Op) -> usize {
-        if matches!(op, Op::DepthwiseConv2D { .. }) { self.shape[3] } else { self.shape[0] }
+        Ok(Layer { order, weights, shape: graph.value(node.inputs[1]).shape.clone(), bias })
     }
 
     /// Gives the node new weights and bias; the old ones may be shared and stay.
@@ -164,8 +148,9 @@ fn fold_back(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), Str
     };
     let layer_node = &graph.nodes[before];
     let mut layer = Layer::of(graph, layer_node)?;
+    let order = layer.order;
     let mut op = layer_node.op.clone();
-    if op.activation_mut().is_some_and(|activation| *activation != Activation::None) {
+    if op.operator_mut().activation_mut().is_some_and(|activation| *activation != Activation::None) {
         return Err(format!("`{}` has an activation in between", layer_node.name));
     }
     if sole_consumer(graph, source) != Some(index) {
@@ -173,7 +158,7 @@ fn fold_back(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), Str
     }
     let mut weights = core::mem::take(&mut layer.weights);
     for (flat, weight) in weights.iter_mut().enumerate() {
-        *weight = (f64::from(*weight) * affine.scale[layer.output_of(&op, flat)]) as f32;
+        *weight = (f64::from(*weight) * affine.scale[order.output_of(&layer.shape, flat)]) as f32;
     }
     layer.weights = weights;
     let old = layer.bias.take();
@@ -183,7 +168,7 @@ fn fold_back(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), Str
     };
     layer.bias = Some((0..affine.scale.len()).map(bias).collect());
     layer.store(graph, before);
-    if let Some(activation) = graph.nodes[before].op.activation_mut() {
+    if let Some(activation) = graph.nodes[before].op.operator_mut().activation_mut() {
         *activation = affine.activation;
     }
     bypass(graph, index, source);
@@ -193,7 +178,7 @@ fn fold_back(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), Str
 /// Folds affine node `index` into the layer that alone reads its result; or says why not.
 fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), String> {
     let node = &graph.nodes[index];
-    let (source, result) = (node.inputs[0], node.output);
+    let (source, result) = (node.inputs[0], node.output());
     let Some(after) = sole_consumer(graph, result) else {
         return Err("its result is read by more than one node, or is an output".into());
     };
@@ -205,17 +190,17 @@ fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), St
     if layer_node.inputs[0] != result {
         return Err(format!("`{}` reads its result as weights", layer_node.name));
     }
-    let op = layer_node.op.clone();
-    if pads(&op) && !affine.is_pure_scale() {
+    if pads(&layer_node.op) && !affine.is_pure_scale() {
         return Err(format!("`{}` pads with zeros, which its shift would change", layer_node.name));
     }
-    let old = layer.bias.take();
+    let (order, old) = (layer.order, layer.bias.take());
+    let outputs = order.outputs(&layer.shape);
     let mut bias: Vec<f64> =
-        (0..layer.output_count(&op)).map(|channel| old.as_ref().map_or(0.0, |bias| f64::from(bias[channel]))).collect();
+        (0..outputs).map(|channel| old.as_ref().map_or(0.0, |bias| f64::from(bias[channel]))).collect();
     let mut weights = core::mem::take(&mut layer.weights);
     for (flat, weight) in weights.iter_mut().enumerate() {
-        let input = layer.input_of(&op, flat);
-        bias[layer.output_of(&op, flat)] += f64::from(*weight) * affine.shift[input];
+        let input = order.input_of(&layer.shape, flat);
+        bias[order.output_of(&layer.shape, flat)] += f64::from(*weight) * affine.shift[input];
         *weight = (f64::from(*weight) * affine.scale[input]) as f32;
     }
     layer.weights = weights;
@@ -229,8 +214,6 @@ fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), St
 }
 
 fn pads(op: &Op) -> bool {
-    match op {
-        Op::Conv2D { padding, .. } | Op::DepthwiseConv2D { padding, .. } => *padding != Padding::default(),
-        _ => false,
-    }
+    let slide = op.operator().layer().and_then(|layer| layer.slide);
+    slide.is_some_and(|slide| slide.padding != Padding::default())
 }

@@ -1,11 +1,13 @@
 //! Computes what depends on constants only.
 //!
-//! Floats are computed by the reference interpreter. An int8 constant is only moved (reshaped, transposed)
-//! or dequantized, which is exact. A result larger than a few kilobytes is made only when it is no larger
+//! Floats are computed by the reference interpreter. A constant of another type is only moved (reshaped, transposed,
+//! ...) or dequantized, which is exact. A result larger than a few kilobytes is made only when it is no larger
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Elements, Graph, Node, Op, Tensor, ValueId, dequantized, evaluate};
+use crate::ir::{DType, Elements, Graph, Node, Op, Value, ValueId, dequantized, evaluate};
+use crate::op::common::real::Real;
+use crate::op::rule::moves::{Moves, moved};
 
 /// Results up to this length are computed whatever their operands' lengths.
 const SMALL_LEN_MAX: usize = 4096;
@@ -23,9 +25,12 @@ impl Pass for FoldConstants {
         let nodes = core::mem::take(&mut graph.nodes);
         let mut kept = Vec::with_capacity(nodes.len());
         for node in nodes {
+            let is_read = node.outputs.iter().any(|&id| graph.is_output(id));
             match computed(graph, &node) {
-                Some(elements) if !graph.is_output(node.output) => {
-                    graph.value_mut(node.output).elements = Some(elements);
+                Some(results) if !is_read => {
+                    for (&id, elements) in node.outputs.iter().zip(results) {
+                        graph.value_mut(id).elements = Some(elements);
+                    }
                     report.change(&node.name, "depends on constants only");
                 }
                 _ => kept.push(node),
@@ -36,21 +41,39 @@ impl Pass for FoldConstants {
     }
 }
 
-fn computed(graph: &Graph, node: &Node) -> Option<Elements> {
+/// The results of a node whose operands are all constants.
+fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
     let lens: Option<Vec<usize>> =
         node.inputs.iter().map(|&id| graph.value(id).elements.as_ref().map(Elements::len)).collect();
-    let output = graph.value(node.output);
-    if output.len() > SMALL_LEN_MAX.max(lens?.iter().sum()) {
+    let results: Vec<&Value> = node.outputs.iter().map(|&id| graph.value(id)).collect();
+    let len = results.iter().map(|result| result.len()).sum::<usize>();
+    if len > SMALL_LEN_MAX.max(lens?.iter().sum()) {
         return None;
     }
-    match &node.op {
-        Op::Dequantize => dequantized(graph, *node.inputs.first()?).map(Elements::F32),
-        Op::Reshape => graph.value(*node.inputs.first()?).elements.clone(),
-        Op::Quantize => None,
-        op => {
-            let operand = |&id: &ValueId| Some(Tensor { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
-            let operands: Vec<Tensor<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
-            evaluate(op, &operands, &output.shape).map(Elements::F32)
-        }
+    if let Op::Dequantize(_) = node.op {
+        return Some(vec![Elements::F32(dequantized(graph, *node.inputs.first()?)?)]);
     }
+    let shapes: Vec<&[usize]> = results.iter().map(|result| result.shape.as_slice()).collect();
+    if let Some(moves) = node.op.operator().moves(&node.operand_shapes(graph), &shapes) {
+        return moved_elements(graph, node, &moves);
+    }
+    let operand = |&id: &ValueId| Some(Real { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
+    let operands: Vec<Real<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
+    Some(evaluate(&node.op, &operands, &shapes)?.into_iter().map(Elements::F32).collect())
+}
+
+/// Constants of one type, moved; what moves elements keeps their quantization.
+fn moved_elements(graph: &Graph, node: &Node, moves: &Moves) -> Option<Vec<Elements>> {
+    let operands: Vec<&Elements> =
+        node.inputs.iter().map(|&id| graph.value(id).elements.as_ref()).collect::<Option<_>>()?;
+    Some(match operands.first()?.dtype() {
+        DType::F32 => moved(moves, &all(&operands, Elements::f32s)?).into_iter().map(Elements::F32).collect(),
+        DType::I8 => moved(moves, &all(&operands, Elements::i8s)?).into_iter().map(Elements::I8).collect(),
+        DType::I32 => moved(moves, &all(&operands, Elements::i32s)?).into_iter().map(Elements::I32).collect(),
+        DType::I64 => moved(moves, &all(&operands, Elements::i64s)?).into_iter().map(Elements::I64).collect(),
+    })
+}
+
+fn all<'g, T>(operands: &[&'g Elements], of: impl Fn(&'g Elements) -> Option<&'g [T]>) -> Option<Vec<&'g [T]>> {
+    operands.iter().map(|&elements| of(elements)).collect()
 }

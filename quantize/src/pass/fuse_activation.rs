@@ -5,7 +5,7 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, Graph, Op};
+use crate::ir::{Activation, Graph};
 
 /// See the module's head.
 pub(super) struct FuseActivation;
@@ -20,13 +20,9 @@ impl Pass for FuseActivation {
         let mut index = 0;
         while index < graph.nodes.len() {
             let node = &graph.nodes[index];
-            let activation = match node.op {
-                Op::Relu => Activation::Relu,
-                Op::Relu6 => Activation::Relu6,
-                _ => {
-                    index += 1;
-                    continue;
-                }
+            let Some(activation) = node.op.operator().as_activation() else {
+                index += 1;
+                continue;
             };
             let name = node.name.clone();
             match fuse(graph, index, activation) {
@@ -43,7 +39,7 @@ impl Pass for FuseActivation {
 
 fn fuse(graph: &mut Graph, index: usize, activation: Activation) -> Result<(), String> {
     let node = &graph.nodes[index];
-    let (source, output) = (node.inputs[0], node.output);
+    let (source, output) = (node.inputs[0], node.output());
     let Some(before) = graph.producer(source) else {
         return Err("no node computes its operand".into());
     };
@@ -55,7 +51,7 @@ fn fuse(graph: &mut Graph, index: usize, activation: Activation) -> Result<(), S
         return Err(format!("the result of `{}` is read elsewhere too", producer.name));
     }
     let mut op = producer.op.clone();
-    let Some(fused) = op.activation_mut() else {
+    let Some(fused) = op.operator_mut().activation_mut() else {
         return Err(format!("`{}` ({}) carries no activation", producer.name, producer.op.name()));
     };
     // Both bounds hold after both nodes, in either order.

@@ -8,6 +8,8 @@
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
 use crate::ir::{Activation, Graph, Op, Padding, ValueId};
+use crate::op::common::window::lies_in_padding;
+use crate::op::{MaxPool2D, Pad};
 
 /// See the module's head.
 pub(super) struct FusePad;
@@ -22,7 +24,7 @@ impl Pass for FusePad {
         let mut index = 0;
         while index < graph.nodes.len() {
             let node = &graph.nodes[index];
-            let Op::Pad { before, after, value } = &node.op else {
+            let Op::Pad(Pad { before, after, value }) = &node.op else {
                 index += 1;
                 continue;
             };
@@ -51,7 +53,7 @@ fn planar(before: &[usize], after: &[usize], value: f32) -> Result<Padding, Stri
 }
 
 fn fuse(graph: &mut Graph, index: usize, extra: Padding) -> Result<(), String> {
-    let (source, padded) = (graph.nodes[index].inputs[0], graph.nodes[index].output);
+    let (source, padded) = (graph.nodes[index].inputs[0], graph.nodes[index].output());
     let Some(after) = sole_consumer(graph, padded) else {
         return Err("its result is read by more than one node, or is an output".into());
     };
@@ -60,35 +62,35 @@ fn fuse(graph: &mut Graph, index: usize, extra: Padding) -> Result<(), String> {
         return Err(format!("`{}` reads it as weights", consumer.name));
     }
     let mut op = consumer.op.clone();
-    let padding = match &mut op {
-        Op::Conv2D { padding, .. } | Op::DepthwiseConv2D { padding, .. } => padding,
-        Op::MaxPool2D { window, .. } => {
-            if !is_never_negative(graph, source) {
-                return Err(format!("zeros could be the maximum in `{}`", consumer.name));
-            }
-            let (rows, columns) = (window.padding.top + extra.top, window.padding.left + extra.left);
-            let (low, right) = (window.padding.bottom + extra.bottom, window.padding.right + extra.right);
-            if rows.max(low) >= window.size[0] || columns.max(right) >= window.size[1] {
-                return Err(format!("a window of `{}` could lie in the padding altogether", consumer.name));
-            }
-            &mut window.padding
+    let padding = if let Op::MaxPool2D(MaxPool2D { window, .. }) = &mut op {
+        if !is_never_negative(graph, source) {
+            return Err(format!("zeros could be the maximum in `{}`", consumer.name));
         }
-        other => return Err(format!("`{}` ({}) does not pad with zeros", consumer.name, other.name())),
+        let mut padded = *window;
+        add(&mut padded.padding, &extra);
+        if lies_in_padding(&padded) {
+            return Err(format!("a window of `{}` could lie in the padding altogether", consumer.name));
+        }
+        &mut window.padding
+    } else if let Some(padding) = op.operator_mut().zero_padding_mut() {
+        padding
+    } else {
+        return Err(format!("`{}` ({}) does not pad with zeros", consumer.name, consumer.op.name()));
     };
-    padding.top += extra.top;
-    padding.bottom += extra.bottom;
-    padding.left += extra.left;
-    padding.right += extra.right;
+    add(padding, &extra);
     graph.nodes[after].op = op;
     bypass(graph, index, source);
     Ok(())
 }
 
+fn add(padding: &mut Padding, extra: &Padding) {
+    padding.top += extra.top;
+    padding.bottom += extra.bottom;
+    padding.left += extra.left;
+    padding.right += extra.right;
+}
+
 /// True when the value comes out of a Relu.
 fn is_never_negative(graph: &Graph, id: ValueId) -> bool {
-    let Some(index) = graph.producer(id) else { return false };
-    match graph.nodes[index].op.clone() {
-        Op::Relu | Op::Relu6 => true,
-        mut op => op.activation_mut().is_some_and(|activation| *activation != Activation::None),
-    }
+    graph.producer(id).is_some_and(|index| graph.nodes[index].op.operator().clamp() != Activation::None)
 }

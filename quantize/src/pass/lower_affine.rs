@@ -6,6 +6,7 @@ use super::edit::add_floats;
 use super::fold_affine::Affine;
 use super::{Pass, PassError, PassReport};
 use crate::ir::{Activation, Graph, Node, Op};
+use crate::op::{Add, Mul};
 
 /// See the module's head.
 pub(super) struct LowerAffine;
@@ -20,10 +21,10 @@ impl Pass for LowerAffine {
         let mut index = 0;
         while index < graph.nodes.len() {
             let node = graph.nodes[index].clone();
-            if let (Op::BatchNorm { .. }, Some(affine)) = (&node.op, Affine::of(graph, &node)?) {
+            if let (Op::BatchNorm(_), Some(affine)) = (&node.op, Affine::of(graph, &node)?) {
                 lower(graph, index, &node, &affine);
                 report.change(&node.name, "became a product and a sum");
-            } else if matches!(node.op, Op::BatchNorm { .. }) {
+            } else if matches!(node.op, Op::BatchNorm(_)) {
                 report.miss(&node.name, "its parameters are computed");
             }
             index += 1;
@@ -33,7 +34,7 @@ impl Pass for LowerAffine {
 }
 
 fn lower(graph: &mut Graph, index: usize, node: &Node, affine: &Affine) {
-    let shape = graph.value(node.output).shape.clone();
+    let shape = graph.value(node.output()).shape.clone();
     let channels = affine.scale.len();
     // The same number of axes as the operand: elementwise operators have equal ranks throughout.
     let along_last: Vec<usize> = core::iter::repeat_n(1, shape.len() - 1).chain([channels]).collect();
@@ -44,10 +45,10 @@ fn lower(graph: &mut Graph, index: usize, node: &Node, affine: &Affine) {
     let activation = Activation::None;
     let product = Node {
         name: format!("{}/scale", node.name),
-        op: Op::Mul { activation },
+        op: Mul { activation }.into(),
         inputs: vec![node.inputs[0], scale],
-        output: scaled,
+        outputs: vec![scaled],
     };
-    graph.nodes[index] = Node { op: Op::Add { activation }, inputs: vec![scaled, shift], ..node.clone() };
+    graph.nodes[index] = Node { op: Add { activation }.into(), inputs: vec![scaled, shift], ..node.clone() };
     graph.nodes.insert(index, product);
 }

@@ -8,7 +8,9 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, DType, Graph, Node, Op, Padding, Value, Window, infer};
+use crate::ir::{DType, Graph, Node, Op, Value, infer_one};
+use crate::op::Mean;
+use crate::op::rule::rewrite::ReshapeRule;
 
 /// See the module's head.
 pub(super) struct Simplify;
@@ -54,48 +56,32 @@ impl Simplify {
 
 /// True when the node's result equals its first operand, shape, scale and all.
 fn changes_nothing(graph: &Graph, node: &Node) -> bool {
-    let Some(&source) = node.inputs.first() else { return false };
-    let (input, output) = (graph.value(source), graph.value(node.output));
+    let (Some(&source), &[result]) = (node.inputs.first(), node.outputs.as_slice()) else { return false };
+    let (input, output) = (graph.value(source), graph.value(result));
     if input.shape != output.shape || input.dtype != output.dtype || input.quantization != output.quantization {
         return false;
     }
-    let one = |window: &Window| window.size == [1, 1] && window.padding == Padding::default();
-    let producer = graph.producer(source).map(|index| graph.nodes[index].op.clone());
-    let activation = producer.and_then(|mut op| match op {
-        Op::Relu => Some(Activation::Relu),
-        Op::Relu6 => Some(Activation::Relu6),
-        _ => op.activation_mut().copied(),
-    });
-    match &node.op {
-        // The shape is the same, so these move or add nothing, or they average one element.
-        Op::Reshape | Op::Pad { .. } | Op::Quantize => true,
-        Op::Concat { .. } => node.inputs.len() == 1,
-        // An int8 mean rounds even then.
-        Op::Mean { .. } => input.dtype == DType::F32,
-        Op::Transpose { permutation } => permutation.iter().enumerate().all(|(to, &from)| to == from),
-        Op::MaxPool2D { window, activation: Activation::None }
-        | Op::AveragePool2D { window, activation: Activation::None } => one(window),
-        // What is already within the bounds stays.
-        Op::Relu => matches!(activation, Some(Activation::Relu | Activation::Relu6)),
-        Op::Relu6 => activation == Some(Activation::Relu6),
-        _ => false,
-    }
+    let before = graph.producer(source).map(|index| graph.nodes[index].op.operator().clamp());
+    node.op.operator().changes_nothing(node.inputs.len(), input, before.unwrap_or_default())
 }
 
 /// Lets a mean drop its axes itself when a reshape behind it only does that: every "global pooling, then
 /// flatten".
 fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
+    if !matches!(node.op, Op::Reshape(_)) {
+        return false;
+    }
     let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
-    let Op::Mean { axes, keep_dims: true } = graph.nodes[before].op.clone() else { return false };
-    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output, node.output);
-    let dropped = Op::Mean { axes, keep_dims: false };
-    let fits = infer(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output).shape);
-    if node.op != Op::Reshape || !fits || sole_consumer(graph, averaged) != Some(index) {
+    let Op::Mean(Mean { axes, keep_dims: true }) = graph.nodes[before].op.clone() else { return false };
+    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
+    let dropped = Op::from(Mean { axes, keep_dims: false });
+    let fits = infer_one(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output()).shape);
+    if !fits || sole_consumer(graph, averaged) != Some(index) {
         return false;
     }
     graph.nodes[before].op = dropped;
-    graph.nodes[before].output = output;
+    graph.nodes[before].outputs = vec![output];
     graph.nodes.remove(index);
     true
 }
@@ -104,7 +90,7 @@ fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
 fn join_reshapes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
-    if node.op != Op::Reshape || graph.nodes[before].op != Op::Reshape {
+    if !matches!((&node.op, &graph.nodes[before].op), (Op::Reshape(_), Op::Reshape(_))) {
         return false;
     }
     graph.nodes[index].inputs[0] = graph.nodes[before].inputs[0];
@@ -116,26 +102,28 @@ fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     let Some(&reshaped) = node.inputs.first() else { return false };
     let Some(before) = graph.producer(reshaped) else { return false };
-    if graph.nodes[before].op != Op::Reshape || sole_consumer(graph, reshaped) != Some(index) {
+    if !matches!(graph.nodes[before].op, Op::Reshape(_)) || sole_consumer(graph, reshaped) != Some(index) {
         return false;
     }
     let source = graph.nodes[before].inputs[0];
     let (from, to) = (graph.value(source).shape.clone(), graph.value(reshaped).shape.clone());
-    let output = graph.value(node.output);
+    let &[result] = node.outputs.as_slice() else { return false };
+    let output = graph.value(result);
     let keeps_channels = from.len() > 1 && to.len() > 1 && from.last() == to.last();
-    let commutes = match &node.op {
-        Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh => true,
-        Op::BatchNorm { .. } | Op::Softmax { .. } => keeps_channels,
-        Op::Add { .. } | Op::Mul { .. } => {
+    let rule = node.op.operator().reshape_rule();
+    let commutes = match rule {
+        ReshapeRule::Stays => false,
+        ReshapeRule::Passes => true,
+        ReshapeRule::PassesKeepingChannels => keeps_channels,
+        ReshapeRule::PassesBroadcasting => {
             keeps_channels && output.shape == to && along_channels(graph, node).is_some()
         }
-        _ => false,
     };
     if !commutes || output.dtype != DType::F32 {
         return false;
     }
     let name = node.name.clone();
-    let is_binary = matches!(node.op, Op::Add { .. } | Op::Mul { .. });
+    let is_binary = rule == ReshapeRule::PassesBroadcasting;
     if let Some(constant) = along_channels(graph, node).filter(|_| is_binary) {
         // As many axes as its partner has now.
         let last = constant.shape.last().copied().unwrap_or(1);
@@ -145,13 +133,13 @@ fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
         graph.nodes[index].inputs[1] = id;
     }
     let result = graph.add_intermediate(&name, from);
-    let final_output = graph.nodes[index].output;
+    let final_output = graph.nodes[index].output();
     // The operator takes the reshape's place and the reshape the operator's: order is kept.
     graph.nodes.swap(before, index);
     graph.nodes[before].inputs[0] = source;
-    graph.nodes[before].output = result;
+    graph.nodes[before].outputs = vec![result];
     graph.nodes[index].inputs[0] = result;
-    graph.nodes[index].output = final_output;
+    graph.nodes[index].outputs = vec![final_output];
     true
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Rect;
 use crate::ir::{Graph, ValueId};
-use crate::lower::{Part, Program, Step};
+use crate::program::{Part, Program, Step};
 
 /// What happens to bytes in a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn bytes(program: &Program, id: ValueId, part: Option<Part>) -> Optio
 pub(super) fn rects(graph: &Graph, program: &Program) -> BTreeMap<usize, Vec<Rect>> {
     let mut accesses: BTreeMap<usize, Vec<Access>> = BTreeMap::new();
     for step in program.steps.iter().filter(|step| step.stripe.is_some()) {
-        for id in [Some(step.input), step.second, Some(step.output)].into_iter().flatten() {
+        for (id, _) in step.reads().chain(step.writes()) {
             accesses.extend(program.layout.place(id).map(|place| (place.buffer, Vec::new())));
         }
     }
@@ -63,11 +63,8 @@ pub(super) fn rects(graph: &Graph, program: &Program) -> BTreeMap<usize, Vec<Rec
         add(0, Kind::Write, port.value, None);
     }
     for (index, step) in program.steps.iter().enumerate() {
-        add(index, Kind::Read, step.input, step.stripe.map(|stripe| stripe.input));
-        if let Some(id) = step.second {
-            add(index, Kind::Read, id, step.stripe.map(|stripe| stripe.second));
-        }
-        add(index, output_kind(step), step.output, step.stripe.map(|stripe| stripe.output));
+        step.reads().for_each(|(id, part)| add(index, Kind::Read, id, part));
+        step.writes().for_each(|(id, part)| add(index, output_kind(step), id, part));
     }
     for port in &graph.outputs {
         add(program.steps.len(), Kind::Read, port.value, None);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::access;
 use super::place::{Item, Pair, Problem, Rect};
-use super::{Layout, Overlap, access};
 use crate::ir::{Graph, Op, ValueId};
-use crate::lower::{Part, Program};
+use crate::program::{Layout, Overlap, Part, Program};
 
 /// Alignment of inputs and outputs, which users view as they like.
 const PORT_ALIGN: usize = 16;
@@ -46,15 +46,13 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
         spans.touch(port.value, 0);
     }
     for (index, step) in steps.iter().enumerate() {
-        spans.touch(step.output, index);
-        spans.touch(step.input, index);
-        step.second.iter().for_each(|&id| spans.touch(id, index));
+        step.reads().chain(step.writes()).for_each(|(id, _)| spans.touch(id, index));
     }
     for (index, node) in graph.nodes.iter().enumerate() {
-        if let Op::Concat { .. } = node.op {
+        if let Op::Concat(_) = node.op {
             // Slices become the whole at the first step behind them.
             let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
-            node.inputs.iter().chain([&node.output]).for_each(|&id| spans.touch(id, whole));
+            node.inputs.iter().chain(&node.outputs).for_each(|&id| spans.touch(id, whole));
         }
     }
     for port in &graph.outputs {
@@ -66,9 +64,9 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
     for (&buffer, rects) in &in_parts {
         items[buffer].rects.clone_from(rects);
     }
-    for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.scratch_bytes > 0) {
-        let rect = Rect { first: index, last: index, offset: 0, bytes: step.scratch_bytes };
-        items.push(Item { bytes: step.scratch_bytes, align: BUFFER_ALIGN, rects: vec![rect] });
+    for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.scratch() > 0) {
+        let rect = Rect { first: index, last: index, offset: 0, bytes: step.scratch() };
+        items.push(Item { bytes: step.scratch(), align: BUFFER_ALIGN, rects: vec![rect] });
     }
     let is_in_parts = |buffer: usize| in_parts.contains_key(&buffer);
     let pairs = pairs(program, &items, &is_in_parts);
@@ -130,8 +128,8 @@ fn pairs(program: &Program, items: &[Item], is_in_parts: &dyn Fn(usize) -> bool)
             Overlap::Lead(lead) => (lead, false),
             Overlap::Exactly => (0, true),
         };
-        let input = access::bytes(program, step.input, step.stripe.map(|stripe| stripe.input));
-        let output = access::bytes(program, step.output, step.stripe.map(|stripe| stripe.output));
+        let end = |(id, part)| access::bytes(program, id, part);
+        let (input, output) = (step.reads().next().and_then(end), step.writes().next().and_then(end));
         let (Some((from, read)), Some((to, written))) = (input, output) else { continue };
         if from == to {
             continue;

@@ -1,7 +1,6 @@
 //! The memory plan: a byte offset in the arena for every buffer and every operator's scratch.
 //!
 //! ```text
-//! Layout      which values share memory by construction            layout.rs
 //! Lifetimes   from which step to which each of them is needed      lifetime.rs, access.rs
 //! Placement   offsets, searched for the smallest arena             place.rs
 //! verify      replays the placed operators byte by byte            verify.rs
@@ -9,24 +8,20 @@
 //!
 //! A model's input is kept only until it has been read for the last time, as in TensorFlow Lite Micro. An
 //! operator may write over the operand it reads for the last time as far as its kernel's order of work allows
-//! ([`Overlap`]). Scratch is planned like any other memory that lives for one step. The plan is checked by
+//! ([`crate::program::Overlap`]). Scratch is planned like any other memory that lives for one step. The plan is checked by
 //! [`verify`], which shares no code with the search: it runs the operators on labels instead of numbers.
 
 mod access;
-mod layout;
 mod lifetime;
-mod overlap;
 mod place;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-pub use layout::{Layout, Place};
-pub use overlap::{Overlap, PixelOrder};
 pub use verify::{VerifyError, verify};
 
 use crate::ir::{Graph, ValueId};
-use crate::lower::{Addresses, Part, Program, Record};
+use crate::program::{PlacedOperator, Program, Tensor};
 
 /// Sessions need memory in multiples of this.
 const ARENA_ALIGN: usize = 16;
@@ -74,7 +69,7 @@ pub fn plan(graph: &Graph, program: &Program) -> Result<MemoryPlan, PlanError> {
     let (lower_bound, peak_step) = problem.lower_bound();
     let buffers = program.layout.buffers().len();
     let mut scratch = vec![0; program.steps.len()];
-    let with_scratch = (0..program.steps.len()).filter(|&step| program.steps[step].scratch_bytes > 0);
+    let with_scratch = (0..program.steps.len()).filter(|&step| program.steps[step].scratch() > 0);
     for (step, start) in with_scratch.zip(&solution.starts[buffers..]) {
         scratch[step] = *start;
     }
@@ -84,7 +79,7 @@ pub fn plan(graph: &Graph, program: &Program) -> Result<MemoryPlan, PlanError> {
         arena_bytes,
         lower_bound_bytes: lower_bound.next_multiple_of(ARENA_ALIGN),
         peak_step,
-        scratch_bytes_max: program.steps.iter().map(|step| step.scratch_bytes).max().unwrap_or(0),
+        scratch_bytes_max: program.steps.iter().map(|step| step.scratch()).max().unwrap_or(0),
     };
     verify(graph, program, &plan.place(program), &|id| plan.offset(program, id), plan.arena_bytes)?;
     Ok(plan)
@@ -111,23 +106,10 @@ impl MemoryPlan {
         Some(self.buffers.get(place.buffer)? + place.offset)
     }
 
-    /// The steps' records with their arena offsets.
-    pub fn place(&self, program: &Program) -> Vec<Record> {
-        // All offsets lie within an arena of 32-bit size.
-        let at = |id: ValueId| self.offset(program, id).unwrap_or(0) as u32;
-        let placed = program.steps.iter().zip(&self.scratch).map(|(step, &scratch)| {
-            let whole = Part::default();
-            let parts = step.stripe.map_or([whole, whole, Part { at: step.output_offset, bytes: 0 }], |stripe| {
-                [stripe.input, stripe.second, stripe.output]
-            });
-            let [input, second, output] = parts.map(|part| part.at as u32);
-            step.record.placed(&Addresses {
-                input: at(step.input) + input,
-                second: step.second.map_or(0, |id| at(id) + second),
-                output: at(step.output) + output,
-                scratch: scratch as u32,
-            })
-        });
-        placed.collect()
+    /// The steps with their arena offsets.
+    pub fn place(&self, program: &Program) -> Vec<PlacedOperator> {
+        let at = |tensor: Tensor| self.offset(program, tensor.id).unwrap_or(0);
+        let steps = program.steps.iter().zip(&self.scratch);
+        steps.map(|(step, &scratch)| PlacedOperator::new(step, &at, scratch)).collect()
     }
 }

@@ -4,6 +4,7 @@ use super::place::{BUDGET, Item, Pair, Problem, Rect, solve};
 use super::*;
 use crate::ir::{Activation, DType, Op, Padding, Quantization, Value, Window};
 use crate::lower::lower;
+use crate::op::{Add, Concat, MaxPool2D, Relu, Relu6, Reshape};
 use crate::sample::Lcg;
 use crate::target::Target;
 
@@ -33,7 +34,7 @@ impl Builder {
     fn op(&mut self, op: Op, inputs: &[ValueId], shape: &[usize]) -> ValueId {
         let output = self.value(shape);
         let name = format!("n{}", self.0.nodes.len());
-        self.0.nodes.push(crate::ir::Node { name, op, inputs: inputs.to_vec(), output });
+        self.0.nodes.push(crate::ir::Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         output
     }
 
@@ -43,12 +44,12 @@ impl Builder {
         let padding = Padding { top: pad, bottom: pad, left: pad, right: pad };
         let window = Window { size: [size; 2], stride: [stride; 2], padding };
         let output = [shape[0], extent(1), extent(2), shape[3]];
-        self.op(Op::MaxPool2D { window, activation: Activation::None }, &[x], &output)
+        self.op(Op::MaxPool2D(MaxPool2D { window, activation: Activation::None }), &[x], &output)
     }
 
     fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
         let shape = self.0.value(a).shape.clone();
-        self.op(Op::Add { activation: Activation::None }, &[a, b], &shape)
+        self.op(Op::Add(Add { activation: Activation::None }), &[a, b], &shape)
     }
 
     fn planned(&self) -> (Program, MemoryPlan) {
@@ -63,9 +64,9 @@ impl Builder {
 fn elementwise_operators_run_in_place() {
     let mut b = Builder::default();
     let x = b.input(&[1, 100]);
-    let y = b.op(Op::Relu, &[x], &[1, 100]);
-    let z = b.op(Op::Reshape, &[y], &[10, 10]);
-    let z = b.op(Op::Relu6, &[z], &[10, 10]);
+    let y = b.op(Op::Relu(Relu), &[x], &[1, 100]);
+    let z = b.op(Op::Reshape(Reshape), &[y], &[10, 10]);
+    let z = b.op(Op::Relu6(Relu6), &[z], &[10, 10]);
     b.output(z);
     let (program, plan) = b.planned();
     assert_eq!((program.steps.len(), plan.arena_bytes), (2, 112));
@@ -101,9 +102,9 @@ fn operands_of_a_concat_are_computed_in_place() {
     let x = b.input(&[1, 8, 8, 4]);
     let p = b.max_pool(x, 2, 2, 0);
     let q = b.max_pool(x, 3, 1, 1);
-    let y = b.op(Op::Concat { axis: 1 }, &[p, p], &[1, 8, 4, 4]);
+    let y = b.op(Op::Concat(Concat { axis: 1 }), &[p, p], &[1, 8, 4, 4]);
     let r = b.max_pool(q, 2, 2, 0);
-    let z = b.op(Op::Concat { axis: 1 }, &[y, r], &[1, 12, 4, 4]);
+    let z = b.op(Op::Concat(Concat { axis: 1 }), &[y, r], &[1, 12, 4, 4]);
     b.output(z);
     let (program, _) = b.planned();
     // `p` is used twice and must be copied, `y` and `r` are slices of `z`.
@@ -125,15 +126,15 @@ fn random_graphs_are_planned_soundly() {
             let value = match random.below(6) {
                 0 => b.max_pool(x, 3, 1, 1),
                 1 if shape[1] > 2 && shape[2] > 2 => b.max_pool(x, 2, 2, 0),
-                2 => b.op(Op::Relu, &[x], &shape),
+                2 => b.op(Op::Relu(Relu), &[x], &shape),
                 3 if b.0.value(y).shape == shape => b.add(x, y),
                 4 if b.0.value(y).shape[2..] == shape[2..] => {
                     let rows = shape[1] + b.0.value(y).shape[1];
-                    b.op(Op::Concat { axis: 1 }, &[x, y], &[1, rows, shape[2], shape[3]])
+                    b.op(Op::Concat(Concat { axis: 1 }), &[x, y], &[1, rows, shape[2], shape[3]])
                 }
                 _ => {
-                    let flat = b.op(Op::Reshape, &[x], &[shape.iter().product()]);
-                    b.op(Op::Reshape, &[flat], &shape)
+                    let flat = b.op(Op::Reshape(Reshape), &[x], &[shape.iter().product()]);
+                    b.op(Op::Reshape(Reshape), &[flat], &shape)
                 }
             };
             values.push(value);

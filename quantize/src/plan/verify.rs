@@ -10,13 +10,14 @@
 //! result it says it writes: from the graph follows which inputs they are made of, and those must be where the record
 //! makes its kernel read.
 
-use kinglet_blob::OpCode;
-use kinglet_blob::records::{BinaryF32, BinaryI8, OPERAND_CONSTANT, Operands, Window};
+use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D};
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
+use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::packing::{Bands, DepthwisePacking, Packing, PixelOrder, WriteOrder};
 
 use crate::ir::{Graph, Node, Op, ValueId};
-use crate::lower::{Program, Record, Step, geometry};
+use crate::program::{Input, PlacedOperator, Program, Record, Step, geometry};
 
 /// What is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,12 +62,12 @@ pub enum VerifyError {
 /// Label of memory that holds nothing.
 const NOTHING: (u32, u32) = (u32::MAX, 0);
 
-/// Replays `records`, the placed records of `program`'s steps. `offset_of` says where the plan has put a value;
+/// Replays `operators`, the steps of `program` with their addresses. `offset_of` says where the plan has put a value;
 /// it is asked for the inputs and outputs of the graph and for operands of a Concat.
 pub fn verify(
     graph: &Graph,
     program: &Program,
-    records: &[Record],
+    operators: &[PlacedOperator],
     offset_of: &dyn Fn(ValueId) -> Option<usize>,
     arena_bytes: usize,
 ) -> Result<(), VerifyError> {
@@ -78,14 +79,13 @@ pub fn verify(
         let (first, address, bytes) = everywhere(port.value);
         replay.write(port.value, first, address, bytes)?;
     }
-    let mut concats =
-        graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat { .. })).peekable();
-    for (step, record) in program.steps.iter().zip(records) {
+    let mut concats = graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat(_))).peekable();
+    for (step, placed) in program.steps.iter().zip(operators) {
         while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
             replay.rename_slices(node, &copied(program, index), offset_of)?;
         }
         replay.reader = graph.nodes.get(step.node).map_or_else(String::new, |node| node.name.clone());
-        replay.step(step, record)?;
+        replay.step(step, placed)?;
     }
     for (index, node) in concats {
         replay.rename_slices(node, &copied(program, index), offset_of)?;
@@ -104,14 +104,14 @@ const NOWHERE: usize = usize::MAX / 2;
 /// Operands of a Concat that are copied, with the place in the result that they are copied to.
 fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
     let copies = program.steps.iter().filter(|step| step.node == node);
-    copies.map(|step| (step.input, step.output_offset)).collect()
+    copies.map(|step| (step.input(), step.output_offset)).collect()
 }
 
 /// The value whose bytes each value is: a Reshape is another name for its operand.
 fn sources(graph: &Graph) -> Vec<u32> {
     let mut sources: Vec<u32> = (0..graph.values.len() as u32).collect();
-    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape)) {
-        sources[node.output.0 as usize] = sources[node.inputs[0].0 as usize];
+    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape(_))) {
+        sources[node.output().0 as usize] = sources[node.inputs[0].0 as usize];
     }
     sources
 }
@@ -123,12 +123,14 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
 /// In which order a windowed operator reads and writes: what its packing says, or pixel by pixel.
 fn write_order(step: &Step, window: &Window) -> WriteOrder {
     let interleaved = WriteOrder::Pixels(PixelOrder::Interleaved);
-    match step.opcode {
-        OpCode::Conv2dI8 => {
-            Packing::from_tag(step.kernel).map_or(interleaved, |packing| WriteOrder::Pixels(packing.pixel_order()))
+    let tag = step.form.packing;
+    match (step.opcode, step.dtype()) {
+        (OpCode::Conv2d, DType::I8) => {
+            Packing::from_tag(tag).map_or(interleaved, |packing| WriteOrder::Pixels(packing.pixel_order()))
         }
-        OpCode::DepthwiseI8 => DepthwisePacking::from_tag(step.kernel)
-            .map_or(interleaved, |packing| packing.write_order(&geometry(window, 1))),
+        (OpCode::Depthwise, DType::I8) => {
+            DepthwisePacking::from_tag(tag).map_or(interleaved, |packing| packing.write_order(&geometry(window, 1)))
+        }
         _ => interleaved,
     }
 }
@@ -210,21 +212,20 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: &Step, record: &Record) -> Result<(), VerifyError> {
-        let at = record.addresses();
+    fn step(&mut self, step: &Step, placed: &PlacedOperator) -> Result<(), VerifyError> {
         let flow = Flow {
             node: step.node,
-            input: step.input,
-            input_at: at.input as usize,
-            output: step.output,
-            output_at: at.output as usize,
+            input: step.input(),
+            input_at: placed.input_at(0),
+            output: step.output(),
+            output_at: placed.output_at(0),
             first: step.output_offset,
         };
-        let scratch = at.scratch as usize;
-        self.spoil(scratch, step.scratch_bytes)?;
-        match record {
+        let scratch = placed.scratch_at();
+        self.spoil(scratch, step.scratch())?;
+        match &placed.record {
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
-                let window = record.window().copied();
+                let window = placed.record.window().copied();
                 window.map_or(Ok(()), |window| match write_order(step, &window) {
                     WriteOrder::Bands(bands) => self.planes(&window, &bands, flow),
                     WriteOrder::Pixels(order) => self.windowed(&window, order, flow),
@@ -232,17 +233,13 @@ impl Replay<'_> {
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
-            Record::BinaryI8(BinaryI8 { operands, b_source, .. }) => {
-                self.binary(step, operands, *b_source, flow, 1)?;
-            }
-            Record::BinaryF32(BinaryF32 { operands, b_source, .. }) => {
-                self.binary(step, operands, *b_source, flow, 4)?;
-            }
-            Record::LookupI8(r) => self.elementwise(flow, r.len as usize, 1)?,
+            Record::BinaryI8(BinaryI8 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 1)?,
+            Record::BinaryF32(BinaryF32 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 4)?,
+            Record::Lookup(r) => self.elementwise(flow, r.len as usize, 1)?,
             Record::UnaryF32(r) => self.elementwise(flow, r.len as usize, 4)?,
             Record::SoftmaxI8(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 1)?,
             Record::SoftmaxF32(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 4)?,
-            Record::Copy(copy) if step.input == step.output => self.moved(flow, copy.block_bytes as usize)?,
+            Record::Copy(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize)?,
             Record::Copy(copy) => {
                 let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
                 for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
@@ -261,7 +258,7 @@ impl Replay<'_> {
                 self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output))?;
             }
         }
-        self.spoil(scratch, step.scratch_bytes)
+        self.spoil(scratch, step.scratch())
     }
 
     /// Writes everything before it reads anything: true for no kernel, and passed only by disjoint memory.
@@ -404,24 +401,28 @@ impl Replay<'_> {
     fn binary(
         &mut self,
         step: &Step,
-        operands: &Operands,
-        b_source: u8,
+        placed: &PlacedOperator,
+        broadcast: &Broadcast,
         flow: Flow,
         size: usize,
     ) -> Result<(), VerifyError> {
-        let len = operands.len as usize;
+        let len = broadcast.len as usize;
         self.elementwise(flow, len, size)?;
-        let b_bytes = operands.b_len as usize * size;
-        let is_whole = step.second.is_none_or(|id| bytes_of(self.graph, id) == b_bytes);
+        let b_bytes = broadcast.b_len as usize * size;
+        let second = step.inputs.get(1);
+        let is_constant = matches!(second, Some(Input::Constant(..)));
+        // An operand that is the first one has been read with it.
+        let b = second.and_then(Input::tensor).filter(|_| !placed.is_of_same());
+        let is_whole = b.is_none_or(|id| bytes_of(self.graph, id) == b_bytes);
         // A whole operand is read from its start, which must be where a period starts, unless there is one for each
         // element and the record has as many of both.
-        let period = operands.inner as usize * b_bytes;
-        let is_elements = operands.inner == 1 && operands.b_len == operands.len && b_source != OPERAND_CONSTANT;
+        let period = broadcast.inner as usize * b_bytes;
+        let is_elements = broadcast.inner == 1 && broadcast.b_len == broadcast.len && !is_constant;
         if !is_elements && (!is_whole || !flow.first.is_multiple_of(period.max(1))) {
             return self.miscomputed(flow.first);
         }
         let first = if is_whole { 0 } else { flow.first };
-        step.second.map_or(Ok(()), |id| self.read(id, first, operands.b as usize, b_bytes))
+        b.map_or(Ok(()), |id| self.read(id, first, placed.input_at(1), b_bytes))
     }
 
     /// A row's outputs may be written while the row is still being read.
@@ -494,10 +495,10 @@ impl Replay<'_> {
         copied: &[(ValueId, usize)],
         offset_of: &dyn Fn(ValueId) -> Option<usize>,
     ) -> Result<(), VerifyError> {
-        let Op::Concat { axis } = node.op else { return Ok(()) };
+        let Op::Concat(Concat { axis }) = node.op else { return Ok(()) };
         self.reader.clone_from(&node.name);
         let graph = self.graph;
-        let output = graph.value(node.output);
+        let output = graph.value(node.output());
         let mut first = 0;
         for &input in &node.inputs {
             let value = graph.value(input);
@@ -505,7 +506,7 @@ impl Replay<'_> {
             if !copied.contains(&(input, first)) {
                 let at = offset_of(input).unwrap_or(NOWHERE);
                 self.read(input, 0, at, bytes_of(graph, input))?;
-                self.write(node.output, first, at, bytes_of(graph, input))?;
+                self.write(node.output(), first, at, bytes_of(graph, input))?;
             }
             first += block * output.dtype.size_bytes();
         }
@@ -528,15 +529,17 @@ fn windowed_geometry(graph: &Graph, node: &Node) -> Option<Geometry> {
     let shape = |id: ValueId| graph.value(id).shape.as_slice();
     let weights = |axis: usize| node.inputs.get(1).and_then(|&id| shape(id).get(axis)).copied().unwrap_or(0);
     let (kernel, stride, dilation, padding) = match &node.op {
-        Op::Conv2D { stride, dilation, padding, .. } | Op::DepthwiseConv2D { stride, dilation, padding, .. } => {
+        Op::Conv2D(Conv2D { stride, dilation, padding, .. })
+        | Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, .. }) => {
             ([weights(1), weights(2)], *stride, *dilation, padding)
         }
-        Op::AveragePool2D { window, .. } | Op::MaxPool2D { window, .. } => {
+        Op::AveragePool2D(AveragePool2D { window, .. }) | Op::MaxPool2D(MaxPool2D { window, .. }) => {
             (window.size, window.stride, [1, 1], &window.padding)
         }
         _ => return None,
     };
-    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output)) else {
+    let (&[_, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (shape(*node.inputs.first()?), shape(node.output()))
+    else {
         return None;
     };
     let pad = [padding.top, padding.left];

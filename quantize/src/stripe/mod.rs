@@ -39,7 +39,7 @@ pub use rewrite::{Choice, Laps, Striped};
 pub use search::{Fitted, RamError, fit};
 
 use crate::ir::Graph;
-use crate::lower::Program;
+use crate::program::Program;
 
 /// A lowered graph with the segment of `choice` in stripes; `None` when its operators cannot take turns.
 pub fn in_stripes(graph: &Graph, program: &Program, choice: &Choice) -> Option<Striped> {

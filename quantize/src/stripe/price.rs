@@ -1,9 +1,9 @@
 //! What a program in stripes costs, and what an engine refuses.
 
-use kinglet_blob::OpCode;
+use kinglet_blob::{DType, OpCode};
 
 use super::rewrite::Striped;
-use crate::lower::{Program, Record};
+use crate::program::{Program, Record};
 
 /// Instructions that an operator takes beside its arithmetic, that a copied byte takes, and a byte of a depthwise
 /// layer's operand that is brought into planes again; rough figures of a Cortex-M4, which only rank choices.
@@ -14,8 +14,12 @@ const REREAD_BYTE: u64 = 4;
 /// Instructions that a run of `striped` takes more than one of `program`, roughly.
 pub(super) fn price(program: &Program, striped: &Striped) -> u64 {
     let added = striped.program.steps.len().saturating_sub(program.steps.len()) as u64;
-    let is_depthwise =
-        |&node: &usize| program.steps.iter().any(|step| step.node == node && step.opcode == OpCode::DepthwiseI8);
+    let is_depthwise = |&node: &usize| {
+        program
+            .steps
+            .iter()
+            .any(|step| step.node == node && (step.opcode, step.dtype()) == (OpCode::Depthwise, DType::I8))
+    };
     let reread = if striped.nodes.iter().any(is_depthwise) { striped.reread_bytes } else { 0 };
     added * OPERATOR + striped.copied_bytes * COPIED_BYTE + reread * REREAD_BYTE
 }

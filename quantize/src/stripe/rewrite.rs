@@ -12,8 +12,7 @@ use kinglet_blob::records::Copy;
 use super::rows::{ByRows, Second, is_taken};
 use super::segment::Segment;
 use crate::ir::{Graph, ValueId};
-use crate::lower::{Part, Program, Step};
-use crate::plan::Overlap;
+use crate::program::{Input, Overlap, Part, Program, Step, Stripe};
 
 /// What happens to rows of a value that are still needed when its memory is written to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,7 +88,7 @@ impl<'a> Turns<'a> {
         let step = |&index: &usize| &program.steps[index];
         let rows: Vec<ByRows> = segment.steps.iter().map(|&index| rows[index]).collect::<Option<_>>()?;
         let band = |(index, rows): (&usize, &ByRows)| Band {
-            is_internal: segment.is_internal(graph, program, step(index).output),
+            is_internal: segment.is_internal(graph, program, step(index).output()),
             done: 0,
             base: 0,
             room: rows.output_rows,
@@ -99,10 +98,12 @@ impl<'a> Turns<'a> {
             return None;
         }
         let readers =
-            segment.steps.iter().map(|index| segment.readers(program, step(index).output).collect()).collect();
-        let source = |id: ValueId| segment.steps.iter().position(|index| step(index).output == id);
-        let sources =
-            segment.steps.iter().map(|index| [source(step(index).input), step(index).second.and_then(source)]);
+            segment.steps.iter().map(|index| segment.readers(program, step(index).output()).collect()).collect();
+        let source = |id: ValueId| segment.steps.iter().position(|index| step(index).output() == id);
+        let sources = segment.steps.iter().map(|index| {
+            let input = |operand: usize| step(index).inputs.get(operand).and_then(Input::tensor).and_then(source);
+            [input(0), input(1)]
+        });
         Some(Turns { graph, program, segment, sources: sources.collect(), rows, bands, readers })
     }
 
@@ -167,7 +168,7 @@ impl<'a> Turns<'a> {
             };
             if self.bands[index].is_internal {
                 self.bands[index].room = room;
-                program.layout.shrink(self.step(index).output, room * output_row_bytes);
+                program.layout.shrink(self.step(index).output(), room * output_row_bytes);
             }
         }
         let turns = self.count(rows);
@@ -207,12 +208,13 @@ impl<'a> Turns<'a> {
         let bytes = (done - lowest) * row_bytes;
         if bytes > 0 {
             // A value has less than 2^32 bytes.
-            let (block_bytes, id) = (bytes as u32, self.step(index).output);
+            let block_bytes = bytes as u32;
+            let Some(&tensor) = self.step(index).outputs.first() else { return };
             let (input_stride, output_stride) = (block_bytes, block_bytes);
-            let record = Copy { input: 0, output: 0, blocks: 1, block_bytes, input_stride, output_stride };
+            let record = Copy { blocks: 1, block_bytes, input_stride, output_stride };
             let from = Part { at: (lowest - base) * row_bytes, bytes };
-            let stripe = crate::lower::Stripe { input: from, second: Part::default(), output: Part { at: 0, bytes } };
-            let copy = Step::new(OpCode::Copy, record, id, id, Overlap::Never);
+            let stripe = Stripe { inputs: vec![from], output: Part { at: 0, bytes } };
+            let copy = Step::new(OpCode::Copy, record, tensor, tensor, Overlap::Never);
             let (node, output_offset) = (self.step(index).node, lowest * row_bytes);
             steps.push(Step { node, output_offset, stripe: Some(stripe), ..copy });
             striped.copied_bytes += bytes as u64;
@@ -231,23 +233,24 @@ impl<'a> Turns<'a> {
         let base = |source: Option<usize>| source.map_or(0, |source| self.bands[source].base);
         let [first, second] = self.sources[index].map(base);
         let needed = rows.needed(done.clone());
-        let stripe = crate::lower::Stripe {
-            input: part(&needed, rows.input_row_bytes, first),
-            second: match (rows.second, step.second) {
-                (Second::Rows, Some(_)) => part(&done, rows.output_row_bytes, second),
-                (Second::Whole, Some(id)) => {
-                    Part { at: 0, bytes: self.program.layout.place(id).map_or(0, |place| place.bytes) }
-                }
-                _ => Part::default(),
-            },
-            output: part(&done, rows.output_row_bytes, self.bands[index].base),
+        let input = part(&needed, rows.input_row_bytes, first);
+        let second = match (rows.second, step.inputs.get(1).and_then(Input::tensor)) {
+            (Second::Rows, Some(_)) => part(&done, rows.output_row_bytes, second),
+            (Second::Whole, Some(id)) => {
+                Part { at: 0, bytes: self.program.layout.place(id).map_or(0, |place| place.bytes) }
+            }
+            // The second operand is the first one, or there is none in the arena.
+            (Second::None, Some(_)) => input,
+            _ => Part::default(),
         };
+        let output = part(&done, rows.output_row_bytes, self.bands[index].base);
+        let stripe = Stripe { inputs: vec![input, second], output };
         if done.start > 0 {
             let before = rows.needed(done.start - 1..done.start).end;
             striped.reread_bytes += (before.saturating_sub(needed.start) * rows.input_row_bytes) as u64;
         }
         let output_offset = done.start * rows.output_row_bytes;
-        let is_whole = done == (0..rows.output_rows) && self.graph.value(step.output).shape[1] == rows.output_rows;
+        let is_whole = done == (0..rows.output_rows) && self.graph.value(step.output()).shape[1] == rows.output_rows;
         let part = rows.stripe(step, done);
         // An operator that computes all rows in one turn keeps what only whole operators may do.
         let overlap = if is_whole && needed == (0..rows.input_rows) { step.overlap } else { part.overlap };

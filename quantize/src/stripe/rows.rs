@@ -2,15 +2,14 @@
 
 use core::ops::Range;
 
-use kinglet_blob::OpCode;
-use kinglet_blob::records::{OPERAND_ARENA, Operands, Window};
+use kinglet_blob::records::{Broadcast, Window};
+use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::ir::{Graph, ValueId};
-use crate::lower::{Program, Record, Step, geometry};
-use crate::plan::{Overlap, PixelOrder};
+use crate::program::{Input, Overlap, PixelOrder, Program, Record, Step, geometry};
 
 /// How a second operand is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +52,11 @@ impl ByRows {
     /// `None` for an operator whose rows depend on all of its operand, or that has no rows.
     pub(super) fn of(graph: &Graph, program: &Program, step: &Step) -> Option<ByRows> {
         let shape = |id: ValueId| graph.value(id).shape.as_slice();
-        let &[1, output_rows, width, channels] = shape(step.output) else { return None };
+        let &[1, output_rows, width, channels] = shape(step.output()) else { return None };
         let row_bytes = |id: ValueId, elements: usize| elements * graph.value(id).dtype.size_bytes();
-        let output_row_bytes = row_bytes(step.output, width * channels);
-        let is_plain = step.output_offset == 0 && step.stripe.is_none() && program.layout.place(step.output).is_some();
+        let output_row_bytes = row_bytes(step.output(), width * channels);
+        let is_plain =
+            step.output_offset == 0 && step.stripe.is_none() && program.layout.place(step.output()).is_some();
         if let Some(window) = step.record.window() {
             let [input_rows, input_width, input_channels] = window.input.map(usize::from);
             let axis = Axis {
@@ -65,24 +65,24 @@ impl ByRows {
                 dilation: window.dilation[0].into(),
                 pad: window.pad[0].into(),
             };
-            let input_row_bytes = row_bytes(step.input, input_width * input_channels);
+            let input_row_bytes = row_bytes(step.input(), input_width * input_channels);
             let second = Second::None;
             let by_rows = ByRows { input_rows, input_row_bytes, output_rows, output_row_bytes, second, axis };
             // A record has at least one row to read.
             let has_input = (0..output_rows).all(|row| !by_rows.needed(row..row + 1).is_empty());
             // Planes turn a column of pixels into a row, of which a stripe would be a part.
-            let is_column = step.opcode == OpCode::DepthwiseI8 && input_width == 1;
+            let is_column = is_depthwise_i8(step) && input_width == 1;
             return (is_plain && window.batch == 1 && has_input && !is_column).then_some(by_rows);
         }
         let second = match &step.record {
-            Record::BinaryI8(record) => second(&record.operands, record.b_source, width * channels)?,
-            Record::BinaryF32(record) => second(&record.operands, record.b_source, width * channels)?,
-            Record::LookupI8(_) | Record::UnaryF32(_) | Record::Convert(_) => Second::None,
+            Record::BinaryI8(record) => second(program, step, &record.broadcast, width * channels)?,
+            Record::BinaryF32(record) => second(program, step, &record.broadcast, width * channels)?,
+            Record::Lookup(_) | Record::UnaryF32(_) | Record::Convert(_) => Second::None,
             _ => return None,
         };
         Some(ByRows {
             input_rows: output_rows,
-            input_row_bytes: row_bytes(step.input, width * channels),
+            input_row_bytes: row_bytes(step.input(), width * channels),
             output_rows,
             output_row_bytes,
             second,
@@ -111,14 +111,14 @@ impl ByRows {
         }
         let part = |len: &mut u32| *len = (*len as usize / self.output_rows * rows.len()) as u32;
         match &mut stripe.record {
-            Record::BinaryI8(record) => part_operands(&mut record.operands, part),
-            Record::BinaryF32(record) => part_operands(&mut record.operands, part),
-            Record::LookupI8(record) => part(&mut record.len),
+            Record::BinaryI8(record) => part_operands(&mut record.broadcast, part),
+            Record::BinaryF32(record) => part_operands(&mut record.broadcast, part),
+            Record::Lookup(record) => part(&mut record.len),
             Record::UnaryF32(record) => part(&mut record.len),
             Record::Convert(record) => part(&mut record.len),
             _ => {}
         }
-        stripe.scratch_bytes = scratch_bytes(&stripe);
+        stripe.scratch_bytes = stripe.scratch_bytes.map(|_| scratch_bytes(&stripe));
         if let (Overlap::Lead(_), Some(window)) = (step.overlap, stripe.record.window()) {
             stripe.overlap = overlap(&stripe, window);
         } else if step.overlap == Overlap::Exactly {
@@ -129,43 +129,49 @@ impl ByRows {
 }
 
 /// How the second operand of an elementwise operator is read, if rows of the result can be computed one by one.
-fn second(operands: &Operands, b_source: u8, row_len: usize) -> Option<Second> {
-    let has_all = operands.inner == 1 && operands.b_len == operands.len;
-    let period = operands.inner as usize * operands.b_len as usize;
+fn second(program: &Program, step: &Step, broadcast: &Broadcast, row_len: usize) -> Option<Second> {
+    let has_all = broadcast.inner == 1 && broadcast.b_len == broadcast.len;
+    let period = broadcast.inner as usize * broadcast.b_len as usize;
     let repeats = period > 0 && row_len.is_multiple_of(period);
-    match (b_source == OPERAND_ARENA, has_all) {
+    let b = step.inputs.get(1).and_then(Input::tensor);
+    let is_first = b.is_some_and(|b| program.layout.is_same(step.input(), b));
+    match (b.is_some() && !is_first, has_all) {
         (true, true) => Some(Second::Rows),
         (true, false) if repeats => Some(Second::Whole),
-        (false, _) if repeats || (has_all && b_source == kinglet_blob::records::OPERAND_SAME) => Some(Second::None),
+        (false, _) if repeats || (has_all && is_first) => Some(Second::None),
         _ => None,
     }
 }
 
-fn part_operands(operands: &mut Operands, part: impl Fn(&mut u32)) {
-    let has_all = operands.inner == 1 && operands.b_len == operands.len;
-    part(&mut operands.len);
+fn part_operands(broadcast: &mut Broadcast, part: impl Fn(&mut u32)) {
+    let has_all = broadcast.inner == 1 && broadcast.b_len == broadcast.len;
+    part(&mut broadcast.len);
     if has_all {
-        operands.b_len = operands.len;
+        broadcast.b_len = broadcast.len;
     }
+}
+
+fn is_depthwise_i8(step: &Step) -> bool {
+    (step.opcode, step.dtype()) == (OpCode::Depthwise, DType::I8)
 }
 
 /// Scratch of a windowed operator that is as high as its record says.
 fn scratch_bytes(step: &Step) -> usize {
-    let Record::Conv2dI8(conv) = &step.record else { return step.scratch_bytes };
+    let Record::Conv2dI8(conv) = &step.record else { return step.scratch() };
     let groups = usize::from(conv.window.groups);
-    if step.opcode == OpCode::DepthwiseI8 {
+    if is_depthwise_i8(step) {
         let geometry = geometry(&conv.window, conv.window.input[2].into());
         let scratch = |packing| depthwise_i8_scratch_len(&geometry, groups, packing);
-        return DepthwisePacking::from_tag(step.kernel).map_or(step.scratch_bytes, scratch);
+        return DepthwisePacking::from_tag(step.form.packing).map_or(step.scratch(), scratch);
     }
     let geometry = geometry(&conv.window, groups);
-    Packing::from_tag(step.kernel).map_or(step.scratch_bytes, |packing| conv2d_i8_scratch_len(&geometry, packing))
+    Packing::from_tag(step.form.packing).map_or(step.scratch(), |packing| conv2d_i8_scratch_len(&geometry, packing))
 }
 
 /// True when the step's packing is one for windows of its height.
 pub(super) fn is_taken(step: &Step) -> bool {
-    match (&step.record, DepthwisePacking::from_tag(step.kernel)) {
-        (Record::Conv2dI8(conv), Some(packing)) if step.opcode == OpCode::DepthwiseI8 => {
+    match (&step.record, DepthwisePacking::from_tag(step.form.packing)) {
+        (Record::Conv2dI8(conv), Some(packing)) if is_depthwise_i8(step) => {
             packing.takes(&geometry(&conv.window, conv.window.input[2].into()), conv.window.groups.into())
         }
         _ => true,
@@ -174,10 +180,11 @@ pub(super) fn is_taken(step: &Step) -> bool {
 
 /// The lead of a windowed operator that may run over its operand.
 fn overlap(step: &Step, window: &Window) -> Overlap {
-    let (order, size) = match step.opcode {
-        OpCode::Conv2dI8 => (Packing::from_tag(step.kernel).map_or(PixelOrder::Tiled, Packing::pixel_order), 1),
-        OpCode::DepthwiseF32 | OpCode::AveragePoolF32 | OpCode::MaxPoolF32 => (PixelOrder::Interleaved, 4),
-        _ => (PixelOrder::Interleaved, 1),
+    let order = match (step.opcode, step.dtype()) {
+        (OpCode::Conv2d, DType::I8) => {
+            Packing::from_tag(step.form.packing).map_or(PixelOrder::Tiled, Packing::pixel_order)
+        }
+        _ => PixelOrder::Interleaved,
     };
-    Overlap::windowed(&geometry(window, 1), 1, size, order)
+    Overlap::windowed(&geometry(window, 1), 1, step.dtype().size_bytes(), order)
 }

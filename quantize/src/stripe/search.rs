@@ -13,8 +13,8 @@ use super::rows::ByRows;
 use super::segment::{Segment, by_rows};
 use super::{Cost, Ram, SegmentCost};
 use crate::ir::Graph;
-use crate::lower::Program;
 use crate::plan::{MemoryPlan, PlanError, plan, sketch, usage};
+use crate::program::Program;
 
 /// Turns that a segment may take: each adds a record for each operator to the blob.
 const MAX_TURNS: usize = 64;

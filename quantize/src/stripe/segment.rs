@@ -1,7 +1,7 @@
 //! Segments: operators that may take turns.
 
 use crate::ir::{Graph, Op, ValueId};
-use crate::lower::{Program, Step};
+use crate::program::{Input, Program, Step};
 
 use super::rows::{ByRows, Second};
 
@@ -37,7 +37,7 @@ impl Segment {
     fn pull(&mut self, program: &Program, rows: &[Option<ByRows>], from: usize) {
         let next = self.steps.last().map_or(0, |&last| last + 1);
         for (index, step) in program.steps.iter().enumerate().skip(next) {
-            let reads = |id: ValueId| self.steps.iter().any(|&own| program.steps[own].output == id);
+            let reads = |id: ValueId| self.steps.iter().any(|&own| program.steps[own].output() == id);
             let ready = |id: ValueId| reads(id) || writers(program, id).all(|writer| writer < from);
             if rows[index].is_some() && operands(step).any(reads) && operands(step).all(ready) {
                 self.steps.push(index);
@@ -50,8 +50,8 @@ impl Segment {
         let nodes = || program.steps[first..=last].iter().map(|step| step.node);
         let (Some(lowest), Some(highest)) = (nodes().min(), nodes().max()) else { return false };
         // Slices become a whole between two nodes; the order of nodes around that must stay.
-        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat { .. }));
-        let own = |id: ValueId| self.steps.iter().any(|&step| program.steps[step].output == id);
+        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat(_)));
+        let own = |id: ValueId| self.steps.iter().any(|&step| program.steps[step].output() == id);
         let sound = |index: usize| {
             let step = &program.steps[index];
             let Some(by_rows) = rows[index] else { return false };
@@ -59,7 +59,8 @@ impl Segment {
                 // A value of the segment under another name has other rows.
                 own(id) || writers(program, id).all(|writer| !self.steps.contains(&writer) && writer < first)
             };
-            let whole_is_outside = by_rows.second != Second::Whole || !step.second.is_some_and(own);
+            let whole_is_outside =
+                by_rows.second != Second::Whole || !step.inputs.get(1).and_then(Input::tensor).is_some_and(own);
             operands(step).all(known) && whole_is_outside
         };
         !has_concat && self.steps.iter().all(|&index| sound(index))
@@ -70,7 +71,7 @@ impl Segment {
         let is_own = |node: usize| self.steps.iter().any(|&step| program.steps[step].node == node);
         program.layout.is_alone(id)
             && !graph.is_output(id)
-            && self.steps.iter().any(|&step| program.steps[step].output == id)
+            && self.steps.iter().any(|&step| program.steps[step].output() == id)
             && graph.consumers(id).into_iter().all(is_own)
     }
 
@@ -81,13 +82,13 @@ impl Segment {
     }
 }
 
-fn operands(step: &Step) -> impl Iterator<Item = ValueId> {
-    [Some(step.input), step.second].into_iter().flatten()
+fn operands(step: &Step) -> impl Iterator<Item = ValueId> + '_ {
+    step.reads().map(|(id, _)| id)
 }
 
 /// The operators that write to the memory of `id`.
 fn writers(program: &Program, id: ValueId) -> impl Iterator<Item = usize> {
     let buffer = |id: ValueId| program.layout.place(id).map(|place| place.buffer);
     let own = buffer(id);
-    program.steps.iter().enumerate().filter(move |(_, step)| buffer(step.output) == own).map(|(index, _)| index)
+    program.steps.iter().enumerate().filter(move |(_, step)| buffer(step.output()) == own).map(|(index, _)| index)
 }

@@ -7,6 +7,9 @@
 
 mod arithmetic;
 
+use kinglet_quantize::op::{
+    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Softmax, Transpose,
+};
 use std::collections::HashMap;
 
 use arithmetic::*;
@@ -47,7 +50,7 @@ pub(crate) fn run(graph: &Graph, inputs: &[Vec<i8>]) -> Values {
     for node in &graph.nodes {
         let output = evaluate(graph, node, &values);
         assert_eq!(output.elements.len(), output.shape.iter().product::<usize>(), "{}", node.name);
-        values.insert(node.output, output);
+        values.insert(node.output(), output);
     }
     values
 }
@@ -94,12 +97,12 @@ fn clamp(v: i32, (lo, hi): (i32, i32)) -> i32 {
 }
 
 fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
-    let y = tensor(graph.value(node.output), Vec::new());
+    let y = tensor(graph.value(node.output()), Vec::new());
     let x = &values[&node.inputs[0]];
     let elements = match &node.op {
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => weighted(graph, node, values, &y),
-        Op::AveragePool2D { window, activation } | Op::MaxPool2D { window, activation } => {
-            let average = matches!(node.op, Op::AveragePool2D { .. });
+        Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_) => weighted(graph, node, values, &y),
+        Op::AveragePool2D(AveragePool2D { window, activation }) | Op::MaxPool2D(MaxPool2D { window, activation }) => {
+            let average = matches!(node.op, Op::AveragePool2D(_));
             let range = act_range(*activation, y.scale, y.zero);
             each_index(&y.shape, |o| {
                 let seen = positions(window.size, window.stride, [1, 1], &window.padding, &x.shape, o);
@@ -107,11 +110,11 @@ fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
                 clamp(if average { average_of(seen.collect()) } else { seen.max().unwrap() }, range)
             })
         }
-        Op::Add { activation } => add(x, &values[&node.inputs[1]], &y, *activation),
-        Op::Mul { activation } => mul(x, &values[&node.inputs[1]], &y, *activation),
-        Op::Softmax { beta } => softmax(x, *beta),
-        Op::Reshape => x.elements.clone(),
-        Op::Pad { before, value, .. } => {
+        Op::Add(Add { activation }) => add(x, &values[&node.inputs[1]], &y, *activation),
+        Op::Mul(Mul { activation }) => mul(x, &values[&node.inputs[1]], &y, *activation),
+        Op::Softmax(Softmax { beta }) => softmax(x, *beta),
+        Op::Reshape(_) => x.elements.clone(),
+        Op::Pad(Pad { before, value, .. }) => {
             let fill = clamp(y.zero + (value / y.scale).round() as i32, (-128, 127));
             each_index(&y.shape, |o| {
                 let inside: Option<Vec<usize>> =
@@ -122,7 +125,7 @@ fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
                 }
             })
         }
-        Op::Concat { axis } => each_index(&y.shape, |o| {
+        Op::Concat(Concat { axis }) => each_index(&y.shape, |o| {
             let mut index = o.to_vec();
             for id in &node.inputs {
                 let part = &values[id];
@@ -133,13 +136,13 @@ fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
             }
             unreachable!("beyond the last part")
         }),
-        Op::Mean { axes, keep_dims } => mean(x, &y, axes, *keep_dims),
-        Op::Transpose { permutation } => each_index(&y.shape, |o| {
+        Op::Mean(Mean { axes, keep_dims }) => mean(x, &y, axes, *keep_dims),
+        Op::Transpose(Transpose { permutation }) => each_index(&y.shape, |o| {
             let mut index = vec![0; o.len()];
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
             x.at(&index)
         }),
-        Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize => {
+        Op::Relu(_) | Op::Relu6(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) => {
             x.elements.iter().map(|&q| unary(&node.op, x, &y, i32::from(q)) as i8).collect()
         }
         other => panic!("{} is no int8 operator", other.name()),
@@ -189,7 +192,7 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
     };
     let real = |index: &[usize]| i64::from(x.at(index) - x.zero);
     match &node.op {
-        Op::Conv2D { stride, dilation, padding, groups, activation } => each_index(&y.shape, |o| {
+        Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }) => each_index(&y.shape, |o| {
             let c = o[3];
             let group = c / (w.shape[0] / groups);
             let mut sum = 0;
@@ -201,15 +204,19 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
             }
             finish(c, sum, *activation)
         }),
-        Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation } => each_index(&y.shape, |o| {
-            let c = o[3];
-            let mut sum = 0;
-            for (ky, kx, row, column) in positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o) {
-                sum += i64::from(w.at(&[0, ky, kx, c])) * real(&[o[0], row, column, c / multiplier]);
-            }
-            finish(c, sum, *activation)
-        }),
-        Op::FullyConnected { activation } => each_index(&y.shape, |o| {
+        Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }) => {
+            each_index(&y.shape, |o| {
+                let c = o[3];
+                let mut sum = 0;
+                for (ky, kx, row, column) in
+                    positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o)
+                {
+                    sum += i64::from(w.at(&[0, ky, kx, c])) * real(&[o[0], row, column, c / multiplier]);
+                }
+                finish(c, sum, *activation)
+            })
+        }
+        Op::FullyConnected(FullyConnected { activation }) => each_index(&y.shape, |o| {
             let (&c, rows) = o.split_last().unwrap();
             let mut sum = 0;
             for d in 0..w.shape[1] {
@@ -283,22 +290,22 @@ fn unary(op: &Op, x: &Tensor, y: &Tensor, q: i32) -> i32 {
     let radius = (15.0 * 134217728.0 / 2f64.powi(s)).floor() as i32;
     let v = q - x.zero;
     match op {
-        Op::Relu => {
+        Op::Relu(_) => {
             let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
             clamp(mbqm(v, factor) + y.zero, (y.zero.max(-128), 127))
         }
-        Op::Relu6 => {
+        Op::Relu6(_) => {
             let six = clamp((6.0 / x.scale).round() as i32 + x.zero, (-128, 127));
             clamp(q, (x.zero, six))
         }
-        Op::Quantize => {
+        Op::Quantize(_) => {
             let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
             clamp(mbqm(v, factor) + y.zero, (-128, 127))
         }
         _ if v <= -radius => -128,
         _ if v >= radius => 127,
-        Op::Logistic => clamp(rdpot(logistic_q4(mbqm(v, (m, s))), 23) - 128, (-128, 127)),
-        Op::Tanh => clamp(rdpot(tanh_q4(mbqm(v, (m, s))), 24), (-128, 127)),
+        Op::Logistic(_) => clamp(rdpot(logistic_q4(mbqm(v, (m, s))), 23) - 128, (-128, 127)),
+        Op::Tanh(_) => clamp(rdpot(tanh_q4(mbqm(v, (m, s))), 24), (-128, 127)),
         _ => unreachable!(),
     }
 }

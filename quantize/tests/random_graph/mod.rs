@@ -4,7 +4,11 @@
 //! not fit what is there grows nothing. Shorter lists give smaller graphs, so a failing case shrinks well.
 
 use kinglet_quantize::ir::{
-    Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer,
+    Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
+};
+use kinglet_quantize::op::{
+    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad, Quantize,
+    Relu, Relu6, Reshape, Softmax, Tanh, Transpose,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -115,7 +119,7 @@ impl Grower {
 
     /// Appends a node if it fits and its result is small; says whether it did.
     fn node(&mut self, op: Op, inputs: Vec<ValueId>, quantization: Quantization) -> Option<ValueId> {
-        let shape = infer(&self.graph, &op, &inputs).ok()?;
+        let shape = infer_one(&self.graph, &op, &inputs).ok()?;
         if shape.iter().product::<usize>() > 2000 {
             return None;
         }
@@ -125,7 +129,7 @@ impl Grower {
     fn node_shaped(&mut self, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>, quantization: Quantization) -> ValueId {
         let output = self.value(shape, quantization);
         let name = format!("n{}", self.graph.nodes.len());
-        self.graph.nodes.push(Node { name, op, inputs, output });
+        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![output] });
         self.open.push(output);
         output
     }
@@ -179,7 +183,7 @@ impl Grower {
 
     /// Adds weights, bias and the node; the output's scale lets sums of `fan_in` products use the int8 range.
     fn weighted(&mut self, op: Op, x: ValueId, shape: Vec<usize>, weights: Vec<i8>) -> Option<ValueId> {
-        let axis = if matches!(op, Op::DepthwiseConv2D { .. }) { 3 } else { 0 };
+        let axis = if matches!(op, Op::DepthwiseConv2D(_)) { 3 } else { 0 };
         let outputs = shape[axis];
         let count = if self.random.chance(70) { outputs } else { 1 };
         let scales: Vec<f32> = (0..count).map(|_| 0.001 * (1 + self.random.below(30)) as f32).collect();
@@ -220,7 +224,7 @@ impl Grower {
         let inner = shape[3];
         let weights = self.weights(shape.clone(), |i| (i / (kh * kw * inner), i % inner));
         let activation = self.activation();
-        self.weighted(Op::Conv2D { stride, dilation, padding, groups, activation }, x, shape, weights)
+        self.weighted(Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }), x, shape, weights)
     }
 
     fn depthwise(&mut self, x: ValueId, input: &[usize]) -> Option<ValueId> {
@@ -230,7 +234,12 @@ impl Grower {
         let shape = vec![1, kh, kw, outputs];
         let weights = self.weights(shape.clone(), |i| (i % outputs, 255));
         let activation = self.activation();
-        self.weighted(Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation }, x, shape, weights)
+        self.weighted(
+            Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }),
+            x,
+            shape,
+            weights,
+        )
     }
 
     fn dense(&mut self, x: ValueId, input: &[usize]) -> Option<ValueId> {
@@ -238,14 +247,18 @@ impl Grower {
         let shape = vec![1 + self.random.below(6), depth];
         let weights = self.weights(shape.clone(), |i| (i / depth, i % depth));
         let activation = self.activation();
-        self.weighted(Op::FullyConnected { activation }, x, shape, weights)
+        self.weighted(Op::FullyConnected(FullyConnected { activation }), x, shape, weights)
     }
 
     fn pool(&mut self, x: ValueId) -> Option<ValueId> {
         let (size, stride, _, padding) = self.sliding();
         let (window, activation) = (Window { size, stride, padding }, self.activation());
         let average = self.random.chance(50);
-        let op = if average { Op::AveragePool2D { window, activation } } else { Op::MaxPool2D { window, activation } };
+        let op = if average {
+            Op::AveragePool2D(AveragePool2D { window, activation })
+        } else {
+            Op::MaxPool2D(MaxPool2D { window, activation })
+        };
         self.node(op, vec![x], self.quantization_of(x))
     }
 
@@ -266,7 +279,7 @@ impl Grower {
         // The factors of both operators have to be below 1.
         let (sx, so) = (self.quantization_of(x).scale(0), self.quantization_of(other).scale(0));
         quantization.scales[0] += if multiply { sx * so * 100.0 } else { sx.max(so) / 2.0 };
-        let op = if multiply { Op::Mul { activation } } else { Op::Add { activation } };
+        let op = if multiply { Op::Mul(Mul { activation }) } else { Op::Add(Add { activation }) };
         let inputs = if self.random.chance(50) { vec![x, other] } else { vec![other, x] };
         self.node(op, inputs, quantization)
     }
@@ -281,7 +294,7 @@ impl Grower {
             2 => vec![1, 1, len / last, last],
             _ => vec![1, len / last, 1, last],
         };
-        Some(self.node_shaped(Op::Reshape, vec![x], new, self.quantization_of(x)))
+        Some(self.node_shaped(Op::Reshape(Reshape), vec![x], new, self.quantization_of(x)))
     }
 
     fn pad(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -294,7 +307,7 @@ impl Grower {
         };
         let (before, after) = (amounts(), amounts());
         let value = self.random.pick(&[0.0, 0.0, 0.5]);
-        self.node(Op::Pad { before, after, value }, vec![x], self.quantization_of(x))
+        self.node(Op::Pad(Pad { before, after, value }), vec![x], self.quantization_of(x))
     }
 
     fn concat(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -304,10 +317,14 @@ impl Grower {
         for _ in 0..self.random.below(3) {
             let other = self.random.pick(&same);
             let requantized = self.quantization_of(other) == quantization;
-            inputs.push(if requantized { other } else { self.node(Op::Quantize, vec![other], quantization.clone())? });
+            inputs.push(if requantized {
+                other
+            } else {
+                self.node(Op::Quantize(Quantize), vec![other], quantization.clone())?
+            });
         }
         let axis = if self.random.chance(60) { shape.len() - 1 } else { self.random.below(shape.len()) };
-        self.node(Op::Concat { axis }, inputs, quantization)
+        self.node(Op::Concat(Concat { axis }), inputs, quantization)
     }
 
     fn mean(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -318,23 +335,23 @@ impl Grower {
             return None;
         }
         let quantization = if self.random.chance(50) { self.quantization_of(x) } else { self.quantization() };
-        self.node(Op::Mean { axes, keep_dims }, vec![x], quantization)
+        self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], quantization)
     }
 
     fn unary(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
         let same = self.quantization_of(x);
         let other = self.quantization();
         let (op, quantization) = match self.random.below(8) {
-            0 => (Op::Relu, other),
-            1 => (Op::Relu6, same),
-            2 => (Op::Logistic, Quantization::per_tensor(1.0 / 256.0, -128)),
-            3 => (Op::Tanh, Quantization::per_tensor(1.0 / 128.0, 0)),
-            4 => (Op::Softmax { beta: 1.0 }, Quantization::per_tensor(1.0 / 256.0, -128)),
+            0 => (Op::Relu(Relu), other),
+            1 => (Op::Relu6(Relu6), same),
+            2 => (Op::Logistic(Logistic), Quantization::per_tensor(1.0 / 256.0, -128)),
+            3 => (Op::Tanh(Tanh), Quantization::per_tensor(1.0 / 128.0, 0)),
+            4 => (Op::Softmax(Softmax { beta: 1.0 }), Quantization::per_tensor(1.0 / 256.0, -128)),
             5 if shape.len() == 4 => {
                 let permutation = self.random.pick(&[[0, 2, 1, 3], [0, 3, 1, 2], [0, 1, 3, 2]]).to_vec();
-                (Op::Transpose { permutation }, same)
+                (Op::Transpose(Transpose { permutation }), same)
             }
-            _ => (Op::Quantize, other),
+            _ => (Op::Quantize(Quantize), other),
         };
         self.node(op, vec![x], quantization)
     }

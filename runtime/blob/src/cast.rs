@@ -24,6 +24,7 @@ macro_rules! view {
         }
     };
 }
+view!(i16s, i16s_mut, i16);
 view!(u32s, u32s_mut, u32);
 view!(i32s, i32s_mut, i32);
 view!(f32s, f32s_mut, f32);
@@ -40,4 +41,53 @@ pub fn i8s(bytes: &[u8]) -> &[i8] {
 pub fn i8s_mut(bytes: &mut [u8]) -> &mut [i8] {
     // SAFETY: as in `i8s`; the exclusive borrow is passed on.
     unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
+}
+
+/// A type that bytes can be viewed as.
+pub trait Element: Copy + Sized {
+    /// The bytes as elements; `None` when misaligned or not a whole number of them.
+    fn view(bytes: &[u8]) -> Option<&[Self]>;
+    /// The bytes as mutable elements; `None` when misaligned or not a whole number of them.
+    fn view_mut(bytes: &mut [u8]) -> Option<&mut [Self]>;
+}
+
+impl Element for i8 {
+    #[inline]
+    fn view(bytes: &[u8]) -> Option<&[i8]> {
+        Some(i8s(bytes))
+    }
+    #[inline]
+    fn view_mut(bytes: &mut [u8]) -> Option<&mut [i8]> {
+        Some(i8s_mut(bytes))
+    }
+}
+
+/// Elements of which the bytes may be misaligned.
+macro_rules! element {
+    ($ty:ty, $read:ident, $write:ident) => {
+        impl Element for $ty {
+            #[inline]
+            fn view(bytes: &[u8]) -> Option<&[$ty]> {
+                $read(bytes)
+            }
+            #[inline]
+            fn view_mut(bytes: &mut [u8]) -> Option<&mut [$ty]> {
+                $write(bytes)
+            }
+        }
+    };
+}
+element!(f32, f32s, f32s_mut);
+element!(i16, i16s, i16s_mut);
+element!(i32, i32s, i32s_mut);
+
+impl Element for u8 {
+    #[inline]
+    fn view(bytes: &[u8]) -> Option<&[u8]> {
+        Some(bytes)
+    }
+    #[inline]
+    fn view_mut(bytes: &mut [u8]) -> Option<&mut [u8]> {
+        Some(bytes)
+    }
 }

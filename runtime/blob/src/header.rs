@@ -5,7 +5,7 @@ use crate::field::record;
 /// The first four bytes.
 pub const MAGIC: [u8; 4] = *b"KGLT";
 /// Readers refuse another major version.
-pub const FORMAT_MAJOR: u16 = 1;
+pub const FORMAT_MAJOR: u16 = 2;
 /// Readers accept any minor version of their major one.
 pub const FORMAT_MINOR: u16 = 0;
 /// Every section starts at a multiple of this; so must the blob itself in memory.
@@ -37,7 +37,15 @@ record! {
         /// What the blob was compiled for, a [`KernelSet`]. Informative: each operator names its packing.
         kernel_set: u16,
         /// Zero.
-        reserved: [u8; 30],
+        reserved: u16,
+        /// Which model this is a version of, as its owner counts; 0 when nobody does.
+        model_id: u64,
+        /// The owner's count of versions that must not be undone; 0 when nobody counts.
+        security_counter: u32,
+        /// Which key has signed the blob; 0 when none has.
+        key_id: u32,
+        /// Zero.
+        reserved_end: [u8; 12],
         /// CRC-32 (IEEE 802.3) of the first `table_bytes` bytes, this field left out.
         crc32: u32,
     }
@@ -85,11 +93,13 @@ pub enum SectionKind {
     Certificate = 6,
     /// Test vectors, see [`crate::golden`].
     Golden = 7,
+    /// Tensors that are kept from run to run, and their initial values, see [`crate::state`].
+    State = 8,
 }
 
 impl SectionKind {
     /// Every kind, in the order in which sections stand.
-    pub const ALL: [SectionKind; 7] = [
+    pub const ALL: [SectionKind; 8] = [
         SectionKind::Ports,
         SectionKind::Operators,
         SectionKind::Names,
@@ -97,7 +107,12 @@ impl SectionKind {
         SectionKind::Manifest,
         SectionKind::Certificate,
         SectionKind::Golden,
+        SectionKind::State,
     ];
+
+    /// Kinds that later versions give a meaning: distributions for drift, preprocessing of inputs, a signature. Today's
+    /// readers do not know them: they skip them, or refuse a blob that requires one.
+    pub const RESERVED: [(u16, &'static str); 3] = [(9, "Baseline"), (10, "Preprocess"), (11, "Signature")];
 
     /// The kind with tag `tag`.
     pub fn from_tag(tag: u16) -> Option<Self> {

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! 0            64                      table_bytes
-//! | Header     | SectionEntry x count  | PORTS | OPERATORS | NAMES | WEIGHTS | MANIFEST | CERTIFICATE | GOLDEN |
-//! |<------ covered by the CRC-32 ----->|<---------------- each covered by its entry's checksum ------------->|
+//! | Header     | SectionEntry x count  | PORTS | OPERATORS | NAMES | WEIGHTS | MANIFEST | CERTIFICATE | GOLDEN | STATE |
+//! |<------ covered by the CRC-32 ----->|<-------------------- each covered by its entry's checksum ----------------->|
 //! ```
 //!
 //! Reading never panics and never trusts: [`Blob::parse`] checks the structure once, and what it hands out
@@ -37,20 +37,27 @@ extern crate alloc;
 pub mod cast;
 pub mod checksum;
 pub mod constants;
+mod dtype;
 mod field;
 pub mod golden;
 mod header;
+mod operand;
 mod operator;
 mod port;
 mod reader;
 pub mod records;
+pub mod state;
 #[cfg(feature = "alloc")]
 mod writer;
 
+pub use dtype::DType;
 pub use field::{Cursor, Field};
 pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, KernelSet, MAGIC, SECTION_ALIGN, SectionEntry, SectionKind};
-pub use operator::{OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE};
-pub use port::{DType, PortRecord};
+#[cfg(feature = "alloc")]
+pub use operand::Operands;
+pub use operand::{Counts, Operand, OperandList, Signature};
+pub use operator::{OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, STATE_FEATURE};
+pub use port::PortRecord;
 pub use reader::{Blob, FormatError, FormatRule};
 #[cfg(feature = "alloc")]
-pub use writer::{Writer, operator_bytes};
+pub use writer::{WeightForm, Writer, operator_bytes};

@@ -2,49 +2,21 @@
 
 use crate::field::record;
 
-/// Element type of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[non_exhaustive]
-pub enum DType {
-    /// Quantized signed 8-bit integer.
-    I8 = 0,
-    /// 32-bit IEEE float.
-    F32 = 1,
-}
-
-impl DType {
-    /// The type with tag `tag`.
-    pub fn from_tag(tag: u8) -> Option<Self> {
-        match tag {
-            0 => Some(DType::I8),
-            1 => Some(DType::F32),
-            _ => None,
-        }
-    }
-
-    /// Bytes of one element.
-    pub fn size_bytes(self) -> usize {
-        match self {
-            DType::I8 => 1,
-            DType::F32 => 4,
-        }
-    }
-}
-
 record! {
-    /// One input or output, 32 bytes.
+    /// One input or output, 36 bytes.
     PortRecord {
-        /// Byte offset in the arena.
+        /// Byte offset in the region.
         arena_offset: u32,
         /// Extents, the first `rank` of them; the others are 1.
         dims: [u32; 4],
-        /// `real = scale * (q - zero_point)`; 1 for floats.
+        /// `real = scale * (q - zero_point)`; 1 for floats and for integers that are not quantized.
         scale: f32,
-        /// 0 for floats.
-        zero_point: i8,
-        /// A [`DType`].
+        /// 0 for floats and for integers that are not quantized.
+        zero_point: i32,
+        /// A [`crate::DType`].
         dtype: u8,
+        /// Which memory `arena_offset` counts in; [`crate::Operand::ARENA`].
+        region: u8,
         /// 1 to 4.
         rank: u8,
         /// 1 when the source model has this tensor channels-first and the blob channels-last; else 0.

@@ -1,6 +1,7 @@
 //! Reads the structure of a blob: every section found, every checksum right, nothing out of bounds.
 
 use crate::header::{FORMAT_MAJOR, MAGIC, SECTION_ALIGN};
+use crate::operator::STATE_FEATURE;
 use crate::{Cursor, Field, Header, Operators, PortRecord, SectionEntry, SectionKind, cast, checksum};
 
 /// Which rule of the format a byte string breaks.
@@ -74,7 +75,7 @@ impl<'b> Blob<'b> {
         if header.total_bytes as usize != bytes.len() {
             return Err(fail(FormatRule::TotalLength, 8));
         }
-        if header.reserved.iter().any(|&byte| byte != 0) {
+        if header.reserved != 0 || header.reserved_end.iter().any(|&byte| byte != 0) {
             return Err(fail(FormatRule::Reserved, 30));
         }
         let sections_end = usize::from(header.section_count)
@@ -176,6 +177,12 @@ impl<'b> Blob<'b> {
     /// The operator records.
     pub fn operators(&self) -> Operators<'b> {
         Operators::new(self.section(SectionKind::Operators), 0)
+    }
+
+    /// The engine's cargo features that run this blob; some may come more than once.
+    pub fn features(&self) -> impl Iterator<Item = &'static str> + use<'b> {
+        let state = (!self.section(SectionKind::State).is_empty()).then_some(STATE_FEATURE);
+        self.operators().flat_map(|operator| operator.features()).chain(state)
     }
 
     /// Record `index` of PORTS: inputs first, then outputs.

@@ -1,9 +1,9 @@
-//! Operator records, without their four-byte head.
+//! The parameters of operators: what stands in a record behind its operands.
 //!
-//! All arena positions are byte offsets from the arena's start; `constants` is a byte offset into WEIGHTS,
-//! see [`crate::constants`] for what stands there. Records are self-contained: an operator names its memory
-//! and shapes itself instead of referring to a table of tensors. That makes verifying one linear pass over
-//! one section, and costs fewer bytes, because most tensors have one writer and one reader.
+//! `constants` is a byte offset into WEIGHTS, see [`crate::constants`] for what stands there. Records are
+//! self-contained: an operator names its memory and shapes itself instead of referring to a table of tensors. That
+//! makes verifying one linear pass over one section, and costs fewer bytes, because most tensors have one writer and
+//! one reader.
 
 use crate::field::record;
 
@@ -52,12 +52,6 @@ record! {
 record! {
     /// Conv2D and DepthwiseConv2D, int8.
     Conv2dI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
-        /// Arena.
-        scratch: u32,
         /// Weights.
         constants: u32,
         /// Shapes.
@@ -70,12 +64,6 @@ record! {
 record! {
     /// Conv2D and DepthwiseConv2D, float.
     Conv2dF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
-        /// Arena.
-        scratch: u32,
         /// Weights.
         constants: u32,
         /// Shapes.
@@ -90,12 +78,6 @@ record! {
 record! {
     /// `rows` products of a `[outputs, taps]` matrix with a vector, int8.
     FullyConnectedI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
-        /// Arena.
-        scratch: u32,
         /// Weights.
         constants: u32,
         /// Vectors.
@@ -112,10 +94,6 @@ record! {
 record! {
     /// `rows` products of a `[outputs, taps]` matrix with a vector, float.
     FullyConnectedF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Weights.
         constants: u32,
         /// Vectors.
@@ -134,10 +112,6 @@ record! {
 record! {
     /// Average or maximum over windows, int8.
     PoolI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Shapes.
         window: Window,
         /// Lower clamp.
@@ -152,10 +126,6 @@ record! {
 record! {
     /// Average or maximum over windows, float.
     PoolF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Shapes.
         window: Window,
         /// Lower clamp.
@@ -165,22 +135,12 @@ record! {
     }
 }
 
-/// The second operand of a binary operator is in the arena.
-pub const OPERAND_ARENA: u8 = 0;
-/// The second operand is in WEIGHTS.
-pub const OPERAND_CONSTANT: u8 = 1;
-/// The second operand is the first one: `x + x`.
-pub const OPERAND_SAME: u8 = 2;
-
 record! {
-    /// Elementwise `a ∘ b`; `b` is read at index `(i / inner) % b_len`.
-    Operands {
-        /// Arena.
-        a: u32,
-        /// Arena or weights, see `b_source`.
-        b: u32,
-        /// Arena.
-        output: u32,
+    /// Extents of an elementwise `a ∘ b`; `b` is read at index `(i / inner) % b_len`.
+    ///
+    /// `b` is a constant, or in the arena and apart from `a` and the result, or at the offset of `a`: then `inner` is 1
+    /// and `b_len` is `len`.
+    Broadcast {
         /// Elements of `a` and the output.
         len: u32,
         /// How many consecutive elements share one of `b`.
@@ -193,8 +153,8 @@ record! {
 record! {
     /// Add and Mul, int8. Mul uses the output's factor only.
     BinaryI8 {
-        /// Where and how long.
-        operands: Operands,
+        /// How long.
+        broadcast: Broadcast,
         /// Factor of the first operand.
         a_multiplier: i32,
         /// Factor of the second operand.
@@ -207,8 +167,6 @@ record! {
         b_shift: i8,
         /// Shift of the result's factor.
         output_shift: i8,
-        /// `OPERAND_*`.
-        b_source: u8,
         /// Zero point of the first operand.
         a_zero_point: i8,
         /// Zero point of the second operand.
@@ -219,34 +177,24 @@ record! {
         min: i8,
         /// Upper clamp.
         max: i8,
-        /// Zero.
-        reserved: [u8; 3],
     }
 }
 
 record! {
     /// Add and Mul, float.
     BinaryF32 {
-        /// Where and how long.
-        operands: Operands,
+        /// How long.
+        broadcast: Broadcast,
         /// Lower clamp.
         min: f32,
         /// Upper clamp.
         max: f32,
-        /// `OPERAND_*`.
-        b_source: u8,
-        /// Zero.
-        reserved: [u8; 3],
     }
 }
 
 record! {
     /// Softmax over rows, int8; the output's scale is 1/256 and its zero point -128.
     SoftmaxI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Vectors.
         rows: u32,
         /// Elements of each.
@@ -263,10 +211,6 @@ record! {
 record! {
     /// Softmax over rows, float.
     SoftmaxF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Vectors.
         rows: u32,
         /// Elements of each.
@@ -279,10 +223,6 @@ record! {
 record! {
     /// Constant elements around a tensor of up to four axes.
     Pad {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Extents of the input.
         input_dims: [u16; 4],
         /// Elements before each axis.
@@ -297,10 +237,6 @@ record! {
 record! {
     /// Copies `blocks` runs of bytes.
     Copy {
-        /// Arena; the first run.
-        input: u32,
-        /// Arena; where the first run goes.
-        output: u32,
         /// Runs.
         blocks: u32,
         /// Bytes of each.
@@ -315,10 +251,6 @@ record! {
 record! {
     /// Mean of `[outer, reduced, inner]` over the middle axis, int8.
     MeanI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Outer extent.
         outer: u32,
         /// Elements of a mean.
@@ -341,10 +273,6 @@ record! {
 record! {
     /// Mean of `[outer, reduced, inner]` over the middle axis, float.
     MeanF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Outer extent.
         outer: u32,
         /// Elements of a mean.
@@ -356,11 +284,7 @@ record! {
 
 record! {
     /// `output[i] = table[input[i] + 128]`.
-    LookupI8 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
+    Lookup {
         /// Elements.
         len: u32,
         /// Weights: 256 bytes.
@@ -371,10 +295,6 @@ record! {
 record! {
     /// Elementwise float function.
     UnaryF32 {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Elements.
         len: u32,
         /// Lower clamp of ClampF32.
@@ -387,10 +307,6 @@ record! {
 record! {
     /// Between float and int8.
     Convert {
-        /// Arena.
-        input: u32,
-        /// Arena.
-        output: u32,
         /// Elements.
         len: u32,
         /// Of the int8 side.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::header::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, SECTION_ALIGN};
 use crate::reader::crc_of_table;
-use crate::{Field, Header, KernelSet, OpCode, PortRecord, SectionEntry, SectionKind, checksum};
+use crate::{Field, Header, KernelSet, OpCode, Operands, PortRecord, SectionEntry, SectionKind, checksum};
 
 /// The parts of a blob.
 #[derive(Clone, Debug)]
@@ -29,14 +29,49 @@ pub struct Writer {
     pub certificate: Vec<u8>,
     /// GOLDEN, left out when empty.
     pub golden: Vec<u8>,
+    /// STATE, left out when empty; see [`crate::state::section`].
+    pub state: Vec<u8>,
 }
 
-/// A record with its head. Records are far shorter than the 1,020 bytes that the length byte can say.
-pub fn operator_bytes<R: Field>(opcode: OpCode, kernel: u8, record: &R) -> Vec<u8> {
-    let words = const { R::SIZE.div_ceil(4).saturating_add(1) };
-    let mut out = alloc::vec![opcode as u8, u8::try_from(words).unwrap_or(u8::MAX), kernel, 0];
-    record.put(&mut out);
+impl Default for Writer {
+    /// A blob without anything, for every machine.
+    fn default() -> Self {
+        Writer {
+            kernel_set: KernelSet::Portable,
+            arena_bytes: 0,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            operators: Vec::new(),
+            names: Vec::new(),
+            weights: Vec::new(),
+            manifest: Vec::new(),
+            certificate: Vec::new(),
+            golden: Vec::new(),
+            state: Vec::new(),
+        }
+    }
+}
+
+/// The order and the storage of an operator's weights; zeros where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct WeightForm {
+    /// The packing's tag.
+    pub packing: u8,
+    /// The storage's tag.
+    pub storage: u8,
+}
+
+/// A whole record. Records are shorter than the 1,020 bytes that the length byte can say: the longest parameters have
+/// less than 200 bytes, and at most 38 operands less than 200.
+pub fn operator_bytes<R: Field>(opcode: OpCode, form: WeightForm, operands: &Operands, parameters: &R) -> Vec<u8> {
+    let mut out = alloc::vec![opcode as u8, 0, form.packing, form.storage];
+    operands.put(&mut out);
+    parameters.put(&mut out);
     out.resize(out.len().next_multiple_of(4), 0);
+    let words = u8::try_from(out.len() >> 2).unwrap_or(u8::MAX);
+    if let Some(slot) = out.get_mut(1) {
+        *slot = words;
+    }
     out
 }
 
@@ -53,6 +88,7 @@ impl Writer {
             (SectionKind::Manifest, self.manifest.clone()),
             (SectionKind::Certificate, self.certificate.clone()),
             (SectionKind::Golden, self.golden.clone()),
+            (SectionKind::State, self.state.clone()),
         ]
         .into_iter()
         .filter(|(kind, bytes)| !bytes.is_empty() || is_needed(*kind))
@@ -68,7 +104,9 @@ impl Writer {
             body.resize(body.len().next_multiple_of(4), 0);
             let padded = body.get(offset..)?;
             let checksum = checksum::words(&words(padded));
-            let flags = if is_needed(*kind) { SectionEntry::REQUIRED } else { 0 };
+            // A run without its state would compute something else.
+            let is_required = is_needed(*kind) || *kind == SectionKind::State;
+            let flags = if is_required { SectionEntry::REQUIRED } else { 0 };
             let bytes = u32::try_from(padded.len()).ok()?;
             SectionEntry { kind: *kind as u16, flags, offset: u32::try_from(offset).ok()?, bytes, checksum }
                 .put(&mut entries);
@@ -85,7 +123,11 @@ impl Writer {
             input_count: u16::try_from(self.inputs.len()).ok()?,
             output_count: u16::try_from(self.outputs.len()).ok()?,
             kernel_set: self.kernel_set as u16,
-            reserved: [0; 30],
+            reserved: 0,
+            model_id: 0,
+            security_counter: 0,
+            key_id: 0,
+            reserved_end: [0; 12],
             crc32: 0,
         };
         place(&mut body, &header, &entries);

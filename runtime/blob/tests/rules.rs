@@ -97,8 +97,8 @@ fn magic() {
 
 #[test]
 fn version() {
-    assert_eq!(rule(&changed(|blob| put_u16(blob, 4, 2))), FormatRule::Version);
-    assert_eq!(rule(&changed(|blob| put_u16(blob, 4, 0))), FormatRule::Version);
+    assert_eq!(rule(&changed(|blob| put_u16(blob, 4, 1))), FormatRule::Version);
+    assert_eq!(rule(&changed(|blob| put_u16(blob, 4, 3))), FormatRule::Version);
     // A reader takes every minor version of its major one.
     assert!(Blob::parse(&changed(|blob| put_u16(blob, 6, 7))).is_ok());
 }
@@ -236,8 +236,12 @@ fn port_count() {
 
 #[test]
 fn reserved() {
-    for at in 30..60 {
+    for at in (30..32).chain(48..60) {
         assert_eq!(rule(&changed(|blob| blob[at] = 1)), FormatRule::Reserved, "header byte {at}");
+    }
+    // Model id, security counter and key id are the owner's: any number is right.
+    for at in 32..48 {
+        assert!(Blob::parse(&changed(|blob| blob[at] = 1)).is_ok(), "header byte {at}");
     }
     let names = entry(&sound(), SectionKind::Names);
     for bit in 1..16 {

@@ -50,6 +50,10 @@ pub enum LoadRule {
     ArenaSize = 76,
     /// GOLDEN is not as long as its vectors, or there is nothing in them to compare.
     Golden = 77,
+    /// The operands are not those of the operator: their number, type or region.
+    Operands = 78,
+    /// A tensor of STATE is not in the arena, or the section is not as long as its tensors.
+    State = 79,
 }
 
 /// Why bytes are not a model.
@@ -75,7 +79,7 @@ impl defmt::Format for LoadError {
 }
 
 impl LoadError {
-    /// The rule's number: [`kinglet_blob::FormatRule`] below 64, [`LoadRule`] from 64 on.
+    /// The rule's number: [`crate::FormatRule`] below 64, [`LoadRule`] from 64 on.
     pub fn code(&self) -> u8 {
         match self {
             LoadError::Format(error) => error.rule as u8,

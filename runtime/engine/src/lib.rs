@@ -52,8 +52,8 @@ mod tracer;
 
 pub use arena::{Aligned, Arena};
 pub use error::{Error, LoadError, LoadRule, RunError, SelfTestError, SessionError, TensorError};
-pub use kinglet_blob::{DType, KernelSet, OpCode};
+pub use kinglet_blob::{DType, FormatError, FormatRule, KernelSet, OpCode};
 pub use model::{Model, Port};
 pub use self_test::SelfTestReport;
-pub use session::{Session, Step};
+pub use session::{Position, Session, Step};
 pub use tracer::{NoTracer, Tracer};

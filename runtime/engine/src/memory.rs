@@ -6,7 +6,7 @@
 use core::cell::Cell;
 use core::ops::Range;
 
-use kinglet_blob::cast;
+use kinglet_blob::cast::{self, Element};
 use kinglet_kernels::Io;
 
 use crate::error::LoadRule;
@@ -54,16 +54,30 @@ pub(crate) struct Spans {
     pub(crate) input: Span,
     pub(crate) output: Span,
     pub(crate) scratch: Span,
-    /// Input and output start at multiples of this.
+    /// Input and output start at multiples of this, the size of an element.
     pub(crate) align: u8,
     /// Scratch starts at a multiple of this.
     pub(crate) scratch_align: u8,
 }
 
-/// The alignment of elements of `size` bytes, 1 or 4.
+impl Spans {
+    /// An input and an output of elements of `size` bytes, without scratch.
+    #[inline]
+    pub(crate) fn unary([input, output]: [u32; 2], lens: [usize; 2], size: usize) -> Spans {
+        Spans {
+            input: Span::new(input, lens[0], size),
+            output: Span::new(output, lens[1], size),
+            scratch: Span::EMPTY,
+            align: align_of(size),
+            scratch_align: 1,
+        }
+    }
+}
+
+/// The alignment of elements of `size` bytes, which is their size.
 #[inline]
-pub(crate) fn align_of(size: usize) -> u8 {
-    if size == 4 { 4 } else { 1 }
+pub(crate) const fn align_of(size: usize) -> u8 {
+    if size > 8 { 8 } else { size.to_le_bytes()[0] }
 }
 
 /// What a record may refer to, and how much work its check may be.
@@ -164,17 +178,27 @@ impl Memory<'_, '_> {
         Some((io, cast::i8s_mut(scratch)))
     }
 
-    /// Input, output and scratch of a float operator.
+    /// Input, output and scratch of an operator on floats.
     #[inline]
     pub(crate) fn f32(&mut self, spans: &Spans) -> Option<(Io<'_, f32>, &mut [f32])> {
+        let (io, scratch) = self.elements(spans)?;
+        Some((io, cast::f32s_mut(scratch)?))
+    }
+
+    /// Input and output of an operator on elements of any type, and its scratch as bytes.
+    #[inline]
+    pub(crate) fn elements<T: Element>(&mut self, spans: &Spans) -> Option<(Io<'_, T>, &mut [u8])> {
         let (io, scratch) = self.cut(spans)?;
         let io = match io {
-            Io::Split { input, output } => Io::Split { input: cast::f32s(input)?, output: cast::f32s_mut(output)? },
+            Io::Split { input, output } => Io::Split { input: T::view(input)?, output: T::view_mut(output)? },
             Io::Overlapped { buffer, input, output } => {
-                let elements = |(start, bytes): (usize, usize)| (start / 4, bytes / 4);
-                Io::Overlapped { buffer: cast::f32s_mut(buffer)?, input: elements(input), output: elements(output) }
+                let elements = |(start, bytes): (usize, usize)| {
+                    let size = const { size_of::<T>() };
+                    (start.checked_div(size).unwrap_or(0), bytes.checked_div(size).unwrap_or(0))
+                };
+                Io::Overlapped { buffer: T::view_mut(buffer)?, input: elements(input), output: elements(output) }
             }
         };
-        Some((io, cast::f32s_mut(scratch)?))
+        Some((io, scratch))
     }
 }

@@ -1,6 +1,8 @@
 //! A verified blob.
 
-use kinglet_blob::{Blob, DType, KernelSet, OpCode, PortRecord, SectionKind, golden};
+#[cfg(feature = "state")]
+use kinglet_blob::state::{StateRecord, States};
+use kinglet_blob::{Blob, DType, Field, KernelSet, OpCode, Operand, PortRecord, SectionKind, golden};
 
 use crate::error::{LoadError, LoadRule};
 use crate::memory::{Limits, Span};
@@ -22,8 +24,8 @@ pub struct Port<'b> {
     pub dtype: DType,
     /// `real = scale * (q - zero_point)`; 1 for floats.
     pub scale: f32,
-    /// 0 for floats.
-    pub zero_point: i8,
+    /// 0 for floats and for integers that are not quantized.
+    pub zero_point: i32,
     /// True when the source model has this tensor channels-first and the blob has it channels-last.
     pub channels_moved: bool,
     dims: [u32; 4],
@@ -59,6 +61,7 @@ impl<'b> Model<'b> {
         model.check_operators()?;
         model.check_ports()?;
         model.check_golden()?;
+        model.check_states()?;
         Ok(model)
     }
 
@@ -69,9 +72,11 @@ impl<'b> Model<'b> {
         let mut operators = self.blob.operators();
         let mut count = 0usize;
         for operator in operators.by_ref() {
-            let opcode = OpCode::from_tag(operator.opcode).ok_or(fail(LoadRule::UnknownOperator, operator.offset))?;
-            let entry = op::operator(opcode).ok_or(fail(LoadRule::OperatorNotLinked, operator.offset))?;
-            op::check_head(opcode, &operator).map_err(|rule| fail(rule, operator.offset))?;
+            let known = OpCode::from_tag(operator.opcode).zip(operator.dtype());
+            let (opcode, dtype) = known.ok_or(fail(LoadRule::UnknownOperator, operator.offset))?;
+            let missing = if opcode.takes(dtype) { LoadRule::OperatorNotLinked } else { LoadRule::UnknownOperator };
+            let entry = op::operator(opcode, dtype).ok_or(fail(missing, operator.offset))?;
+            op::check_head(opcode, dtype, &operator).map_err(|rule| fail(rule, operator.offset))?;
             (entry.check)(&operator, &limits).map_err(|rule| fail(rule, operator.offset))?;
             count = count.wrapping_add(1);
         }
@@ -87,15 +92,16 @@ impl<'b> Model<'b> {
     fn check_ports(&self) -> Result<(), LoadError> {
         let base = self.blob.section_offset(SectionKind::Ports);
         for index in 0..self.input_count().wrapping_add(self.output_count()) {
-            let fail = |rule| LoadError::Record { rule, offset: offset_u32(base, index.wrapping_mul(32)) };
+            let fail =
+                |rule| LoadError::Record { rule, offset: offset_u32(base, index.wrapping_mul(PortRecord::SIZE)) };
             let record = self.blob.port(index).ok_or(fail(LoadRule::Port))?;
-            let port = self.port(index).ok_or(fail(LoadRule::Port))?;
+            let port = self.described(&record).ok_or(fail(LoadRule::Port))?;
             let beyond_rank = record.dims.get(usize::from(record.rank)..).ok_or(fail(LoadRule::Port))?;
             let sound = port.scale.is_finite() && port.scale > 0.0 && beyond_rank.iter().all(|&dim| dim == 1);
-            if !sound || record.channels_moved > 1 || port.is_empty() {
+            if !sound || record.channels_moved > 1 || record.region != Operand::ARENA || port.is_empty() {
                 return Err(fail(LoadRule::Port));
             }
-            let span = self.span(index).ok_or(fail(LoadRule::Port))?.1;
+            let span = span_of(&record).ok_or(fail(LoadRule::Port))?.1;
             Limits::new(self.arena_bytes, &[]).span(span, port.dtype.size_bytes()).map_err(fail)?;
         }
         Ok(())
@@ -113,6 +119,41 @@ impl<'b> Model<'b> {
         });
         let offset = offset_u32(self.blob.section_offset(SectionKind::Golden), 0);
         if fits == Some(true) { Ok(()) } else { Err(LoadError::Record { rule: LoadRule::Golden, offset }) }
+    }
+
+    #[cfg(not(feature = "state"))]
+    fn check_states(&self) -> Result<(), LoadError> {
+        let offset = offset_u32(self.blob.section_offset(SectionKind::State), 0);
+        let not_linked = LoadError::Record { rule: LoadRule::OperatorNotLinked, offset };
+        if self.has_state() { Err(not_linked) } else { Ok(()) }
+    }
+
+    /// The tensors of STATE lie in the arena, and the section is as long as they say.
+    #[cfg(feature = "state")]
+    fn check_states(&self) -> Result<(), LoadError> {
+        let offset = offset_u32(self.blob.section_offset(SectionKind::State), 0);
+        let fail = |rule| LoadError::Record { rule, offset };
+        let mut states = States::new(self.blob.section(SectionKind::State)).ok_or(fail(LoadRule::State))?;
+        let limits = Limits::new(self.arena_bytes, &[]);
+        for (state, _) in states.by_ref() {
+            let dtype = DType::from_tag(state.dtype).ok_or(fail(LoadRule::State))?;
+            let is_whole = (state.bytes as usize).is_multiple_of(dtype.size_bytes()) && state.bytes > 0;
+            if !is_whole
+                || state.region != Operand::ARENA
+                || state.flags & !StateRecord::UNIFORM != 0
+                || state.reserved != 0
+            {
+                return Err(fail(LoadRule::State));
+            }
+            limits.span(Span::new(state.arena_offset, state.bytes as usize, 1), 4).map_err(fail)?;
+        }
+        if states.is_at_end() { Ok(()) } else { Err(fail(LoadRule::State)) }
+    }
+
+    /// True when the model keeps tensors from run to run: what a run computes depends on those before it, back to the
+    /// last [`crate::Session::reset`].
+    pub fn has_state(&self) -> bool {
+        !self.blob.section(SectionKind::State).is_empty()
     }
 
     /// Bytes of one vector in GOLDEN.
@@ -167,10 +208,14 @@ impl<'b> Model<'b> {
 
     /// Port `index`, outputs behind the inputs.
     fn port(&self, index: usize) -> Option<Port<'b>> {
-        let record: PortRecord = self.blob.port(index)?;
+        self.described(&self.blob.port(index)?)
+    }
+
+    /// What a record says of its port.
+    fn described(&self, record: &PortRecord) -> Option<Port<'b>> {
         record.len()?;
         Some(Port {
-            name: self.blob.name(&record)?,
+            name: self.blob.name(record)?,
             dtype: DType::from_tag(record.dtype)?,
             scale: record.scale,
             zero_point: record.zero_point,
@@ -182,10 +227,14 @@ impl<'b> Model<'b> {
 
     /// Type and memory of port `index`, outputs behind the inputs.
     pub(crate) fn span(&self, index: usize) -> Option<(DType, Span)> {
-        let record: PortRecord = self.blob.port(index)?;
-        let dtype = DType::from_tag(record.dtype)?;
-        Some((dtype, Span::new(record.arena_offset, record.len()?, dtype.size_bytes())))
+        span_of(&self.blob.port(index)?)
     }
+}
+
+/// Type and memory of a port.
+fn span_of(record: &PortRecord) -> Option<(DType, Span)> {
+    let dtype = DType::from_tag(record.dtype)?;
+    Some((dtype, Span::new(record.arena_offset, record.len()?, dtype.size_bytes())))
 }
 
 fn offset_u32(base: usize, offset: usize) -> u32 {

@@ -1,5 +1,7 @@
 //! A running instance: a model and the memory it works in.
 
+#[cfg(feature = "state")]
+use kinglet_blob::state::States;
 use kinglet_blob::{DType, OpCode, Operators, SectionKind, cast};
 
 use crate::error::{RunError, SessionError, TensorError};
@@ -17,8 +19,25 @@ use crate::{Model, SelfTestReport};
 pub struct Session<'m, 'a> {
     model: &'m Model<'m>,
     arena: &'a mut [u8],
-    /// Offset of the next operator in OPERATORS, and its index.
-    next: (usize, usize),
+    next: Position,
+}
+
+/// Where a session stands between two steps, see [`Session::position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Of the next operator in OPERATORS.
+    offset: usize,
+    index: usize,
+}
+
+impl Position {
+    /// Before the first operator.
+    pub const START: Position = Position { offset: 0, index: 0 };
+
+    /// Index of the operator that the next step runs.
+    pub fn operator(self) -> usize {
+        self.index
+    }
 }
 
 /// What [`Session::step`] did.
@@ -38,17 +57,49 @@ impl<'m, 'a> Session<'m, 'a> {
     /// Binds `model` to `arena`, which needs [`Model::arena_bytes`] bytes at a 16-byte aligned address. More
     /// is fine and stays untouched.
     pub fn new(model: &'m Model<'_>, arena: &'a mut [u8]) -> Result<Self, SessionError> {
-        let (needed, given) = (model.arena_bytes(), arena.len());
-        if !(arena.as_ptr() as usize).is_multiple_of(16) {
-            return Err(SessionError::ArenaMisaligned);
+        let mut session = Self::resume(model, arena)?;
+        session.reset();
+        Ok(session)
+    }
+
+    /// As [`Session::new`], in memory that another session of this model has worked in: what the model keeps from run to
+    /// run stays as that session left it.
+    pub fn resume(model: &'m Model<'_>, arena: &'a mut [u8]) -> Result<Self, SessionError> {
+        Ok(Session { model, arena: bound(model, arena)?, next: Position::START })
+    }
+
+    /// Makes all that the model keeps from run to run what it was at first, and forgets a run that was begun with
+    /// [`Session::step`]. Nothing but that for a model without state.
+    pub fn reset(&mut self) {
+        self.restart();
+        #[cfg(feature = "state")]
+        self.write_initial_states();
+    }
+
+    #[cfg(feature = "state")]
+    fn write_initial_states(&mut self) {
+        let states = States::new(self.model.blob().section(SectionKind::State));
+        for (state, value) in states.into_iter().flatten() {
+            let start = state.arena_offset as usize;
+            let memory = self.arena.get_mut(start..start.saturating_add(state.bytes as usize)).unwrap_or_default();
+            // A value whose words are all the same is stored once.
+            memory.iter_mut().zip(value.iter().cycle()).for_each(|(to, from)| *to = *from);
         }
-        let arena = arena.get_mut(..needed).ok_or(SessionError::ArenaTooSmall { needed, given })?;
-        Ok(Session { model, arena, next: (0, 0) })
     }
 
     /// The model.
     pub fn model(&self) -> &'m Model<'m> {
         self.model
+    }
+
+    /// Input `index` of int16 elements, to be written before a run.
+    pub fn input_i16(&mut self, index: usize) -> Result<&mut [i16], TensorError> {
+        cast::i16s_mut(self.input_bytes(index, Some(DType::I16))?).ok_or(TensorError::NoSuchTensor)
+    }
+
+    /// Input `index` of uint8 elements, to be written before a run.
+    pub fn input_u8(&mut self, index: usize) -> Result<&mut [u8], TensorError> {
+        self.input_bytes(index, Some(DType::U8))
     }
 
     /// Input `index`, to be written before a run.
@@ -64,6 +115,16 @@ impl<'m, 'a> Session<'m, 'a> {
     /// Input `index` as little-endian bytes, whatever its type.
     pub fn input_raw(&mut self, index: usize) -> Result<&mut [u8], TensorError> {
         self.input_bytes(index, None)
+    }
+
+    /// Output `index` of int16 elements of the last run.
+    pub fn output_i16(&self, index: usize) -> Result<&[i16], TensorError> {
+        cast::i16s(self.output_bytes(index, Some(DType::I16))?).ok_or(TensorError::NoSuchTensor)
+    }
+
+    /// Output `index` of uint8 elements of the last run.
+    pub fn output_u8(&self, index: usize) -> Result<&[u8], TensorError> {
+        self.output_bytes(index, Some(DType::U8))
     }
 
     /// Output `index` of the last run.
@@ -101,14 +162,15 @@ impl<'m, 'a> Session<'m, 'a> {
 
     /// [`Session::step`] with a tracer.
     pub fn step_traced(&mut self, tracer: &mut impl Tracer) -> Result<Step, RunError> {
-        let (offset, index) = self.next;
+        let Position { offset, index } = self.next;
         let section = self.model.blob().section(SectionKind::Operators);
         let mut operators = Operators::new(section, offset);
         if offset < section.len() {
             let changed = RunError::BlobChanged { offset: u32::try_from(offset).unwrap_or(u32::MAX) };
             let operator = operators.next().ok_or(changed)?;
-            let opcode = OpCode::from_tag(operator.opcode).ok_or(changed)?;
-            let entry = op::operator(opcode).ok_or(changed)?;
+            let known = OpCode::from_tag(operator.opcode).zip(operator.dtype());
+            let (opcode, dtype) = known.ok_or(changed)?;
+            let entry = op::operator(opcode, dtype).ok_or(changed)?;
             tracer.started(index, opcode);
             let mut memory = Memory { arena: self.arena, weights: self.model.weights() };
             let output = (entry.run)(&operator, &mut memory).ok_or(changed)?;
@@ -119,28 +181,30 @@ impl<'m, 'a> Session<'m, 'a> {
             self.restart();
             return Ok(Step::Finished);
         }
-        self.next = (operators.offset(), index.wrapping_add(1));
+        self.next = Position { offset: operators.offset(), index: index.wrapping_add(1) };
         Ok(Step::Ran { operator: index })
     }
 
     /// Forgets a run that was begun with [`Session::step`]; the next step is the first operator.
     pub fn restart(&mut self) {
-        self.next = (0, 0);
+        self.next = Position::START;
     }
 
     /// Index of the operator that the next step runs; 0 between runs.
     pub fn next_operator(&self) -> usize {
-        let (_, index) = self.next;
-        index
+        self.next.operator()
     }
 
-    /// Goes on with operator `index` as if those before it had just been run; an index past the last operator
-    /// starts a new run. For callers who cannot keep a session between steps, only where it stood: the C
-    /// interface makes one for each call.
-    pub fn seek(&mut self, index: usize) {
-        let mut operators = self.model.blob().operators();
-        let skipped = operators.by_ref().take(index).count();
-        self.next = if index < self.model.operator_count() { (operators.offset(), skipped) } else { (0, 0) };
+    /// Where the session stands, for callers who cannot keep a session between steps: the C interface makes one for each
+    /// call.
+    pub fn position(&self) -> Position {
+        self.next
+    }
+
+    /// Goes on at `position`, where a session of this model in this arena stood. A position of another model gives noise
+    /// or [`RunError::BlobChanged`].
+    pub fn seek(&mut self, position: Position) {
+        self.next = position;
     }
 
     /// Runs the test vectors that the blob carries and compares every output bit with what the compiler
@@ -172,4 +236,13 @@ impl<'m, 'a> Session<'m, 'a> {
         }
         Ok((span.start, span.start.saturating_add(span.bytes)))
     }
+}
+
+/// The part of `arena` that `model` needs.
+fn bound<'a>(model: &Model<'_>, arena: &'a mut [u8]) -> Result<&'a mut [u8], SessionError> {
+    let (needed, given) = (model.arena_bytes(), arena.len());
+    if !(arena.as_ptr() as usize).is_multiple_of(16) {
+        return Err(SessionError::ArenaMisaligned);
+    }
+    arena.get_mut(..needed).ok_or(SessionError::ArenaTooSmall { needed, given })
 }

@@ -9,7 +9,10 @@ use std::path::Path;
 use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
-use kinglet_blob::{DType, FORMAT_MAJOR, KernelSet, OpCode, PortRecord, SectionKind, Writer, operator_bytes};
+use kinglet_blob::{
+    DType, FORMAT_MAJOR, KernelSet, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer,
+    operator_bytes,
+};
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 fn source(path: &str) -> String {
@@ -32,7 +35,7 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
 /// Fields of every `record!`: names and types, in order.
 fn records() -> BTreeMap<String, Vec<(String, String)>> {
     let mut all = BTreeMap::new();
-    for file in ["header.rs", "port.rs", "records.rs"] {
+    for file in ["header.rs", "port.rs", "records.rs", "state.rs"] {
         let text = source(&format!("runtime/blob/src/{file}"));
         for body in text.split("\nrecord! {\n").skip(1).filter_map(|rest| rest.split("\n}\n").next()) {
             let code = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
@@ -47,7 +50,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 23, "every record of the sources was read");
+    assert_eq!(all.len(), 24, "every record of the sources was read");
     all
 }
 
@@ -57,6 +60,7 @@ fn size(ty: &str, records: &BTreeMap<String, Vec<(String, String)>>) -> usize {
         "u8" | "i8" => 1,
         "u16" => 2,
         "u32" | "i32" | "f32" => 4,
+        "u64" => 8,
         _ => match ty.trim_matches(['[', ']']).split_once("; ") {
             Some((element, count)) => size(element, records) * count.parse::<usize>().unwrap(),
             None => records[ty].iter().map(|(_, ty)| size(ty, records)).sum(),
@@ -64,18 +68,14 @@ fn size(ty: &str, records: &BTreeMap<String, Vec<(String, String)>>) -> usize {
     }
 }
 
-/// Records that are a part of others, or stand by themselves; all others follow a head of four bytes.
-const WITHOUT_HEAD: [&str; 6] = ["Header", "SectionEntry", "PortRecord", "Window", "LayerQuant", "Operands"];
-
 #[test]
 fn every_field_of_every_record_is_where_the_page_says() {
     let (page, records) = (page(), records());
     for (name, fields) in &records {
-        let head = if WITHOUT_HEAD.contains(&name.as_str()) { 0 } else { 4 };
-        let total = head + fields.iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
+        let total = fields.iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
         let level = if name == "Header" { "##" } else { "###" };
         let rows = table(&page, &format!("{level} {name}, {total} bytes"));
-        let mut offset = head;
+        let mut offset = 0;
         let expected = fields.iter().map(|(field, ty)| {
             let row = [offset.to_string(), ty.clone(), field.clone()];
             offset += size(ty, &records);
@@ -86,22 +86,36 @@ fn every_field_of_every_record_is_where_the_page_says() {
     }
 }
 
+/// The names of the records that the documentation of an opcode links to.
+fn records_of(operators: &str, opcode: OpCode) -> String {
+    let before = operators.split(&format!("\n    {opcode:?} = {} ", opcode as u8)).next().unwrap();
+    before.lines().rev().take_while(|line| line.trim_start().starts_with("///")).collect()
+}
+
 #[test]
-fn opcodes_and_their_records() {
+fn operators_and_their_records() {
     let operators = source("runtime/blob/src/operator.rs");
     let records = records();
-    let rows = table(&page(), "## OPERATORS").len();
-    assert_eq!(rows, 4, "the first table is the head's");
+    let rows = table(&page(), "## OPERATORS");
+    assert_eq!(rows.len(), 7, "the first table is the head's");
     let page = page();
-    let rows = table(&page[page.find("| opcode | name |").unwrap() - 1..], "");
-    assert_eq!(rows.len(), OpCode::ALL.len());
-    for (row, (opcode, name)) in rows.iter().zip(OpCode::ALL) {
-        assert_eq!((row[0].as_str(), row[1].as_str()), ((opcode as u8).to_string().as_str(), name));
-        let before = operators.split(&format!("\n    {opcode:?} = {}", opcode as u8)).next().unwrap();
-        let record = before.rsplit("[`crate::records::").next().and_then(|rest| rest.split('`').next()).unwrap();
-        let bytes = 4 + records[record].iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
-        assert_eq!(row[2], format!("[{record}](#{}-{bytes}-bytes)", record.to_lowercase()), "{name}");
-        assert_eq!(row[3] == "yes", opcode.is_packed(), "{name}");
+    let rows = table(&page[page.find("| opcode | operator |").unwrap() - 1..], "");
+    let known: Vec<_> =
+        OpCode::KNOWN.iter().filter(|(opcode, dtype, _)| *opcode != OpCode::Copy || *dtype == DType::I8).collect();
+    assert_eq!(rows.len(), known.len());
+    for (row, (opcode, dtype, feature)) in rows.iter().zip(known) {
+        let dtype_name = if *opcode == OpCode::Copy { "any" } else { dtype.name() };
+        let expected = [&(*opcode as u8).to_string(), opcode.name(), dtype_name, feature];
+        assert_eq!(row[..4].iter().map(String::as_str).collect::<Vec<_>>(), expected);
+        let record = row[5].split([']', '[']).nth(1).unwrap();
+        let bytes = records[record].iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
+        assert_eq!(row[5], format!("[{record}](#{}-{bytes}-bytes)", record.to_lowercase()), "{feature}");
+        let documented = records_of(&operators, *opcode);
+        assert!(
+            documented.contains(&format!("records::{record}`")) || documented.contains("The same records"),
+            "{feature}: {documented}"
+        );
+        assert_eq!(row[6] == "yes", opcode.is_packed(*dtype), "{feature}");
     }
 }
 
@@ -163,6 +177,7 @@ fn example() -> Vec<u8> {
         scale: 0.5,
         zero_point: 0,
         dtype: DType::I8 as u8,
+        region: Operand::ARENA,
         rank: 1,
         channels_moved: 0,
         name_offset,
@@ -177,22 +192,20 @@ fn example() -> Vec<u8> {
         flags: PER_TENSOR,
         reserved: 0,
     };
-    let layer =
-        FullyConnectedI8 { input: 0, output: 16, scratch: 0, constants: 0, rows: 1, taps: 3, outputs: 2, quant };
+    let layer = FullyConnectedI8 { constants: 0, rows: 1, taps: 3, outputs: 2, quant };
+    let operands = Operands::unary((DType::I8, 0), (DType::I8, 16)).with_scratch(0);
     let mut weights: Vec<u8> = [1i32, -2, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
     weights.extend([1i8, 2, 3, -1, 0, 5].map(|weight| weight as u8));
     let golden = [1, 0, 0, 0, 4, 8, 0xfc, 0, 3, 0xf9, 0, 0].to_vec();
     let writer = Writer {
-        kernel_set: KernelSet::Portable,
         arena_bytes: 32,
         inputs: vec![port(0, 3, 0)],
         outputs: vec![port(16, 2, 1)],
-        operators: vec![operator_bytes(OpCode::FullyConnectedI8, 0, &layer)],
+        operators: vec![operator_bytes(OpCode::FullyConnected, WeightForm::default(), &operands, &layer)],
         names: b"xy".to_vec(),
         weights,
-        manifest: Vec::new(),
-        certificate: Vec::new(),
         golden,
+        ..Writer::default()
     };
     writer.finish().unwrap()
 }
@@ -207,12 +220,12 @@ fn dump(bytes: &[u8]) -> String {
         (112, "WEIGHTS"),
         (128, "GOLDEN"),
         (144, "PORTS: input x"),
-        (176, "output y"),
-        (208, "OPERATORS: FullyConnectedI8, 10 words"),
-        (256, "NAMES"),
-        (272, "WEIGHTS: biases 1, -2; one factor"),
-        (288, "two more weights"),
-        (304, "GOLDEN: 1 vector; 4 8 -4; 3 -7"),
+        (176, "(output y from 00b4 on)"),
+        (224, "OPERATORS: fully-connected-i8, 11 words"),
+        (272, "NAMES"),
+        (288, "WEIGHTS: biases 1, -2; one factor"),
+        (304, "two more weights"),
+        (320, "GOLDEN: 1 vector; 4 8 -4; 3 -7"),
     ];
     let mut text = String::new();
     for (line, chunk) in bytes.chunks(16).enumerate() {

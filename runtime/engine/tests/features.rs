@@ -4,14 +4,14 @@
 //! cargo test --package kinglet --no-default-features --test features
 //! ```
 
-use kinglet::{LoadError, LoadRule, Model, OpCode};
+use kinglet::{DType, LoadError, LoadRule, Model, OpCode};
 use kinglet_test_blobs::programs::every_opcode;
 
 /// True when the build has the operator.
-fn is_linked(opcode: OpCode) -> bool {
-    match opcode {
-        OpCode::TanhF32 => cfg!(feature = "tanh-f32"),
-        OpCode::Conv2dI8 => cfg!(feature = "conv2d-i8"),
+fn is_linked(opcode: OpCode, dtype: DType) -> bool {
+    match (opcode, dtype) {
+        (OpCode::Tanh, DType::F32) => cfg!(feature = "tanh-f32"),
+        (OpCode::Conv2d, DType::I8) => cfg!(feature = "conv2d-i8"),
         _ => cfg!(feature = "all-operators"),
     }
 }
@@ -19,12 +19,14 @@ fn is_linked(opcode: OpCode) -> bool {
 #[test]
 fn operator_not_linked() {
     for program in every_opcode() {
-        let opcode = OpCode::from_tag(program.writer().operators[0][0]).unwrap();
+        let record = &program.writer().operators[0];
+        let opcode = OpCode::from_tag(record[0]).unwrap();
+        let dtype = DType::from_tag(record[6]).unwrap();
         let blob = program.blob_without_golden();
         match Model::from_bytes(&blob) {
-            Ok(_) => assert!(is_linked(opcode), "{} is linked", opcode.name()),
+            Ok(_) => assert!(is_linked(opcode, dtype), "{} is linked", opcode.name()),
             Err(LoadError::Record { rule: LoadRule::OperatorNotLinked, .. }) => {
-                assert!(!is_linked(opcode), "{} is not linked", opcode.name());
+                assert!(!is_linked(opcode, dtype), "{} is not linked", opcode.name());
             }
             Err(error) => panic!("{}: {error}", program.name()),
         }

@@ -7,7 +7,7 @@
 //! dev profile's overflow checks are on. Counts are printed; run with `--nocapture` to see them.
 #![cfg(feature = "all-operators")]
 
-use kinglet::{LoadError, Model, Session, Step};
+use kinglet::{LoadError, Model, Position, Session, Step};
 use kinglet_test_blobs::damage::{fix_checksums, flip, mutate};
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_f32, network_i8};
 use kinglet_test_blobs::{AlignedBytes, Ending, Guarded, Program, Random, Tally, exercise};
@@ -170,7 +170,7 @@ fn an_arena_that_changes_during_a_run_changes_numbers_only() {
         let model = Model::from_bytes(&blob).unwrap();
         let mut memory = Guarded::new(model.arena_bytes());
         for _ in 0..if cfg!(miri) { 1 } else { 200 } {
-            let mut operator = 0;
+            let mut position = Position::START;
             loop {
                 for _ in 0..random.count(1, 16) {
                     let bit = random.count(0, 8 * model.arena_bytes() - 1);
@@ -179,9 +179,9 @@ fn an_arena_that_changes_during_a_run_changes_numbers_only() {
                 }
                 // One session a step leaves the arena to us between steps.
                 let mut session = Session::new(&model, memory.arena()).unwrap();
-                session.seek(operator);
+                session.seek(position);
                 match session.step().unwrap_or_else(|error| panic!("{}: {error}", program.name())) {
-                    Step::Ran { operator: ran } => operator = ran + 1,
+                    Step::Ran { .. } => position = session.position(),
                     _ => break,
                 }
             }

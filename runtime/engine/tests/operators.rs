@@ -1,7 +1,7 @@
 //! Every opcode computes what its reference kernel computes, however it is run.
 #![cfg(feature = "all-operators")]
 
-use kinglet::{Model, OpCode, SelfTestReport, Session, Step, Tracer};
+use kinglet::{Model, OpCode, Position, SelfTestReport, Session, Step, Tracer};
 use kinglet_blob::Operators;
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_f32, network_i8};
 use kinglet_test_blobs::{Guarded, Program};
@@ -30,10 +30,10 @@ fn the_programs_have_every_opcode() {
     let mut seen = Vec::new();
     for program in every_opcode() {
         let blob = program.writer().operators.concat();
-        seen.extend(Operators::new(&blob, 0).map(|operator| operator.opcode));
+        seen.extend(Operators::new(&blob, 0).flat_map(|operator| operator.features()));
     }
-    for (opcode, name) in OpCode::ALL {
-        assert!(seen.contains(&(opcode as u8)), "no program has {name}");
+    for (_, _, feature) in OpCode::KNOWN {
+        assert!(seen.contains(feature), "no program has {feature}");
     }
 }
 
@@ -108,19 +108,37 @@ fn seek_goes_on_where_another_session_stood() {
     let model = Model::from_bytes(&blob).unwrap();
     let mut memory = Guarded::new(model.arena_bytes());
     Session::new(&model, memory.arena()).unwrap().input_raw(0).unwrap().copy_from_slice(&program.sample(6)[0]);
+    let mut position = Position::START;
     for operator in 0..model.operator_count() {
         let mut session = Session::new(&model, memory.arena()).unwrap();
-        session.seek(operator);
-        assert_eq!(session.next_operator(), operator);
+        session.seek(position);
+        assert_eq!((session.next_operator(), position.operator()), (operator, operator));
         let last = operator + 1 == model.operator_count();
         assert_eq!(session.step().unwrap() == Step::Finished, last);
+        position = session.position();
     }
-    let mut session = Session::new(&model, memory.arena()).unwrap();
+    assert_eq!(position, Position::START, "the next step starts a new run");
+    let session = Session::new(&model, memory.arena()).unwrap();
     assert_eq!(session.output_raw(0).unwrap(), whole[0]);
-    for beyond in [model.operator_count(), usize::MAX] {
-        session.seek(beyond);
-        assert_eq!(session.next_operator(), 0, "an index past the last operator starts a new run");
+}
+
+#[test]
+fn positions_of_another_model_do_no_harm() {
+    let (program, other) = (network_i8(), network_f32());
+    let (blob, other) = (program.blob_without_golden(), other.blob_without_golden());
+    let (model, other) = (Model::from_bytes(&blob).unwrap(), Model::from_bytes(&other).unwrap());
+    let mut positions = vec![Position::START];
+    let mut memory = Guarded::new(model.arena_bytes().max(other.arena_bytes()));
+    let mut session = Session::new(&model, memory.arena()).unwrap();
+    while session.step().unwrap() != Step::Finished {
+        positions.push(session.position());
     }
+    for position in positions {
+        let mut session = Session::new(&other, memory.arena()).unwrap();
+        session.seek(position);
+        while !matches!(session.step(), Ok(Step::Finished) | Err(_)) {}
+    }
+    assert!(memory.is_intact());
 }
 
 /// Writes down what it is told.

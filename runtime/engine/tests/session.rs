@@ -1,13 +1,28 @@
 //! What a caller can do with a model and a session, and what he is told when he does it wrong.
 #![cfg(feature = "all-operators")]
 
-use kinglet::{Arena, DType, Error, KernelSet, Model, SelfTestError, Session, SessionError, TensorError};
+use kinglet::{
+    Arena, DType, Error, FormatError, FormatRule, KernelSet, LoadError, Model, SelfTestError, Session, SessionError,
+    TensorError,
+};
 use kinglet_test_blobs::damage::fix_checksums;
 use kinglet_test_blobs::programs::{every_opcode, network_f32, network_i8};
 use kinglet_test_blobs::{AlignedBytes, Guarded, Program};
 
 fn program(name: &str) -> Program {
     every_opcode().into_iter().find(|program| program.name() == name).expect("a program of this name")
+}
+
+/// With the names of this crate alone, which is all that a user depends on.
+#[test]
+fn a_load_error_can_be_taken_apart() {
+    let blob = network_i8().blob_without_golden();
+    let mut damaged = AlignedBytes::copy_of(&blob);
+    damaged[0] ^= 1;
+    let Err(LoadError::Format(FormatError { rule, offset, .. })) = Model::from_bytes(&damaged) else {
+        panic!("the magic number is wrong");
+    };
+    assert_eq!((rule, offset), (FormatRule::Magic, 0));
 }
 
 #[test]

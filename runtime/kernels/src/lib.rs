@@ -24,6 +24,7 @@ pub mod elementwise;
 pub mod fixed_math;
 pub mod float_math;
 pub mod fully_connected;
+pub mod int16;
 pub mod io;
 pub mod lookup;
 pub mod mean;
@@ -33,7 +34,9 @@ pub mod pad;
 pub mod pool;
 pub mod quantize;
 pub mod registry;
+mod runs;
 pub mod softmax;
+pub mod transpose_conv;
 pub mod unary_f32;
 
 pub use io::Io;

@@ -11,6 +11,9 @@
 //! Step 2 is gemmlowp's `SaturatingRoundingDoublingHighMul`. Its saturating case needs both factors to be
 //! `-2^31`, and `m` is positive. Its truncating division with a sign-dependent nudge equals the floor above
 //! for both signs. Step 3 is `RoundingDivideByPOT`.
+//!
+//! Sums of int16 activations have 64 bits and another rule, [`FixedPoint::apply_long`]: a multiplier of 15 bits, and
+//! one rounding.
 
 /// Mask of the multiplier's stored bits in a packed word.
 const STORED_BITS: u32 = 0x3fff_ffff;
@@ -33,6 +36,16 @@ impl FixedPoint {
         let left = self.shift.max(0) as u32;
         let right = self.shift.min(0).unsigned_abs();
         rounding_shift_right(doubling_high_mul(x.wrapping_shl(left), self.multiplier), right)
+    }
+
+    /// A 64-bit `x` times the factor, rounded once: `(x * r + 2^(14 - shift)) >> (15 - shift)`, modulo 2^32, where `r`
+    /// is the multiplier rounded to 15 bits, halves up. `shift` is in [`LONG_SHIFTS`], `x` within [`LONG_LIMIT`].
+    #[inline]
+    pub fn apply_long(self, x: i64) -> i32 {
+        let reduced = (self.multiplier.wrapping_add(1 << 15) as u32 >> 16).min(0x7fff);
+        let shift = 15_i32.wrapping_sub(self.shift) as u32;
+        let half = 1_i64.wrapping_shl(shift.wrapping_sub(1));
+        x.wrapping_mul(i64::from(reduced)).wrapping_add(half).wrapping_shr(shift) as i32
     }
 }
 
@@ -105,6 +118,12 @@ pub const NARROW_LIMIT: i64 = (1 << 20) - (1 << 10);
 
 /// Magnitude below which an accumulator times 8 bits of a multiplier, and a carry, fit 32 bits.
 pub const WIDE_LIMIT: i64 = (1 << 23) - (1 << 15);
+
+/// Shifts that [`FixedPoint::apply_long`] takes.
+pub const LONG_SHIFTS: core::ops::RangeInclusive<i32> = -31..=14;
+
+/// Magnitude below which a 64-bit accumulator times the reduced multiplier, and half a unit, fit 64 bits.
+pub const LONG_LIMIT: i64 = 1 << 47;
 
 /// Shifts of any factor.
 pub const ALL_SHIFTS: core::ops::RangeInclusive<i32> = -31..=30;

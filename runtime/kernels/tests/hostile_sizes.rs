@@ -4,11 +4,12 @@
 //! for overflow, so an unguarded one fails here.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
-use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8};
-use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
-use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
+use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::lookup::lookup_i8;
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
@@ -16,6 +17,9 @@ use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
+use kinglet_kernels::transpose_conv::{
+    self, TransposeConvF32, TransposeConvI8, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
+};
 use proptest::prelude::*;
 
 /// Elements of the one buffer everything is in.
@@ -67,6 +71,19 @@ struct Numbers {
     extra: Vec<u8>,
     zero_point: i32,
 }
+
+impl Numbers {
+    /// A stage of int16 operators.
+    fn stage_i16(&self) -> StageI16<'_> {
+        let requant = Requant { words: &self.words, shift_base: self.factor.shift, extra: &self.extra };
+        let rounding = if self.zero_point < 0 { Rounding::Once } else { Rounding::Twice };
+        let (min, max) = (self.stage.min as i16, self.stage.max as i16);
+        StageI16 { bias: LongBias { low: &self.bias, high: &self.bias }, requant, rounding, min, max }
+    }
+}
+
+/// What only a kernel writes to int16 outputs.
+const STALE_I16: i16 = 0x5555;
 
 fn numbers() -> impl Strategy<Value = Numbers> {
     use proptest::collection::vec;
@@ -147,6 +164,20 @@ proptest! {
         let layer = PoolI8 { geometry, min: stage.min, max: stage.max };
         run(places, STALE, |io| pool::average_pool_i8(&layer, io))?;
         run(places, STALE, |io| pool::max_pool_i8(&layer, io))?;
+        let layer = Conv2dI16 { geometry, weights: bytes, stage: numbers.stage_i16() };
+        run(places, STALE_I16, |io| conv2d::conv2d_i16(&layer, io))?;
+        run(places, STALE_I16, |io| conv2d::conv2d_i16_reference(&layer, io))?;
+        let layer = DepthwiseI16 { geometry, multiplier, weights: bytes, stage: numbers.stage_i16() };
+        run(places, STALE_I16, |io| depthwise::depthwise_i16(&layer, io))?;
+        run(places, STALE_I16, |io| depthwise::depthwise_i16_reference(&layer, io))?;
+        let Geometry { input, output, kernel, stride, pad, groups, .. } = geometry;
+        let geometry_of_transposed = TransposeGeometry { input, output, kernel, stride, pad, groups };
+        let layer = TransposeConvI8 { geometry: geometry_of_transposed, input_zero_point: STALE, stage: *stage, weights: bytes, bias, requant };
+        run(places, STALE, |io| transpose_conv_i8(&layer, io))?;
+        run(places, STALE, |io| transpose_conv::transpose_conv_i8_reference(&layer, io))?;
+        let layer = TransposeConvF32 { geometry: geometry_of_transposed, clamp: CLAMP, weights: floats, bias: floats };
+        run(places, 0.0, |io| transpose_conv_f32(&layer, io))?;
+        transpose_conv::pack(&geometry_of_transposed, bytes, &mut vec![0; scratch_len]);
         let layer = PoolF32 { geometry, clamp: CLAMP };
         run(places, 0.0, |io| pool::average_pool_f32(&layer, io))?;
         run(places, 0.0, |io| pool::max_pool_f32(&layer, io))?;
@@ -163,6 +194,8 @@ proptest! {
                 run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
             }
         }
+        let layer = FullyConnectedI16 { rows, taps, outputs, weights: bytes, stage: numbers.stage_i16() };
+        run(places, STALE_I16, |io| fully_connected::fully_connected_i16(&layer, io))?;
         let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: floats, bias: floats };
         run(places, 0.0, |io| fully_connected::fully_connected_f32(&layer, io))?;
         let layer = SoftmaxI8 { rows, depth: taps, input_factor: numbers.factor, diff_min: numbers.zero_point };
@@ -184,6 +217,9 @@ proptest! {
         run(places, STALE, |io| elementwise::add_i8_reference(&layer, io, b))?;
         let layer = MulI8 { a_zero_point: zero_point, b_zero_point: zero_point, factor, stage };
         run(places, STALE, |io| elementwise::mul_i8(&layer, io, b))?;
+        let shorts: Vec<i16> = numbers.bytes.iter().map(|byte| i16::from(*byte) << 8).collect();
+        let layer = AddI16 { a_factor: factor, b_factor: factor, output_factor: factor, min: stage.min as i16, max: stage.max as i16 };
+        run(places, STALE_I16, |io| elementwise::add_i16(&layer, io, Operand::Slice(&shorts, Broadcast { inner, len })))?;
         let b = Operand::Slice(&numbers.floats, Broadcast { inner, len });
         run(places, 0.0, |io| elementwise::add_f32(&ElementwiseF32 { clamp: CLAMP }, io, b))?;
         run(places, STALE, |io| lookup_i8(&numbers.bytes, io))?;

@@ -1,6 +1,6 @@
 //! A blob under construction, together with what it must compute.
 
-use kinglet_blob::{DType, Field, KernelSet, OpCode, PortRecord, Writer, golden, operator_bytes};
+use kinglet_blob::{DType, Field, OpCode, Operand, Operands, PortRecord, WeightForm, Writer, golden, operator_bytes};
 
 use crate::{AlignedBytes, Random};
 
@@ -19,19 +19,7 @@ impl Program {
     /// An empty program; its random numbers follow from its name.
     pub fn new(name: &str) -> Self {
         let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-        let writer = Writer {
-            kernel_set: KernelSet::Portable,
-            arena_bytes: 0,
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            operators: Vec::new(),
-            names: Vec::new(),
-            weights: Vec::new(),
-            manifest: Vec::new(),
-            certificate: Vec::new(),
-            golden: Vec::new(),
-        };
-        Program { name: name.into(), writer, references: Vec::new(), random: Random::new(seed) }
+        Program { name: name.into(), writer: Writer::default(), references: Vec::new(), random: Random::new(seed) }
     }
 
     /// The name it was made with.
@@ -90,6 +78,7 @@ impl Program {
             scale: if is_i8 { 0.5 } else { 1.0 },
             zero_point: if is_i8 { -3 } else { 0 },
             dtype: dtype as u8,
+            region: Operand::ARENA,
             rank: shape.len() as u8,
             channels_moved: 0,
             name_offset,
@@ -98,8 +87,20 @@ impl Program {
     }
 
     /// Adds an operator and its reference.
-    pub(crate) fn push<R: Field>(&mut self, opcode: OpCode, kernel: u8, record: &R, reference: Apply) {
-        self.writer.operators.push(operator_bytes(opcode, kernel, record));
+    pub(crate) fn push<R: Field>(&mut self, opcode: OpCode, operands: &Operands, record: &R, reference: Apply) {
+        self.push_packed(opcode, WeightForm::default(), operands, record, reference);
+    }
+
+    /// The same with weights in this order and storage.
+    pub(crate) fn push_packed<R: Field>(
+        &mut self,
+        opcode: OpCode,
+        form: WeightForm,
+        operands: &Operands,
+        record: &R,
+        reference: Apply,
+    ) {
+        self.writer.operators.push(operator_bytes(opcode, form, operands, record));
         self.references.push(reference);
     }
 

@@ -147,10 +147,10 @@ fn pools() -> Vec<Program> {
     let f32s = |name, opcode| single(name, F32, shapes, |p, i, o| p.pool_f32(opcode, i, o, pool));
     let mean: [&[u32]; 2] = [&[2, 6, 3], &[2, 3]];
     vec![
-        i8s("average-pool-i8", OpCode::AveragePoolI8),
-        f32s("average-pool-f32", OpCode::AveragePoolF32),
-        i8s("max-pool-i8", OpCode::MaxPoolI8),
-        f32s("max-pool-f32", OpCode::MaxPoolF32),
+        i8s("average-pool-i8", OpCode::AveragePool),
+        f32s("average-pool-f32", OpCode::AveragePool),
+        i8s("max-pool-i8", OpCode::MaxPool),
+        f32s("max-pool-f32", OpCode::MaxPool),
         single("mean-i8", I8, mean, |p, i, o| p.mean_i8(i, o, [2, 6, 3])),
         single("mean-f32", F32, mean, |p, i, o| p.mean_f32(i, o, [2, 6, 3])),
         single("softmax-i8", I8, [&[3, 7], &[3, 7]], |p, i, o| p.softmax_i8(i, o, [3, 7])),
@@ -162,13 +162,13 @@ fn pools() -> Vec<Program> {
 fn elementwise() -> Vec<Program> {
     let mut all = Vec::new();
     let shapes: [&[u32]; 2] = [&[2, 3, 4], &[2, 3, 4]];
-    for (name, opcode) in [("add-i8", OpCode::AddI8), ("mul-i8", OpCode::MulI8)] {
+    for (name, opcode) in [("add-i8", OpCode::Add), ("mul-i8", OpCode::Mul)] {
         all.push(two_inputs(name, DType::I8, |p, a, b, o| p.binary_i8(opcode, a, o, 24, operand_arena(b, 1, 24))));
         let build = |b| move |p: &mut Program, i, o| p.binary_i8(opcode, i, o, 24, b);
         all.push(single(&format!("{name} constant"), I8, shapes, build(operand_constant(4, 3))));
         all.push(single(&format!("{name} same"), I8, shapes, build(operand_same())));
     }
-    for (name, opcode) in [("add-f32", OpCode::AddF32), ("mul-f32", OpCode::MulF32)] {
+    for (name, opcode) in [("add-f32", OpCode::Add), ("mul-f32", OpCode::Mul)] {
         all.push(two_inputs(name, DType::F32, |p, a, b, o| p.binary_f32(opcode, a, o, 24, operand_arena(b, 1, 24))));
         let build = |b| move |p: &mut Program, i, o| p.binary_f32(opcode, i, o, 24, b);
         all.push(single(&format!("{name} constant"), F32, shapes, build(operand_constant(1, 4))));
@@ -177,8 +177,7 @@ fn elementwise() -> Vec<Program> {
     // More elements than a kernel's chunk.
     let long: [&[u32]; 2] = [&[70], &[70]];
     all.push(single("lookup-i8", I8, long, |p, i, o| p.lookup_i8(i, o, 70)));
-    for (name, opcode) in
-        [("clamp-f32", OpCode::ClampF32), ("logistic-f32", OpCode::LogisticF32), ("tanh-f32", OpCode::TanhF32)]
+    for (name, opcode) in [("clamp-f32", OpCode::Clamp), ("logistic-f32", OpCode::Logistic), ("tanh-f32", OpCode::Tanh)]
     {
         all.push(single(name, F32, long, |p, i, o| p.unary_f32(opcode, i, o, 70)));
     }
@@ -210,8 +209,8 @@ fn shapes() -> Vec<Program> {
     concat.copy(a, output, [4, 3], [3, 5]);
     concat.copy(b, output + 3, [4, 2], [2, 5]);
     vec![
-        single("pad-i8", I8, padded, |p, i, o| p.pad(OpCode::PadI8, i, o, dims, around)),
-        single("pad-f32", F32, padded, |p, i, o| p.pad(OpCode::PadF32, i, o, dims, around)),
+        single("pad-i8", I8, padded, |p, i, o| p.pad(DType::I8, i, o, dims, around)),
+        single("pad-f32", F32, padded, |p, i, o| p.pad(DType::F32, i, o, dims, around)),
         single("copy", F32, [&[3, 4], &[12]], |p, i, o| p.copy(i, o, [1, 48], [48, 48])),
         concat,
     ]

@@ -62,6 +62,12 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::MeanF32(_)
         | Kernel::PadI8(_)
         | Kernel::CopyI8(_)
+        | Kernel::TransposeConvI8(_)
+        | Kernel::TransposeConvF32(_)
+        | Kernel::Conv2dI16(_)
+        | Kernel::DepthwiseI16(_)
+        | Kernel::FullyConnectedI16(_)
+        | Kernel::AddI16(_)
         | Kernel::Formula => None,
     }
 }
@@ -152,8 +158,11 @@ fn is_exact(
     exact(&Numbers { taps, weights, bias: &bias[..outputs], factors: &factors[..outputs] })
 }
 
-/// A window that fits small buffers; `None` when it would not.
+/// A window that fits small buffers; `None` when it would not. One time in three, any that a blob may hold.
 fn geometry(random: &mut Random, multiplier: Option<usize>) -> Option<Geometry> {
+    if random.one_in(3) {
+        return Some(any_geometry(random, multiplier));
+    }
     let kernel = [random.count(1, 5), random.count(1, 5)];
     let kernel = if random.one_in(3) {
         [1, 1]
@@ -175,6 +184,29 @@ fn geometry(random: &mut Random, multiplier: Option<usize>) -> Option<Geometry> 
     let len = |shape: [usize; 3]| shape.iter().product::<usize>();
     let fits = len(input) <= MAX_LEN / 2 && len(output) <= MAX_LEN / 2 && outputs <= 256;
     fits.then_some(Geometry { input, output, kernel, stride, dilation, pad, groups: 1 })
+}
+
+/// Any window that the loader accepts, of small extents: no compiler would ask for most of them. The output is as large
+/// as it likes, padding and dilation reach as far as they like, and a window may lie outside the image altogether.
+fn any_geometry(random: &mut Random, multiplier: Option<usize>) -> Geometry {
+    // Half of the time what kernels have short cuts for.
+    let mut pair = |usual: usize, low: usize, high: usize| {
+        [(); 2].map(|()| if random.one_in(2) { usual } else { random.count(low, high) })
+    };
+    let (kernel, stride, dilation, pad) = (pair(1, 1, 5), pair(1, 1, 3), pair(1, 1, 4), pair(0, 0, 6));
+    let channels = if random.one_in(2) { 4 * random.count(1, 4) } else { random.count(1, 19) };
+    let input = [(); 2].map(|()| if random.one_in(3) { 1 } else { random.count(1, 9) });
+    let output = input.map(|extent| if random.one_in(4) { extent } else { random.count(1, 9) });
+    let outputs = multiplier.map_or_else(|| random.count(1, 21), |multiplier| channels * multiplier);
+    Geometry {
+        input: [input[0], input[1], channels],
+        output: [output[0], output[1], outputs],
+        kernel,
+        stride,
+        dilation,
+        pad,
+        groups: 1,
+    }
 }
 
 fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) -> Result<bool, Difference> {
@@ -220,8 +252,9 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) 
     let lead = match packing.pixel_order() {
         // Only a pixel that is one window may have its output over its input.
         PixelOrder::ReadThenWrite => {
-            let in_place = geometry.is_pointwise() && geometry.stride == [1, 1] && outputs <= geometry.input[2];
-            in_place.then_some(0)
+            let is_plain =
+                geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.input[..2] == geometry.output[..2];
+            (is_plain && outputs <= geometry.input[2]).then_some(0)
         }
         PixelOrder::Interleaved | PixelOrder::Tiled => {
             Some(lead(&geometry, packing.pixel_order().tile()).next_multiple_of(4))

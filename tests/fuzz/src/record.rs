@@ -4,10 +4,10 @@ use core::ops::RangeInclusive;
 
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
-    BinaryF32, BinaryI8, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8, LayerQuant, LookupI8,
-    MeanF32, MeanI8, OPERAND_ARENA, Operands, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
+    BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
+    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
-use kinglet_blob::{OpCode, operator_bytes};
+use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
@@ -25,6 +25,23 @@ struct Addresses {
     output: u32,
     scratch: u32,
     constants: u32,
+}
+
+impl Addresses {
+    /// One tensor in, one out.
+    fn unary(&self, dtype: DType) -> Operands {
+        Operands::unary((dtype, self.input), (dtype, self.output))
+    }
+}
+
+/// A record without weights.
+fn plain<R: kinglet_blob::Field>(opcode: OpCode, operands: &Operands, record: &R) -> Vec<u8> {
+    operator_bytes(opcode, WeightForm::default(), operands, record)
+}
+
+/// int8 or float.
+fn dtype(is_float: bool) -> DType {
+    if is_float { DType::F32 } else { DType::I8 }
 }
 
 impl Memory {
@@ -59,20 +76,19 @@ impl Memory {
                 self.pool(is_float, is_max, &window, clamp, place)
             }
             Operator::Binary { is_float, is_mul, source, lens, factors, quant, place } => {
-                let operands = self.operands(if is_float { 4 } else { 1 }, source % 3, lens, place);
-                binary(is_float, is_mul, source % 3, operands, factors, &quant)
+                let (operands, broadcast) = self.operands(dtype(is_float), source % 3, lens, place);
+                binary(is_mul, &operands, broadcast, factors, &quant)
             }
             Operator::Softmax { is_float, shape, factor, diff_min, beta, place } => {
                 let [rows, depth] = shape.map(|each| u32::from(extent(each, 12)));
                 let size = if is_float { 4 } else { 1 };
-                let Addresses { input, output, .. } = self.addresses(place, (rows * depth, rows * depth), (size, size));
+                let operands = self.addresses(place, (rows * depth, rows * depth), (size, size)).unary(dtype(is_float));
                 if is_float {
-                    return operator_bytes(OpCode::SoftmaxF32, 0, &SoftmaxF32 { input, output, rows, depth, beta });
+                    return plain(OpCode::Softmax, &operands, &SoftmaxF32 { rows, depth, beta });
                 }
                 let (multiplier, shift) = (multiplier(factor), shift(factor).into());
                 let diff_min = -i32::from(diff_min).abs();
-                let record = SoftmaxI8 { input, output, rows, depth, multiplier, shift, diff_min };
-                operator_bytes(OpCode::SoftmaxI8, 0, &record)
+                plain(OpCode::Softmax, &operands, &SoftmaxI8 { rows, depth, multiplier, shift, diff_min })
             }
             Operator::Pad { is_float, input, before, after, value, place } => {
                 self.pad(is_float, [input, before, after], value, place)
@@ -87,7 +103,8 @@ impl Memory {
                 let sizes = if is_dequantize { (1, 4) } else { (4, 1) };
                 let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
                 let opcode = if is_dequantize { OpCode::Dequantize } else { OpCode::Quantize };
-                operator_bytes(opcode, 0, &Convert { input, output, len, scale: scale.abs(), zero_point })
+                let operands = Operands::unary((dtype(!is_dequantize), input), (dtype(is_dequantize), output));
+                plain(opcode, &operands, &Convert { len, scale: scale.abs(), zero_point })
             }
         }
     }
@@ -110,57 +127,68 @@ impl Memory {
             window.output[2] = window.output[2].next_multiple_of(window.groups);
         }
         let size = if is_float { 4 } else { 1 };
-        let Addresses { input, output, scratch, constants } = self.addresses(place, batch_lens(&window), (size, size));
+        let at = self.addresses(place, batch_lens(&window), (size, size));
+        let (operands, constants) = (at.unary(dtype(is_float)), at.constants);
+        let opcode = if is_depthwise { OpCode::Depthwise } else { OpCode::Conv2d };
         if is_float {
             let (min, max) = clamp_f32(quant.clamp);
-            let opcode = if is_depthwise { OpCode::DepthwiseF32 } else { OpCode::Conv2dF32 };
-            return operator_bytes(opcode, 0, &Conv2dF32 { input, output, scratch, constants, window, min, max });
+            return plain(opcode, &operands, &Conv2dF32 { constants, window, min, max });
         }
-        let (opcode, packing, shifts) = if is_depthwise {
-            (OpCode::DepthwiseI8, depthwise as u8, depthwise.shifts())
+        let (packing, shifts) = if is_depthwise {
+            (depthwise as u8, depthwise.shifts())
         } else {
-            (OpCode::Conv2dI8, dense as u8, dense.shifts())
+            (dense as u8, dense.shifts())
         };
-        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer_quant(quant, shifts) };
-        operator_bytes(opcode, packing, &record)
+        let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
+        let form = WeightForm { packing, storage: 0 };
+        operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
 
     fn fully_connected(&self, is_float: bool, shape: [u8; 3], quant: &Quant, place: Place) -> Vec<u8> {
         let [rows, taps, outputs] = [extent(shape[0], 4), extent(shape[1], 64), extent(shape[2], 32)].map(u32::from);
         let size = if is_float { 4 } else { 1 };
         let lens = (rows * taps, rows * outputs);
-        let Addresses { input, output, scratch, constants } = self.addresses(place, lens, (size, size));
+        let at = self.addresses(place, lens, (size, size));
+        let (operands, constants) = (at.unary(dtype(is_float)), at.constants);
         if is_float {
             let (min, max) = clamp_f32(quant.clamp);
-            let record = FullyConnectedF32 { input, output, constants, rows, taps, outputs, min, max };
-            return operator_bytes(OpCode::FullyConnectedF32, 0, &record);
+            let record = FullyConnectedF32 { constants, rows, taps, outputs, min, max };
+            return plain(OpCode::FullyConnected, &operands, &record);
         }
         let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
         let quant = layer_quant(quant, packing.shifts());
-        let record = FullyConnectedI8 { input, output, scratch, constants, rows, taps, outputs, quant };
-        operator_bytes(OpCode::FullyConnectedI8, packing as u8, &record)
+        let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
+        let form = WeightForm { packing: packing as u8, storage: 0 };
+        operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
     }
 
     fn pool(&self, is_float: bool, is_max: bool, plan: &plan::Window, bounds: (i8, i8), place: Place) -> Vec<u8> {
         let mut window = window(plan);
         window.output[2] = window.input[2];
         let size = if is_float { 4 } else { 1 };
-        let Addresses { input, output, .. } = self.addresses(place, batch_lens(&window), (size, size));
+        let operands = self.addresses(place, batch_lens(&window), (size, size)).unary(dtype(is_float));
+        let opcode = if is_max { OpCode::MaxPool } else { OpCode::AveragePool };
         if is_float {
             let (min, max) = clamp_f32(bounds);
-            let opcode = if is_max { OpCode::MaxPoolF32 } else { OpCode::AveragePoolF32 };
-            return operator_bytes(opcode, 0, &PoolF32 { input, output, window, min, max });
+            return plain(opcode, &operands, &PoolF32 { window, min, max });
         }
         let (min, max) = clamp(bounds);
-        let opcode = if is_max { OpCode::MaxPoolI8 } else { OpCode::AveragePoolI8 };
-        operator_bytes(opcode, 0, &PoolI8 { input, output, window, min, max, reserved: 0 })
+        plain(opcode, &operands, &PoolI8 { window, min, max, reserved: 0 })
     }
 
-    fn operands(&self, size: u32, source: u8, lens: [u8; 3], place: Place) -> Operands {
+    /// The second operand is in the arena, a constant, or the first.
+    fn operands(&self, dtype: DType, source: u8, lens: [u8; 3], place: Place) -> (Operands, Broadcast) {
         let [len, inner, b_len] = [1 + u32::from(lens[0]), 1 + u32::from(lens[1] % 16), 1 + u32::from(lens[2] % 64)];
-        let Addresses { input, output, scratch, constants } = self.addresses(place, (len, len), (size, size));
-        let b = if source == OPERAND_ARENA { scratch } else { constants };
-        Operands { a: input, b, output, len, inner, b_len }
+        let size = dtype.size_bytes() as u32;
+        let at = self.addresses(place, (len, len), (size, size));
+        let mut operands = at.unary(dtype);
+        let (b, broadcast) = match source {
+            0 => (Operand { offset: at.scratch, ..Operand::unplaced(dtype) }, Broadcast { len, inner, b_len }),
+            1 => (Operand::constant(dtype, at.constants), Broadcast { len, inner, b_len }),
+            _ => (operands.inputs[0], Broadcast { len, inner: 1, b_len: len }),
+        };
+        operands.inputs.push(b);
+        (operands, broadcast)
     }
 
     fn pad(&self, is_float: bool, [input, before, after]: [[u8; 4]; 3], value: u32, place: Place) -> Vec<u8> {
@@ -172,9 +200,8 @@ impl Memory {
         }
         let len = |dims: [u16; 4]| dims.iter().map(|&each| u32::from(each)).product();
         let size = if is_float { 4 } else { 1 };
-        let Addresses { input, output, .. } = self.addresses(place, (len(input_dims), len(output_dims)), (size, size));
-        let opcode = if is_float { OpCode::PadF32 } else { OpCode::PadI8 };
-        operator_bytes(opcode, 0, &Pad { input, output, input_dims, before, output_dims, value })
+        let at = self.addresses(place, (len(input_dims), len(output_dims)), (size, size));
+        plain(OpCode::Pad, &at.unary(dtype(is_float)), &Pad { input_dims, before, output_dims, value })
     }
 
     fn copy(&self, blocks: u8, block_bytes: u8, strides: [u8; 2], place: Place) -> Vec<u8> {
@@ -183,82 +210,73 @@ impl Memory {
         let output_stride = block_bytes + more;
         let reach = |stride: u32| (blocks - 1) * stride + block_bytes;
         let lens = (reach(input_stride), reach(output_stride));
-        let Addresses { input, output, .. } = self.addresses(place, lens, (1, 1));
-        let record = Copy { input, output, blocks, block_bytes, input_stride, output_stride };
-        operator_bytes(OpCode::Copy, 0, &record)
+        // Every type, by the bits of a number that decides something else too.
+        let dtype = DType::ALL[usize::from(blocks as u8 ^ block_bytes as u8) % DType::ALL.len()];
+        let size = dtype.size_bytes() as u32;
+        let mut operands = self.addresses(place, lens, (1, 1)).unary(dtype);
+        operands.inputs[0].offset &= !(size - 1);
+        operands.outputs[0].offset &= !(size - 1);
+        plain(OpCode::Copy, &operands, &Copy { blocks, block_bytes, input_stride, output_stride })
     }
 
     fn mean(&self, is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place) -> Vec<u8> {
         let [outer, reduced, inner] = shape.map(|each| u32::from(extent(each, 9)));
         let size = if is_float { 4 } else { 1 };
         let lens = (outer * reduced * inner, outer * inner);
-        let Addresses { input, output, .. } = self.addresses(place, lens, (size, size));
+        let operands = self.addresses(place, lens, (size, size)).unary(dtype(is_float));
         if is_float {
-            return operator_bytes(OpCode::MeanF32, 0, &MeanF32 { input, output, outer, reduced, inner });
+            return plain(OpCode::Mean, &operands, &MeanF32 { outer, reduced, inner });
         }
         let (multiplier, shift) = (multiplier(factor), shift(factor));
         let [input_zero_point, zero_point] = zero_points;
-        let record = MeanI8 {
-            input,
-            output,
-            outer,
-            reduced,
-            inner,
-            multiplier,
-            shift,
-            input_zero_point,
-            zero_point,
-            reserved: 0,
-        };
-        operator_bytes(OpCode::MeanI8, 0, &record)
+        let record = MeanI8 { outer, reduced, inner, multiplier, shift, input_zero_point, zero_point, reserved: 0 };
+        plain(OpCode::Mean, &operands, &record)
     }
 
     fn unary(&self, kind: u8, len: u8, bounds: (i8, i8), place: Place) -> Vec<u8> {
         let len = 1 + u32::from(len);
         let size = if kind == 0 { 1 } else { 4 };
-        let Addresses { input, output, constants, .. } = self.addresses(place, (len, len), (size, size));
+        let at = self.addresses(place, (len, len), (size, size));
+        let operands = at.unary(dtype(kind != 0));
         let opcode = match kind {
-            0 => return operator_bytes(OpCode::LookupI8, 0, &LookupI8 { input, output, len, constants }),
-            1 => OpCode::ClampF32,
-            2 => OpCode::LogisticF32,
-            _ => OpCode::TanhF32,
+            0 => return plain(OpCode::Lookup, &operands, &Lookup { len, constants: at.constants }),
+            1 => OpCode::Clamp,
+            2 => OpCode::Logistic,
+            _ => OpCode::Tanh,
         };
         let (min, max) = clamp_f32(bounds);
-        operator_bytes(opcode, 0, &UnaryF32 { input, output, len, min, max })
+        plain(opcode, &operands, &UnaryF32 { len, min, max })
     }
 }
 
 fn binary(
-    is_float: bool,
     is_mul: bool,
-    b_source: u8,
-    operands: Operands,
+    operands: &Operands,
+    broadcast: Broadcast,
     [a, b, result]: [Factor; 3],
     quant: &Quant,
 ) -> Vec<u8> {
-    if is_float {
+    let opcode = if is_mul { OpCode::Mul } else { OpCode::Add };
+    if operands.inputs[0].dtype == DType::F32 {
         let (min, max) = clamp_f32(quant.clamp);
-        let opcode = if is_mul { OpCode::MulF32 } else { OpCode::AddF32 };
-        return operator_bytes(opcode, 0, &BinaryF32 { operands, min, max, b_source, reserved: [0; 3] });
+        return plain(opcode, operands, &BinaryF32 { broadcast, min, max });
     }
     let (min, max) = clamp(quant.clamp);
     let record = BinaryI8 {
-        operands,
+        broadcast,
         a_multiplier: multiplier(a),
         b_multiplier: multiplier(b),
         output_multiplier: multiplier(result),
         a_shift: shift(a),
         b_shift: shift(b),
         output_shift: shift(result),
-        b_source,
         a_zero_point: quant.padding_value,
         b_zero_point: quant.shift_base,
         zero_point: quant.zero_point,
         min,
         max,
-        reserved: [0; 3],
     };
-    operator_bytes(if is_mul { OpCode::MulI8 } else { OpCode::AddI8 }, 0, &record)
+    plain(opcode, operands, &record)
 }
 
 /// `1 ..= max`, from any byte.

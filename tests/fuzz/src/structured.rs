@@ -2,7 +2,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use kinglet::{LoadError, Model, Session};
-use kinglet_blob::{DType, KernelSet, PortRecord, Writer};
+use kinglet_blob::state::StateRecord;
+use kinglet_blob::{DType, Operand, PortRecord, Writer};
 use kinglet_test_blobs::{AlignedBytes, Random};
 
 use crate::plan::{Plan, Port};
@@ -61,17 +62,32 @@ fn write(plan: &Plan) -> Writer {
     }
     let ports = || plan.ports.iter().take(PORT_COUNT_MAX);
     Writer {
-        kernel_set: KernelSet::Portable,
         arena_bytes: tensor_bytes + SCRATCH_BYTES,
         inputs: ports().filter(|port| !port.is_output).map(|each| port(&memory, each)).collect(),
         outputs: ports().filter(|port| port.is_output).map(|each| port(&memory, each)).collect(),
         operators,
         names: b"port".to_vec(),
         weights: (0..WEIGHT_WORDS).flat_map(|_| random.next().to_le_bytes()).collect(),
-        manifest: Vec::new(),
-        certificate: Vec::new(),
-        golden: Vec::new(),
+        state: state(&memory, plan),
+        ..Writer::default()
     }
+}
+
+/// A tensor that is kept from run to run, in some of the blobs, over whatever else is there.
+fn state(memory: &Memory, plan: &Plan) -> Vec<u8> {
+    if plan.noise.is_multiple_of(3) {
+        return Vec::new();
+    }
+    let bytes = 4 + plan.noise % 29;
+    let record = StateRecord {
+        arena_offset: memory.fit(plan.noise as u16, bytes, 4),
+        bytes,
+        dtype: DType::I8 as u8,
+        region: Operand::ARENA,
+        flags: 0,
+        reserved: 0,
+    };
+    kinglet_blob::state::section(&[(record, (0..bytes).map(|at| (at as u8).wrapping_mul(plan.arena as u8)).collect())])
 }
 
 fn port(memory: &Memory, port: &Port) -> PortRecord {
@@ -85,6 +101,7 @@ fn port(memory: &Memory, port: &Port) -> PortRecord {
         dims,
         scale: 0.25,
         zero_point: 3,
+        region: Operand::ARENA,
         dtype: dtype as u8,
         rank,
         channels_moved: 0,

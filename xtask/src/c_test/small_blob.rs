@@ -5,8 +5,8 @@
 
 use anyhow::{Context, Result};
 use kinglet_blob::constants::PER_TENSOR;
-use kinglet_blob::records::{FullyConnectedI8, LayerQuant, LookupI8, UnaryF32};
-use kinglet_blob::{DType, KernelSet, OpCode, PortRecord, Writer, operator_bytes};
+use kinglet_blob::records::{FullyConnectedI8, LayerQuant, Lookup, UnaryF32};
+use kinglet_blob::{DType, OpCode, Operand, Operands, PortRecord, WeightForm, Writer, operator_bytes};
 
 const SAMPLES: usize = 12;
 const SUMS: usize = 5;
@@ -55,23 +55,21 @@ pub(crate) fn build() -> Result<SmallBlob> {
         inputs.iter().chain(outputs).for_each(|tensor| put_padded(&mut golden, tensor));
     }
     let writer = Writer {
-        kernel_set: KernelSet::Portable,
         arena_bytes: ARENA_BYTES,
         inputs,
         outputs,
         operators: operators(),
         names: names.bytes,
         weights: weights(),
-        manifest: Vec::new(),
-        certificate: Vec::new(),
         golden,
+        ..Writer::default()
     };
     let blob = writer.finish().context("the small blob cannot be written")?;
     Ok(SmallBlob { blob, input: first.0.concat(), expected: first.1.concat() })
 }
 
 fn operators() -> Vec<Vec<u8>> {
-    let lookup = LookupI8 { input: SAMPLES_AT, output: FLIPPED_AT, len: SAMPLES as u32, constants: TABLE_AT };
+    let lookup = Lookup { len: SAMPLES as u32, constants: TABLE_AT };
     let quant = LayerQuant {
         // The one factor is 2^30 / 2^31 * 2^1.
         shift_base: 1,
@@ -82,21 +80,15 @@ fn operators() -> Vec<Vec<u8>> {
         flags: PER_TENSOR,
         reserved: 0,
     };
-    let sums = FullyConnectedI8 {
-        input: FLIPPED_AT,
-        output: SUMS_AT,
-        scratch: 0,
-        constants: LAYER_AT,
-        rows: 1,
-        taps: SAMPLES as u32,
-        outputs: SUMS as u32,
-        quant,
-    };
-    let clamp = UnaryF32 { input: LEVEL_AT, output: CLAMPED_AT, len: LEVELS as u32, min: 0.0, max: 6.0 };
+    let sums = FullyConnectedI8 { constants: LAYER_AT, rows: 1, taps: SAMPLES as u32, outputs: SUMS as u32, quant };
+    let clamp = UnaryF32 { len: LEVELS as u32, min: 0.0, max: 6.0 };
+    let form = WeightForm::default();
+    let unary = |dtype: DType, input: u32, output: u32| Operands::unary((dtype, input), (dtype, output));
+    let sums_operands = unary(DType::I8, FLIPPED_AT, SUMS_AT).with_scratch(0);
     vec![
-        operator_bytes(OpCode::LookupI8, 0, &lookup),
-        operator_bytes(OpCode::FullyConnectedI8, 0, &sums),
-        operator_bytes(OpCode::ClampF32, 0, &clamp),
+        operator_bytes(OpCode::Lookup, form, &unary(DType::I8, SAMPLES_AT, FLIPPED_AT), &lookup),
+        operator_bytes(OpCode::FullyConnected, form, &sums_operands, &sums),
+        operator_bytes(OpCode::Clamp, form, &unary(DType::F32, LEVEL_AT, CLAMPED_AT), &clamp),
     ]
 }
 
@@ -153,6 +145,7 @@ impl Names {
             scale: 1.0,
             zero_point: 0,
             dtype: dtype as u8,
+            region: Operand::ARENA,
             rank: shape.len() as u8,
             channels_moved: 0,
             name_offset,

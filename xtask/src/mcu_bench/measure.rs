@@ -185,14 +185,14 @@ impl Bench<'_> {
         command.arg("inspect").arg(&compiled.blob).arg("--json");
         let facts: serde_json::Value =
             serde_json::from_str(&output_of(&mut command)?).context("`kinglet inspect --json` printed no JSON")?;
-        let opcodes = operators::of_blob(&compiled.blob)?;
-        let records = opcodes.iter().enumerate().map(|(index, opcode)| {
+        let names = operators::of_blob(&compiled.blob)?;
+        let records = names.iter().enumerate().map(|(index, name)| {
             let fact = |field: &str| facts.get("operators")?.get(index)?.get(field);
             let number = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_u64).unwrap_or(0);
             let work = |part: &str| number(fact("work").and_then(|work| work.get(part)));
             OperatorRecord {
                 index: index as u64,
-                operator: opcode.name().to_owned(),
+                operator: (*name).to_owned(),
                 packing: fact("packing").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
                 kernel: number(fact("packing_tag")),
                 work: ["input", "output", "gathered", "macs"].map(work),

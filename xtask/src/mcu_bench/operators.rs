@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use kinglet_blob::{Blob, OpCode};
+use kinglet_blob::Blob;
 
 /// What blobs must be aligned to.
 const ALIGN: usize = 16;
@@ -22,17 +22,17 @@ pub(crate) fn with_blob<T>(path: &Path, read: impl FnOnce(&Blob<'_>) -> Result<T
     read(&blob)
 }
 
-/// The operators of the blob in the order in which they run.
-pub(crate) fn of_blob(path: &Path) -> Result<Vec<OpCode>> {
+/// The operators of the blob in the order in which they run, by the names of their features.
+pub(crate) fn of_blob(path: &Path) -> Result<Vec<&'static str>> {
     with_blob(path, |blob| {
-        let opcodes = blob.operators().map(|operator| {
-            OpCode::from_tag(operator.opcode).with_context(|| format!("opcode {} is unknown", operator.opcode))
+        let names = blob.operators().map(|operator| {
+            operator.features().next().with_context(|| format!("opcode {} is unknown", operator.opcode))
         });
-        opcodes.collect()
+        names.collect()
     })
 }
 
 /// The engine's cargo features that link what the blob runs and nothing else, without a crate name.
 pub(crate) fn features(path: &Path) -> Result<BTreeSet<&'static str>> {
-    with_blob(path, |blob| Ok(blob.operators().flat_map(|operator| operator.features()).collect()))
+    with_blob(path, |blob| Ok(blob.features().collect()))
 }

@@ -4,6 +4,7 @@ use super::attributes::Call;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, Padding, ValueId, transposed};
+use crate::op::{Conv2D, DepthwiseConv2D};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -158,11 +159,11 @@ impl Layer {
             && shape[1] == 1
         {
             let multiplier = self.outputs / self.channels;
-            let op = Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation };
+            let op = Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation });
             let weights = transposed(weights, &shape, &[1, 2, 3, 0]);
             return (op, vec![1, kernel_h, kernel_w, self.outputs], weights);
         }
-        let op = Op::Conv2D { stride, dilation, padding, groups: self.groups, activation };
+        let op = Op::Conv2D(Conv2D { stride, dilation, padding, groups: self.groups, activation });
         let weights = transposed(weights, &shape, &[0, 2, 3, 1]);
         (op, vec![self.outputs, kernel_h, kernel_w, self.group_channels], weights)
     }

@@ -5,6 +5,7 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, transposed};
+use crate::op::{Add, BatchNorm, FullyConnected};
 
 impl Importer<'_> {
     /// `alpha * A * B + beta * C` with constant `B`.
@@ -31,7 +32,7 @@ impl Importer<'_> {
         weights.iter_mut().for_each(|weight| *weight *= alpha);
         let outputs = w_shape[0];
         let weights = self.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
-        let op = Op::FullyConnected { activation: Activation::None };
+        let op = Op::FullyConnected(FullyConnected { activation: Activation::None });
         let beta = call.float("beta", 1.0)?;
         match call.operand(2) {
             None => Ok(Entry::Value(self.apply(call.name, op, vec![x, weights])?)),
@@ -46,7 +47,7 @@ impl Importer<'_> {
                 let product = self.apply(call.name, op, vec![x, weights])?;
                 let c = self.float_operand(call, 2)?;
                 let operands = self.builder.same_rank(call.name, [product, c])?;
-                let add = Op::Add { activation: Activation::None };
+                let add = Op::Add(Add { activation: Activation::None });
                 Ok(Entry::Value(self.apply(&format!("{}/add", call.name), add, operands.to_vec())?))
             }
         }
@@ -66,7 +67,11 @@ impl Importer<'_> {
         let weights = transposed(b, &[rows, columns], &[1, 0]);
         let w_shape = vec![columns, rows];
         let weights = self.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
-        let product = self.apply(call.name, Op::FullyConnected { activation: Activation::None }, vec![x, weights])?;
+        let product = self.apply(
+            call.name,
+            Op::FullyConnected(FullyConnected { activation: Activation::None }),
+            vec![x, weights],
+        )?;
         // Leading axes of extent 1 that only the weights have are axes of the result.
         let shape = self.shape(product);
         let missing = b_shape.len().saturating_sub(shape.len());
@@ -93,7 +98,7 @@ impl Importer<'_> {
             let elements = Elements::F32(numbers.to_vec());
             inputs.push(self.builder.constant(&format!("{}/{what}", call.name), vec![numbers.len()], elements)?);
         }
-        let y = self.apply(call.name, Op::BatchNorm { epsilon: call.float("epsilon", 1e-5)? }, inputs)?;
+        let y = self.apply(call.name, Op::BatchNorm(BatchNorm { epsilon: call.float("epsilon", 1e-5)? }), inputs)?;
         Ok(Entry::Value(if rank == 2 { y } else { self.channels_first(call, y)? }))
     }
 

@@ -5,6 +5,7 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, inverse};
+use crate::op::{Add, Mul, Relu, Relu6, Softmax, Transpose};
 
 const NEAREST_CLIP: &str = "use Relu or Clip(0, 6)";
 
@@ -42,8 +43,8 @@ impl Importer<'_> {
         let (unbounded_below, unbounded_above) = (low <= f32::MIN, high >= f32::MAX);
         match (low, high) {
             _ if unbounded_below && unbounded_above => self.identity(call),
-            (0.0, _) if unbounded_above => self.unary(call, Op::Relu),
-            (0.0, 6.0) => self.unary(call, Op::Relu6),
+            (0.0, _) if unbounded_above => self.unary(call, Op::Relu(Relu)),
+            (0.0, 6.0) => self.unary(call, Op::Relu6(Relu6)),
             _ => refuse(format!("clips to [{low}, {high}]"), NEAREST_CLIP),
         }
     }
@@ -52,7 +53,7 @@ impl Importer<'_> {
         let x = call.value(0)?;
         let shape = self.shape(x);
         let axis = normal_axis(call.int("axis", if call.opset < 13 { 1 } else { -1 })?, shape.len())?;
-        let op = Op::Softmax { beta: 1.0 };
+        let op = Op::Softmax(Softmax { beta: 1.0 });
         if axis + 1 == shape.len() {
             return self.unary(call, op);
         }
@@ -65,20 +66,22 @@ impl Importer<'_> {
         }
         let permutation: Vec<usize> = (0..shape.len()).filter(|&at| at != axis).chain([axis]).collect();
         let back = inverse(&permutation);
-        let moved = self.apply(&format!("{}/axis-last", call.name), Op::Transpose { permutation }, vec![x])?;
+        let moved =
+            self.apply(&format!("{}/axis-last", call.name), Op::Transpose(Transpose { permutation }), vec![x])?;
         let y = self.apply(call.name, op, vec![moved])?;
-        let y = self.apply(&format!("{}/axis-back", call.name), Op::Transpose { permutation: back }, vec![y])?;
+        let y =
+            self.apply(&format!("{}/axis-back", call.name), Op::Transpose(Transpose { permutation: back }), vec![y])?;
         Ok(Entry::Value(y))
     }
 
     pub(super) fn add(&mut self, call: &Call<'_>) -> Convert<Entry> {
         let operands = [self.float_operand(call, 0)?, self.float_operand(call, 1)?];
-        self.elementwise(call, Op::Add { activation: Activation::None }, operands)
+        self.elementwise(call, Op::Add(Add { activation: Activation::None }), operands)
     }
 
     pub(super) fn mul(&mut self, call: &Call<'_>) -> Convert<Entry> {
         let operands = [self.float_operand(call, 0)?, self.float_operand(call, 1)?];
-        self.elementwise(call, Op::Mul { activation: Activation::None }, operands)
+        self.elementwise(call, Op::Mul(Mul { activation: Activation::None }), operands)
     }
 
     /// `a + (-1) * b`: exactly the difference.
@@ -90,10 +93,14 @@ impl Importer<'_> {
                 let b = call.value(1)?;
                 let ones = vec![1; self.shape(b).len()];
                 let minus = self.builder.constant(&format!("{}/minus", call.name), ones, Elements::F32(vec![-1.0]))?;
-                self.apply(&format!("{}/negate", call.name), Op::Mul { activation: Activation::None }, vec![b, minus])?
+                self.apply(
+                    &format!("{}/negate", call.name),
+                    Op::Mul(Mul { activation: Activation::None }),
+                    vec![b, minus],
+                )?
             }
         };
-        self.elementwise(call, Op::Add { activation: Activation::None }, [a, b])
+        self.elementwise(call, Op::Add(Add { activation: Activation::None }), [a, b])
     }
 
     /// A product with the reciprocals of a constant.
@@ -104,7 +111,7 @@ impl Importer<'_> {
             return refuse("divides by zero", "use divisors other than zero");
         }
         let b = self.mapped_constant(call, 1, |number| 1.0 / number)?;
-        self.elementwise(call, Op::Mul { activation: Activation::None }, [a, b])
+        self.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])
     }
 
     fn mapped_constant(&mut self, call: &Call<'_>, index: usize, map: fn(f32) -> f32) -> Convert<ValueId> {

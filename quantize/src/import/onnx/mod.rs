@@ -18,6 +18,7 @@ mod reshape;
 #[cfg(test)]
 mod tests;
 
+use crate::op::{Logistic, Relu, Tanh, Transpose};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -206,14 +207,14 @@ impl Importer<'_> {
     fn channels_last(&mut self, call: &Call<'_>, x: ValueId) -> Convert<ValueId> {
         let rank = self.shape(x).len();
         let permutation = [0].into_iter().chain(2..rank).chain([1]).collect();
-        self.apply(&format!("{}/channels-last", call.name), Op::Transpose { permutation }, vec![x])
+        self.apply(&format!("{}/channels-last", call.name), Op::Transpose(Transpose { permutation }), vec![x])
     }
 
     /// The inverse of [`Self::channels_last`].
     fn channels_first(&mut self, call: &Call<'_>, x: ValueId) -> Convert<ValueId> {
         let rank = self.shape(x).len();
         let permutation = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-        self.apply(&format!("{}/channels-first", call.name), Op::Transpose { permutation }, vec![x])
+        self.apply(&format!("{}/channels-first", call.name), Op::Transpose(Transpose { permutation }), vec![x])
     }
 }
 
@@ -258,9 +259,9 @@ fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
         "Gemm" => Importer::gemm,
         "MatMul" => Importer::mat_mul,
         "BatchNormalization" => Importer::batch_normalization,
-        "Relu" => |importer, call| importer.unary(call, Op::Relu),
-        "Sigmoid" => |importer, call| importer.unary(call, Op::Logistic),
-        "Tanh" => |importer, call| importer.unary(call, Op::Tanh),
+        "Relu" => |importer, call| importer.unary(call, Op::Relu(Relu)),
+        "Sigmoid" => |importer, call| importer.unary(call, Op::Logistic(Logistic)),
+        "Tanh" => |importer, call| importer.unary(call, Op::Tanh(Tanh)),
         "Clip" => Importer::clip,
         "Softmax" => Importer::softmax,
         "MaxPool" => Importer::max_pool,

@@ -6,6 +6,7 @@ use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op, Padding, ValueId, Window};
+use crate::op::{AveragePool2D, MaxPool2D, Mean, Pad};
 
 impl Importer<'_> {
     pub(super) fn max_pool(&mut self, call: &Call<'_>) -> Convert<Entry> {
@@ -15,7 +16,8 @@ impl Importer<'_> {
         let x = call.value(0)?;
         let window = self.window(call, x)?;
         let (image, spatial) = self.plane_of(call, x)?;
-        let y = self.apply(call.name, Op::MaxPool2D { window, activation: Activation::None }, vec![image])?;
+        let y =
+            self.apply(call.name, Op::MaxPool2D(MaxPool2D { window, activation: Activation::None }), vec![image])?;
         self.restored(call, y, spatial)
     }
 
@@ -28,7 +30,11 @@ impl Importer<'_> {
         } else if call.int("count_include_pad", 0)? != 0 && window.padding != Padding::default() {
             return refuse("counts padding of its own choice (count_include_pad with auto_pad)", "use explicit pads");
         }
-        let y = self.apply(call.name, Op::AveragePool2D { window, activation: Activation::None }, vec![image])?;
+        let y = self.apply(
+            call.name,
+            Op::AveragePool2D(AveragePool2D { window, activation: Activation::None }),
+            vec![image],
+        )?;
         self.restored(call, y, spatial)
     }
 
@@ -47,7 +53,7 @@ impl Importer<'_> {
             bottom: window.padding.bottom - pads.bottom,
             right: window.padding.right - pads.right,
         };
-        self.apply(&format!("{}/pad", call.name), Op::Pad { before, after, value: 0.0 }, vec![image])
+        self.apply(&format!("{}/pad", call.name), Op::Pad(Pad { before, after, value: 0.0 }), vec![image])
     }
 
     fn window(&self, call: &Call<'_>, x: ValueId) -> Convert<Window> {
@@ -81,7 +87,7 @@ impl Importer<'_> {
         if rank < 3 {
             return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
         }
-        self.unary(call, Op::Mean { axes: (2..rank).collect(), keep_dims: true })
+        self.unary(call, Op::Mean(Mean { axes: (2..rank).collect(), keep_dims: true }))
     }
 
     pub(super) fn reduce_mean(&mut self, call: &Call<'_>) -> Convert<Entry> {
@@ -92,7 +98,7 @@ impl Importer<'_> {
             _ if call.int("noop_with_empty_axes", 0)? != 0 => return self.identity(call),
             _ => (0..rank).collect(),
         };
-        self.unary(call, Op::Mean { axes, keep_dims: call.int("keepdims", 1)? != 0 })
+        self.unary(call, Op::Mean(Mean { axes, keep_dims: call.int("keepdims", 1)? != 0 }))
     }
 }
 

@@ -6,6 +6,7 @@ use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Op, RANK_MAX, ValueId};
+use crate::op::{Concat, Pad, Transpose};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -107,7 +108,7 @@ impl Importer<'_> {
             None => (0..rank).rev().collect(),
             Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
         };
-        self.unary(call, Op::Transpose { permutation })
+        self.unary(call, Op::Transpose(Transpose { permutation }))
     }
 
     pub(super) fn concat(&mut self, call: &Call<'_>) -> Convert<Entry> {
@@ -117,7 +118,7 @@ impl Importer<'_> {
         }
         let rank = inputs.first().map_or(0, |&id: &ValueId| self.shape(id).len());
         let axis = normal_axis(call.int("axis", 1)?, rank)?;
-        Ok(Entry::Value(self.apply(call.name, Op::Concat { axis }, inputs)?))
+        Ok(Entry::Value(self.apply(call.name, Op::Concat(Concat { axis }), inputs)?))
     }
 
     pub(super) fn pad(&mut self, call: &Call<'_>) -> Convert<Entry> {
@@ -152,6 +153,6 @@ impl Importer<'_> {
             before[axis] = amounts[position];
             after[axis] = amounts[axes.len() + position];
         }
-        self.unary(call, Op::Pad { before, after, value })
+        self.unary(call, Op::Pad(Pad { before, after, value }))
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::import::build::{Convert, refuse};
 use crate::ir::{DType, Graph, Op, Quantization, ValueId};
+use crate::op::rule::quantization::Codes;
 
 const FULL_INTEGER: &str = "convert with full integer quantization, which fixes these scales";
 
@@ -12,14 +13,12 @@ const FULL_INTEGER: &str = "convert with full integer quantization, which fixes 
 pub(super) fn check(graph: &Graph, op: &Op, inputs: &[ValueId], output: ValueId) -> Convert<()> {
     let value = graph.value(output);
     let (DType::I8, Some(quantization)) = (value.dtype, &value.quantization) else { return Ok(()) };
-    match op {
-        Op::Softmax { .. } => fixed(quantization, 1.0 / 256.0, -128),
-        Op::Logistic => fixed(quantization, 1.0 / 256.0, -128),
-        Op::Tanh => fixed(quantization, 1.0 / 128.0, 0),
-        Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::FullyConnected { .. } => {
-            bias_scale(graph, inputs, quantization)
-        }
-        _ => Ok(()),
+    if let Codes::Bound(bound) = op.operator().codes() {
+        return fixed(quantization, bound.scale(0), bound.zero_point());
+    }
+    match op.operator().layer() {
+        Some(_) => bias_scale(graph, inputs, quantization),
+        None => Ok(()),
     }
 }
 

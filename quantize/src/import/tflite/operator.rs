@@ -6,6 +6,10 @@ use super::names::{self, nearest};
 use super::schema::Operator;
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op, Padding, ValueId, Window};
+use crate::op::{
+    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, Dequantize, FullyConnected, Logistic, MaxPool2D, Mean, Mul,
+    Pad, Quantize, Relu, Relu6, Reshape, Softmax, Tanh,
+};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -140,17 +144,17 @@ impl<'b> Importer<'_, 'b> {
             names::FULLY_CONNECTED => self.fully_connected(operator, &options, name),
             names::AVERAGE_POOL_2D | names::MAX_POOL_2D => self.pool(operator, &options, name),
             names::ADD | names::MUL => self.elementwise(operator, &options, name),
-            names::SOFTMAX => self.unary(operator, Op::Softmax { beta: options.float(0)? }, name),
-            names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS => self.unary(operator, Op::Reshape, name),
+            names::SOFTMAX => self.unary(operator, Op::Softmax(Softmax { beta: options.float(0)? }), name),
+            names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS => self.unary(operator, Op::Reshape(Reshape), name),
             names::PAD => self.pad(operator, name),
             names::CONCATENATION => self.concat(operator, &options, name),
             names::MEAN => self.mean(operator, &options, name),
-            names::RELU => self.unary(operator, Op::Relu, name),
-            names::RELU6 => self.unary(operator, Op::Relu6, name),
-            names::LOGISTIC => self.unary(operator, Op::Logistic, name),
-            names::TANH => self.unary(operator, Op::Tanh, name),
-            names::QUANTIZE => self.unary(operator, Op::Quantize, name),
-            names::DEQUANTIZE => self.unary(operator, Op::Dequantize, name),
+            names::RELU => self.unary(operator, Op::Relu(Relu), name),
+            names::RELU6 => self.unary(operator, Op::Relu6(Relu6), name),
+            names::LOGISTIC => self.unary(operator, Op::Logistic(Logistic), name),
+            names::TANH => self.unary(operator, Op::Tanh(Tanh), name),
+            names::QUANTIZE => self.unary(operator, Op::Quantize(Quantize), name),
+            names::DEQUANTIZE => self.unary(operator, Op::Dequantize(Dequantize), name),
             code => refuse("this operator is not supported", nearest(code)),
         }
     }
@@ -206,13 +210,13 @@ impl<'b> Importer<'_, 'b> {
             stride: [options.extent(2, 0, "stride")?, options.extent(1, 0, "stride")?],
             dilation: [options.extent(5, 1, "dilation")?, options.extent(4, 1, "dilation")?],
         };
-        let op = Op::Conv2D {
+        let op = Op::Conv2D(Conv2D {
             stride: slide.stride,
             dilation: slide.dilation,
             padding: slide.padding(options.code(0)?, &x)?,
             groups: x[3] / depth,
             activation: options.activation(3)?,
-        };
+        });
         self.finish(operator, op, inputs, name)
     }
 
@@ -227,13 +231,13 @@ impl<'b> Importer<'_, 'b> {
             stride: [options.extent(2, 0, "stride")?, options.extent(1, 0, "stride")?],
             dilation: [options.extent(6, 1, "dilation")?, options.extent(5, 1, "dilation")?],
         };
-        let op = Op::DepthwiseConv2D {
+        let op = Op::DepthwiseConv2D(DepthwiseConv2D {
             stride: slide.stride,
             dilation: slide.dilation,
             padding: slide.padding(options.code(0)?, &x)?,
             multiplier: outputs / x[3],
             activation: options.activation(4)?,
-        };
+        });
         self.finish(operator, op, inputs, name)
     }
 
@@ -255,7 +259,7 @@ impl<'b> Importer<'_, 'b> {
             self.charge_copy(inputs[0])?;
             inputs[0] = self.builder.reshape(&format!("{name}/rows"), inputs[0], vec![rows, depth])?;
         }
-        self.finish(operator, Op::FullyConnected { activation: options.activation(0)? }, inputs, name)
+        self.finish(operator, Op::FullyConnected(FullyConnected { activation: options.activation(0)? }), inputs, name)
     }
 
     fn pool(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
@@ -269,8 +273,8 @@ impl<'b> Importer<'_, 'b> {
         let window = Window { size: slide.kernel, stride: slide.stride, padding };
         let activation = options.activation(5)?;
         let op = match operator.code {
-            names::MAX_POOL_2D => Op::MaxPool2D { window, activation },
-            _ => Op::AveragePool2D { window, activation },
+            names::MAX_POOL_2D => Op::MaxPool2D(MaxPool2D { window, activation }),
+            _ => Op::AveragePool2D(AveragePool2D { window, activation }),
         };
         self.finish(operator, op, vec![x], name)
     }
@@ -286,7 +290,7 @@ impl<'b> Importer<'_, 'b> {
         }
         let operands = self.builder.same_rank(name, operands)?;
         let activation = options.activation(0)?;
-        let op = if operator.code == names::MUL { Op::Mul { activation } } else { Op::Add { activation } };
+        let op = if operator.code == names::MUL { Op::Mul(Mul { activation }) } else { Op::Add(Add { activation }) };
         self.finish(operator, op, operands.to_vec(), name)
     }
 
@@ -301,7 +305,7 @@ impl<'b> Importer<'_, 'b> {
             return refuse("paddings are not pairs", EXPORT_AGAIN);
         };
         let (before, after) = pairs.iter().map(|pair| (pair[0], pair[1])).unzip();
-        self.finish(operator, Op::Pad { before, after, value: 0.0 }, vec![x], name)
+        self.finish(operator, Op::Pad(Pad { before, after, value: 0.0 }), vec![x], name)
     }
 
     fn concat(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
@@ -309,7 +313,7 @@ impl<'b> Importer<'_, 'b> {
         let inputs: Vec<ValueId> = operator.inputs.iter().map(|&tensor| self.value(tensor)).collect::<Convert<_>>()?;
         let rank = inputs.first().map_or(0, |&id| self.shape_of(id).len());
         let axis = normal_axis(i64::from(options.int(0, 0)?), rank)?;
-        self.finish(operator, Op::Concat { axis }, inputs, name)
+        self.finish(operator, Op::Concat(Concat { axis }), inputs, name)
     }
 
     fn mean(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
@@ -319,7 +323,7 @@ impl<'b> Importer<'_, 'b> {
         let mut axes: Vec<usize> = axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?;
         axes.sort_unstable();
         axes.dedup();
-        self.finish(operator, Op::Mean { axes, keep_dims: options.flag(0)? }, vec![x], name)
+        self.finish(operator, Op::Mean(Mean { axes, keep_dims: options.flag(0)? }), vec![x], name)
     }
 }
 

@@ -5,9 +5,10 @@
 //! classes. A class ends where a convolution or dense layer mixes channels; it is *pinned* when one of its
 //! channels cannot go at all: an input or output of the model, an operand of Softmax.
 
-use super::constants::{channel_count, gcd, keeps_last};
-use super::weighted::{Layout, Weighted};
-use crate::ir::{DType, Graph, Node, Op, ValueId};
+use super::weighted::Weighted;
+use crate::ir::{DType, Graph, Node, ValueId};
+use crate::op::rule::channels::{ChannelTies, channel_count, gcd};
+use crate::op::rule::layer::WeightOrder;
 
 /// Sets of channels, as a forest of parents.
 pub(super) struct Classes {
@@ -96,7 +97,7 @@ impl Classes {
     }
 
     fn pin_node(&mut self, graph: &Graph, node: &Node) {
-        for &id in node.inputs.iter().chain([&node.output]) {
+        for &id in node.inputs.iter().chain(&node.outputs) {
             self.pin(graph, id);
         }
     }
@@ -105,61 +106,47 @@ impl Classes {
         if let Some(layer) = Weighted::new(graph, node) {
             return self.add_weighted(graph, node, &layer);
         }
-        let output = node.output;
-        let rank = graph.value(output).shape.len();
-        match &node.op {
-            Op::Relu
-            | Op::Relu6
-            | Op::Logistic
-            | Op::Tanh
-            | Op::Quantize
-            | Op::AveragePool2D { .. }
-            | Op::MaxPool2D { .. } => self.join_values(graph, node.inputs[0], output),
-            Op::Transpose { permutation } if keeps_last(permutation) => {
-                self.join_values(graph, node.inputs[0], output);
+        match (node.op.operator().channel_ties(&node.operand_shapes(graph)), node.outputs.as_slice()) {
+            (ChannelTies::All, _) => self.pin_node(graph, node),
+            (ChannelTies::InStep, outputs) => outputs.iter().for_each(|&output| self.join_step(graph, node, output)),
+            (ChannelTies::Reshaped, &[output]) => self.join_reshape(graph, node.inputs[0], output),
+            (ChannelTies::Concatenated, &[output]) => self.join_parts(graph, node, output),
+            (ChannelTies::Reshaped | ChannelTies::Concatenated, _) => self.pin_node(graph, node),
+        }
+    }
+
+    /// An operand with one channel is stretched over all channels of the result and stays.
+    fn join_step(&mut self, graph: &Graph, node: &Node, output: ValueId) {
+        for &input in &node.inputs {
+            match channel_count(graph.value(input)) == channel_count(graph.value(output)) {
+                true => self.join_values(graph, input, output),
+                false => self.pin(graph, input),
             }
-            Op::Pad { before, after, .. } if before.last() == Some(&0) && after.last() == Some(&0) => {
-                self.join_values(graph, node.inputs[0], output);
+        }
+    }
+
+    fn join_parts(&mut self, graph: &Graph, node: &Node, output: ValueId) {
+        let mut offset = 0;
+        for &input in &node.inputs {
+            let channels = channel_count(graph.value(input));
+            for channel in 0..channels {
+                self.join((input, channel), (output, offset + channel));
             }
-            Op::Mean { axes, .. } if axes.last() != Some(&(graph.value(node.inputs[0]).shape.len() - 1)) => {
-                self.join_values(graph, node.inputs[0], output);
-            }
-            Op::Reshape => self.join_reshape(graph, node.inputs[0], output),
-            Op::Concat { axis } if axis + 1 == rank => {
-                let mut offset = 0;
-                for &input in &node.inputs {
-                    let channels = channel_count(graph.value(input));
-                    for channel in 0..channels {
-                        self.join((input, channel), (output, offset + channel));
-                    }
-                    offset += channels;
-                }
-            }
-            Op::Concat { .. } => node.inputs.iter().for_each(|&input| self.join_values(graph, input, output)),
-            Op::Add { .. } | Op::Mul { .. } => {
-                for &input in &node.inputs {
-                    // An operand with one channel is stretched over all channels of the result and stays.
-                    match channel_count(graph.value(input)) == channel_count(graph.value(output)) {
-                        true => self.join_values(graph, input, output),
-                        false => self.pin(graph, input),
-                    }
-                }
-            }
-            _ => self.pin_node(graph, node),
+            offset += channels;
         }
     }
 
     /// Only a layer with one group mixes channels freely; the weights and bias are sliced, not joined.
     fn add_weighted(&mut self, graph: &Graph, node: &Node, layer: &Weighted<'_>) {
-        match layer.layout {
-            Layout::Dense { groups: 1 } => {}
-            Layout::Dense { .. } => {
+        match layer.order {
+            WeightOrder::Dense { groups: 1 } => {}
+            WeightOrder::Dense { .. } => {
                 self.pin(graph, layer.input);
-                self.pin(graph, node.output);
+                self.pin(graph, node.output());
             }
-            Layout::Depthwise { multiplier } => {
+            WeightOrder::Depthwise { multiplier } => {
                 for output in 0..layer.outputs {
-                    self.join((layer.input, output / multiplier), (node.output, output));
+                    self.join((layer.input, output / multiplier), (node.output(), output));
                 }
             }
         }

@@ -39,6 +39,7 @@ pub use report::{Cost, EliminationReport, LayerElimination, layer_cost};
 use std::collections::HashSet;
 
 use crate::ir::{Graph, GraphError, ValueId};
+use crate::op::rule::channels::channel_count;
 
 /// Rounds after which elimination stops. Real networks take two or three; a network made to need one for each
 /// of its layers would only cost time. What a further round could remove is left in, as correct as before.
@@ -70,7 +71,7 @@ pub fn eliminate_in_steps(graph: &mut Graph, step: usize) -> Result<EliminationR
     checked(graph, "given")?;
     let before = report::before(graph);
     let removed_nodes = remove_unread(graph);
-    let channels = graph.values.iter().map(constants::channel_count).fold(0, usize::saturating_add);
+    let channels = graph.values.iter().map(channel_count).fold(0, usize::saturating_add);
     let rounds = if channels > CHANNEL_COUNT_MAX { 0 } else { ROUND_COUNT_MAX };
     for _ in 0..rounds {
         let Some(removal) = plan::plan(graph, step) else { break };
@@ -86,7 +87,7 @@ fn remove_unread(graph: &mut Graph) -> Vec<String> {
     let mut removed = Vec::new();
     let mut kept = Vec::with_capacity(graph.nodes.len());
     for node in core::mem::take(&mut graph.nodes).into_iter().rev() {
-        if read.contains(&node.output) {
+        if node.outputs.iter().any(|id| read.contains(id)) {
             read.extend(&node.inputs);
             kept.push(node);
         } else {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::classes::Classes;
-use super::constants::{Channels, channel_count, constant_channels};
-use super::weighted::{Layout, Weighted};
+use super::constants::constant_channels;
+use super::weighted::Weighted;
 use crate::ir::{Graph, ValueId};
+use crate::op::rule::channels::{Channels, channel_count};
+use crate::op::rule::layer::WeightOrder;
 
 /// One round of elimination.
 pub(super) struct Removal {
@@ -128,7 +130,7 @@ impl<'g> Planner<'g> {
         let mut sinks = vec![Vec::new(); classes.len()];
         for (node, layer) in self.layers.iter().enumerate() {
             let Some(layer) = layer else { continue };
-            if layer.layout == (Layout::Dense { groups: 1 }) {
+            if layer.order == (WeightOrder::Dense { groups: 1 }) {
                 for channel in 0..layer.inputs {
                     sinks[classes.of(layer.input, channel)].push((node, channel));
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 
 /// Cost of a layer or of a whole graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,14 +66,10 @@ impl core::iter::Sum for Cost {
 /// Cost of a node; `None` when it has no weights.
 pub fn layer_cost(graph: &Graph, node: &Node) -> Option<Cost> {
     let weights = graph.value(*node.inputs.get(1)?);
-    let output = graph.value(node.output);
+    let &[result] = node.outputs.as_slice() else { return None };
+    let output = graph.value(result);
     // Weights that each output element is multiplied with.
-    let each = match node.op {
-        Op::Conv2D { .. } => weights.shape[1..].iter().product::<usize>(),
-        Op::DepthwiseConv2D { .. } => weights.shape[1] * weights.shape[2],
-        Op::FullyConnected { .. } => weights.shape[1],
-        _ => return None,
-    };
+    let each = node.op.operator().layer()?.order.weights_per_output(&weights.shape);
     let weight_bytes = (weights.len() * weights.dtype.size_bytes()) as u64;
     Some(Cost { macs: (output.len() as u64).saturating_mul(each as u64), weight_bytes })
 }
@@ -86,7 +82,7 @@ pub(super) struct Before {
 
 fn channels(graph: &Graph, node: &Node) -> [usize; 2] {
     let of = |id: ValueId| graph.value(id).shape.last().copied().unwrap_or(1);
-    [of(node.inputs[0]), of(node.output)]
+    [of(node.inputs[0]), of(node.output())]
 }
 
 pub(super) fn before(graph: &Graph) -> Vec<Before> {
@@ -101,13 +97,14 @@ pub(super) fn before(graph: &Graph) -> Vec<Before> {
             before,
             after: Cost::default(),
         };
-        Some(Before { output: node.output, layer })
+        Some(Before { output: node.output(), layer })
     };
     graph.nodes.iter().filter_map(of).collect()
 }
 
 pub(super) fn compare(before: Vec<Before>, graph: &Graph, removed_nodes: Vec<String>) -> EliminationReport {
-    let nodes: HashMap<ValueId, &Node> = graph.nodes.iter().map(|node| (node.output, node)).collect();
+    let nodes: HashMap<ValueId, &Node> =
+        graph.nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect();
     let of = |Before { output, mut layer }| {
         if let Some(&node) = nodes.get(&output) {
             let [inputs, outputs] = channels(graph, node);

@@ -1,16 +1,17 @@
 //! Carries out a [`Removal`]: shrinks values, slices weights, replaces biases.
 
 use super::plan::Removal;
-use super::weighted::{Layout, Weighted};
+use super::weighted::Weighted;
 use crate::ir::{DType, Elements, Graph, Node, Quantization, Value, ValueId};
+use crate::op::rule::layer::WeightOrder;
 
 /// Removes the channels of `removal` from the whole graph.
 pub(super) fn apply(graph: &mut Graph, removal: &Removal) {
     for node in 0..graph.nodes.len() {
-        let layout = Weighted::new(graph, &graph.nodes[node]).map(|layer| layer.layout);
-        if let Some(layout) = layout {
+        let order = Weighted::new(graph, &graph.nodes[node]).map(|layer| layer.order);
+        if let Some(order) = order {
             let bias = removal.biases.get(&node);
-            rewrite_layer(graph, node, layout, removal, bias.map(Vec::as_slice));
+            rewrite_layer(graph, node, order, removal, bias.map(Vec::as_slice));
         }
     }
     for (value, gone) in graph.values.iter_mut().zip(&removal.gone) {
@@ -22,8 +23,9 @@ pub(super) fn apply(graph: &mut Graph, removal: &Removal) {
 }
 
 /// Slices the constants of one layer. They are new values, since a constant may serve several layers.
-fn rewrite_layer(graph: &mut Graph, index: usize, layout: Layout, removal: &Removal, bias: Option<&[i32]>) {
-    let Node { inputs, output, name, .. } = graph.nodes[index].clone();
+fn rewrite_layer(graph: &mut Graph, index: usize, order: WeightOrder, removal: &Removal, bias: Option<&[i32]>) {
+    let node = graph.nodes[index].clone();
+    let (output, Node { inputs, name, .. }) = (node.output(), node);
     let none = Vec::new();
     let gone = |id: ValueId| removal.gone.get(id.0 as usize).unwrap_or(&none);
     let (gone_inputs, gone_outputs) = (gone(inputs[0]), gone(output));
@@ -31,9 +33,9 @@ fn rewrite_layer(graph: &mut Graph, index: usize, layout: Layout, removal: &Remo
     if any_input || any_output {
         let weights = graph.value(inputs[1]);
         let last = weights.shape.len() - 1;
-        let sliced = match layout {
-            Layout::Dense { .. } => slice(&slice(weights, last, gone_inputs), 0, gone_outputs),
-            Layout::Depthwise { .. } => slice(weights, last, gone_outputs),
+        let sliced = match order {
+            WeightOrder::Dense { .. } => slice(&slice(weights, last, gone_inputs), 0, gone_outputs),
+            WeightOrder::Depthwise { .. } => slice(weights, last, gone_outputs),
         };
         graph.nodes[index].inputs[1] = add_named(graph, sliced);
     }

@@ -5,29 +5,15 @@ use core::ops::Range;
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 
 use super::window::{Sights, sights};
-use crate::affine::fixed;
-use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
-
-/// How the weights are stored and which inputs an output reads.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Layout {
-    /// `[O, taps, I / groups]`; an output reads the input channels of its group.
-    Dense {
-        /// Number of groups; 1 for a dense layer.
-        groups: usize,
-    },
-    /// `[taps, O]`; output `o` reads input `o / multiplier`.
-    Depthwise {
-        /// Outputs for each input channel.
-        multiplier: usize,
-    },
-}
+use crate::ir::{DType, Elements, Graph, Node, ValueId};
+use crate::op::fixed;
+use crate::op::rule::layer::{Layer, WeightOrder};
 
 /// A convolution or dense layer on int8 whose weights and bias are constants.
 pub(super) struct Weighted<'g> {
     pub(super) input: ValueId,
     pub(super) output: ValueId,
-    pub(super) layout: Layout,
+    pub(super) order: WeightOrder,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
     taps: usize,
@@ -43,8 +29,10 @@ pub(super) struct Weighted<'g> {
 impl<'g> Weighted<'g> {
     /// The layer a node is, or `None` when it is none or its weights are computed at run time.
     pub(super) fn new(graph: &'g Graph, node: &Node) -> Option<Self> {
+        let Layer { order, slide, activation } = node.op.operator().layer()?;
         let (&input, &weights_id) = (node.inputs.first()?, node.inputs.get(1)?);
-        let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(node.output));
+        let &[result] = node.outputs.as_slice() else { return None };
+        let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(result));
         if x.dtype != DType::I8 || x.elements.is_some() {
             return None;
         }
@@ -56,47 +44,42 @@ impl<'g> Weighted<'g> {
                 _ => return None,
             },
         };
-        let quantizations = [x.quantization.as_ref()?, w.quantization.as_ref()?, y.quantization.as_ref()?];
-        let (layout, stage, factors) = arithmetic(&node.op, quantizations)?;
-        let taps = match node.op {
-            Op::FullyConnected { .. } => 1,
-            _ => w.shape[1] * w.shape[2],
-        };
+        let [qx, qw, qy] = [x.quantization.as_ref()?, w.quantization.as_ref()?, y.quantization.as_ref()?];
         Some(Weighted {
             input,
-            output: node.output,
-            layout,
+            output: result,
+            order,
             outputs: *y.shape.last()?,
             inputs: *x.shape.last()?,
-            taps,
+            taps: slide.map_or(1, |_| w.shape[1] * w.shape[2]),
             weights,
             bias,
-            input_zero_point: quantizations[0].zero_point(),
-            sights: sights(&node.op, &x.shape, &w.shape, &y.shape),
-            factors,
-            stage,
+            input_zero_point: qx.zero_point(),
+            sights: sights(slide.as_ref(), &x.shape, &w.shape, &y.shape),
+            factors: fixed::layer_factors(qx, qw, qy),
+            stage: fixed::output_stage(activation, qy),
         })
     }
 
     /// The input channels that output `output` reads.
     pub(super) fn reads(&self, output: usize) -> Range<usize> {
-        match self.layout {
-            Layout::Dense { groups } => {
+        match self.order {
+            WeightOrder::Dense { groups } => {
                 let each = self.inputs / groups;
                 let first = output / (self.outputs / groups) * each;
                 first..first + each
             }
-            Layout::Depthwise { multiplier } => output / multiplier..output / multiplier + 1,
+            WeightOrder::Depthwise { multiplier } => output / multiplier..output / multiplier + 1,
         }
     }
 
     fn weight(&self, output: usize, tap: usize, channel: usize) -> i64 {
-        let index = match self.layout {
-            Layout::Dense { groups } => {
+        let index = match self.order {
+            WeightOrder::Dense { groups } => {
                 let each = self.inputs / groups;
                 (output * self.taps + tap) * each + channel % each
             }
-            Layout::Depthwise { .. } => tap * self.outputs + output,
+            WeightOrder::Depthwise { .. } => tap * self.outputs + output,
         };
         i64::from(self.weights[index])
     }
@@ -155,24 +138,5 @@ impl<'g> Weighted<'g> {
     fn finish(&self, output: usize, accumulator: i64) -> i8 {
         let index = if self.factors.len() == 1 { 0 } else { output };
         self.stage.apply(accumulator as i32, self.factors[index])
-    }
-}
-
-/// Layout, output stage and factors of a layer.
-fn arithmetic(op: &Op, [x, w, y]: [&Quantization; 3]) -> Option<(Layout, OutputStage, Vec<FixedPoint>)> {
-    match op {
-        Op::Conv2D { groups, activation, .. } => {
-            let factors = fixed::layer_factors(x, w, y);
-            Some((Layout::Dense { groups: *groups }, fixed::output_stage(*activation, y), factors))
-        }
-        Op::DepthwiseConv2D { multiplier, activation, .. } => {
-            let factors = fixed::layer_factors(x, w, y);
-            Some((Layout::Depthwise { multiplier: *multiplier }, fixed::output_stage(*activation, y), factors))
-        }
-        Op::FullyConnected { activation } => {
-            let factors = fixed::layer_factors(x, w, y);
-            Some((Layout::Dense { groups: 1 }, fixed::output_stage(*activation, y), factors))
-        }
-        _ => None,
     }
 }

@@ -3,7 +3,8 @@
 //! Inside the image all taps do; at the borders, some. A layer has few such *sights* however large its image
 //! is, so what must hold at every output position is checked on each sight once.
 
-use crate::ir::{Op, Padding};
+use crate::op::Padding;
+use crate::op::common::attributes::Slide;
 
 /// Distinct sets of tap indices (row-major in the kernel).
 pub(super) type Sights = Vec<Vec<usize>>;
@@ -12,15 +13,11 @@ pub(super) type Sights = Vec<Vec<usize>>;
 /// some 40 of 40; only a kernel about as large as its image has more than this.
 const TAPS_MAX: usize = 1 << 14;
 
-/// The sights of a layer whose operands have these shapes.
-pub(super) fn sights(op: &Op, input: &[usize], weights: &[usize], output: &[usize]) -> Option<Sights> {
-    let (stride, dilation, padding) = match op {
-        Op::Conv2D { stride, dilation, padding, .. } | Op::DepthwiseConv2D { stride, dilation, padding, .. } => {
-            (stride, dilation, padding)
-        }
-        _ => return Some(vec![vec![0]]),
+/// The sights of a layer whose operands have these shapes; one of one tap when no kernel slides.
+pub(super) fn sights(slide: Option<&Slide>, input: &[usize], weights: &[usize], output: &[usize]) -> Option<Sights> {
+    let Some(&Slide { stride, dilation, padding: Padding { top, left, .. } }) = slide else {
+        return Some(vec![vec![0]]);
     };
-    let Padding { top, left, .. } = *padding;
     if weights[1] * weights[2] > TAPS_MAX {
         return None;
     }
@@ -53,23 +50,28 @@ pub(super) fn sights(op: &Op, input: &[usize], weights: &[usize], output: &[usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Activation;
 
-    fn conv(stride: usize, dilation: usize, padding: Padding) -> Op {
-        let activation = Activation::None;
-        Op::Conv2D { stride: [stride; 2], dilation: [dilation; 2], padding, groups: 1, activation }
+    fn sights_of(
+        [stride, dilation]: [usize; 2],
+        padding: Padding,
+        input: &[usize],
+        weights: &[usize],
+        output: &[usize],
+    ) -> Option<Sights> {
+        let slide = Slide { stride: [stride; 2], dilation: [dilation; 2], padding };
+        sights(Some(&slide), input, weights, output)
     }
 
     #[test]
     fn unpadded_kernel_has_one_sight() {
-        let found = sights(&conv(1, 1, Padding::default()), &[1, 9, 9, 4], &[8, 3, 3, 4], &[1, 7, 7, 8]);
+        let found = sights_of([1, 1], Padding::default(), &[1, 9, 9, 4], &[8, 3, 3, 4], &[1, 7, 7, 8]);
         assert_eq!(found, Some(vec![(0..9).collect()]));
     }
 
     #[test]
     fn padded_kernel_sees_corners_edges_and_middle() {
         let padding = Padding { top: 1, bottom: 1, left: 1, right: 1 };
-        let found = sights(&conv(1, 1, padding), &[1, 9, 9, 4], &[8, 3, 3, 4], &[1, 9, 9, 8]).unwrap_or_default();
+        let found = sights_of([1, 1], padding, &[1, 9, 9, 4], &[8, 3, 3, 4], &[1, 9, 9, 8]).unwrap_or_default();
         assert_eq!(found.len(), 9);
         assert!(found.contains(&vec![4, 5, 7, 8]), "top left");
         assert!(found.contains(&vec![0, 1, 3, 4]), "bottom right");
@@ -80,13 +82,13 @@ mod tests {
     fn stride_may_never_meet_one_border() {
         // 8 columns, stride 2, one column of padding before: the last kernel ends inside.
         let padding = Padding { top: 0, bottom: 0, left: 1, right: 0 };
-        let found = sights(&conv(2, 1, padding), &[1, 3, 8, 1], &[1, 3, 3, 1], &[1, 1, 4, 1]).unwrap_or_default();
+        let found = sights_of([2, 1], padding, &[1, 3, 8, 1], &[1, 3, 3, 1], &[1, 1, 4, 1]).unwrap_or_default();
         assert_eq!(found.len(), 2);
     }
 
     #[test]
     fn kernel_as_large_as_its_image_is_not_enumerated() {
         let padding = Padding { top: 99, bottom: 99, left: 99, right: 99 };
-        assert_eq!(sights(&conv(1, 1, padding), &[1, 100, 100, 1], &[1, 100, 100, 1], &[1, 199, 199, 1]), None);
+        assert_eq!(sights_of([1, 1], padding, &[1, 100, 100, 1], &[1, 100, 100, 1], &[1, 199, 199, 1]), None);
     }
 }

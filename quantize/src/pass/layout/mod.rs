@@ -19,6 +19,7 @@ mod rewrite;
 
 use super::{Pass, PassError, PassReport};
 use crate::ir::{Graph, Op};
+use crate::op::Transpose;
 use rewrite::rewrite;
 
 /// See the module's head.
@@ -53,12 +54,12 @@ impl Pass for Layout {
             }
         }
         if cost(&best) < cost(graph) {
-            for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. })) {
+            for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_))) {
                 report.change(&node.name, "carried to where it vanishes or costs least");
             }
             *graph = best;
         }
-        for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. })) {
+        for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_))) {
             report.miss(&node.name, "its readers insist on the layout it makes");
         }
         Ok(report)
@@ -69,7 +70,7 @@ impl Pass for Layout {
 fn permutations(graph: &Graph) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = Vec::new();
     for node in &graph.nodes {
-        if let Op::Transpose { permutation } = &node.op
+        if let Op::Transpose(Transpose { permutation }) = &node.op
             && !found.contains(permutation)
             && found.len() < CANDIDATE_COUNT_MAX
         {
@@ -81,7 +82,7 @@ fn permutations(graph: &Graph) -> Vec<Vec<usize>> {
 
 /// What the data movement of a graph costs: elements transposed, then nodes that only move.
 fn cost(graph: &Graph) -> (usize, usize) {
-    let transposes = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. }));
-    let moves = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose { .. } | Op::Reshape));
-    (transposes.map(|node| graph.value(node.output).len()).sum(), moves.count())
+    let transposes = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_)));
+    let moves = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_) | Op::Reshape(_)));
+    (transposes.map(|node| graph.value(node.output()).len()).sum(), moves.count())
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use super::form::{Form, columns, compose, conversion, cost, is_identity, keeps_order, moved, squeeze};
 use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer, inverse, transposed};
+use crate::op::rule::layout::{LastAxis, LayoutRule};
+use crate::op::{Reshape, Transpose};
 use crate::pass::edit::can_be_output;
 
 /// The graph with transpositions carried to where they vanish or cost least, when input `i` is kept
@@ -72,7 +74,7 @@ impl Walk {
         // Everything between an input and this output may have vanished. A copy stays: a graph that hands
         // out its input has nothing to run.
         let id = if can_be_output(&self.graph, value) && !can_be_output(&self.graph, id) {
-            self.insert(id, Op::Reshape, self.shape(id))
+            self.insert(id, Op::Reshape(Reshape), self.shape(id))
         } else {
             id
         };
@@ -83,21 +85,25 @@ impl Walk {
         }
     }
 
-    /// Adds `node` with operands `inputs` of the new graph; its result is kept in `form`.
+    /// Adds `node` with operands `inputs` of the new graph; its results are kept in `form`.
     fn emit(&mut self, node: &Node, op: Op, inputs: Vec<ValueId>, form: Form) {
-        if !matches!(op, Op::Reshape)
-            && let Ok(shape) = infer(&self.graph, &op, &inputs)
+        if !matches!(op, Op::Reshape(_))
+            && let Ok(shapes) = infer(&self.graph, &op, &inputs)
         {
-            self.graph.value_mut(node.output).shape = shape;
+            for (&id, shape) in node.outputs.iter().zip(shapes) {
+                self.graph.value_mut(id).shape = shape;
+            }
         }
         self.graph.nodes.push(Node { op, inputs, ..node.clone() });
-        self.kept[node.output.0 as usize] = Kept { id: node.output, form };
+        for &id in &node.outputs {
+            self.kept[id.0 as usize] = Kept { id, form: form.clone() };
+        }
     }
 
     /// Adds a reshape to `shape` under `node`'s name and output.
     fn emit_reshape(&mut self, node: &Node, input: ValueId, shape: Vec<usize>, form: Form) {
-        self.graph.value_mut(node.output).shape = shape;
-        self.emit(node, Op::Reshape, vec![input], form);
+        self.graph.value_mut(node.output()).shape = shape;
+        self.emit(node, Op::Reshape(Reshape), vec![input], form);
     }
 
     /// Adds a node of our own.
@@ -107,7 +113,7 @@ impl Walk {
         let unique = self.graph.unique_name(&name);
         let value = Value { name: unique, shape, elements: None, ..source.clone() };
         let output = self.graph.add_value(value);
-        self.graph.nodes.push(Node { name, op, inputs: vec![like], output });
+        self.graph.nodes.push(Node { name, op, inputs: vec![like], outputs: vec![output] });
         output
     }
 
@@ -122,9 +128,9 @@ impl Walk {
         let old = self.shape(id);
         let shape: Vec<usize> = permutation.iter().map(|&axis| old[axis]).collect();
         let op = if keeps_order(&old, &permutation) {
-            Op::Reshape
+            Op::Reshape(Reshape)
         } else {
-            Op::Transpose { permutation: permutation.clone() }
+            Transpose { permutation: permutation.clone() }.into()
         };
         let made = self.insert(id, op, shape);
         self.made.insert((id, permutation), made);
@@ -139,9 +145,9 @@ impl Walk {
             Form::Permuted(permutation) => self.transpose(id, permutation),
             Form::Columns { shape, permutation } => {
                 let flat = self.shape(id);
-                let image = self.insert(id, Op::Reshape, shape);
+                let image = self.insert(id, Op::Reshape(Reshape), shape);
                 let image = self.transpose(image, permutation);
-                let flat = self.insert(image, Op::Reshape, flat);
+                let flat = self.insert(image, Op::Reshape(Reshape), flat);
                 self.kept[value.0 as usize] = Kept { id: flat, form: Form::Straight };
                 flat
             }
@@ -186,23 +192,30 @@ impl Walk {
         let Some(&x) = node.inputs.first() else {
             return self.emit(node, node.op.clone(), Vec::new(), Form::Straight);
         };
-        match &node.op {
-            Op::Transpose { permutation } => self.carry(node, x, permutation),
-            Op::Relu | Op::Relu6 | Op::Logistic | Op::Tanh | Op::Quantize | Op::Dequantize => {
+        let mut op = node.op.clone();
+        match op.operator_mut().layout() {
+            LayoutRule::Transposes(permutation) => self.carry(node, x, permutation),
+            LayoutRule::Reshapes => self.reshape(node, x),
+            LayoutRule::Elementwise => {
                 let Kept { id, form } = self.kept(x);
-                self.emit(node, node.op.clone(), vec![id], form);
+                self.emit(node, op, vec![id], form);
             }
-            Op::Add { .. } | Op::Mul { .. } => self.elementwise(node),
-            Op::Concat { axis } => self.concat(node, *axis),
-            Op::Pad { before, after, value } => self.pad(node, x, before, after, *value),
-            Op::Mean { axes, keep_dims } => self.mean(node, x, axes, *keep_dims),
-            Op::Reshape => self.reshape(node, x),
-            Op::Softmax { .. } | Op::BatchNorm { .. } | Op::FullyConnected { .. } => self.along_last_axis(node, x),
-            Op::Conv2D { .. } | Op::DepthwiseConv2D { .. } | Op::AveragePool2D { .. } | Op::MaxPool2D { .. } => {
-                let inputs = node.inputs.iter().map(|&id| self.straight(id)).collect();
-                self.emit(node, node.op.clone(), inputs, Form::Straight);
+            LayoutRule::Broadcast => self.broadcast(node, op),
+            LayoutRule::Axes(attributes) => {
+                let target = self.common_form(&node.inputs, self.shape(self.kept(x).id).len());
+                let inputs = node.inputs.iter().map(|&id| self.in_form(id, &target)).collect();
+                let form = Form::permuted(attributes.follow(&target));
+                self.emit(node, op, inputs, form);
             }
+            LayoutRule::LastAxis(rule) => self.along_last_axis(node, op, &rule),
+            LayoutRule::Fixed => self.fixed(node, op),
         }
+    }
+
+    /// An operator that insists on its own layout.
+    fn fixed(&mut self, node: &Node, op: Op) {
+        let inputs = node.inputs.iter().map(|&id| self.straight(id)).collect();
+        self.emit(node, op, inputs, Form::Straight);
     }
 
     /// A transposition is not computed but remembered.
@@ -210,7 +223,7 @@ impl Walk {
         let id = self.straight_unless_permuted(x);
         let Kept { form, .. } = self.kept(x);
         let before = form.permutation(permutation.len()).unwrap_or_else(|| (0..permutation.len()).collect());
-        self.kept[node.output.0 as usize] = Kept { id, form: Form::permuted(compose(&before, permutation)) };
+        self.kept[node.output().0 as usize] = Kept { id, form: Form::permuted(compose(&before, permutation)) };
     }
 
     /// Operators on elements take any form that all operands can be had in; the cheapest is chosen.
@@ -230,23 +243,22 @@ impl Walk {
         best.cloned().unwrap_or_else(|| (0..rank).collect())
     }
 
-    fn elementwise(&mut self, node: &Node) {
-        if self.elementwise_columns(node) {
+    fn broadcast(&mut self, node: &Node, op: Op) {
+        if self.broadcast_columns(node, &op) {
             return;
         }
-        let rank = self.old_rank(node);
-        let target = self.common_form(&node.inputs, rank);
+        let target = self.common_form(&node.inputs, self.old_rank(node));
         let inputs = node.inputs.iter().map(|&id| self.in_form(id, &target)).collect();
-        self.emit(node, node.op.clone(), inputs, Form::permuted(target));
+        self.emit(node, op, inputs, Form::permuted(target));
     }
 
     /// The number of axes of the node's result: forms change the order of axes, never their number.
     fn old_rank(&self, node: &Node) -> usize {
-        self.graph.value(node.output).shape.len()
+        self.graph.value(node.output()).shape.len()
     }
 
     /// Columns with a constant, or with columns permuted alike.
-    fn elementwise_columns(&mut self, node: &Node) -> bool {
+    fn broadcast_columns(&mut self, node: &Node, op: &Op) -> bool {
         let &[a, b] = node.inputs.as_slice() else { return false };
         let (kept_a, kept_b) = (self.kept(a), self.kept(b));
         let Form::Columns { shape, permutation } = &kept_a.form else { return false };
@@ -260,46 +272,12 @@ impl Walk {
             Value { elements: Some(elements), .. } if elements.len() == 1 => b,
             _ => return false,
         };
-        self.emit(node, node.op.clone(), vec![kept_a.id, operand], kept_a.form);
+        self.emit(node, op.clone(), vec![kept_a.id, operand], kept_a.form);
         true
     }
 
-    fn concat(&mut self, node: &Node, axis: usize) {
-        let rank = self.old_rank(node);
-        let target = self.common_form(&node.inputs, rank);
-        let inputs = node.inputs.iter().map(|&id| self.in_form(id, &target)).collect();
-        self.emit(node, Op::Concat { axis: target[axis] }, inputs, Form::permuted(target));
-    }
-
-    fn pad(&mut self, node: &Node, x: ValueId, before: &[usize], after: &[usize], value: f32) {
-        let id = self.straight_unless_permuted(x);
-        let form = self.kept(x).form;
-        let Some(permutation) = form.permutation(before.len()) else { return };
-        let back = inverse(&permutation);
-        let (before, after) = (compose(before, &back), compose(after, &back));
-        self.emit(node, Op::Pad { before, after, value }, vec![id], form);
-    }
-
-    fn mean(&mut self, node: &Node, x: ValueId, axes: &[usize], keep_dims: bool) {
-        let id = self.straight_unless_permuted(x);
-        let form = self.kept(x).form;
-        let rank = self.shape(id).len();
-        let Some(permutation) = form.permutation(rank) else { return };
-        let mut kept_axes: Vec<usize> = axes.iter().map(|&axis| permutation[axis]).collect();
-        kept_axes.sort_unstable();
-        let form = if keep_dims {
-            form
-        } else {
-            // Of the axes that stay: where each of the old value's is among the kept value's.
-            let stay: Vec<usize> = (0..rank).filter(|axis| !kept_axes.contains(axis)).collect();
-            let old = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| permutation[axis]);
-            Form::permuted(old.filter_map(|axis| stay.iter().position(|&kept| kept == axis)).collect())
-        };
-        self.emit(node, Op::Mean { axes: kept_axes, keep_dims }, vec![id], form);
-    }
-
     fn reshape(&mut self, node: &Node, x: ValueId) {
-        let target = self.shape(node.output);
+        let target = self.shape(node.output());
         let Kept { id, form } = self.kept(x);
         let Form::Permuted(permutation) = form else {
             let id = self.straight(x);
@@ -321,30 +299,24 @@ impl Walk {
 
     /// Softmax, batch normalisation and dense layers work along the last axis, whatever the order of the
     /// others; and a permutation of the last axis itself can go into their parameters.
-    fn along_last_axis(&mut self, node: &Node, x: ValueId) {
+    fn along_last_axis(&mut self, node: &Node, op: Op, rule: &LastAxis) {
+        let (x, parameters) = (node.inputs[0], &node.inputs[1..]);
         let Kept { id, form } = self.kept(x);
-        let parameters = &node.inputs[1..];
         match &form {
-            Form::Permuted(permutation) if permutation.last() != Some(&(permutation.len() - 1)) => {
-                let inputs = node.inputs.iter().map(|&id| self.straight(id)).collect();
-                self.emit(node, node.op.clone(), inputs, Form::Straight);
-            }
+            Form::Permuted(permutation) if permutation.last() != Some(&(permutation.len() - 1)) => self.fixed(node, op),
             Form::Straight | Form::Permuted(_) => {
                 let inputs = [id].into_iter().chain(parameters.iter().copied()).collect();
-                self.emit(node, node.op.clone(), inputs, form);
+                self.emit(node, op, inputs, form);
             }
             Form::Columns { shape, permutation } => {
                 let order = columns(shape, permutation);
-                // A dense layer's bias goes with its outputs, which stay.
-                let moving = if matches!(node.op, Op::FullyConnected { .. }) { 1 } else { parameters.len() };
+                let moving = rule.moving.min(parameters.len());
                 let Some(mut inputs) = self.moved_constants(&parameters[..moving], &order) else {
-                    let inputs = node.inputs.iter().map(|&id| self.straight(id)).collect();
-                    return self.emit(node, node.op.clone(), inputs, Form::Straight);
+                    return self.fixed(node, op);
                 };
                 inputs.insert(0, id);
                 inputs.extend_from_slice(&parameters[moving..]);
-                let dense = matches!(node.op, Op::FullyConnected { .. });
-                self.emit(node, node.op.clone(), inputs, if dense { Form::Straight } else { form });
+                self.emit(node, op, inputs, if rule.keeps_columns { form } else { Form::Straight });
             }
         }
     }

@@ -3,12 +3,16 @@
 use super::{misses, operators_after, optimized};
 use crate::ir::sketch::{Sketch, int8};
 use crate::ir::{Activation, Elements, Graph, Op, Padding, ValueId, Window};
+use crate::op::{
+    Add, AveragePool2D, BatchNorm, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Relu, Relu6,
+    Softmax, Tanh,
+};
 use crate::pass::{PassError, optimize};
 
 const NONE: Activation = Activation::None;
 
 fn conv(padding: Padding) -> Op {
-    Op::Conv2D { stride: [1, 1], dilation: [1, 1], padding, groups: 1, activation: NONE }
+    Op::Conv2D(Conv2D { stride: [1, 1], dilation: [1, 1], padding, groups: 1, activation: NONE })
 }
 
 fn around(amount: usize) -> Padding {
@@ -20,7 +24,7 @@ fn batch_norm(sketch: &mut Sketch, x: ValueId) -> ValueId {
     let [scale, shift, mean] = [(); 3].map(|()| sketch.random(&[channels]));
     let variance = (0..channels).map(|_| sketch.numbers.float().abs() + 0.1).collect();
     let variance = sketch.floats(&[channels], variance);
-    sketch.node(Op::BatchNorm { epsilon: 1e-3 }, &[x, scale, shift, mean, variance])
+    sketch.node(Op::BatchNorm(BatchNorm { epsilon: 1e-3 }), &[x, scale, shift, mean, variance])
 }
 
 /// `[1, 5, 5, 3]` through a convolution with 4 outputs.
@@ -34,10 +38,10 @@ fn batch_norm_goes_into_a_convolution_and_relu_into_the_result() {
     let mut sketch = Sketch::new(1);
     let y = convolved(&mut sketch, around(1));
     let y = batch_norm(&mut sketch, y);
-    let y = sketch.node(Op::Relu, &[y]);
+    let y = sketch.node(Op::Relu(Relu), &[y]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Conv2D"]);
-    assert!(matches!(after.nodes[0].op, Op::Conv2D { activation: Activation::Relu, .. }));
+    assert!(matches!(after.nodes[0].op, Op::Conv2D(Conv2D { activation: Activation::Relu, .. })));
     assert_eq!(after.nodes[0].inputs.len(), 3, "it got a bias");
 }
 
@@ -45,17 +49,23 @@ fn batch_norm_goes_into_a_convolution_and_relu_into_the_result() {
 fn batch_norm_goes_into_depthwise_grouped_and_dense_layers() {
     let mut sketch = Sketch::new(2);
     let (x, w) = (sketch.input(&[1, 5, 5, 4]), sketch.random(&[1, 3, 3, 8]));
-    let depthwise =
-        Op::DepthwiseConv2D { stride: [1, 1], dilation: [1, 1], padding: around(0), multiplier: 2, activation: NONE };
+    let depthwise = Op::DepthwiseConv2D(DepthwiseConv2D {
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: around(0),
+        multiplier: 2,
+        activation: NONE,
+    });
     let y = sketch.node(depthwise, &[x, w]);
     let y = batch_norm(&mut sketch, y);
     let w = sketch.random(&[6, 1, 1, 4]);
-    let grouped = Op::Conv2D { stride: [1, 1], dilation: [1, 1], padding: around(0), groups: 2, activation: NONE };
+    let grouped =
+        Op::Conv2D(Conv2D { stride: [1, 1], dilation: [1, 1], padding: around(0), groups: 2, activation: NONE });
     let y = sketch.node(grouped, &[y, w]);
     let y = batch_norm(&mut sketch, y);
     let y = sketch.reshape(y, &[1, 54]);
     let (w, b) = (sketch.random(&[5, 54]), sketch.random(&[5]));
-    let y = sketch.node(Op::FullyConnected { activation: NONE }, &[y, w, b]);
+    let y = sketch.node(Op::FullyConnected(FullyConnected { activation: NONE }), &[y, w, b]);
     let y = batch_norm(&mut sketch, y);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["DepthwiseConv2D", "Conv2D", "Reshape", "FullyConnected"]);
 }
@@ -65,11 +75,11 @@ fn a_product_and_a_sum_with_constants_fold_with_their_activation() {
     let mut sketch = Sketch::new(3);
     let y = convolved(&mut sketch, around(1));
     let (scale, shift) = (sketch.random(&[1, 1, 1, 4]), sketch.random(&[1, 1, 1, 1]));
-    let y = sketch.node(Op::Mul { activation: NONE }, &[y, scale]);
-    let y = sketch.node(Op::Add { activation: Activation::Relu6 }, &[y, shift]);
+    let y = sketch.node(Op::Mul(Mul { activation: NONE }), &[y, scale]);
+    let y = sketch.node(Op::Add(Add { activation: Activation::Relu6 }), &[y, shift]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Conv2D"]);
-    assert!(matches!(after.nodes[0].op, Op::Conv2D { activation: Activation::Relu6, .. }));
+    assert!(matches!(after.nodes[0].op, Op::Conv2D(Conv2D { activation: Activation::Relu6, .. })));
 }
 
 #[test]
@@ -87,7 +97,7 @@ fn a_shift_does_not_pass_padding_but_a_scale_does() {
     let mut sketch = Sketch::new(5);
     let x = sketch.input(&[1, 5, 5, 3]);
     let scale = sketch.random(&[1, 1, 1, 3]);
-    let y = sketch.node(Op::Mul { activation: NONE }, &[x, scale]);
+    let y = sketch.node(Op::Mul(Mul { activation: NONE }), &[x, scale]);
     let w = sketch.random(&[4, 3, 3, 3]);
     let y = sketch.node(conv(around(1)), &[y, w]);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["Conv2D"]);
@@ -108,8 +118,8 @@ fn what_is_read_twice_is_not_folded() {
     let mut sketch = Sketch::new(7);
     let y = convolved(&mut sketch, around(1));
     let normal = batch_norm(&mut sketch, y);
-    let relu = sketch.node(Op::Relu, &[y]);
-    let sum = sketch.node(Op::Add { activation: NONE }, &[normal, relu]);
+    let relu = sketch.node(Op::Relu(Relu), &[y]);
+    let sum = sketch.node(Op::Add(Add { activation: NONE }), &[normal, relu]);
     let (after, reports) = optimized(&sketch.finish(&[sum]));
     assert_eq!(after.operators(), ["Conv2D", "Mul", "Add", "Relu", "Add"]);
     assert!(misses(&reports, "fuse-activation").iter().any(|why| why.contains("read elsewhere")));
@@ -121,7 +131,7 @@ fn a_variance_without_a_root_is_refused_by_name() {
     let y = convolved(&mut sketch, around(1));
     let [scale, shift, mean] = [(); 3].map(|()| sketch.random(&[4]));
     let variance = sketch.floats(&[4], vec![1.0, 1.0, -2.0, 1.0]);
-    let y = sketch.node(Op::BatchNorm { epsilon: 1e-3 }, &[y, scale, shift, mean, variance]);
+    let y = sketch.node(Op::BatchNorm(BatchNorm { epsilon: 1e-3 }), &[y, scale, shift, mean, variance]);
     let mut graph = sketch.finish(&[y]);
     let name = graph.nodes[1].name.clone();
     match optimize(&mut graph) {
@@ -134,7 +144,7 @@ fn a_variance_without_a_root_is_refused_by_name() {
 }
 
 fn pad(amount: usize, value: f32) -> Op {
-    Op::Pad { before: vec![0, amount, amount, 0], after: vec![0, amount, amount, 0], value }
+    Op::Pad(Pad { before: vec![0, amount, amount, 0], after: vec![0, amount, amount, 0], value })
 }
 
 #[test]
@@ -146,12 +156,12 @@ fn zero_padding_goes_into_a_convolution() {
     let y = sketch.node(conv(around(1)), &[y, w]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Conv2D"]);
-    assert!(matches!(after.nodes[0].op, Op::Conv2D { padding, .. } if padding == around(2)));
+    assert!(matches!(after.nodes[0].op, Op::Conv2D(Conv2D { padding, .. }) if padding == around(2)));
 }
 
 #[test]
 fn other_padding_stays() {
-    for op in [pad(1, 0.5), Op::Pad { before: vec![0, 0, 0, 1], after: vec![0; 4], value: 0.0 }] {
+    for op in [pad(1, 0.5), Op::Pad(Pad { before: vec![0, 0, 0, 1], after: vec![0; 4], value: 0.0 })] {
         let mut sketch = Sketch::new(10);
         let x = sketch.input(&[1, 5, 5, 3]);
         let y = sketch.node(op, &[x]);
@@ -168,10 +178,10 @@ fn pool(size: usize) -> Window {
 
 #[test]
 fn padding_before_a_maximum_goes_only_behind_a_relu() {
-    let max_pool = Op::MaxPool2D { window: pool(3), activation: NONE };
+    let max_pool = Op::MaxPool2D(MaxPool2D { window: pool(3), activation: NONE });
     let mut sketch = Sketch::new(11);
     let y = convolved(&mut sketch, around(1));
-    let y = sketch.node(Op::Relu, &[y]);
+    let y = sketch.node(Op::Relu(Relu), &[y]);
     let y = sketch.node(pad(1, 0.0), &[y]);
     let y = sketch.node(max_pool.clone(), &[y]);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["Conv2D", "MaxPool2D"]);
@@ -184,9 +194,9 @@ fn padding_before_a_maximum_goes_only_behind_a_relu() {
 
     let mut sketch = Sketch::new(13);
     let x = sketch.input(&[1, 5, 5, 3]);
-    let y = sketch.node(Op::Relu, &[x]);
+    let y = sketch.node(Op::Relu(Relu), &[x]);
     let y = sketch.node(pad(1, 0.0), &[y]);
-    let y = sketch.node(Op::AveragePool2D { window: pool(3), activation: NONE }, &[y]);
+    let y = sketch.node(Op::AveragePool2D(AveragePool2D { window: pool(3), activation: NONE }), &[y]);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["Relu", "Pad", "AveragePool2D"]);
 }
 
@@ -194,11 +204,11 @@ fn padding_before_a_maximum_goes_only_behind_a_relu() {
 fn two_bounds_become_the_tighter_one() {
     let mut sketch = Sketch::new(14);
     let y = convolved(&mut sketch, around(1));
-    let y = sketch.node(Op::Relu6, &[y]);
-    let y = sketch.node(Op::Relu, &[y]);
+    let y = sketch.node(Op::Relu6(Relu6), &[y]);
+    let y = sketch.node(Op::Relu(Relu), &[y]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Conv2D"]);
-    assert!(matches!(after.nodes[0].op, Op::Conv2D { activation: Activation::Relu6, .. }));
+    assert!(matches!(after.nodes[0].op, Op::Conv2D(Conv2D { activation: Activation::Relu6, .. })));
 }
 
 #[test]
@@ -207,9 +217,9 @@ fn constants_are_computed_and_dead_nodes_dropped() {
     let x = sketch.input(&[1, 4]);
     let (a, b) = (sketch.random(&[2, 2]), sketch.random(&[1, 4]));
     let c = sketch.reshape(a, &[1, 4]);
-    let d = sketch.node(Op::Add { activation: Activation::Relu }, &[c, b]);
-    let y = sketch.node(Op::Add { activation: NONE }, &[x, d]);
-    let unread = sketch.node(Op::Tanh, &[y]);
+    let d = sketch.node(Op::Add(Add { activation: Activation::Relu }), &[c, b]);
+    let y = sketch.node(Op::Add(Add { activation: NONE }), &[x, d]);
+    let unread = sketch.node(Op::Tanh(Tanh), &[y]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Add"]);
     assert_eq!(after.values.len(), 3, "{unread:?} and the parts of the constant are gone");
@@ -225,7 +235,7 @@ fn reshapes_meet_and_get_out_of_the_way() {
     let y = sketch.node(conv(Padding::default()), &[image, w]);
     let y = sketch.reshape(y, &[1, 5, 4]);
     let y = batch_norm(&mut sketch, y);
-    let y = sketch.node(Op::Relu, &[y]);
+    let y = sketch.node(Op::Relu(Relu), &[y]);
     let y = sketch.reshape(y, &[1, 1, 5, 4]);
     let w = sketch.random(&[2, 1, 3, 4]);
     let y = sketch.node(conv(Padding::default()), &[y, w]);
@@ -236,9 +246,9 @@ fn reshapes_meet_and_get_out_of_the_way() {
 fn a_flattened_mean_drops_its_axes_itself() {
     let mut sketch = Sketch::new(17);
     let y = convolved(&mut sketch, around(1));
-    let y = sketch.node(Op::Mean { axes: vec![1, 2], keep_dims: true }, &[y]);
+    let y = sketch.node(Op::Mean(Mean { axes: vec![1, 2], keep_dims: true }), &[y]);
     let y = sketch.reshape(y, &[1, 4]);
-    let y = sketch.node(Op::Softmax { beta: 1.0 }, &[y]);
+    let y = sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[y]);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["Conv2D", "Mean", "Softmax"]);
 }
 
@@ -261,7 +271,7 @@ fn quantized(relu_scale: f32) -> Graph {
     weights.elements = Some(Elements::I8((0..108).map(|v| v as i8).collect()));
     let w = sketch.value(weights);
     let y = sketch.node(conv(Padding::default()), &[y, w]);
-    let z = sketch.node(Op::Relu, &[y]);
+    let z = sketch.node(Op::Relu(Relu), &[y]);
     sketch.graph.value_mut(z).quantization.as_mut().expect("int8").scales = vec![relu_scale];
     sketch.finish(&[z])
 }
@@ -294,7 +304,7 @@ fn int8_products_are_not_folded() {
     let mut factor = int8("factor", &[1, 1, 1, 4], 0.1, 0);
     factor.elements = Some(Elements::I8(vec![10; 4]));
     let factor = sketch.value(factor);
-    let y = sketch.node(Op::Mul { activation: NONE }, &[y, factor]);
+    let y = sketch.node(Op::Mul(Mul { activation: NONE }), &[y, factor]);
     let mut graph = sketch.finish(&[y]);
     optimize(&mut graph).expect("optimized");
     assert_eq!(graph.operators(), ["Conv2D", "Mul"]);

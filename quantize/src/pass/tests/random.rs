@@ -6,6 +6,10 @@
 use super::optimized;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
+use crate::op::{
+    Add, AveragePool2D, BatchNorm, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul,
+    Pad, Relu, Relu6, Softmax, Tanh, Transpose,
+};
 
 const GRAPH_COUNT: u32 = 3000;
 
@@ -54,34 +58,36 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
     Some(match sketch.numbers.below(16) {
         0..=3 => {
             let permutation = shuffled(sketch, rank);
-            sketch.node(Op::Transpose { permutation }, &[x])
+            sketch.node(Op::Transpose(Transpose { permutation }), &[x])
         }
         4 | 5 => {
             let shape = random_shape(sketch, &shape)?;
             sketch.reshape(x, &shape)
         }
         6 => {
-            let op = [Op::Relu, Op::Relu6, Op::Tanh, Op::Logistic][sketch.numbers.below(4)].clone();
+            let op = [Op::Relu(Relu), Op::Relu6(Relu6), Op::Tanh(Tanh), Op::Logistic(Logistic)]
+                [sketch.numbers.below(4)]
+            .clone();
             sketch.node(op, &[x])
         }
         7 => with_constant(sketch, x, &shape),
         8 => {
             let like = |&&other: &&ValueId| sketch.graph.value(other).shape == shape;
             let other = *values.iter().rev().find(like)?;
-            sketch.node(Op::Add { activation: Activation::None }, &[x, other])
+            sketch.node(Op::Add(Add { activation: Activation::None }), &[x, other])
         }
         9 => {
             let w = sketch.random(&[3, last]);
-            sketch.node(Op::FullyConnected { activation: Activation::None }, &[x, w])
+            sketch.node(Op::FullyConnected(FullyConnected { activation: Activation::None }), &[x, w])
         }
         10 => normalised(sketch, x, last),
         11 if rank > 1 => {
             let keep_dims = sketch.numbers.below(2) == 0;
-            sketch.node(Op::Mean { axes: vec![axis], keep_dims }, &[x])
+            sketch.node(Op::Mean(Mean { axes: vec![axis], keep_dims }), &[x])
         }
         12 => padded(sketch, x, rank, axis),
-        13 => sketch.node(Op::Concat { axis }, &[x, x]),
-        14 => sketch.node(Op::Softmax { beta: 1.0 }, &[x]),
+        13 => sketch.node(Op::Concat(Concat { axis }), &[x, x]),
+        14 => sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[x]),
         _ if rank == 4 => windowed(sketch, x, &shape)?,
         _ => return None,
     })
@@ -120,7 +126,7 @@ fn with_constant(sketch: &mut Sketch, x: ValueId, shape: &[usize]) -> ValueId {
     }
     let constant = sketch.random(&constant);
     let activation = activation(sketch);
-    let op = if sketch.numbers.below(2) == 0 { Op::Add { activation } } else { Op::Mul { activation } };
+    let op = if sketch.numbers.below(2) == 0 { Op::Add(Add { activation }) } else { Op::Mul(Mul { activation }) };
     sketch.node(op, &[x, constant])
 }
 
@@ -128,7 +134,7 @@ fn normalised(sketch: &mut Sketch, x: ValueId, channels: usize) -> ValueId {
     let [scale, shift, mean] = [(); 3].map(|()| sketch.random(&[channels]));
     let variance = (0..channels).map(|_| sketch.numbers.float().abs() + 0.1).collect();
     let variance = sketch.floats(&[channels], variance);
-    sketch.node(Op::BatchNorm { epsilon: 0.01 }, &[x, scale, shift, mean, variance])
+    sketch.node(Op::BatchNorm(BatchNorm { epsilon: 0.01 }), &[x, scale, shift, mean, variance])
 }
 
 fn padded(sketch: &mut Sketch, x: ValueId, rank: usize, axis: usize) -> ValueId {
@@ -136,7 +142,7 @@ fn padded(sketch: &mut Sketch, x: ValueId, rank: usize, axis: usize) -> ValueId 
     before[axis] = 1;
     after[sketch.numbers.below(rank)] = 1;
     let value = if sketch.numbers.below(3) == 0 { 0.5 } else { 0.0 };
-    sketch.node(Op::Pad { before, after, value }, &[x])
+    sketch.node(Op::Pad(Pad { before, after, value }), &[x])
 }
 
 fn windowed(sketch: &mut Sketch, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -148,18 +154,21 @@ fn windowed(sketch: &mut Sketch, x: ValueId, shape: &[usize]) -> Option<ValueId>
     }
     let window = Window { size: [2, 2], stride: [1, 2], padding };
     Some(match sketch.numbers.below(4) {
-        0 => sketch.node(Op::MaxPool2D { window, activation }, &[x]),
-        1 => sketch.node(Op::AveragePool2D { window, activation }, &[x]),
+        0 => sketch.node(Op::MaxPool2D(MaxPool2D { window, activation }), &[x]),
+        1 => sketch.node(Op::AveragePool2D(AveragePool2D { window, activation }), &[x]),
         2 => {
             let w = sketch.random(&[1, 2, 2, channels * 2]);
             let (stride, dilation, multiplier) = ([1, 1], [1, 1], 2);
-            sketch.node(Op::DepthwiseConv2D { stride, dilation, padding, multiplier, activation }, &[x, w])
+            sketch.node(
+                Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation }),
+                &[x, w],
+            )
         }
         _ => {
             let groups = if channels % 2 == 0 { 2 } else { 1 };
             let (w, b) = (sketch.random(&[4, 2, 1, channels / groups]), sketch.random(&[4]));
             let (stride, dilation) = ([1, 2], [1, 1]);
-            sketch.node(Op::Conv2D { stride, dilation, padding, groups, activation }, &[x, w, b])
+            sketch.node(Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }), &[x, w, b])
         }
     })
 }

@@ -1,11 +1,9 @@
 //! Add and Mul.
 
-use kinglet_blob::records::{
-    BinaryF32 as RecordF32, BinaryI8 as RecordI8, OPERAND_ARENA, OPERAND_CONSTANT, OPERAND_SAME, Operands,
-};
-use kinglet_blob::{OperatorBytes, cast};
+use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, Broadcast};
+use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast};
 use kinglet_kernels::Io;
-use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::layer::{clamp, stage};
@@ -13,19 +11,49 @@ use super::{product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of, constants};
 
-/// Where the operands are. An operand `b` in the arena takes the place of scratch, so that it is cut out
-/// together with input and output and, like scratch, overlaps neither.
-fn spans(operands: &Operands, b_source: u8, size: usize) -> Result<Spans, LoadRule> {
-    let len = product(&[operands.len as usize])?;
-    product(&[operands.inner as usize, operands.b_len as usize])?;
-    let b = match b_source {
-        OPERAND_ARENA => Span::new(operands.b, operands.b_len as usize, size),
-        OPERAND_CONSTANT | OPERAND_SAME => Span::EMPTY,
-        _ => return Err(LoadRule::Parameter),
+/// Two int8 tensors, the second of which may be constant.
+pub(super) const I8: Signature = signature(DType::I8);
+/// The same for floats.
+pub(super) const F32: Signature = signature(DType::F32);
+
+const fn signature(dtype: DType) -> Signature {
+    Signature::new(&[dtype, dtype], &[dtype]).or_constant(1)
+}
+
+/// Where a second operand is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Second {
+    Arena(u32),
+    Constant(u32),
+    /// It is the first one.
+    Same,
+}
+
+impl Second {
+    /// As the operands of a record say it; the second type byte holds the second operand's region.
+    fn of(operator: &OperatorBytes<'_>, [a, b, _]: [u32; 3]) -> Result<Self, LoadRule> {
+        match operator.body.get(3).map(|byte| byte >> 4) {
+            Some(Operand::CONSTANTS) => Ok(Second::Constant(b)),
+            Some(Operand::ARENA) if a == b => Ok(Second::Same),
+            Some(Operand::ARENA) => Ok(Second::Arena(b)),
+            _ => Err(LoadRule::Operands),
+        }
+    }
+}
+
+/// Where the operands are. A second operand in the arena takes the place of scratch, so that it is cut out together
+/// with input and output and, like scratch, overlaps neither.
+fn spans([a, _, output]: [u32; 3], second: Second, broadcast: &Broadcast, size: usize) -> Result<Spans, LoadRule> {
+    let len = product(&[broadcast.len as usize])?;
+    product(&[broadcast.inner as usize, broadcast.b_len as usize])?;
+    let b = match second {
+        Second::Arena(at) => Span::new(at, broadcast.b_len as usize, size),
+        Second::Same if broadcast.inner != 1 || broadcast.b_len != broadcast.len => return Err(LoadRule::Shape),
+        Second::Constant(_) | Second::Same => Span::EMPTY,
     };
     Ok(Spans {
-        input: Span::new(operands.a, len, size),
-        output: Span::new(operands.output, len, size),
+        input: Span::new(a, len, size),
+        output: Span::new(output, len, size),
         scratch: b,
         align: align_of(size),
         scratch_align: align_of(size),
@@ -33,29 +61,38 @@ fn spans(operands: &Operands, b_source: u8, size: usize) -> Result<Spans, LoadRu
 }
 
 /// The bytes of a constant operand `b`; empty for the other kinds.
-fn constant_b<'b>(operands: &Operands, b_source: u8, size: usize, weights: &'b [u8]) -> Option<&'b [u8]> {
-    if b_source != OPERAND_CONSTANT {
-        return Some(&[]);
-    }
-    constants(weights, operands.b)?.get(..(operands.b_len as usize).checked_mul(size)?)
+fn constant_b<'b>(second: Second, broadcast: &Broadcast, size: usize, weights: &'b [u8]) -> Option<&'b [u8]> {
+    let Second::Constant(at) = second else { return Some(&[]) };
+    constants(weights, at)?.get(..(broadcast.b_len as usize).checked_mul(size)?)
 }
 
 /// The operand as the kernels take it.
-fn operand<'x, T>(operands: &Operands, b_source: u8, arena: &'x [T], constant: &'x [T]) -> Operand<'x, T> {
-    let broadcast = Broadcast { inner: operands.inner as usize, len: operands.b_len as usize };
-    match b_source {
-        OPERAND_ARENA => Operand::Slice(arena, broadcast),
-        OPERAND_CONSTANT => Operand::Slice(constant, broadcast),
-        _ => Operand::SameAsInput,
+fn operand<'x, T>(
+    second: Second,
+    broadcast: &Broadcast,
+    arena: &'x [T],
+    constant: &'x [T],
+) -> elementwise::Operand<'x, T> {
+    let period = elementwise::Broadcast { inner: broadcast.inner as usize, len: broadcast.b_len as usize };
+    match second {
+        Second::Arena(_) => elementwise::Operand::Slice(arena, period),
+        Second::Constant(_) => elementwise::Operand::Slice(constant, period),
+        Second::Same => elementwise::Operand::SameAsInput,
     }
 }
 
 /// Memory of a binary record, checked.
-fn check(operands: &Operands, b_source: u8, size: usize, limits: &Limits<'_>) -> Result<Span, LoadRule> {
-    let spans = spans(operands, b_source, size)?;
-    constant_b(operands, b_source, size, limits.weights).ok_or(LoadRule::ConstantRange)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+fn check(
+    operator: &OperatorBytes<'_>,
+    places: [u32; 3],
+    broadcast: &Broadcast,
+    size: usize,
+    limits: &Limits<'_>,
+) -> Result<(), LoadRule> {
+    let second = Second::of(operator, places)?;
+    let spans = spans(places, second, broadcast, size)?;
+    constant_b(second, broadcast, size, limits.weights).ok_or(LoadRule::ConstantRange)?;
+    limits.spans(&spans)
 }
 
 /// A factor's multiplier is not negative, and its shift is one that the kernels document.
@@ -78,23 +115,20 @@ fn add(record: &RecordI8) -> AddI8 {
     }
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
-    let record: RecordI8 = record(operator)?;
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (places, record): (_, RecordI8) = record(operator, &I8)?;
     let add = add(&record);
     let factors = is_factor(add.a_factor) && is_factor(add.b_factor) && is_factor(add.output_factor);
-    if !factors || record.min > record.max || record.reserved != [0; 3] {
+    if !factors || record.min > record.max {
         return Err(LoadRule::Parameter);
     }
-    check(&record.operands, record.b_source, 1, limits)
+    check(operator, places, &record.broadcast, 1, limits)
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
-    let record: RecordF32 = record(operator)?;
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (places, record): (_, RecordF32) = record(operator, &F32)?;
     clamp(record.min, record.max)?;
-    if record.reserved != [0; 3] {
-        return Err(LoadRule::Parameter);
-    }
-    check(&record.operands, record.b_source, 4, limits)
+    check(operator, places, &record.broadcast, 4, limits)
 }
 
 pub(super) fn run_add_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -120,13 +154,14 @@ pub(super) fn run_mul_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, 
 fn run_i8(
     operator: &OperatorBytes<'_>,
     memory: &mut Memory<'_, '_>,
-    kernel: impl FnOnce(&RecordI8, &mut Io<i8>, Operand<'_, i8>),
+    kernel: impl FnOnce(&RecordI8, &mut Io<i8>, elementwise::Operand<'_, i8>),
 ) -> Option<Span> {
-    let record: RecordI8 = record(operator).ok()?;
-    let spans = spans(&record.operands, record.b_source, 1).ok()?;
-    let constant = constant_b(&record.operands, record.b_source, 1, memory.weights)?;
+    let (places, record): (_, RecordI8) = record(operator, &I8).ok()?;
+    let second = Second::of(operator, places).ok()?;
+    let spans = spans(places, second, &record.broadcast, 1).ok()?;
+    let constant = constant_b(second, &record.broadcast, 1, memory.weights)?;
     let (mut io, arena) = memory.i8(&spans)?;
-    kernel(&record, &mut io, operand(&record.operands, record.b_source, arena, cast::i8s(constant)));
+    kernel(&record, &mut io, operand(second, &record.broadcast, arena, cast::i8s(constant)));
     Some(spans.output)
 }
 
@@ -134,13 +169,14 @@ fn run_i8(
 fn run_f32(
     operator: &OperatorBytes<'_>,
     memory: &mut Memory<'_, '_>,
-    kernel: impl FnOnce(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>),
+    kernel: impl FnOnce(&ElementwiseF32, &mut Io<f32>, elementwise::Operand<'_, f32>),
 ) -> Option<Span> {
-    let record: RecordF32 = record(operator).ok()?;
-    let spans = spans(&record.operands, record.b_source, 4).ok()?;
-    let constant = cast::f32s(constant_b(&record.operands, record.b_source, 4, memory.weights)?)?;
+    let (places, record): (_, RecordF32) = record(operator, &F32).ok()?;
+    let second = Second::of(operator, places).ok()?;
+    let spans = spans(places, second, &record.broadcast, 4).ok()?;
+    let constant = cast::f32s(constant_b(second, &record.broadcast, 4, memory.weights)?)?;
     let (mut io, arena) = memory.f32(&spans)?;
     let layer = ElementwiseF32 { clamp: clamp(record.min, record.max).ok()? };
-    kernel(&layer, &mut io, operand(&record.operands, record.b_source, arena, constant));
+    kernel(&layer, &mut io, operand(second, &record.broadcast, arena, constant));
     Some(spans.output)
 }

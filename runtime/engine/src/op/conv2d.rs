@@ -6,8 +6,8 @@ use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
 use kinglet_kernels::packing::{Packing, Storage};
 
-use super::layer::{LayerI8, clamp, constants_f32, geometry, image_lens};
-use super::record;
+use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32, geometry, image_lens};
+use super::{UNARY_F32, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -21,17 +21,17 @@ fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, us
 }
 
 fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dI8<'b>, Spans), LoadRule> {
-    let record: RecordI8 = record(operator)?;
+    let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
-    let packing = Packing::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
+    let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = Storage::Bits8;
     let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans {
-        input: Span::new(record.input, input_len, batch),
-        output: Span::new(record.output, output_len, batch),
-        scratch: Span::new(record.scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing), 1),
+        input: Span::new(input, input_len, batch),
+        output: Span::new(output, output_len, batch),
+        scratch: Span::new(scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing), 1),
         align: 1,
         scratch_align: 4,
     };
@@ -41,15 +41,15 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     Ok((record.window.batch, layer, spans))
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
-    let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
-    let Conv2dI8 { stage, weights, bias, requant, .. } = layer;
-    LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    // Looked at where it is, as in `run_i8`.
+    let resolved = resolve_i8(operator, limits.weights);
+    let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
+    check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     if !layer.packing.runs_conv2d(layer.geometry.groups) {
         return Err(LoadRule::PackingNotRunnable);
     }
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(spans)
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -65,26 +65,19 @@ fn resolve_f32<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
 ) -> Result<(RecordF32, Conv2dF32<'b>, Spans), LoadRule> {
-    let record: RecordF32 = record(operator)?;
+    let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
-    let bytes = batch.checked_mul(4).ok_or(LoadRule::Shape)?;
-    let spans = Spans {
-        input: Span::new(record.input, input_len, bytes),
-        output: Span::new(record.output, output_len, bytes),
-        scratch: Span::EMPTY,
-        align: 4,
-        scratch_align: 4,
-    };
+    let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
+    let spans = Spans::unary(places, lens, 4);
     Ok((record, Conv2dF32 { geometry, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_f32(operator, limits.weights)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

@@ -5,24 +5,24 @@ use kinglet_blob::records::{FullyConnectedF32 as RecordF32, FullyConnectedI8 as 
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
 use kinglet_kernels::packing::{Packing, Storage};
 
-use super::layer::{LayerI8, clamp, constants_f32};
-use super::{product, record};
+use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32};
+use super::{UNARY_F32, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
 // Inlined into both of its callers: small networks spend much of their time here, and a call would copy the result.
 #[inline(always)]
 fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(FullyConnectedI8<'b>, Spans), LoadRule> {
-    let record: RecordI8 = record(operator)?;
+    let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
-    let packing = Packing::from_tag(operator.kernel).ok_or(LoadRule::PackingNotRunnable)?;
+    let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = Storage::Bits8;
     let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
     let spans = Spans {
-        input: Span::new(record.input, product(&[rows, taps])?, 1),
-        output: Span::new(record.output, product(&[rows, outputs])?, 1),
-        scratch: Span::new(record.scratch, fully_connected::fully_connected_i8_scratch_len(taps, packing), 1),
+        input: Span::new(input, product(&[rows, taps])?, 1),
+        output: Span::new(output, product(&[rows, outputs])?, 1),
+        scratch: Span::new(scratch, fully_connected::fully_connected_i8_scratch_len(taps, packing), 1),
         align: 1,
         scratch_align: 4,
     };
@@ -30,15 +30,13 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
     Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant }, spans))
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator, limits.weights)?;
-    let FullyConnectedI8 { stage, weights, bias, requant, .. } = layer;
-    LayerI8 { stage, weights, bias, requant }.check(layer.packing.shifts(), limits)?;
+    check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     if !layer.packing.runs_fully_connected(!layer.requant.extra.is_empty()) {
         return Err(LoadRule::PackingNotRunnable);
     }
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -52,24 +50,17 @@ fn resolve_f32<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
 ) -> Result<(FullyConnectedF32<'b>, Spans), LoadRule> {
-    let record: RecordF32 = record(operator)?;
+    let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let (bias, weights) = constants_f32(constants, outputs, product(&[outputs, taps])?)?;
-    let spans = Spans {
-        input: Span::new(record.input, product(&[rows, taps])?, 4),
-        output: Span::new(record.output, product(&[rows, outputs])?, 4),
-        scratch: Span::EMPTY,
-        align: 4,
-        scratch_align: 4,
-    };
+    let spans = Spans::unary(places, [product(&[rows, taps])?, product(&[rows, outputs])?], 4);
     Ok((FullyConnectedF32 { rows, taps, outputs, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_f32(operator, limits.weights)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

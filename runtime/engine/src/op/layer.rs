@@ -2,15 +2,18 @@
 
 use core::ops::RangeInclusive;
 
-use kinglet_blob::cast;
 use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{LayerQuant, Window};
+use kinglet_blob::{DType, Signature, cast};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
 
 use super::product;
 use crate::error::LoadRule;
 use crate::memory::Limits;
+
+/// An int8 layer with weights: one tensor in, one out, and scratch.
+pub(super) const WEIGHTED_I8: Signature = Signature::new(&[DType::I8], &[DType::I8]).with_scratch();
 
 /// The kernels' geometry of a window record, with every extent at least 1. `groups` is the caller's: the
 /// record's field means different things to a convolution and to a depthwise one.
@@ -74,25 +77,25 @@ impl<'b> LayerI8<'b> {
             },
         })
     }
+}
 
-    /// Shifts are in the range that the kernels of this packing document.
-    pub(super) fn check(&self, allowed: RangeInclusive<i32>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-        let lowest = self.requant.shift_base;
-        // The largest shift a word could add is 3; only a layer near the end of the range, or one with extra
-        // shifts, pays for looking.
-        let highest = if lowest.saturating_add(3) <= *allowed.end() && self.requant.extra.is_empty() {
-            lowest
-        } else {
-            limits.look_at(self.requant.words.len())?;
-            self.highest_shift()
-        };
-        let shifts = lowest >= *allowed.start() && highest <= *allowed.end();
-        if shifts { Ok(()) } else { Err(LoadRule::Parameter) }
-    }
-
-    fn highest_shift(&self) -> i32 {
-        (0..self.requant.words.len()).map(|channel| self.requant.at(channel).shift).max().unwrap_or(0)
-    }
+/// Shifts are in the range that the kernels of a packing document.
+pub(super) fn check_shifts(
+    requant: &Requant<'_>,
+    allowed: &RangeInclusive<i32>,
+    limits: &Limits<'_>,
+) -> Result<(), LoadRule> {
+    let lowest = requant.shift_base;
+    // The largest shift a word could add is 3; only a layer near the end of the range, or one with extra
+    // shifts, pays for looking.
+    let highest = if lowest.saturating_add(3) <= *allowed.end() && requant.extra.is_empty() {
+        lowest
+    } else {
+        limits.look_at(requant.words.len())?;
+        (0..requant.words.len()).map(|channel| requant.at(channel).shift).max().unwrap_or(0)
+    };
+    let is_within = lowest >= *allowed.start() && highest <= *allowed.end();
+    if is_within { Ok(()) } else { Err(LoadRule::Parameter) }
 }
 
 /// A float layer's constants: bias, then weights.

@@ -5,40 +5,33 @@ use kinglet_blob::records::{MeanF32 as RecordF32, MeanI8 as RecordI8};
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 
-use super::{product, record};
+use super::{UNARY_F32, UNARY_I8, product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans, align_of};
+use crate::memory::{Limits, Memory, Span, Spans};
 
-fn spans(input: u32, output: u32, [outer, reduced, inner]: [usize; 3], size: usize) -> Result<Spans, LoadRule> {
-    Ok(Spans {
-        input: Span::new(input, product(&[outer, reduced, inner])?, size),
-        output: Span::new(output, product(&[outer, inner])?, size),
-        scratch: Span::EMPTY,
-        align: align_of(size),
-        scratch_align: 1,
-    })
+fn spans(places: [u32; 2], [outer, reduced, inner]: [usize; 3], size: usize) -> Result<Spans, LoadRule> {
+    Ok(Spans::unary(places, [product(&[outer, reduced, inner])?, product(&[outer, inner])?], size))
 }
 
 fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(MeanI8, Spans), LoadRule> {
-    let record: RecordI8 = record(operator)?;
+    let (places, record): (_, RecordI8) = record(operator, &UNARY_I8)?;
     if record.reserved != 0 {
         return Err(LoadRule::Parameter);
     }
     let (outer, reduced, inner) = (record.outer as usize, record.reduced as usize, record.inner as usize);
-    let spans = spans(record.input, record.output, [outer, reduced, inner], 1)?;
+    let spans = spans(places, [outer, reduced, inner], 1)?;
     let factor = FixedPoint { multiplier: record.multiplier, shift: record.shift.into() };
     let (input_zero_point, zero_point) = (record.input_zero_point.into(), record.zero_point.into());
     let stage = OutputStage::unclamped(zero_point);
     Ok((MeanI8 { outer, reduced, inner, input_zero_point, factor, stage }, spans))
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator)?;
     if layer.factor.multiplier < 0 || !(-31..=30).contains(&layer.factor.shift) {
         return Err(LoadRule::Parameter);
     }
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -48,16 +41,15 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(MeanF32, Spans), LoadRule> {
-    let record: RecordF32 = record(operator)?;
+    let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (outer, reduced, inner) = (record.outer as usize, record.reduced as usize, record.inner as usize);
-    let spans = spans(record.input, record.output, [outer, reduced, inner], 4)?;
+    let spans = spans(places, [outer, reduced, inner], 4)?;
     Ok((MeanF32 { outer, reduced, inner }, spans))
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_f32(operator)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

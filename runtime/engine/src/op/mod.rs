@@ -14,108 +14,106 @@ mod shape;
 mod softmax;
 mod unary;
 
-use kinglet_blob::{Cursor, Field, OpCode, OperatorBytes};
+use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature};
 
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span};
 
-/// What the engine does with an operator. Both functions return the span it writes.
+/// What the engine does with an operator.
 #[derive(Clone, Copy)]
 pub(crate) struct Operator {
-    /// Proves a record's memory and parameters.
-    pub(crate) check: fn(&OperatorBytes<'_>, &Limits<'_>) -> Result<Span, LoadRule>,
-    /// Runs a checked record; `None` only when the record is not the one that was checked.
+    /// Proves a record's operands, memory and parameters.
+    pub(crate) check: fn(&OperatorBytes<'_>, &Limits<'_>) -> Result<(), LoadRule>,
+    /// Runs a checked record and tells what it wrote; `None` only when the record is not the one that was checked.
     pub(crate) run: fn(&OperatorBytes<'_>, &mut Memory<'_, '_>) -> Option<Span>,
 }
 
-impl Operator {
-    const fn new(
-        check: fn(&OperatorBytes<'_>, &Limits<'_>) -> Result<Span, LoadRule>,
-        run: fn(&OperatorBytes<'_>, &mut Memory<'_, '_>) -> Option<Span>,
-    ) -> Option<Self> {
-        Some(Operator { check, run })
+/// Declares the dispatch: for each operator on an element type its cargo feature, the operands of its records, and the
+/// functions that check and run one. A `match`, because a table of function pointers would keep every operator in a
+/// firmware that uses one of them.
+macro_rules! dispatch {
+    ($($feature:literal $opcode:ident $($dtype:ident)|+: $signature:path => $check:path, $run:path;)*) => {
+        /// The functions for an operator whose first operand has type `dtype`; `None` when its cargo feature is off or
+        /// there is no such operator.
+        #[inline]
+        pub(crate) fn operator(opcode: OpCode, dtype: DType) -> Option<Operator> {
+            match (opcode, dtype) {
+                $(
+                    #[cfg(feature = $feature)]
+                    (OpCode::$opcode, $(DType::$dtype)|+) => Some(Operator {
+                        check: |operator, limits| {
+                            if !$signature.matches(operator.body) {
+                                return Err(LoadRule::Operands);
+                            }
+                            $check(operator, limits)
+                        },
+                        run: $run,
+                    }),
+                )*
+                // Unknown, or its feature is off: which of the two, `OpCode::takes` says.
+                _ => None,
+            }
+        }
+    };
+}
+
+dispatch! {
+    "conv2d-i8" Conv2d I8: layer::WEIGHTED_I8 => conv2d::check_i8, conv2d::run_i8;
+    "conv2d-f32" Conv2d F32: UNARY_F32 => conv2d::check_f32, conv2d::run_f32;
+    "depthwise-i8" Depthwise I8: layer::WEIGHTED_I8 => depthwise::check_i8, depthwise::run_i8;
+    "depthwise-f32" Depthwise F32: UNARY_F32 => depthwise::check_f32, depthwise::run_f32;
+    "fully-connected-i8" FullyConnected I8: layer::WEIGHTED_I8 => fully_connected::check_i8, fully_connected::run_i8;
+    "fully-connected-f32" FullyConnected F32: UNARY_F32 => fully_connected::check_f32, fully_connected::run_f32;
+    "average-pool-i8" AveragePool I8: UNARY_I8 => pool::check_i8, pool::run_average_i8;
+    "average-pool-f32" AveragePool F32: UNARY_F32 => pool::check_f32, pool::run_average_f32;
+    "max-pool-i8" MaxPool I8: UNARY_I8 => pool::check_i8, pool::run_max_i8;
+    "max-pool-f32" MaxPool F32: UNARY_F32 => pool::check_f32, pool::run_max_f32;
+    "add-i8" Add I8: binary::I8 => binary::check_i8, binary::run_add_i8;
+    "add-f32" Add F32: binary::F32 => binary::check_f32, binary::run_add_f32;
+    "mul-i8" Mul I8: binary::I8 => binary::check_i8, binary::run_mul_i8;
+    "mul-f32" Mul F32: binary::F32 => binary::check_f32, binary::run_mul_f32;
+    "softmax-i8" Softmax I8: UNARY_I8 => softmax::check_i8, softmax::run_i8;
+    "softmax-f32" Softmax F32: UNARY_F32 => softmax::check_f32, softmax::run_f32;
+    "pad-i8" Pad I8: UNARY_I8 => shape::check_pad_i8, shape::run_pad_i8;
+    "pad-f32" Pad F32: UNARY_F32 => shape::check_pad_f32, shape::run_pad_f32;
+    "copy" Copy I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => shape::check_copy, shape::run_copy;
+    "mean-i8" Mean I8: UNARY_I8 => mean::check_i8, mean::run_i8;
+    "mean-f32" Mean F32: UNARY_F32 => mean::check_f32, mean::run_f32;
+    "lookup-i8" Lookup I8: UNARY_I8 => unary::check_lookup, unary::run_lookup;
+    "clamp-f32" Clamp F32: UNARY_F32 => unary::check_f32, unary::run_clamp;
+    "logistic-f32" Logistic F32: UNARY_F32 => unary::check_f32, unary::run_logistic;
+    "tanh-f32" Tanh F32: UNARY_F32 => unary::check_f32, unary::run_tanh;
+    "quantize" Quantize F32: unary::QUANTIZE => unary::check_quantize, unary::run_quantize;
+    "dequantize" Dequantize I8: unary::DEQUANTIZE => unary::check_dequantize, unary::run_dequantize;
+}
+
+/// One int8 tensor to another.
+const UNARY_I8: Signature = Signature::new(&[DType::I8], &[DType::I8]);
+/// One float tensor to another.
+const UNARY_F32: Signature = Signature::new(&[DType::F32], &[DType::F32]);
+
+/// The head says nothing of weights where there are none.
+pub(crate) fn check_head(opcode: OpCode, dtype: DType, operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
+    if opcode.is_packed(dtype) || (operator.packing == 0 && operator.storage == 0) {
+        Ok(())
+    } else {
+        Err(LoadRule::PackingNotRunnable)
     }
 }
 
-/// The dispatch table; `None` for an operator whose cargo feature is off.
-#[inline]
-pub(crate) fn operator(opcode: OpCode) -> Option<Operator> {
-    match opcode {
-        #[cfg(feature = "conv2d-i8")]
-        OpCode::Conv2dI8 => Operator::new(conv2d::check_i8, conv2d::run_i8),
-        #[cfg(feature = "conv2d-f32")]
-        OpCode::Conv2dF32 => Operator::new(conv2d::check_f32, conv2d::run_f32),
-        #[cfg(feature = "depthwise-i8")]
-        OpCode::DepthwiseI8 => Operator::new(depthwise::check_i8, depthwise::run_i8),
-        #[cfg(feature = "depthwise-f32")]
-        OpCode::DepthwiseF32 => Operator::new(depthwise::check_f32, depthwise::run_f32),
-        #[cfg(feature = "fully-connected-i8")]
-        OpCode::FullyConnectedI8 => Operator::new(fully_connected::check_i8, fully_connected::run_i8),
-        #[cfg(feature = "fully-connected-f32")]
-        OpCode::FullyConnectedF32 => Operator::new(fully_connected::check_f32, fully_connected::run_f32),
-        #[cfg(feature = "average-pool-i8")]
-        OpCode::AveragePoolI8 => Operator::new(pool::check_i8, pool::run_average_i8),
-        #[cfg(feature = "average-pool-f32")]
-        OpCode::AveragePoolF32 => Operator::new(pool::check_f32, pool::run_average_f32),
-        #[cfg(feature = "max-pool-i8")]
-        OpCode::MaxPoolI8 => Operator::new(pool::check_i8, pool::run_max_i8),
-        #[cfg(feature = "max-pool-f32")]
-        OpCode::MaxPoolF32 => Operator::new(pool::check_f32, pool::run_max_f32),
-        #[cfg(feature = "add-i8")]
-        OpCode::AddI8 => Operator::new(binary::check_i8, binary::run_add_i8),
-        #[cfg(feature = "add-f32")]
-        OpCode::AddF32 => Operator::new(binary::check_f32, binary::run_add_f32),
-        #[cfg(feature = "mul-i8")]
-        OpCode::MulI8 => Operator::new(binary::check_i8, binary::run_mul_i8),
-        #[cfg(feature = "mul-f32")]
-        OpCode::MulF32 => Operator::new(binary::check_f32, binary::run_mul_f32),
-        #[cfg(feature = "softmax-i8")]
-        OpCode::SoftmaxI8 => Operator::new(softmax::check_i8, softmax::run_i8),
-        #[cfg(feature = "softmax-f32")]
-        OpCode::SoftmaxF32 => Operator::new(softmax::check_f32, softmax::run_f32),
-        #[cfg(feature = "pad-i8")]
-        OpCode::PadI8 => Operator::new(shape::check_pad_i8, shape::run_pad_i8),
-        #[cfg(feature = "pad-f32")]
-        OpCode::PadF32 => Operator::new(shape::check_pad_f32, shape::run_pad_f32),
-        #[cfg(feature = "copy")]
-        OpCode::Copy => Operator::new(shape::check_copy, shape::run_copy),
-        #[cfg(feature = "mean-i8")]
-        OpCode::MeanI8 => Operator::new(mean::check_i8, mean::run_i8),
-        #[cfg(feature = "mean-f32")]
-        OpCode::MeanF32 => Operator::new(mean::check_f32, mean::run_f32),
-        #[cfg(feature = "lookup-i8")]
-        OpCode::LookupI8 => Operator::new(unary::check_lookup, unary::run_lookup),
-        #[cfg(feature = "clamp-f32")]
-        OpCode::ClampF32 => Operator::new(unary::check_f32, unary::run_clamp),
-        #[cfg(feature = "logistic-f32")]
-        OpCode::LogisticF32 => Operator::new(unary::check_f32, unary::run_logistic),
-        #[cfg(feature = "tanh-f32")]
-        OpCode::TanhF32 => Operator::new(unary::check_f32, unary::run_tanh),
-        #[cfg(feature = "quantize")]
-        OpCode::Quantize => Operator::new(unary::check_quantize, unary::run_quantize),
-        #[cfg(feature = "dequantize")]
-        OpCode::Dequantize => Operator::new(unary::check_dequantize, unary::run_dequantize),
-        #[allow(unreachable_patterns, reason = "reached when a feature is off")]
-        _ => None,
-    }
-}
-
-/// The head's last byte is zero, and its packing too where there are no weights to pack.
-pub(crate) fn check_head(opcode: OpCode, operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
-    let packs = matches!(opcode, OpCode::Conv2dI8 | OpCode::DepthwiseI8 | OpCode::FullyConnectedI8);
-    if operator.reserved != 0 {
-        return Err(LoadRule::Parameter);
-    }
-    if packs || operator.kernel == 0 { Ok(()) } else { Err(LoadRule::PackingNotRunnable) }
-}
-
-/// The record behind an operator's head; it must fill its words exactly.
-#[inline]
-fn record<R: Field>(operator: &OperatorBytes<'_>) -> Result<R, LoadRule> {
-    if operator.body.len() != R::SIZE.next_multiple_of(4) {
-        return Err(LoadRule::RecordLength);
-    }
-    R::take(&mut Cursor::new(operator.body)).ok_or(LoadRule::RecordLength)
+/// The offsets of the `N` operands of a record with this signature, and its parameters; they must fill it exactly.
+#[inline(always)]
+fn record<const N: usize, R: Field>(
+    operator: &OperatorBytes<'_>,
+    signature: &Signature,
+) -> Result<([u32; N], R), LoadRule> {
+    // Known when this is compiled, like all of the signature.
+    let start = signature.counts().offsets_start().wrapping_sub(4);
+    let length = const { R::SIZE.next_multiple_of(4) + 4 * N };
+    let body = operator.body.get(start..).filter(|body| body.len() == length).ok_or(LoadRule::RecordLength)?;
+    let mut cursor = Cursor::new(body);
+    let (Some(places), Some(parameters)) = (cursor.take(), cursor.take()) else { return Err(LoadRule::RecordLength) };
+    Ok((places, parameters))
 }
 
 /// The product of extents, none of which may be zero.

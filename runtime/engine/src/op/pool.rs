@@ -7,31 +7,25 @@ use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 
 use super::conv2d::for_each_image;
 use super::layer::{clamp, geometry, image_lens};
-use super::record;
+use super::{UNARY_F32, UNARY_I8, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans, align_of};
+use crate::memory::{Limits, Memory, Span, Spans};
 
 /// Geometry and spans of a pool over elements of `size` bytes.
-fn resolve(window: &Window, input: u32, output: u32, size: usize) -> Result<(Geometry, Spans), LoadRule> {
+fn resolve(window: &Window, places: [u32; 2], size: usize) -> Result<(Geometry, Spans), LoadRule> {
     let geometry = geometry(window, 1)?;
     let (input_len, output_len) = image_lens(&geometry)?;
     if geometry.input[2] != geometry.output[2] || window.groups != 1 {
         return Err(LoadRule::Shape);
     }
-    let bytes = usize::from(window.batch).checked_mul(size).ok_or(LoadRule::Shape)?;
-    let spans = Spans {
-        input: Span::new(input, input_len, bytes),
-        output: Span::new(output, output_len, bytes),
-        scratch: Span::EMPTY,
-        align: align_of(size),
-        scratch_align: 4,
-    };
-    Ok((geometry, spans))
+    let batch = usize::from(window.batch);
+    let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
+    Ok((geometry, Spans::unary(places, lens, size)))
 }
 
 fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(RecordI8, PoolI8, Spans), LoadRule> {
-    let record: RecordI8 = record(operator)?;
-    let (geometry, spans) = resolve(&record.window, record.input, record.output, 1)?;
+    let (places, record): (_, RecordI8) = record(operator, &UNARY_I8)?;
+    let (geometry, spans) = resolve(&record.window, places, 1)?;
     if record.min > record.max || record.reserved != 0 {
         return Err(LoadRule::Parameter);
     }
@@ -39,21 +33,19 @@ fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(RecordI8, PoolI8, Spans),
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(RecordF32, PoolF32, Spans), LoadRule> {
-    let record: RecordF32 = record(operator)?;
-    let (geometry, spans) = resolve(&record.window, record.input, record.output, 4)?;
+    let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
+    let (geometry, spans) = resolve(&record.window, places, 4)?;
     Ok((record, PoolF32 { geometry, clamp: clamp(record.min, record.max)? }, spans))
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_i8(operator)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_f32(operator)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 /// Declares the run function of one pool: its records, its memory, its kernel.

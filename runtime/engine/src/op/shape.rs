@@ -1,42 +1,38 @@
 //! Pad and Copy.
 
-use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Copy as RecordCopy, Pad as RecordPad};
+use kinglet_blob::{DType, OperatorBytes, Signature};
 use kinglet_kernels::copy::{self, CopyBlocks};
 use kinglet_kernels::pad::{self, PadGeometry};
 
-use super::{product, record};
+use super::{UNARY_I8, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
+/// From a tensor to another of the same type, whatever that is.
+pub(super) const COPY: Signature = UNARY_I8.of_any_type();
+
 fn resolve_pad(operator: &OperatorBytes<'_>, size: usize) -> Result<(RecordPad, PadGeometry, Spans), LoadRule> {
-    let record: RecordPad = record(operator)?;
+    let (places, record): (_, RecordPad) = record(operator, &UNARY_I8)?;
     let geometry = PadGeometry {
         input: record.input_dims.map(usize::from),
         before: record.before.map(usize::from),
         output: record.output_dims.map(usize::from),
     };
-    let spans = Spans {
-        input: Span::new(record.input, product(&geometry.input)?, size),
-        output: Span::new(record.output, product(&geometry.output)?, size),
-        scratch: Span::EMPTY,
-        align: align_of(size),
-        scratch_align: 1,
-    };
+    let spans = Spans::unary(places, [product(&geometry.input)?, product(&geometry.output)?], size);
     Ok((record, geometry, spans))
 }
 
-fn check_pad(operator: &OperatorBytes<'_>, limits: &Limits<'_>, size: usize) -> Result<Span, LoadRule> {
+fn check_pad(operator: &OperatorBytes<'_>, limits: &Limits<'_>, size: usize) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_pad(operator, size)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
-pub(super) fn check_pad_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_pad_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     check_pad(operator, limits, 1)
 }
 
-pub(super) fn check_pad_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_pad_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     check_pad(operator, limits, 4)
 }
 
@@ -56,7 +52,7 @@ pub(super) fn run_pad_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, 
 /// Blocks may not overlap each other on the output side, so a copy never takes more steps than the arena has
 /// bytes.
 fn resolve_copy(operator: &OperatorBytes<'_>) -> Result<(CopyBlocks, Spans), LoadRule> {
-    let record: RecordCopy = record(operator)?;
+    let ([input, output], record): (_, RecordCopy) = record(operator, &COPY)?;
     let (blocks, block_len) = (record.blocks as usize, record.block_bytes as usize);
     let (input_stride, output_stride) = (record.input_stride as usize, record.output_stride as usize);
     product(&[blocks, block_len])?;
@@ -69,19 +65,21 @@ fn resolve_copy(operator: &OperatorBytes<'_>) -> Result<(CopyBlocks, Spans), Loa
     };
     let span = |start, stride| Some(Span::new(start, reach(stride)?, 1));
     let spans = Spans {
-        input: span(record.input, input_stride).ok_or(LoadRule::Shape)?,
-        output: span(record.output, output_stride).ok_or(LoadRule::Shape)?,
+        input: span(input, input_stride).ok_or(LoadRule::Shape)?,
+        output: span(output, output_stride).ok_or(LoadRule::Shape)?,
         scratch: Span::EMPTY,
-        align: 1,
+        align: align_of(operator.dtype().map_or(1, DType::size_bytes)),
         scratch_align: 1,
     };
     Ok((CopyBlocks { blocks, block_len, input_stride, output_stride, output_offset: 0 }, spans))
 }
 
-pub(super) fn check_copy(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_copy(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_copy(operator)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    if operator.body.get(2) != operator.body.get(3) {
+        return Err(LoadRule::Operands);
+    }
+    limits.spans(&spans)
 }
 
 pub(super) fn run_copy(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

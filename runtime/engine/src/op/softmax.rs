@@ -6,27 +6,26 @@ use kinglet_kernels::numerics::FixedPoint;
 use kinglet_kernels::softmax::{self, SoftmaxF32, SoftmaxI8};
 
 use super::unary::elementwise;
-use super::{product, record};
+use super::{UNARY_F32, UNARY_I8, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans};
 
 fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(SoftmaxI8, Spans), LoadRule> {
-    let record: RecordI8 = record(operator)?;
+    let (places, record): (_, RecordI8) = record(operator, &UNARY_I8)?;
     let (rows, depth) = (record.rows as usize, record.depth as usize);
     let input_factor = FixedPoint { multiplier: record.multiplier, shift: record.shift };
     let layer = SoftmaxI8 { rows, depth, input_factor, diff_min: record.diff_min };
-    Ok((layer, elementwise(record.input, record.output, product(&[rows, depth])?, 1)))
+    Ok((layer, elementwise(places, product(&[rows, depth])?, 1)))
 }
 
-pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator)?;
     let factor = layer.input_factor;
     // The oracle saturates the factor of very large input scales at 2^31.
     if factor.multiplier < 0 || !(-31..=31).contains(&factor.shift) || layer.diff_min > 0 {
         return Err(LoadRule::Parameter);
     }
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -36,16 +35,15 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(SoftmaxF32, Spans), LoadRule> {
-    let record: RecordF32 = record(operator)?;
+    let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (rows, depth) = (record.rows as usize, record.depth as usize);
-    let spans = elementwise(record.input, record.output, product(&[rows, depth])?, 4);
+    let spans = elementwise(places, product(&[rows, depth])?, 4);
     Ok((SoftmaxF32 { rows, depth, beta: record.beta }, spans))
 }
 
-pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<Span, LoadRule> {
+pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_f32(operator)?;
-    limits.spans(&spans)?;
-    Ok(spans.output)
+    limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

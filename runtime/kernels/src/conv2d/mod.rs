@@ -16,10 +16,12 @@
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
 mod float;
+mod int16;
 pub(crate) mod portable;
 mod reference;
 
 pub use float::conv2d_f32;
+pub use int16::{Conv2dI16, conv2d_i16, conv2d_i16_reference};
 pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 pub use crate::packing::Packing;
@@ -73,7 +75,13 @@ impl Geometry {
     /// True when each window is one pixel and none lies outside the image.
     #[inline]
     pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.pad == [0, 0] && self.groups == 1
+        // A blob may ask for more windows than the image has room for.
+        let lies_inside =
+            |output: usize, stride: usize, input: usize| output.wrapping_sub(1).wrapping_mul(stride) < input;
+        let is_single = self.kernel == [1, 1] && self.pad == [0, 0] && self.groups == 1;
+        is_single
+            && lies_inside(self.output[0], self.stride[0], self.input[0])
+            && lies_inside(self.output[1], self.stride[1], self.input[1])
     }
 
     /// The input pixel (`row * width + column`) of tap `(i, j)` of output pixel `(y, x)`, or `None` outside the

@@ -34,20 +34,20 @@ pub fn conv2d_f32_reference(layer: &Conv2dF32, io: &mut Io<f32>) {
 
 /// One output element.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     y: usize,
     x: usize,
-    output: usize,
+    pub(super) output: usize,
 }
 
 /// Every output element in the order of memory.
-fn places(geometry: &Geometry) -> impl Iterator<Item = Place> {
+pub(super) fn places(geometry: &Geometry) -> impl Iterator<Item = Place> {
     let [height, width, outputs] = geometry.output;
     (0..height).flat_map(move |y| (0..width).flat_map(move |x| (0..outputs).map(move |output| Place { y, x, output })))
 }
 
 /// The input element of tap `tap = (i * KW + j) * C / groups + c`, `None` outside the image.
-fn source(geometry: &Geometry, place: Place, tap: usize) -> Option<usize> {
+pub(super) fn source(geometry: &Geometry, place: Place, tap: usize) -> Option<usize> {
     let [_, _, channels] = geometry.input;
     let group_channels = channels.checked_div(geometry.groups)?;
     let group_outputs = geometry.output[2].checked_div(geometry.groups)?;

@@ -36,7 +36,7 @@ pub fn depthwise_f32_reference(layer: &DepthwiseF32, io: &mut Io<f32>) {
 }
 
 /// Calls `visit((y, x), o)` for every output element in the order of memory.
-fn for_each_output(geometry: &Geometry, mut visit: impl FnMut((usize, usize), usize)) {
+pub(super) fn for_each_output(geometry: &Geometry, mut visit: impl FnMut((usize, usize), usize)) {
     let [height, width, outputs] = geometry.output;
     for y in 0..height {
         for x in 0..width {
@@ -48,7 +48,7 @@ fn for_each_output(geometry: &Geometry, mut visit: impl FnMut((usize, usize), us
 }
 
 /// Calls `visit(input element or None outside the image, weight element)` for every window position.
-fn for_each_tap(
+pub(super) fn for_each_tap(
     geometry: &Geometry,
     multiplier: usize,
     pixel: (usize, usize),

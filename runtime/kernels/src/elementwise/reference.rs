@@ -23,7 +23,7 @@ pub fn mul_f32_reference(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_
     binary(io, b, |a, b| layer.clamp.apply(a * b));
 }
 
-fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
+pub(super) fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
     for index in 0..io.input().len() {
         let a = io.input().get(index).copied().unwrap_or_default();
         io.set(index, apply(a, b.element(index, a)));

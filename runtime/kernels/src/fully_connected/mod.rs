@@ -10,10 +10,12 @@
 //!   row `r` or of any row after it.
 
 mod float;
+mod int16;
 pub(crate) mod portable;
 mod reference;
 
 pub use float::fully_connected_f32;
+pub use int16::{FullyConnectedI16, fully_connected_i16, fully_connected_i16_reference};
 pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
 
 use crate::Io;

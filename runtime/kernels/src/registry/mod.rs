@@ -17,15 +17,16 @@ pub(crate) use macros::{in_build, kernels, packed};
 pub use names::{Element, Isa, Operator};
 pub use table::write_table;
 
-use crate::conv2d::{self, Conv2dF32, Conv2dI8};
+use crate::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16};
 use crate::copy::CopyBlocks;
-use crate::depthwise::{self, DepthwiseF32, DepthwiseI8};
-use crate::elementwise::{self, AddI8, ElementwiseF32, MulI8, Operand};
-use crate::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use crate::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
+use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, Operand};
+use crate::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use crate::mean::{self, MeanF32, MeanI8};
 use crate::packing::{DepthwisePacking, Packing, Storage};
 use crate::pad::PadGeometry;
 use crate::pool::{self, PoolF32, PoolI8};
+use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
 use crate::{Io, copy, packing, pad};
 
 /// One kernel.
@@ -93,6 +94,12 @@ pub enum Kernel {
     MeanF32(fn(&MeanF32, &mut Io<f32>)),
     PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
     CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
+    TransposeConvI8(fn(&TransposeConvI8, &mut Io<i8>)),
+    TransposeConvF32(fn(&TransposeConvF32, &mut Io<f32>)),
+    Conv2dI16(fn(&Conv2dI16, &mut Io<i16>)),
+    DepthwiseI16(fn(&DepthwiseI16, &mut Io<i16>)),
+    FullyConnectedI16(fn(&FullyConnectedI16, &mut Io<i16>)),
+    AddI16(fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)),
     /// The formula itself is what runs; its own tests compare it with known values.
     Formula,
 }
@@ -125,7 +132,7 @@ kernels! {
 
 /// Kernels that are the same everywhere.
 const PLAIN: &[Row] = &{
-    use Element::{Any, F32, I8};
+    use Element::{Any, F32, I8, I16};
     use Operator as O;
     const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Quantize];
     [
@@ -150,6 +157,32 @@ const PLAIN: &[Row] = &{
         Row::plain("mean::mean_f32", &[O::Mean], F32, Kernel::MeanF32(mean::mean_f32)),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
+        Row::plain("conv2d::conv2d_i16", &[O::Conv2D], I16, Kernel::Conv2dI16(conv2d::conv2d_i16)),
+        Row::plain(
+            "depthwise::depthwise_i16",
+            &[O::DepthwiseConv2D],
+            I16,
+            Kernel::DepthwiseI16(depthwise::depthwise_i16),
+        ),
+        Row::plain(
+            "fully_connected::fully_connected_i16",
+            &[O::FullyConnected],
+            I16,
+            Kernel::FullyConnectedI16(fully_connected::fully_connected_i16),
+        ),
+        Row::plain("elementwise::add_i16", &[O::Add], I16, Kernel::AddI16(elementwise::add_i16)),
+        Row::plain(
+            "transpose_conv::transpose_conv_i8",
+            &[O::TransposeConv2D],
+            I8,
+            Kernel::TransposeConvI8(transpose_conv::transpose_conv_i8),
+        ),
+        Row::plain(
+            "transpose_conv::transpose_conv_f32",
+            &[O::TransposeConv2D],
+            F32,
+            Kernel::TransposeConvF32(transpose_conv::transpose_conv_f32),
+        ),
         Row::plain("softmax::softmax_i8", &[O::Softmax], I8, Kernel::Formula),
         Row::plain("softmax::softmax_f32", &[O::Softmax], F32, Kernel::Formula),
         Row::plain("lookup::lookup_i8", LOOKUP, I8, Kernel::Formula),

@@ -5,6 +5,7 @@
 #[allow(missing_docs)]
 pub enum Element {
     I8,
+    I16,
     F32,
     /// Every type, by copying.
     Any,
@@ -55,6 +56,7 @@ impl Isa {
 pub enum Operator {
     Conv2D,
     DepthwiseConv2D,
+    TransposeConv2D,
     FullyConnected,
     AveragePool2D,
     MaxPool2D,
@@ -75,9 +77,10 @@ pub enum Operator {
 
 impl Operator {
     /// Every operator, in the order of the README's table.
-    pub const ALL: [Operator; 18] = [
+    pub const ALL: [Operator; 19] = [
         Operator::Conv2D,
         Operator::DepthwiseConv2D,
+        Operator::TransposeConv2D,
         Operator::FullyConnected,
         Operator::AveragePool2D,
         Operator::MaxPool2D,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Element, Isa, Operator, kernels};
+use super::{Element, Isa, Operator, Row, kernels};
 
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, with its packing if it has one, or a dash where the operator does not exist for that type. Hosts emulate all
@@ -13,7 +13,12 @@ pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
         "| Operator | Type | Portable | Armv6-M | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|---|"
     )?;
     for operator in Operator::ALL {
-        for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
+        for (element, label) in [(Element::I8, "int8"), (Element::I16, "int16"), (Element::F32, "float32")] {
+            // Few operators know int16; the others say nothing of it.
+            let is_known = |row: &Row| row.operators.contains(&operator) && row.element == element;
+            if element == Element::I16 && !kernels().any(is_known) {
+                continue;
+            }
             write!(out, "| {operator:?} | {label} |")?;
             for isa in Isa::ALL {
                 write_cell(out, operator, element, isa)?;

@@ -11,12 +11,12 @@ use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
 use proptest::prelude::*;
 
 /// Rows, taps and outputs.
-fn shape() -> impl Strategy<Value = [usize; 3]> {
+pub(super) fn shape() -> impl Strategy<Value = [usize; 3]> {
     (1..=4_usize, 1..=150_usize, 1..=11_usize).prop_map(|(rows, taps, outputs)| [rows, taps, outputs])
 }
 
 /// Row `r` must not be written before row `r` has been read.
-fn before([rows, taps, outputs]: [usize; 3]) -> Overlap {
+pub(super) fn before([rows, taps, outputs]: [usize; 3]) -> Overlap {
     Overlap::Before((0..rows).map(|row| ((row + 1) * outputs).saturating_sub(row * taps)).max().unwrap_or(0))
 }
 

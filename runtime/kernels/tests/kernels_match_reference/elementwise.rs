@@ -15,10 +15,10 @@ use proptest::test_runner::TestCaseError;
 
 /// The second operand, owned.
 #[derive(Clone, Debug)]
-struct Second<T>(Option<(Vec<T>, Broadcast)>);
+pub(super) struct Second<T>(Option<(Vec<T>, Broadcast)>);
 
 impl<T> Second<T> {
-    fn operand(&self) -> Operand<'_, T> {
+    pub(super) fn operand(&self) -> Operand<'_, T> {
         match &self.0 {
             Some((elements, broadcast)) => Operand::Slice(elements, *broadcast),
             None => Operand::SameAsInput,
@@ -27,7 +27,7 @@ impl<T> Second<T> {
 }
 
 /// Both operands: plain, broadcast in the middle, per channel, scalar, and the same tensor twice.
-fn operands<S: Strategy + Clone>(element: S) -> impl Strategy<Value = (Vec<S::Value>, Second<S::Value>)>
+pub(super) fn operands<S: Strategy + Clone>(element: S) -> impl Strategy<Value = (Vec<S::Value>, Second<S::Value>)>
 where
     S::Value: Element,
 {
@@ -55,7 +55,7 @@ fn binary<T: Element>(
 }
 
 /// A factor below 1, as the host makes them for Add.
-fn factor() -> impl Strategy<Value = FixedPoint> {
+pub(super) fn factor() -> impl Strategy<Value = FixedPoint> {
     (1 << 30..=i32::MAX, -6..=0_i32).prop_map(|(multiplier, shift)| FixedPoint { multiplier, shift })
 }
 

@@ -19,6 +19,13 @@ impl Element for i8 {
     }
 }
 
+impl Element for i16 {
+    const STALE: i16 = 0x5555;
+    fn bits(self) -> u32 {
+        u32::from(self as u16)
+    }
+}
+
 impl Element for f32 {
     const STALE: f32 = -12345.5;
     fn bits(self) -> u32 {

@@ -59,7 +59,7 @@ pub(crate) fn weight(least: i8, storage: Storage) -> impl Strategy<Value = i8> {
 }
 
 /// The shape that `closest` allows, sometimes with more room.
-fn before(geometry: &Geometry, rule: Rule) -> Overlap {
+pub(super) fn before(geometry: &Geometry, rule: Rule) -> Overlap {
     Overlap::Before(closest(geometry, rule))
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn clamp() -> impl Strategy<Value = ClampF32> {
 }
 
 /// A shape and its multiplier.
-fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
+pub(super) fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
     (1..=37_usize, prop_oneof![3 => Just(1_usize), 2 => 2..=9_usize]).prop_flat_map(|(channels, multiplier)| {
         let shapes = geometry(1, channels, channels * multiplier);
         (shapes, Just(multiplier))

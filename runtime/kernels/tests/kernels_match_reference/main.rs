@@ -9,8 +9,10 @@ mod dense;
 mod elementwise;
 mod geometry;
 mod harness;
+mod int16;
 mod layers;
 mod reduce;
+mod transpose_conv;
 
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 use kinglet_kernels::registry::{Kernel, kernels};
@@ -47,11 +49,17 @@ fn every_kernel_matches_its_reference() {
             Kernel::MeanF32(run) => reduce::mean_f32(run),
             Kernel::PadI8(run) => elementwise::pad_i8(run),
             Kernel::CopyI8(run) => elementwise::copy_i8(run),
+            Kernel::TransposeConvI8(run) => transpose_conv::transpose_conv_i8(run),
+            Kernel::TransposeConvF32(run) => transpose_conv::transpose_conv_f32(run),
+            Kernel::Conv2dI16(run) => int16::conv2d_i16(run),
+            Kernel::DepthwiseI16(run) => int16::depthwise_i16(run),
+            Kernel::FullyConnectedI16(run) => int16::fully_connected_i16(run),
+            Kernel::AddI16(run) => int16::add_i16(run),
             Kernel::Formula => continue,
         }
         compared.insert(name);
     }
-    assert!(compared.len() >= 28, "only {compared:?} were compared");
+    assert!(compared.len() >= 34, "only {compared:?} were compared");
 }
 
 #[test]

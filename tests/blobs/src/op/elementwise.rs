@@ -1,99 +1,116 @@
 //! Add, Mul, Lookup, Clamp, Logistic, Tanh, Quantize, Dequantize.
 
-use kinglet_blob::OpCode;
-use kinglet_blob::records::{
-    BinaryF32, BinaryI8, Convert, LookupI8, OPERAND_ARENA, OPERAND_CONSTANT, OPERAND_SAME, Operands, UnaryF32,
-};
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, UnaryF32};
+use kinglet_blob::{DType, OpCode, Operand, Operands};
 use kinglet_kernels::Io;
-use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
 use kinglet_kernels::{lookup, quantize, unary_f32};
 
-use super::{read_f32, read_i8, write_f32, write_i8};
+use super::{read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
 use crate::program::Apply;
 
-/// The second operand stands in the arena at byte `b`; see [`Operands`] for `inner` and `b_len`.
-pub fn operand_arena(b: u32, inner: u32, b_len: u32) -> (u8, u32, [u32; 2]) {
-    (OPERAND_ARENA, b, [inner, b_len])
+/// Where a second operand is, and how it is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Second {
+    /// In the arena at this byte, see [`Broadcast`] for `inner` and `b_len`.
+    Arena(u32, [u32; 2]),
+    /// Random elements in WEIGHTS.
+    Constant([u32; 2]),
+    /// It is the first.
+    Same,
+}
+
+/// The second operand stands in the arena at byte `b`; see [`Broadcast`] for `inner` and `b_len`.
+pub fn operand_arena(b: u32, inner: u32, b_len: u32) -> Second {
+    Second::Arena(b, [inner, b_len])
 }
 
 /// The second operand is random and stands in WEIGHTS.
-pub fn operand_constant(inner: u32, b_len: u32) -> (u8, u32, [u32; 2]) {
-    (OPERAND_CONSTANT, 0, [inner, b_len])
+pub fn operand_constant(inner: u32, b_len: u32) -> Second {
+    Second::Constant([inner, b_len])
 }
 
 /// The second operand is the first.
-pub fn operand_same() -> (u8, u32, [u32; 2]) {
-    (OPERAND_SAME, 0, [1, 1])
+pub fn operand_same() -> Second {
+    Second::Same
+}
+
+impl Second {
+    /// How many elements of a constant there are.
+    fn constant_len(self) -> usize {
+        if let Second::Constant([_, b_len]) = self { b_len as usize } else { 0 }
+    }
+
+    /// The operands of a record, and how the second one is read. `constant` is where a constant stands.
+    fn operands(self, dtype: DType, [a, output]: [u32; 2], len: usize, constant: u32) -> (Operands, Broadcast) {
+        let len = len as u32;
+        let (b, [inner, b_len]) = match self {
+            Second::Arena(at, period) => (Operand { offset: at, ..Operand::unplaced(dtype) }, period),
+            Second::Constant(period) => (Operand::constant(dtype, constant), period),
+            Second::Same => (Operand { offset: a, ..Operand::unplaced(dtype) }, [1, len]),
+        };
+        let mut operands = Operands::unary((dtype, a), (dtype, output));
+        operands.inputs.push(b);
+        (operands, Broadcast { len, inner, b_len })
+    }
 }
 
 impl Program {
     /// Add or Mul of `len` int8 elements; `b` comes from one of the `operand` functions.
-    pub fn binary_i8(&mut self, opcode: OpCode, a: u32, output: u32, len: usize, b: (u8, u32, [u32; 2])) {
-        let (b_source, mut b, [inner, b_len]) = b;
-        let mut constant = vec![0i8; b_len as usize];
-        if b_source == OPERAND_CONSTANT {
-            self.random.fill(&mut constant);
-            b = self.constants(&constant.iter().map(|&value| value as u8).collect::<Vec<_>>());
-        }
+    pub fn binary_i8(&mut self, opcode: OpCode, a: u32, output: u32, len: usize, b: Second) {
+        let mut constant = vec![0i8; b.constant_len()];
+        self.random.fill(&mut constant);
+        let stored = self.constants(&constant.iter().map(|&value| value as u8).collect::<Vec<_>>());
+        let (operands, broadcast) = b.operands(DType::I8, [a, output], len, stored);
         let record = BinaryI8 {
-            operands: Operands { a, b, output, len: len as u32, inner, b_len },
+            broadcast,
             a_multiplier: 1_300_000_000,
             b_multiplier: 1_900_000_000,
             output_multiplier: 1_400_000_000,
             a_shift: -1,
             b_shift: -2,
-            output_shift: if opcode == OpCode::AddI8 { -18 } else { -6 },
-            b_source,
+            output_shift: if opcode == OpCode::Add { -18 } else { -6 },
             a_zero_point: 5,
             b_zero_point: -11,
             zero_point: 3,
             min: -120,
             max: 110,
-            reserved: [0; 3],
         };
         let reference: Apply = Box::new(move |arena| {
             let (from, mut to) = (read_i8(arena, a, len), vec![0; len]);
-            let values = if b_source == OPERAND_ARENA { read_i8(arena, b, b_len as usize) } else { constant.clone() };
-            let broadcast = Broadcast { inner: inner as usize, len: b_len as usize };
-            let operand = match b_source {
-                OPERAND_SAME => Operand::SameAsInput,
-                _ => Operand::Slice(&values, broadcast),
-            };
+            let b_len = broadcast.b_len as usize;
+            let values = if let Second::Arena(at, _) = b { read_i8(arena, at, b_len) } else { constant.clone() };
+            let operand = kernel_operand(b, &values, &broadcast);
             binary_i8_reference(opcode, &mut Io::split(&from, &mut to), operand);
             write_i8(arena, output, &to);
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &operands, &record, reference);
     }
 
     /// Add or Mul of `len` floats; `b` comes from one of the `operand` functions.
-    pub fn binary_f32(&mut self, opcode: OpCode, a: u32, output: u32, len: usize, b: (u8, u32, [u32; 2])) {
-        let (b_source, mut b, [inner, b_len]) = b;
-        let constant: Vec<f32> = (0..b_len).map(|_| self.random.range(-900, 900) as f32 / 300.0).collect();
-        if b_source == OPERAND_CONSTANT {
-            b = self.constants(&constant.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
-        }
+    pub fn binary_f32(&mut self, opcode: OpCode, a: u32, output: u32, len: usize, b: Second) {
+        let count = b.constant_len();
+        let constant: Vec<f32> = (0..count).map(|_| self.random.range(-900, 900) as f32 / 300.0).collect();
+        let stored = self.constants(&constant.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+        let (operands, broadcast) = b.operands(DType::F32, [a, output], len, stored);
         let clamp = ClampF32 { min: -4.5, max: 5.0 };
-        let operands = Operands { a, b, output, len: len as u32, inner, b_len };
-        let record = BinaryF32 { operands, min: clamp.min, max: clamp.max, b_source, reserved: [0; 3] };
+        let record = BinaryF32 { broadcast, min: clamp.min, max: clamp.max };
         let reference: Apply = Box::new(move |arena| {
             let (from, mut to) = (read_f32(arena, a, len), vec![0.0; len]);
-            let values = if b_source == OPERAND_ARENA { read_f32(arena, b, b_len as usize) } else { constant.clone() };
-            let broadcast = Broadcast { inner: inner as usize, len: b_len as usize };
-            let operand = match b_source {
-                OPERAND_SAME => Operand::SameAsInput,
-                _ => Operand::Slice(&values, broadcast),
-            };
+            let b_len = broadcast.b_len as usize;
+            let values = if let Second::Arena(at, _) = b { read_f32(arena, at, b_len) } else { constant.clone() };
+            let operand = kernel_operand(b, &values, &broadcast);
             let kernel = match opcode {
-                OpCode::AddF32 => elementwise::add_f32_reference,
+                OpCode::Add => elementwise::add_f32_reference,
                 _ => elementwise::mul_f32_reference,
             };
             kernel(&ElementwiseF32 { clamp }, &mut Io::split(&from, &mut to), operand);
             write_f32(arena, output, &to);
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &operands, &record, reference);
     }
 
     /// A random table over `len` elements.
@@ -101,36 +118,40 @@ impl Program {
         let mut table = vec![0i8; lookup::TABLE_LEN];
         self.random.fill(&mut table);
         let constants = self.constants(&table.iter().map(|&value| value as u8).collect::<Vec<_>>());
-        let record = LookupI8 { input, output, len: len as u32, constants };
+        let record = Lookup { len: len as u32, constants };
         let reference: Apply = Box::new(move |arena| {
             let from = read_i8(arena, input, len);
             let to: Vec<i8> = from.iter().map(|&x| table[(i32::from(x) + 128) as usize]).collect();
             write_i8(arena, output, &to);
         });
-        self.push(OpCode::LookupI8, 0, &record, reference);
+        self.push(OpCode::Lookup, &unary_i8(input, output), &record, reference);
     }
 
     /// Clamp, Logistic or Tanh of `len` floats.
     pub fn unary_f32(&mut self, opcode: OpCode, input: u32, output: u32, len: usize) {
         let clamp = ClampF32 { min: -0.5, max: 6.0 };
-        let record = UnaryF32 { input, output, len: len as u32, min: clamp.min, max: clamp.max };
+        let record = UnaryF32 { len: len as u32, min: clamp.min, max: clamp.max };
         let reference: Apply = Box::new(move |arena| {
             let (from, mut to) = (read_f32(arena, input, len), vec![0.0; len]);
             let io = &mut Io::split(&from, &mut to);
             match opcode {
-                OpCode::ClampF32 => unary_f32::clamp_f32(clamp, io),
-                OpCode::LogisticF32 => unary_f32::logistic_f32(io),
+                OpCode::Clamp => unary_f32::clamp_f32(clamp, io),
+                OpCode::Logistic => unary_f32::logistic_f32(io),
                 _ => unary_f32::tanh_f32(io),
             }
             write_f32(arena, output, &to);
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &unary_f32(input, output), &record, reference);
     }
 
     /// Float to int8 or back, `len` elements.
     pub fn convert(&mut self, opcode: OpCode, input: u32, output: u32, len: usize) {
         let params = Affine { scale: 0.037, zero_point: -4 };
-        let record = Convert { input, output, len: len as u32, scale: params.scale, zero_point: params.zero_point };
+        let operands = match opcode {
+            OpCode::Quantize => Operands::unary((DType::F32, input), (DType::I8, output)),
+            _ => Operands::unary((DType::I8, input), (DType::F32, output)),
+        };
+        let record = Convert { len: len as u32, scale: params.scale, zero_point: params.zero_point };
         let reference: Apply = Box::new(move |arena| {
             if opcode == OpCode::Quantize {
                 let mut to = vec![0; len];
@@ -142,14 +163,23 @@ impl Program {
                 write_f32(arena, output, &to);
             }
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &operands, &record, reference);
+    }
+}
+
+/// The operand as the kernels take it.
+fn kernel_operand<'x, T>(b: Second, values: &'x [T], broadcast: &Broadcast) -> elementwise::Operand<'x, T> {
+    let period = elementwise::Broadcast { inner: broadcast.inner as usize, len: broadcast.b_len as usize };
+    match b {
+        Second::Same => elementwise::Operand::SameAsInput,
+        Second::Arena(..) | Second::Constant(_) => elementwise::Operand::Slice(values, period),
     }
 }
 
 /// The reference of [`Program::binary_i8`], with the numbers of its record written once more.
-fn binary_i8_reference(opcode: OpCode, io: &mut Io<i8>, b: Operand<'_, i8>) {
+fn binary_i8_reference(opcode: OpCode, io: &mut Io<i8>, b: elementwise::Operand<'_, i8>) {
     let stage = OutputStage { zero_point: 3, min: -120, max: 110 };
-    if opcode == OpCode::AddI8 {
+    if opcode == OpCode::Add {
         let params = AddI8 {
             a_zero_point: 5,
             b_zero_point: -11,

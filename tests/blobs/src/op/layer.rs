@@ -2,13 +2,13 @@
 
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
-use kinglet_blob::{Field, OpCode};
+use kinglet_blob::{Field, OpCode, WeightForm};
 use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
 use kinglet_kernels::{conv2d, depthwise, fully_connected};
 
-use super::{batch_lens, each_image, geometry, read_f32, read_i8, write_f32, write_i8};
+use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
 use crate::program::Apply;
 
@@ -98,7 +98,7 @@ impl Program {
         packing.pack(Storage::Bits8, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
-        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer.quant };
+        let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = conv2d::Conv2dI8 {
                 geometry,
@@ -114,7 +114,9 @@ impl Program {
             let run = |from: &[i8], to: &mut [i8]| conv2d::conv2d_i8_reference(&params, &mut Io::split(from, to));
             write_i8(arena, output, &each_image(&window, &images, run));
         });
-        self.push(OpCode::Conv2dI8, packing as u8, &record, reference);
+        let form = WeightForm { packing: packing as u8, storage: 0 };
+        let operands = unary_i8(input, output).with_scratch(scratch);
+        self.push_packed(OpCode::Conv2d, form, &operands, &record, reference);
     }
 
     /// Conv2D, float.
@@ -124,14 +126,14 @@ impl Program {
         let (constants, bias, weights) = self.constants_f32(outputs, outputs * geometry.taps());
         let clamp = ClampF32 { min: -3.0, max: 6.0 };
         let (min, max) = (clamp.min, clamp.max);
-        let record = Conv2dF32 { input, output, scratch: 0, constants, window, min, max };
+        let record = Conv2dF32 { constants, window, min, max };
         let reference: Apply = Box::new(move |arena| {
             let params = conv2d::Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias };
             let images = read_f32(arena, input, batch_lens(&window).0);
             let run = |from: &[f32], to: &mut [f32]| conv2d::conv2d_f32_reference(&params, &mut Io::split(from, to));
             write_f32(arena, output, &each_image(&window, &images, run));
         });
-        self.push(OpCode::Conv2dF32, 0, &record, reference);
+        self.push(OpCode::Conv2d, &unary_f32(input, output), &record, reference);
     }
 
     /// DepthwiseConv2D, int8; `window.groups` is the multiplier.
@@ -151,7 +153,7 @@ impl Program {
         packing.pack(outputs, area, &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing));
-        let record = Conv2dI8 { input, output, scratch, constants, window, quant: layer.quant };
+        let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = depthwise::DepthwiseI8 {
                 geometry,
@@ -167,7 +169,9 @@ impl Program {
             let run = |from: &[i8], to: &mut [i8]| depthwise::depthwise_i8_reference(&params, &mut Io::split(from, to));
             write_i8(arena, output, &each_image(&window, &images, run));
         });
-        self.push(OpCode::DepthwiseI8, packing as u8, &record, reference);
+        let form = WeightForm { packing: packing as u8, storage: 0 };
+        let operands = unary_i8(input, output).with_scratch(scratch);
+        self.push_packed(OpCode::Depthwise, form, &operands, &record, reference);
     }
 
     /// DepthwiseConv2D, float; `window.groups` is the multiplier.
@@ -178,7 +182,7 @@ impl Program {
         let (constants, bias, weights) = self.constants_f32(outputs, outputs * geometry.taps());
         let clamp = ClampF32 { min: f32::NEG_INFINITY, max: f32::INFINITY };
         let (min, max) = (clamp.min, clamp.max);
-        let record = Conv2dF32 { input, output, scratch: 0, constants, window, min, max };
+        let record = Conv2dF32 { constants, window, min, max };
         let reference: Apply = Box::new(move |arena| {
             let params = depthwise::DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias };
             let images = read_f32(arena, input, batch_lens(&window).0);
@@ -186,7 +190,7 @@ impl Program {
                 |from: &[f32], to: &mut [f32]| depthwise::depthwise_f32_reference(&params, &mut Io::split(from, to));
             write_f32(arena, output, &each_image(&window, &images, run));
         });
-        self.push(OpCode::DepthwiseF32, 0, &record, reference);
+        self.push(OpCode::Depthwise, &unary_f32(input, output), &record, reference);
     }
 
     /// FullyConnected, int8, of shape `[rows, taps, outputs]`.
@@ -204,16 +208,8 @@ impl Program {
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
-        let record = FullyConnectedI8 {
-            input,
-            output,
-            scratch,
-            constants,
-            rows: rows_u32,
-            taps: taps_u32,
-            outputs: outputs_u32,
-            quant: layer.quant,
-        };
+        let record =
+            FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = fully_connected::FullyConnectedI8 {
                 rows,
@@ -230,7 +226,9 @@ impl Program {
             fully_connected::fully_connected_i8_reference(&params, &mut Io::split(&from, &mut to));
             write_i8(arena, output, &to);
         });
-        self.push(OpCode::FullyConnectedI8, packing as u8, &record, reference);
+        let form = WeightForm { packing: packing as u8, storage: 0 };
+        let operands = unary_i8(input, output).with_scratch(scratch);
+        self.push_packed(OpCode::FullyConnected, form, &operands, &record, reference);
     }
 
     /// FullyConnected, float, of shape `[rows, taps, outputs]`.
@@ -238,8 +236,6 @@ impl Program {
         let (constants, bias, weights) = self.constants_f32(outputs, outputs * taps);
         let clamp = ClampF32 { min: 0.0, max: f32::INFINITY };
         let record = FullyConnectedF32 {
-            input,
-            output,
             constants,
             rows: rows as u32,
             taps: taps as u32,
@@ -254,6 +250,6 @@ impl Program {
             fully_connected::fully_connected_f32_reference(&params, &mut Io::split(&from, &mut to));
             write_f32(arena, output, &to);
         });
-        self.push(OpCode::FullyConnectedF32, 0, &record, reference);
+        self.push(OpCode::FullyConnected, &unary_f32(input, output), &record, reference);
     }
 }

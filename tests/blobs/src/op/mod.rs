@@ -8,11 +8,22 @@ mod layer;
 mod pool;
 mod shape;
 
-pub use elementwise::{operand_arena, operand_constant, operand_same};
+pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
 pub use layer::Factors;
 
 use kinglet_blob::records::Window;
+use kinglet_blob::{DType, Operands};
 use kinglet_kernels::conv2d::Geometry;
+
+/// One int8 tensor in, one out.
+fn unary_i8(input: u32, output: u32) -> Operands {
+    Operands::unary((DType::I8, input), (DType::I8, output))
+}
+
+/// One float tensor in, one out.
+fn unary_f32(input: u32, output: u32) -> Operands {
+    Operands::unary((DType::F32, input), (DType::F32, output))
+}
 
 /// `len` int8 elements from byte `at` on.
 fn read_i8(arena: &[u8], at: u32, len: usize) -> Vec<i8> {

@@ -6,7 +6,7 @@ use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::{mean, pool, softmax};
 
-use super::{batch_lens, each_image, geometry, read_f32, read_i8, write_f32, write_i8};
+use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
 use crate::program::Apply;
 
@@ -16,17 +16,17 @@ impl Program {
         let geometry = geometry(&window, 1);
         let (min, max) = (-90, 100);
         let kernel = match opcode {
-            OpCode::AveragePoolI8 => pool::average_pool_i8_reference,
+            OpCode::AveragePool => pool::average_pool_i8_reference,
             _ => pool::max_pool_i8_reference,
         };
-        let record = PoolI8 { input, output, window, min, max, reserved: 0 };
+        let record = PoolI8 { window, min, max, reserved: 0 };
         let reference: Apply = Box::new(move |arena| {
             let params = pool::PoolI8 { geometry, min: min.into(), max: max.into() };
             let images = read_i8(arena, input, batch_lens(&window).0);
             let run = |from: &[i8], to: &mut [i8]| kernel(&params, &mut Io::split(from, to));
             write_i8(arena, output, &each_image(&window, &images, run));
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &unary_i8(input, output), &record, reference);
     }
 
     /// Average or maximum over windows, float.
@@ -34,17 +34,17 @@ impl Program {
         let geometry = geometry(&window, 1);
         let clamp = ClampF32 { min: -1.5, max: 2.0 };
         let kernel = match opcode {
-            OpCode::AveragePoolF32 => pool::average_pool_f32_reference,
+            OpCode::AveragePool => pool::average_pool_f32_reference,
             _ => pool::max_pool_f32_reference,
         };
-        let record = PoolF32 { input, output, window, min: clamp.min, max: clamp.max };
+        let record = PoolF32 { window, min: clamp.min, max: clamp.max };
         let reference: Apply = Box::new(move |arena| {
             let params = pool::PoolF32 { geometry, clamp };
             let images = read_f32(arena, input, batch_lens(&window).0);
             let run = |from: &[f32], to: &mut [f32]| kernel(&params, &mut Io::split(from, to));
             write_f32(arena, output, &each_image(&window, &images, run));
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(opcode, &unary_f32(input, output), &record, reference);
     }
 
     /// Mean of `[outer, reduced, inner]` over the middle axis, int8.
@@ -52,8 +52,6 @@ impl Program {
         let factor = FixedPoint { multiplier: 1_700_000_000, shift: -2 };
         let (input_zero_point, zero_point) = (7i8, -9i8);
         let record = MeanI8 {
-            input,
-            output,
             outer: outer as u32,
             reduced: reduced as u32,
             inner: inner as u32,
@@ -71,19 +69,19 @@ impl Program {
             mean::mean_i8_reference(&params, &mut Io::split(&from, &mut to));
             write_i8(arena, output, &to);
         });
-        self.push(OpCode::MeanI8, 0, &record, reference);
+        self.push(OpCode::Mean, &unary_i8(input, output), &record, reference);
     }
 
     /// Mean of `[outer, reduced, inner]` over the middle axis, float.
     pub fn mean_f32(&mut self, input: u32, output: u32, [outer, reduced, inner]: [usize; 3]) {
-        let record = MeanF32 { input, output, outer: outer as u32, reduced: reduced as u32, inner: inner as u32 };
+        let record = MeanF32 { outer: outer as u32, reduced: reduced as u32, inner: inner as u32 };
         let reference: Apply = Box::new(move |arena| {
             let params = mean::MeanF32 { outer, reduced, inner };
             let (from, mut to) = (read_f32(arena, input, outer * reduced * inner), vec![0.0; outer * inner]);
             mean::mean_f32_reference(&params, &mut Io::split(&from, &mut to));
             write_f32(arena, output, &to);
         });
-        self.push(OpCode::MeanF32, 0, &record, reference);
+        self.push(OpCode::Mean, &unary_f32(input, output), &record, reference);
     }
 
     /// Softmax over rows, int8.
@@ -91,8 +89,6 @@ impl Program {
         let input_factor = FixedPoint { multiplier: 1_500_000_000, shift: 22 };
         let diff_min = -496;
         let record = SoftmaxI8 {
-            input,
-            output,
             rows: rows as u32,
             depth: depth as u32,
             multiplier: input_factor.multiplier,
@@ -105,19 +101,19 @@ impl Program {
             softmax::softmax_i8_reference(&params, &mut Io::split(&from, &mut to));
             write_i8(arena, output, &to);
         });
-        self.push(OpCode::SoftmaxI8, 0, &record, reference);
+        self.push(OpCode::Softmax, &unary_i8(input, output), &record, reference);
     }
 
     /// Softmax over rows, float.
     pub fn softmax_f32(&mut self, input: u32, output: u32, [rows, depth]: [usize; 2]) {
         let beta = 1.25;
-        let record = SoftmaxF32 { input, output, rows: rows as u32, depth: depth as u32, beta };
+        let record = SoftmaxF32 { rows: rows as u32, depth: depth as u32, beta };
         let reference: Apply = Box::new(move |arena| {
             let params = softmax::SoftmaxF32 { rows, depth, beta };
             let (from, mut to) = (read_f32(arena, input, rows * depth), vec![0.0; rows * depth]);
             softmax::softmax_f32_reference(&params, &mut Io::split(&from, &mut to));
             write_f32(arena, output, &to);
         });
-        self.push(OpCode::SoftmaxF32, 0, &record, reference);
+        self.push(OpCode::Softmax, &unary_f32(input, output), &record, reference);
     }
 }

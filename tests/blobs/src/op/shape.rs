@@ -1,12 +1,12 @@
 //! Pad and Copy: operators that move elements.
 
-use kinglet_blob::OpCode;
 use kinglet_blob::records::{Copy, Pad};
+use kinglet_blob::{DType, OpCode, Operands};
 use kinglet_kernels::Io;
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
 use kinglet_kernels::pad::{PadGeometry, pad_reference};
 
-use super::{read_f32, read_i8, write_f32, write_i8};
+use super::{read_f32, read_i8, unary_i8, write_f32, write_i8};
 use crate::Program;
 use crate::program::Apply;
 
@@ -14,7 +14,7 @@ impl Program {
     /// Constants around `dims`: `before` and `after` each axis.
     pub fn pad(
         &mut self,
-        opcode: OpCode,
+        dtype: DType,
         input: u32,
         output: u32,
         dims: [u16; 4],
@@ -22,9 +22,9 @@ impl Program {
     ) {
         let mut output_dims = dims;
         output_dims.iter_mut().zip(before).zip(after).for_each(|((extent, before), after)| *extent += before + after);
-        let is_i8 = opcode == OpCode::PadI8;
+        let is_i8 = dtype == DType::I8;
         let value = if is_i8 { u32::from(-7i8 as u8) } else { 0.75f32.to_bits() };
-        let record = Pad { input, output, input_dims: dims, before, output_dims, value };
+        let record = Pad { input_dims: dims, before, output_dims, value };
         let [input_dims, before, output_dims] = [dims, before, output_dims].map(|dims| dims.map(usize::from));
         let geometry = PadGeometry { input: input_dims, before, output: output_dims };
         let (input_len, output_len) = (input_dims.iter().product(), output_dims.iter().product());
@@ -39,13 +39,13 @@ impl Program {
                 write_f32(arena, output, &to);
             }
         });
-        self.push(opcode, 0, &record, reference);
+        self.push(OpCode::Pad, &Operands::unary((dtype, input), (dtype, output)), &record, reference);
     }
 
     /// `blocks` runs of `block_bytes` bytes, `strides` apart on the input and on the output side.
     pub fn copy(&mut self, input: u32, output: u32, [blocks, block_bytes]: [u32; 2], strides: [u32; 2]) {
         let [input_stride, output_stride] = strides;
-        let record = Copy { input, output, blocks, block_bytes, input_stride, output_stride };
+        let record = Copy { blocks, block_bytes, input_stride, output_stride };
         let layer = CopyBlocks {
             blocks: blocks as usize,
             block_len: block_bytes as usize,
@@ -61,6 +61,6 @@ impl Program {
             copy_blocks_reference(&layer, &mut Io::split(&from, &mut to));
             write_i8(arena, output, &to);
         });
-        self.push(OpCode::Copy, 0, &record, reference);
+        self.push(OpCode::Copy, &unary_i8(input, output), &record, reference);
     }
 }

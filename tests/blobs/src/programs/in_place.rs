@@ -53,10 +53,10 @@ fn layers() -> Vec<Program> {
             p.fully_connected_i8(i, o, [3, 6, 5], Packing::RowMajor, plain);
         }),
         overlapped("in place: max-pool-i8", DType::I8, pool_ahead, |p, i, o| {
-            p.pool_i8(OpCode::MaxPoolI8, i, o, pool);
+            p.pool_i8(OpCode::MaxPool, i, o, pool);
         }),
         overlapped("in place: average-pool-f32", DType::F32, (4 * pool_ahead.0, pool_ahead.1), |p, i, o| {
-            p.pool_f32(OpCode::AveragePoolF32, i, o, pool);
+            p.pool_f32(OpCode::AveragePool, i, o, pool);
         }),
     ];
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
@@ -86,17 +86,17 @@ fn elementwise() -> Vec<Program> {
     let behind: (u32, [&[u32]; 2]) = (12, [&[70], &[70]]);
     vec![
         overlapped("in place: add-i8", DType::I8, whole, |p, i, o| {
-            p.binary_i8(OpCode::AddI8, i, o, 70, operand_constant(10, 7));
+            p.binary_i8(OpCode::Add, i, o, 70, operand_constant(10, 7));
         }),
         overlapped("in place: mul-i8 same", DType::I8, behind, |p, i, o| {
-            p.binary_i8(OpCode::MulI8, i, o, 70, operand_same());
+            p.binary_i8(OpCode::Mul, i, o, 70, operand_same());
         }),
         overlapped("in place: mul-f32", DType::F32, behind, |p, i, o| {
-            p.binary_f32(OpCode::MulF32, i, o, 70, operand_constant(1, 1));
+            p.binary_f32(OpCode::Mul, i, o, 70, operand_constant(1, 1));
         }),
         overlapped("in place: lookup-i8", DType::I8, behind, |p, i, o| p.lookup_i8(i, o, 70)),
-        overlapped("in place: clamp-f32", DType::F32, behind, |p, i, o| p.unary_f32(OpCode::ClampF32, i, o, 70)),
-        overlapped("in place: tanh-f32", DType::F32, whole, |p, i, o| p.unary_f32(OpCode::TanhF32, i, o, 70)),
+        overlapped("in place: clamp-f32", DType::F32, behind, |p, i, o| p.unary_f32(OpCode::Clamp, i, o, 70)),
+        overlapped("in place: tanh-f32", DType::F32, whole, |p, i, o| p.unary_f32(OpCode::Tanh, i, o, 70)),
         overlapped("in place: softmax-i8", DType::I8, (3, [&[5, 14], &[5, 14]]), |p, i, o| {
             p.softmax_i8(i, o, [5, 14]);
         }),

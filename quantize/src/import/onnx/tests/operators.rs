@@ -4,6 +4,7 @@ use super::writer::{Attr, Onnx};
 use super::{agrees, import};
 use crate::ir::Op;
 use crate::ir::sketch::Numbers;
+use crate::op::Pad;
 
 fn numbers(seed: u32, len: usize) -> Vec<f32> {
     Numbers::new(seed).floats(len)
@@ -209,7 +210,7 @@ fn padding_by_attribute_operand_and_axes() {
         .output("y");
     // tract does not read the axes, so the numbers are checked here.
     let graph = import(by_axes);
-    let Op::Pad { before, after, value } = &graph.nodes[0].op else { panic!("{graph}") };
+    let Op::Pad(Pad { before, after, value }) = &graph.nodes[0].op else { panic!("{graph}") };
     assert_eq!((before.as_slice(), after.as_slice(), *value), (&[0, 0, 1][..], &[0, 0, 2][..], 0.0));
 }
 

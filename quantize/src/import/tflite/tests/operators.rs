@@ -3,6 +3,7 @@
 use super::import;
 use super::writer::{Field, INT8, Table, Tflite, small_network};
 use crate::ir::{Activation, Elements, Op, Padding, Window, interpret};
+use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D, Mean, Pad, Softmax};
 
 const SAME: i8 = 0;
 const VALID: i8 = 1;
@@ -33,19 +34,19 @@ fn an_int8_network_keeps_its_numbers() {
     let conv = &graph.nodes[0];
     assert_eq!(conv.name, "0:a");
     // SAME, 4 rows, kernel 3, stride 2: one row more, at the end.
-    let op = Op::Conv2D {
+    let op = Op::Conv2D(Conv2D {
         stride: [2, 2],
         dilation: [1, 1],
         padding: padding(0, 1, 0, 1),
         groups: 1,
         activation: Activation::Relu,
-    };
+    });
     assert_eq!(conv.op, op);
     let weights = graph.value(conv.inputs[1]);
     let quantization = weights.quantization.as_ref().expect("quantized");
     assert_eq!((quantization.axis, quantization.scales.as_slice()), (Some(0), &[0.1, 0.2, 0.3][..]));
     assert_eq!(graph.value(conv.inputs[2]).elements, Some(Elements::I32(vec![10, -20, 30])));
-    let output = graph.value(conv.output).quantization.as_ref().expect("quantized");
+    let output = graph.value(conv.output()).quantization.as_ref().expect("quantized");
     assert_eq!((output.scale(0), output.zero_point(), output.axis), (0.25, -128, None));
     assert_eq!(graph.nodes[2].inputs.len(), 2, "an omitted bias stays omitted");
 }
@@ -68,13 +69,13 @@ fn same_padding_with_stride_and_dilation() {
         let y = file.float("y", &[1, (rows + stride - 1) / stride, 1, 1]);
         file.operator(3, &[x, w], y, conv_options(SAME, [stride, 1], RELU6, [dilation, 1]));
         let graph = import(&file.bytes(&[x], &[y]));
-        let op = Op::Conv2D {
+        let op = Op::Conv2D(Conv2D {
             stride: [stride as usize, 1],
             dilation: [dilation as usize, 1],
             padding: padding(top, bottom, 0, 0),
             groups: 1,
             activation: Activation::Relu6,
-        };
+        });
         assert_eq!(graph.nodes[0].op, op);
     }
 }
@@ -91,10 +92,15 @@ fn groups_and_multipliers_follow_from_the_shapes() {
     let options = vec![(0, Field::I8(VALID)), (1, Field::I32(1)), (2, Field::I32(1)), (4, Field::I8(RELU))];
     file.operator(4, &[a, w], y, (2, options));
     let graph = import(&file.bytes(&[x], &[y]));
-    assert!(matches!(graph.nodes[0].op, Op::Conv2D { groups: 2, .. }));
+    assert!(matches!(graph.nodes[0].op, Op::Conv2D(Conv2D { groups: 2, .. })));
     let (activation, multiplier) = (Activation::Relu, 2);
-    let op =
-        Op::DepthwiseConv2D { stride: [1, 1], dilation: [1, 1], padding: Padding::default(), multiplier, activation };
+    let op = Op::DepthwiseConv2D(DepthwiseConv2D {
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: Padding::default(),
+        multiplier,
+        activation,
+    });
     assert_eq!(graph.nodes[1].op, op);
 }
 
@@ -147,10 +153,10 @@ fn pools_and_means() {
     let graph = import(&file.bytes(&[x], &[y]));
     let activation = Activation::Relu;
     let window = Window { size: [3, 3], stride: [1, 2], padding: padding(1, 1, 0, 1) };
-    assert_eq!(graph.nodes[0].op, Op::MaxPool2D { window, activation });
+    assert_eq!(graph.nodes[0].op, Op::MaxPool2D(MaxPool2D { window, activation }));
     let window = Window { size: [2, 3], stride: [1, 2], padding: Padding::default() };
-    assert_eq!(graph.nodes[1].op, Op::AveragePool2D { window, activation });
-    assert_eq!(graph.nodes[2].op, Op::Mean { axes: vec![1, 2], keep_dims: true });
+    assert_eq!(graph.nodes[1].op, Op::AveragePool2D(AveragePool2D { window, activation }));
+    assert_eq!(graph.nodes[2].op, Op::Mean(Mean { axes: vec![1, 2], keep_dims: true }));
 }
 
 #[test]
@@ -178,9 +184,9 @@ fn elementwise_operators_and_moves() {
     let expected = ["Add", "Mul", "Logistic", "Tanh", "Relu", "Relu6", "Pad", "Concat", "Reshape", "Softmax"];
     assert_eq!(graph.operators(), expected);
     assert_eq!(graph.value(graph.nodes[0].inputs[1]).shape, [1, 1, 3], "ranks are aligned");
-    assert_eq!(graph.nodes[6].op, Op::Pad { before: vec![0, 1, 2], after: vec![0; 3], value: 0.0 });
-    assert_eq!(graph.nodes[7].op, Op::Concat { axis: 2 });
-    assert_eq!(graph.nodes[9].op, Op::Softmax { beta: 0.5 });
+    assert_eq!(graph.nodes[6].op, Op::Pad(Pad { before: vec![0, 1, 2], after: vec![0; 3], value: 0.0 }));
+    assert_eq!(graph.nodes[7].op, Op::Concat(Concat { axis: 2 }));
+    assert_eq!(graph.nodes[9].op, Op::Softmax(Softmax { beta: 0.5 }));
 }
 
 #[test]
@@ -225,5 +231,5 @@ fn names_are_short_and_unique() {
     let graph = import(&file.bytes(&[x], &[y]));
     let nodes: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(nodes, ["0:block/Relu", "1:block/Relu", "2:tensor 3"]);
-    assert_ne!(graph.value(graph.nodes[0].output).name, graph.value(graph.nodes[1].output).name);
+    assert_ne!(graph.value(graph.nodes[0].output()).name, graph.value(graph.nodes[1].output()).name);
 }

@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
         let inside = if dilated { [(0, 0); 2] } else { [inside(0), inside(1)] };
         let len = taps.rows.wrapping_sub(1).wrapping_mul(row_step).wrapping_add(taps.run);
         let pixel_step = geometry.stride[1].wrapping_mul(channels);
-        let is_plain = geometry.is_pointwise() && geometry.stride == [1, 1];
+        let is_plain = geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.output[1] == width;
         Walk { geometry, is_plain, padding: layer.padding_value, taps, inside, row_step, len, pixel_step }
     }
 

@@ -43,8 +43,8 @@ fn average(layer: &PoolI8, io: &mut Io<i8>, (rows, columns): (Span, Span), chann
     let step = geometry.dilation[1].wrapping_mul(channels);
     // The last block overlaps the one before it, so that a word is there to read.
     let first = channel.min(channels.saturating_sub(4));
-    // Whole rows of neighbours are one long row.
-    let is_whole = columns.1 == width && geometry.dilation[0] == 1;
+    // Whole rows of neighbours are one long row; a row of one pixel is whole whatever the step to the next would be.
+    let is_whole = columns.1 == width && geometry.dilation == [1, 1];
     let (row_count, pixels) = if is_whole { (1, rows.1.wrapping_mul(columns.1)) } else { (rows.1, columns.1) };
     let mut sums = [0i32; 4];
     let mut row = rows.0;

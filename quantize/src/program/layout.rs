@@ -8,6 +8,7 @@
 //! Every computed value is a range of exactly one buffer.
 
 use crate::ir::{Graph, Node, Op, ValueId};
+use crate::op::Concat;
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,16 @@ impl Layout {
         let mut links = Links { parent: (0..graph.values.len()).map(|value| (value, 0)).collect() };
         for node in &graph.nodes {
             match &node.op {
-                Op::Reshape => links.attach(node.output, node.inputs[0], 0),
-                Op::Concat { axis } => attach_slices(graph, node, *axis, &mut links),
+                Op::Reshape(_) => links.attach(node.output(), node.inputs[0], 0),
+                Op::Concat(Concat { axis }) => attach_slices(graph, node, *axis, &mut links),
                 _ => {}
             }
         }
-        let computed = graph.inputs.iter().map(|port| port.value).chain(graph.nodes.iter().map(|node| node.output));
+        let computed = graph
+            .inputs
+            .iter()
+            .map(|port| port.value)
+            .chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
         let mut layout = Layout { places: vec![None; graph.values.len()], buffers: Vec::new() };
         let mut buffer_of = vec![None; graph.values.len()];
         for id in computed {
@@ -121,7 +126,7 @@ impl Links {
 /// An operand must be contiguous in the result, computed by an operator of its own and read by this Concat
 /// alone: then nothing else can want it elsewhere, and no operator reads the whole and a slice at once.
 fn attach_slices(graph: &Graph, node: &Node, axis: usize, links: &mut Links) {
-    let output = graph.value(node.output);
+    let output = graph.value(node.output());
     if output.shape[..axis].iter().any(|&extent| extent > 1) {
         return;
     }
@@ -129,9 +134,9 @@ fn attach_slices(graph: &Graph, node: &Node, axis: usize, links: &mut Links) {
     for &input in &node.inputs {
         let uses = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&id| id == input).count();
         let producer = graph.producer(input).map(|index| &graph.nodes[index].op);
-        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape));
+        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape(_)));
         if uses == 1 && is_own && !graph.is_output(input) {
-            links.attach(input, node.output, offset);
+            links.attach(input, node.output(), offset);
         }
         offset += graph.value(input).len() * output.dtype.size_bytes();
     }

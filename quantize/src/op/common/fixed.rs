@@ -10,7 +10,8 @@ use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
 
-use crate::ir::{Activation, Quantization};
+use super::attributes::Activation;
+use crate::value::Quantization;
 
 /// A scale from which an int8 operator's parameters cannot be computed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,0 +1,105 @@
+//! Runs a float graph node by node, each operator written as its formula.
+//!
+//! This is what the operators *mean*: sums are kept in `f64`, nothing is blocked, fused or reordered, and
+//! it is far too slow for anything else. Passes are tested by running a graph before and after; constant
+//! folding computes with it. The engine's kernels share no code with it.
+
+use super::{DType, Elements, Graph, Op, Port, transposed};
+use crate::op::common::real::{Real, Reals};
+
+/// Why a graph cannot be interpreted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InterpretError {
+    /// Only float graphs are run here; integer ones by the engine.
+    #[error("node `{node}` ({op}) is not a float operator")]
+    NotFloat {
+        /// The node's name.
+        node: String,
+        /// Its operator.
+        op: &'static str,
+    },
+    /// The data given does not fill the inputs.
+    #[error("inputs have {given:?} elements, the graph takes {needed:?}")]
+    WrongInputs {
+        /// Elements given for each input.
+        given: Vec<usize>,
+        /// Elements needed.
+        needed: Vec<usize>,
+    },
+}
+
+/// Runs a verified float graph. Inputs and outputs are row-major in the *source's* layout, one slice for
+/// each port, as the user of the model has them.
+pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, InterpretError> {
+    let needed: Vec<usize> = graph.inputs.iter().map(|port| port.source_shape.iter().product()).collect();
+    let given: Vec<usize> = inputs.iter().map(Vec::len).collect();
+    if needed != given {
+        return Err(InterpretError::WrongInputs { given, needed });
+    }
+    let mut computed: Vec<Option<Vec<f32>>> = vec![None; graph.values.len()];
+    for (port, data) in graph.inputs.iter().zip(inputs) {
+        computed[port.value.0 as usize] = Some(from_source(port, data));
+    }
+    for node in &graph.nodes {
+        let not_float = || InterpretError::NotFloat { node: node.name.clone(), op: node.op.name() };
+        let operands: Option<Vec<Real<'_>>> = node
+            .inputs
+            .iter()
+            .map(|&id| {
+                let constant = graph.constant_f32(id);
+                let data = computed[id.0 as usize].as_deref().or(constant)?;
+                Some(Real { shape: &graph.value(id).shape, data })
+            })
+            .collect();
+        let shapes: Vec<&[usize]> = node.outputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        let results = operands.and_then(|operands| evaluate(&node.op, &operands, &shapes));
+        for (id, result) in node.outputs.iter().zip(results.ok_or_else(not_float)?) {
+            computed[id.0 as usize] = Some(result);
+        }
+    }
+    let read = |port: &Port| {
+        let id = port.value;
+        let data = computed[id.0 as usize].as_deref().or(graph.constant_f32(id)).unwrap_or_default();
+        to_source(port, data)
+    };
+    Ok(graph.outputs.iter().map(read).collect())
+}
+
+/// Data in a port's source layout, as the graph's value has it.
+fn from_source(port: &Port, data: &[f32]) -> Vec<f32> {
+    match &port.permutation {
+        None => data.to_vec(),
+        Some(permutation) => transposed(data, &port.source_shape, permutation),
+    }
+}
+
+fn to_source(port: &Port, data: &[f32]) -> Vec<f32> {
+    match &port.permutation {
+        None => data.to_vec(),
+        Some(permutation) => {
+            let shape: Vec<usize> = permutation.iter().map(|&axis| port.source_shape[axis]).collect();
+            transposed(data, &shape, &super::inverse(permutation))
+        }
+    }
+}
+
+/// Computes the results of one operator on floats, when it is defined on them. Shapes must have been verified.
+pub(crate) fn evaluate(op: &Op, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+    op.operator().evaluate(inputs, shapes)
+}
+
+/// The real values of an int8 constant with one scale, in `f32` arithmetic as the engine's kernel has it.
+pub(crate) fn dequantized(graph: &Graph, id: super::ValueId) -> Option<Vec<f32>> {
+    let value = graph.value(id);
+    let (Some(Elements::I8(quanta)), DType::I8, Some(quantization)) =
+        (&value.elements, value.dtype, &value.quantization)
+    else {
+        return None;
+    };
+    if quantization.axis.is_some() {
+        return None;
+    }
+    let (scale, zero) = (quantization.scale(0), quantization.zero_point());
+    Some(quanta.iter().map(|&quantum| scale * (i32::from(quantum) - zero) as f32).collect())
+}

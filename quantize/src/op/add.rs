@@ -1,0 +1,82 @@
+//! Sum of two tensors, element by element.
+
+use core::fmt;
+
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, activated};
+use super::common::{elementwise, fixed, operands, types};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, SCALE_UP_MAX, Scaling};
+use super::rule::rewrite::{ChannelAffine, ReshapeRule};
+use crate::value::{Shape, ShapeError, Value};
+
+/// `a + b`, with broadcasting of axes of extent 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Add {
+    /// Fused activation.
+    pub activation: Activation,
+}
+
+impl Operator for Add {
+    fn name(&self) -> &'static str {
+        "Add"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.activation)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let [a, b] = operands::two(inputs)?;
+        Ok(vec![elementwise::broadcast(a, b)?])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        activated(elementwise::binary(inputs, shapes[0], |a, b| a + b), self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::PassesBroadcasting
+    }
+
+    fn channel_affine(&self) -> Option<ChannelAffine> {
+        Some(ChannelAffine::Shift(self.activation))
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Broadcast
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        // The kernel's factors are below 1 (a tenth in reserve for roundings).
+        vec![(End::Result, scaling.scale(0).max(scaling.scale(1)) * 2.2 / SCALE_UP_MAX)]
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let [a, b, y] = known.three_ends()?;
+        let params = fixed::add(a, b, y, self.activation).ok()?;
+        Some(known.pairs()?.into_iter().map(|(a, b)| Some(params.apply(a?, b?))).collect())
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+}

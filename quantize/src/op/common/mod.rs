@@ -1,0 +1,10 @@
+//! What the homes of several operators have in common.
+
+pub(crate) mod attributes;
+pub(crate) mod elementwise;
+pub mod fixed;
+pub(crate) mod operands;
+pub(crate) mod real;
+pub(crate) mod types;
+pub(crate) mod weighted;
+pub(crate) mod window;

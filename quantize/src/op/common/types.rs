@@ -1,0 +1,102 @@
+//! Which element types and quantizations an operator may connect.
+//!
+//! An operator computes either on floats throughout or on int8 throughout (with int32 biases); only
+//! `Quantize` and `Dequantize` cross over. Operators that only move elements need the same quantization on
+//! both sides: the int8 kernels copy bytes and rescale nothing.
+//!
+//! Each error continues a sentence about the node.
+
+use crate::value::{DType, Value};
+
+/// `value` has one of the types `allowed`.
+pub(crate) fn expect(value: &Value, allowed: &[DType]) -> Result<(), String> {
+    if allowed.contains(&value.dtype) {
+        return Ok(());
+    }
+    Err(format!("`{}` is {:?}, {allowed:?} is needed", value.name, value.dtype))
+}
+
+/// `value` has the type of `output`, which is one of those `allowed`.
+pub(crate) fn expect_same(value: &Value, output: &Value, allowed: &[DType]) -> Result<(), String> {
+    expect(value, allowed)?;
+    if value.dtype == output.dtype {
+        return Ok(());
+    }
+    Err(format!("`{}` is {:?} but the result is {:?}", value.name, value.dtype, output.dtype))
+}
+
+/// An activation of type `dtype`, with one scale for the whole tensor when it is int8.
+pub(crate) fn activation(value: &Value, dtype: DType) -> Result<(), String> {
+    expect(value, &[dtype])?;
+    match &value.quantization {
+        Some(quantization) if quantization.axis.is_some() => {
+            Err(format!("`{}` is an activation quantized per channel; one scale is needed", value.name))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Float32 or int8 throughout, each value with a quantization of its own.
+pub(crate) fn rescaling(inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+    outputs.iter().try_for_each(|output| {
+        inputs.iter().try_for_each(|value| {
+            expect_same(value, output, &[DType::F32, DType::I8])?;
+            activation(value, output.dtype)?;
+            activation(output, output.dtype)
+        })
+    })
+}
+
+/// One of the types `allowed` throughout, with one quantization: elements are moved or compared, not rescaled.
+pub(crate) fn moving(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) -> Result<(), String> {
+    outputs.iter().try_for_each(|output| {
+        inputs.iter().try_for_each(|value| expect_same(value, output, allowed))?;
+        same_quantization(inputs, output)
+    })
+}
+
+/// Every type there is: for operators that copy elements.
+pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::I32, DType::I64];
+
+fn same_quantization(inputs: &[&Value], output: &Value) -> Result<(), String> {
+    match inputs.iter().find(|value| value.quantization != output.quantization) {
+        None => Ok(()),
+        Some(value) => Err(format!(
+            "`{}` is quantized as {} but the result as {}; this operator does not rescale",
+            value.name,
+            describe(value),
+            describe(output)
+        )),
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match &value.quantization {
+        None => "nothing".into(),
+        Some(q) if q.axis.is_none() => format!("scale {} zero point {}", q.scale(0), q.zero_point()),
+        Some(q) => format!("{} channel scales", q.scales.len()),
+    }
+}
+
+/// `x, w, [b]`: all float, or int8 with symmetric weights and an int32 bias.
+pub(crate) fn weighted(inputs: &[&Value], outputs: &[&Value], channel_axis: usize) -> Result<(), String> {
+    let output = outputs[0];
+    expect(output, &[DType::F32, DType::I8])?;
+    activation(output, output.dtype)?;
+    activation(inputs[0], output.dtype)?;
+    expect(inputs[1], &[output.dtype])?;
+    if let Some(bias) = inputs.get(2) {
+        expect(bias, &[if output.dtype == DType::I8 { DType::I32 } else { DType::F32 }])?;
+    }
+    let Some(quantization) = &inputs[1].quantization else { return Ok(()) };
+    if quantization.axis.is_some_and(|axis| axis != channel_axis) {
+        return Err(format!(
+            "weights `{}` are quantized along axis {:?}, the output channel axis {channel_axis} is needed",
+            inputs[1].name, quantization.axis
+        ));
+    }
+    if quantization.zero_points.iter().any(|&zero| zero != 0) {
+        return Err(format!("weights `{}` have a zero point; symmetric weights are needed", inputs[1].name));
+    }
+    Ok(())
+}

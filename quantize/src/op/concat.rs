@@ -1,0 +1,119 @@
+//! Several tensors behind each other.
+
+use core::fmt;
+
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, moved_reals, shapes_of};
+use super::common::types;
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::{AxisAttributes, LayoutRule};
+use super::rule::moves::{Moves, Source};
+use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use crate::value::{Shape, ShapeError, Value, fail};
+
+/// All inputs, one after the other along `axis`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Concat {
+    /// The axis.
+    pub axis: usize,
+}
+
+impl Operator for Concat {
+    fn name(&self) -> &'static str {
+        "Concat"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " axis {}", self.axis)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let axis = self.axis;
+        let Some((first, rest)) = inputs.split_first() else {
+            return fail("takes at least 1 operand".into());
+        };
+        let mut shape = first.to_vec();
+        let Some(mut total) = shape.get(axis).copied() else {
+            return fail(format!("axis {axis} of an operand with {} axes", shape.len()));
+        };
+        for other in rest {
+            let same = other.len() == shape.len() && (0..shape.len()).all(|a| a == axis || other[a] == shape[a]);
+            if !same {
+                return fail(format!("operands {first:?} and {other:?} differ outside axis {axis}"));
+            }
+            total = total.checked_add(other[axis]).ok_or_else(|| ShapeError("operands are too large".into()))?;
+        }
+        shape[axis] = total;
+        Ok(vec![shape])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::moving(inputs, outputs, types::ANY)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        moved_reals(self.moves(&shapes_of(inputs), shapes), inputs)
+    }
+
+    fn moves(&self, inputs: &[&[usize]], _outputs: &[&[usize]]) -> Option<Moves> {
+        let rows: usize = inputs.first()?.get(..self.axis)?.iter().product();
+        let mut result = Vec::new();
+        for row in 0..rows {
+            for (operand, shape) in inputs.iter().enumerate() {
+                let block: usize = shape[self.axis..].iter().product();
+                result.extend((row * block..(row + 1) * block).map(|element| Source { operand, element }));
+            }
+        }
+        Some(vec![result])
+    }
+
+    fn changes_nothing(&self, operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
+        operand_count == 1
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Axes(self)
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Joined
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        let requantized = (0..scaling.operand_count()).filter(|&position| scaling.is_rescaled(position));
+        requantized.map(|position| rescaled(scaling, position)).collect()
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let mut parts = known.channels.iter();
+        if self.is_last_of(&known.result.shape) {
+            return Some(parts.flat_map(|&part| part).copied().collect());
+        }
+        let mut channels = (*parts.next()?).clone();
+        for &part in parts {
+            for (channel, other) in channels.iter_mut().zip(part) {
+                *channel = channel.filter(|q| Some(*q) == *other);
+            }
+        }
+        Some(channels)
+    }
+
+    fn channel_ties(&self, shapes: &[&[usize]]) -> ChannelTies {
+        let along_channels = shapes.first().is_some_and(|shape| self.is_last_of(shape));
+        if along_channels { ChannelTies::Concatenated } else { ChannelTies::InStep }
+    }
+}
+
+impl Concat {
+    fn is_last_of(&self, shape: &[usize]) -> bool {
+        self.axis + 1 == shape.len()
+    }
+}
+
+impl AxisAttributes for Concat {
+    fn follow(&mut self, form: &[usize]) -> Vec<usize> {
+        self.axis = form[self.axis];
+        form.to_vec()
+    }
+}

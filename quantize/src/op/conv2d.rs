@@ -1,0 +1,109 @@
+//! Convolution over the plane, in groups of channels.
+
+use core::fmt;
+
+use super::common::attributes::{Activation, Padding, Slide};
+use super::common::real::{Real, Reals, activated};
+use super::common::{operands, types, weighted, window};
+use super::operator::Operator;
+use super::rule::layer::{Layer, WeightOrder};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::value::{Shape, ShapeError, Value, fail};
+
+/// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2D {
+    /// Step along height and width.
+    pub stride: [usize; 2],
+    /// Distance between taps along height and width.
+    pub dilation: [usize; 2],
+    /// Zero (real value) padding.
+    pub padding: Padding,
+    /// Number of independent channel groups.
+    pub groups: usize,
+    /// Fused activation.
+    pub activation: Activation,
+}
+
+impl Conv2D {
+    fn slide(&self) -> Slide {
+        Slide { stride: self.stride, dilation: self.dilation, padding: self.padding }
+    }
+}
+
+impl Operator for Conv2D {
+    fn name(&self) -> &'static str {
+        "Conv2D"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.slide())?;
+        if self.groups != 1 {
+            write!(f, " groups {}", self.groups)?;
+        }
+        write!(f, "{}", self.activation)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let groups = self.groups;
+        let (x, w, bias) = weighted::with_bias(inputs)?;
+        let [n, height, width, channels] = operands::nhwc(x)?;
+        let &[outputs, kernel_h, kernel_w, group_channels] = w else {
+            return fail(format!("weights have shape {w:?}, 4 axes [O, KH, KW, I / groups] are needed"));
+        };
+        if groups == 0 || outputs % groups != 0 || group_channels.checked_mul(groups) != Some(channels) {
+            return fail(format!("input {x:?} and weights {w:?} do not fit {groups} groups"));
+        }
+        weighted::check_bias(bias, outputs)?;
+        let [rows, columns] = window::output_extent([height, width], [kernel_h, kernel_w], &self.slide())?;
+        Ok(vec![vec![n, rows, columns, outputs]])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::weighted(inputs, outputs, 0)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        let (x, w) = (inputs[0], inputs[1]);
+        let (outputs_per_group, depth) = (w.shape[0] / self.groups, w.shape[3]);
+        let (kernel_h, kernel_w) = (w.shape[1], w.shape[2]);
+        let add = |sum: f64, output: usize, [tap_h, tap_w]: [usize; 2], [n, row, column]: [usize; 3]| {
+            let first = output / outputs_per_group * depth;
+            let weights = (output * kernel_h * kernel_w + tap_h * kernel_w + tap_w) * depth;
+            (0..depth).fold(sum, |sum, channel| {
+                sum + window::element(x, [n, row, column, first + channel]) * f64::from(w.data[weights + channel])
+            })
+        };
+        activated(window::convolved(inputs, shapes[0], &self.slide(), add), self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation
+    }
+
+    fn zero_padding_mut(&mut self) -> Option<&mut Padding> {
+        Some(&mut self.padding)
+    }
+
+    fn layer(&self) -> Option<Layer> {
+        let order = WeightOrder::Dense { groups: self.groups };
+        Some(Layer { order, slide: Some(self.slide()), activation: self.activation })
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Fixed
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        vec![of_accumulator(scaling)]
+    }
+}

@@ -1,0 +1,104 @@
+//! Convolution over the plane, each channel by itself.
+
+use core::fmt;
+
+use super::common::attributes::{Activation, Padding, Slide};
+use super::common::real::{Real, Reals, activated};
+use super::common::{operands, types, weighted, window};
+use super::operator::Operator;
+use super::rule::layer::{Layer, WeightOrder};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::value::{Shape, ShapeError, Value, fail};
+
+/// `x [N, H, W, C]`, `w [1, KH, KW, C * multiplier]`, optional `b [C * multiplier]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DepthwiseConv2D {
+    /// Step along height and width.
+    pub stride: [usize; 2],
+    /// Distance between taps along height and width.
+    pub dilation: [usize; 2],
+    /// Zero (real value) padding.
+    pub padding: Padding,
+    /// Output channels for each input channel.
+    pub multiplier: usize,
+    /// Fused activation.
+    pub activation: Activation,
+}
+
+impl DepthwiseConv2D {
+    fn slide(&self) -> Slide {
+        Slide { stride: self.stride, dilation: self.dilation, padding: self.padding }
+    }
+}
+
+impl Operator for DepthwiseConv2D {
+    fn name(&self) -> &'static str {
+        "DepthwiseConv2D"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.slide())?;
+        if self.multiplier != 1 {
+            write!(f, " multiplier {}", self.multiplier)?;
+        }
+        write!(f, "{}", self.activation)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let multiplier = self.multiplier;
+        let (x, w, bias) = weighted::with_bias(inputs)?;
+        let [n, height, width, channels] = operands::nhwc(x)?;
+        let &[1, kernel_h, kernel_w, outputs] = w else {
+            return fail(format!("weights have shape {w:?}, [1, KH, KW, C * multiplier] is needed"));
+        };
+        if multiplier == 0 || channels.checked_mul(multiplier) != Some(outputs) {
+            return fail(format!("input {x:?} and weights {w:?} do not fit a multiplier of {multiplier}"));
+        }
+        weighted::check_bias(bias, outputs)?;
+        let [rows, columns] = window::output_extent([height, width], [kernel_h, kernel_w], &self.slide())?;
+        Ok(vec![vec![n, rows, columns, outputs]])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::weighted(inputs, outputs, 3)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        let (x, w) = (inputs[0], inputs[1]);
+        let add = |sum: f64, output: usize, [tap_h, tap_w]: [usize; 2], [n, row, column]: [usize; 3]| {
+            let weight = w.data[(tap_h * w.shape[2] + tap_w) * w.shape[3] + output];
+            sum + window::element(x, [n, row, column, output / self.multiplier]) * f64::from(weight)
+        };
+        activated(window::convolved(inputs, shapes[0], &self.slide(), add), self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation
+    }
+
+    fn zero_padding_mut(&mut self) -> Option<&mut Padding> {
+        Some(&mut self.padding)
+    }
+
+    fn layer(&self) -> Option<Layer> {
+        let order = WeightOrder::Depthwise { multiplier: self.multiplier };
+        Some(Layer { order, slide: Some(self.slide()), activation: self.activation })
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Fixed
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        vec![of_accumulator(scaling)]
+    }
+}

@@ -1,0 +1,53 @@
+//! From int8 to reals.
+
+use core::fmt;
+
+use crate::value::{DType, Shape, ShapeError, Value};
+use super::common::real::{Real, Reals};
+use super::common::{operands, types};
+use super::operator::Operator;
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
+
+/// int8 `x` -> real.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dequantize;
+
+impl Operator for Dequantize {
+    fn name(&self) -> &'static str {
+        "Dequantize"
+    }
+
+    fn write_attributes(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        operands::like_operand(inputs)
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::activation(inputs[0], DType::I8)?;
+        types::expect(outputs[0], &[DType::F32])
+    }
+
+    fn evaluate(&self, _inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        None
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Elementwise
+    }
+
+    fn no_int8_form(&self) -> Option<&'static str> {
+        Some(QUANTIZED_ALREADY)
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+}

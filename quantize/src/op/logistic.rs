@@ -1,0 +1,71 @@
+//! The logistic function.
+
+use core::fmt;
+
+use kinglet_kernels::lookup::logistic_i8_reference;
+
+use crate::value::{Quantization, Shape, ShapeError, Value};
+use super::common::real::{Real, Reals, each};
+use super::common::{fixed, operands, types};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::ReshapeRule;
+
+/// `1 / (1 + exp(-x))`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logistic;
+
+impl Operator for Logistic {
+    fn name(&self) -> &'static str {
+        "Logistic"
+    }
+
+    fn write_attributes(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        operands::like_operand(inputs)
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        each(inputs, |v| 1.0 / (1.0 + (-v).exp()))
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::Passes
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Elementwise
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Bound(Quantization::per_tensor(1.0 / 256.0, -128))
+    }
+
+    /// The logistic function of 8 is within half a step of 1.
+    fn saturates_at(&self) -> Option<f32> {
+        Some(8.0)
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let [x, _] = known.ends()?;
+        let params = fixed::sigmoid(x);
+        known.each(|q| logistic_i8_reference(&params, q))
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+}

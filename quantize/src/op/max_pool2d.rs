@@ -1,0 +1,78 @@
+//! Maximum under a window.
+
+use core::fmt;
+
+use super::common::attributes::{Activation, Window};
+use super::common::real::{Real, Reals, activated};
+use super::common::{fixed, operands, types, window};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling};
+use crate::value::{DType, Shape, ShapeError, Value};
+
+/// Maximum over each window of `x [N, H, W, C]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxPool2D {
+    /// The window.
+    pub window: Window,
+    /// Fused activation.
+    pub activation: Activation,
+}
+
+impl Operator for MaxPool2D {
+    fn name(&self) -> &'static str {
+        "MaxPool2D"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.window, self.activation)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        Ok(vec![window::pooled(&self.window, operands::one(inputs)?)?])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::moving(inputs, outputs, &[DType::F32, DType::I8])
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        let reduce = |seen: &[f64]| seen.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        activated(window::pool(&self.window, inputs[0], shapes[0], reduce), self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation
+    }
+
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
+        self.activation == Activation::None && self.window.is_one_element()
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Fixed
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Kept
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+
+    /// The maximum of equal values is that value, at the borders as well.
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let stage = fixed::output_stage(self.activation, known.result.quantization.as_ref()?);
+        known.each(|q| i32::from(q).max(stage.min).min(stage.max) as i8)
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+}

@@ -1,0 +1,107 @@
+//! Operators: one file each, and the list of them.
+//!
+//! A file holds everything the compiler knows of its operator: attributes, shapes, types, meaning, what passes may
+//! do to it. Passes do not know operators; they ask. The one place that names them all is the list below.
+//!
+//! ```text
+//! value  <-  op/common, op/rule  <-  op/<operator>  <-  op  <-  ir (graphs)  <-  passes, lowering
+//! ```
+
+pub(crate) mod common;
+mod operator;
+pub(crate) mod rule;
+
+pub use common::attributes::{Activation, Padding, Window};
+pub use common::elementwise::broadcast;
+pub use common::fixed;
+pub(crate) use operator::Operator;
+
+/// Declares the operators: for each its file and its struct of attributes.
+macro_rules! operators {
+    ($($(#[$about:meta])* $file:ident::$name:ident,)*) => {
+        $(
+            mod $file;
+            pub use $file::$name;
+        )*
+
+        /// What a node computes. Shapes: `N` batch, `H` height, `W` width, `C` channels; `O` output channels.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op {
+            $(
+                $(#[$about])*
+                $name($name),
+            )*
+        }
+
+        impl Op {
+            /// The operator's answers.
+            pub(crate) fn operator(&self) -> &dyn Operator {
+                match self { $(Op::$name(operator) => operator,)* }
+            }
+
+            /// The operator to be changed.
+            pub(crate) fn operator_mut(&mut self) -> &mut dyn Operator {
+                match self { $(Op::$name(operator) => operator,)* }
+            }
+        }
+
+        $(
+            impl From<$name> for Op {
+                fn from(operator: $name) -> Self {
+                    Op::$name(operator)
+                }
+            }
+        )*
+    };
+}
+
+operators! {
+    /// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
+    conv2d::Conv2D,
+    /// `x [N, H, W, C]`, `w [1, KH, KW, C * multiplier]`, optional `b [C * multiplier]`.
+    depthwise_conv2d::DepthwiseConv2D,
+    /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
+    fully_connected::FullyConnected,
+    /// Mean over each window of `x [N, H, W, C]`.
+    average_pool2d::AveragePool2D,
+    /// Maximum over each window of `x [N, H, W, C]`.
+    max_pool2d::MaxPool2D,
+    /// `a + b`, with broadcasting of axes of extent 1.
+    add::Add,
+    /// `a * b`, with broadcasting of axes of extent 1.
+    mul::Mul,
+    /// `exp(beta * x) / sum(exp(beta * x))` over the last axis.
+    softmax::Softmax,
+    /// The same elements in row-major order under the output's shape.
+    reshape::Reshape,
+    /// Real zeros (or `value`) around `x`: `before` and `after` have one entry for each axis.
+    pad::Pad,
+    /// All inputs, one after the other along `axis`.
+    concat::Concat,
+    /// Mean over `axes`.
+    mean::Mean,
+    /// `max(x, 0)`.
+    relu::Relu,
+    /// `min(max(x, 0), 6)`.
+    relu6::Relu6,
+    /// `1 / (1 + exp(-x))`.
+    logistic::Logistic,
+    /// Hyperbolic tangent.
+    tanh::Tanh,
+    /// Real or int8 `x` -> int8 under the output's quantization.
+    quantize::Quantize,
+    /// int8 `x` -> real.
+    dequantize::Dequantize,
+    /// `y = (x - mean) / sqrt(variance + epsilon) * scale + shift` along the last axis, operands
+    /// `x, scale, shift, mean, variance`. Folded away before lowering.
+    batch_norm::BatchNorm,
+    /// Axis `i` of the output is axis `permutation[i]` of the input.
+    transpose::Transpose,
+}
+
+impl Op {
+    /// The operator's name in messages and reports.
+    pub fn name(&self) -> &'static str {
+        self.operator().name()
+    }
+}

@@ -1,0 +1,115 @@
+//! What every operator says about itself.
+
+use core::fmt;
+
+use super::common::attributes::{Activation, Padding};
+use super::common::real::{Real, Reals};
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layer::Layer;
+use super::rule::layout::LayoutRule;
+use super::rule::moves::Moves;
+use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::{ChannelAffine, ReshapeRule};
+use crate::value::{Shape, ShapeError, Value};
+
+/// An operator with its attributes.
+///
+/// A method without a body is one whose answer nobody can guess; one with a body does nothing special, which is
+/// right for an operator that a pass does not know, and at worst leaves work in that the pass could have saved.
+pub(crate) trait Operator {
+    /// Its name in messages and reports.
+    fn name(&self) -> &'static str;
+
+    /// Its attributes in a graph's text, each with a space in front; what has its usual value is left out.
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// The shapes of its results; or why it cannot be applied, by its operands' shapes or by its own attributes.
+    /// Numbers straight from a hostile file can be passed in.
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError>;
+
+    /// Whether a result for which [`Operator::infer`] says `inferred` may have the shape `declared`.
+    fn may_have_shape(&self, inferred: &[usize], declared: &[usize]) -> bool {
+        inferred == declared
+    }
+
+    /// Element types and quantizations it may connect, in shapes that fit; the error continues a sentence.
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String>;
+
+    /// What it means: the formula on reals, for results of `shapes`. `None` when it is no function on reals.
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals;
+
+    /// Where every element of its results comes from, when it only moves elements, whatever their type.
+    fn moves(&self, _inputs: &[&[usize]], _outputs: &[&[usize]]) -> Option<Moves> {
+        None
+    }
+
+    /// The activation fused into it, when it can carry one.
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        None
+    }
+
+    /// The bounds that its result keeps, fused or its own.
+    fn clamp(&self) -> Activation {
+        Activation::None
+    }
+
+    /// The activation that is all it computes.
+    fn as_activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// The padding with real zeros that it does itself, and that counts: a window of sums, not of means or maxima.
+    fn zero_padding_mut(&mut self) -> Option<&mut Padding> {
+        None
+    }
+
+    /// How it reads its weights; `None` when it has none. Operands of a layer but the first are parameters.
+    fn layer(&self) -> Option<Layer> {
+        None
+    }
+
+    /// Whether its one result is its first operand (of `operand_count`), which has the result's shape, type and
+    /// quantization and keeps the bounds `clamp`.
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
+        false
+    }
+
+    /// Whether it can trade places with a reshape of its first operand.
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::Stays
+    }
+
+    /// What it computes in each channel, when that is affine.
+    fn channel_affine(&self) -> Option<ChannelAffine> {
+        None
+    }
+
+    /// What a change of layout does to it.
+    fn layout(&mut self) -> LayoutRule<'_>;
+
+    /// Why it has no int8 form, and what would work.
+    fn no_int8_form(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// How the codes of its results come from those of its operands.
+    fn codes(&self) -> Codes;
+
+    /// Beyond this (and below its negative) an operand makes no difference to an int8 result.
+    fn saturates_at(&self) -> Option<f32> {
+        None
+    }
+
+    /// The smallest scales with which its integer arithmetic works.
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)>;
+
+    /// The constant channels of its one int8 result; `None` when nothing is known. Not asked of a [`Layer`].
+    fn constant_channels(&self, _known: &Known<'_>) -> Option<Channels> {
+        None
+    }
+
+    /// Which channels it keeps in step, for operands of `shapes`. Not asked of a [`Layer`].
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::All
+    }
+}

@@ -1,0 +1,103 @@
+//! A border of one value.
+
+use core::fmt;
+
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, ravel, unravel};
+use super::common::{fixed, operands, types};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::{AxisAttributes, LayoutRule};
+use super::rule::quantization::{Codes, End, Scaling};
+use crate::value::{DType, Shape, ShapeError, Value, fail, inverse};
+
+/// Real zeros (or `value`) around `x`: `before` and `after` have one entry for each axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pad {
+    /// Elements added before each axis.
+    pub before: Vec<usize>,
+    /// Elements added after each axis.
+    pub after: Vec<usize>,
+    /// The real value of the added elements.
+    pub value: f32,
+}
+
+impl Operator for Pad {
+    fn name(&self) -> &'static str {
+        "Pad"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Pad { before, after, value } = self;
+        write!(f, " before {before:?} after {after:?} value {value}")
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let Pad { before, after, value } = self;
+        let x = operands::one(inputs)?;
+        if before.len() != x.len() || after.len() != x.len() {
+            return fail(format!("{} and {} paddings for {} axes", before.len(), after.len(), x.len()));
+        }
+        if !value.is_finite() {
+            return fail(format!("pads with {value}"));
+        }
+        let padded = |axis: usize| x[axis].checked_add(before[axis])?.checked_add(after[axis]);
+        let extents =
+            (0..x.len()).map(|axis| padded(axis).ok_or_else(|| ShapeError(format!("padding of axis {axis} is too large"))));
+        Ok(vec![extents.collect::<Result<_, _>>()?])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::moving(inputs, outputs, &[DType::F32, DType::I8])
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        let (x, shape) = (inputs[0], shapes[0]);
+        let mut result = vec![self.value; shape.iter().product()];
+        for (flat, &element) in x.data.iter().enumerate() {
+            let shifted = unravel(flat, x.shape).into_iter().zip(&self.before).map(|(at, &before)| at + before);
+            result[ravel(shifted, shape)] = element;
+        }
+        Some(vec![result])
+    }
+
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
+        true
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Axes(self)
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Kept
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let value = fixed::quantize_real(self.value, known.result.quantization.as_ref()?);
+        let (&channels_before, rows_before) = self.before.split_last()?;
+        let (&channels_after, rows_after) = self.after.split_last()?;
+        let positions = rows_before.iter().chain(rows_after).any(|&extent| extent != 0);
+        let inner = known.channels.first()?.iter().map(|&channel| channel.filter(|&q| !positions || q == value));
+        let padded = |count: usize| core::iter::repeat_n(Some(value), count);
+        Some(padded(channels_before).chain(inner).chain(padded(channels_after)).collect())
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        let keeps_channels = self.before.last() == Some(&0) && self.after.last() == Some(&0);
+        if keeps_channels { ChannelTies::InStep } else { ChannelTies::All }
+    }
+}
+
+impl AxisAttributes for Pad {
+    fn follow(&mut self, form: &[usize]) -> Vec<usize> {
+        let back = inverse(form);
+        let moved = |amounts: &[usize]| back.iter().map(|&axis| amounts[axis]).collect();
+        (self.before, self.after) = (moved(&self.before), moved(&self.after));
+        form.to_vec()
+    }
+}

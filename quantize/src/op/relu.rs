@@ -1,0 +1,80 @@
+//! The larger of an element and zero.
+
+use core::fmt;
+
+use kinglet_kernels::lookup::relu_i8_reference;
+
+use crate::value::{Shape, ShapeError, Value};
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, each};
+use super::common::{fixed, operands, types};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use super::rule::rewrite::ReshapeRule;
+
+/// `max(x, 0)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relu;
+
+impl Operator for Relu {
+    fn name(&self) -> &'static str {
+        "Relu"
+    }
+
+    fn write_attributes(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        operands::like_operand(inputs)
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        each(inputs, |v| v.max(0.0))
+    }
+
+    fn clamp(&self) -> Activation {
+        Activation::Relu
+    }
+
+    fn as_activation(&self) -> Option<Activation> {
+        Some(Activation::Relu)
+    }
+
+    /// What is already within the bounds stays.
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, clamp: Activation) -> bool {
+        matches!(clamp, Activation::Relu | Activation::Relu6)
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::Passes
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Elementwise
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        vec![rescaled(scaling, 0)]
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let [x, y] = known.ends()?;
+        let params = fixed::relu(x, y);
+        known.each(|q| relu_i8_reference(&params, q))
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+}

@@ -1,0 +1,81 @@
+//! Elements between zero and six.
+
+use core::fmt;
+
+use kinglet_kernels::lookup::requantize_i8_reference;
+
+use crate::value::{Shape, ShapeError, Value};
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, each};
+use super::common::{fixed, operands, types};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::ReshapeRule;
+
+/// `min(max(x, 0), 6)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relu6;
+
+impl Operator for Relu6 {
+    fn name(&self) -> &'static str {
+        "Relu6"
+    }
+
+    fn write_attributes(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        operands::like_operand(inputs)
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        each(inputs, |v| v.clamp(0.0, 6.0))
+    }
+
+    fn clamp(&self) -> Activation {
+        Activation::Relu6
+    }
+
+    fn as_activation(&self) -> Option<Activation> {
+        Some(Activation::Relu6)
+    }
+
+    /// What is already within the bounds stays.
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, clamp: Activation) -> bool {
+        clamp == Activation::Relu6
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::Passes
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Elementwise
+    }
+
+    /// It clamps in the codes of its operand.
+    fn codes(&self) -> Codes {
+        Codes::Kept
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let [x, _] = known.ends()?;
+        let params = fixed::relu6(x);
+        known.each(|q| requantize_i8_reference(&params, q))
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+}

@@ -1,0 +1,72 @@
+//! Softmax over the last axis.
+
+use core::fmt;
+
+use super::common::real::{Real, Reals};
+use super::common::{operands, types};
+use super::operator::Operator;
+use super::rule::layout::{LastAxis, LayoutRule};
+use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::ReshapeRule;
+use crate::value::{Quantization, Shape, ShapeError, Value, fail};
+
+/// `exp(beta * x) / sum(exp(beta * x))` over the last axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Softmax {
+    /// Factor on the logits; 1 for ONNX.
+    pub beta: f32,
+}
+
+impl Operator for Softmax {
+    fn name(&self) -> &'static str {
+        "Softmax"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.beta == 1.0 { Ok(()) } else { write!(f, " beta {}", self.beta) }
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let x = operands::one(inputs)?;
+        if x.is_empty() {
+            return fail("operand is a scalar".into());
+        }
+        if !(self.beta.is_finite() && self.beta > 0.0) {
+            return fail(format!("beta is {}", self.beta));
+        }
+        Ok(vec![x.to_vec()])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        let (x, beta) = (inputs[0], f64::from(self.beta));
+        let mut result = Vec::with_capacity(x.data.len());
+        for row in x.data.chunks(x.shape.last().copied().unwrap_or(1)) {
+            let top = row.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, f64::max);
+            let powers: Vec<f64> = row.iter().map(|&v| (beta * (f64::from(v) - top)).exp()).collect();
+            let sum: f64 = powers.iter().sum();
+            result.extend(powers.iter().map(|power| (power / sum) as f32));
+        }
+        Some(vec![result])
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::PassesKeepingChannels
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::LastAxis(LastAxis { moving: 0, keeps_columns: true })
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Bound(Quantization::per_tensor(1.0 / 256.0, -128))
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        // Differences are brought to 5 integer bits by a shift to the left.
+        vec![(End::Operand(0), 2.0 / (self.beta * (1u32 << 26) as f32))]
+    }
+}

@@ -1,0 +1,215 @@
+//! A tensor of the graph: its type, shape, quantization and, when it is a constant, its elements.
+//!
+//! The lowest layer of the compiler: operators are stated on values, a graph connects operators.
+
+mod shape;
+mod transpose;
+
+pub(crate) use shape::fail;
+pub use shape::{RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, checked_len, is_permutation};
+pub use transpose::{inverse, transposed};
+
+/// Index of a [`Value`] in its graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub u32);
+
+/// Element type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit IEEE float.
+    F32,
+    /// Signed 8-bit integer, quantized.
+    I8,
+    /// Signed 32-bit integer: biases and indices.
+    I32,
+    /// Signed 64-bit integer: shape arithmetic of imported models only, gone after folding.
+    I64,
+}
+
+/// Affine quantization of a value: `real = scale * (q - zero_point)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantization {
+    /// One scale for the whole value, or one for each index of `axis`.
+    pub scales: Vec<f32>,
+    /// As many as `scales`.
+    pub zero_points: Vec<i32>,
+    /// The axis along which the parameters vary; `None` when there is one scale.
+    pub axis: Option<usize>,
+}
+
+/// The elements of a constant, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elements {
+    /// For [`DType::F32`].
+    F32(Vec<f32>),
+    /// For [`DType::I8`].
+    I8(Vec<i8>),
+    /// For [`DType::I32`].
+    I32(Vec<i32>),
+    /// For [`DType::I64`].
+    I64(Vec<i64>),
+}
+
+/// A tensor of the graph: input, constant or intermediate result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// The source model's name of it, unique within the graph.
+    pub name: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Extent of each axis; a dynamic batch is fixed to 1 by the importer.
+    pub shape: Vec<usize>,
+    /// Present on every [`DType::I8`] activation and weight.
+    pub quantization: Option<Quantization>,
+    /// Present on constants.
+    pub elements: Option<Elements>,
+}
+
+/// Access to the elements when they are of one type.
+macro_rules! typed {
+    ($($access:ident: $variant:ident($element:ty),)*) => {
+        impl Elements {
+            $(
+                pub(crate) fn $access(&self) -> Option<&[$element]> {
+                    match self {
+                        Elements::$variant(elements) => Some(elements),
+                        _ => None,
+                    }
+                }
+            )*
+        }
+    };
+}
+
+typed! {
+    f32s: F32(f32),
+    i8s: I8(i8),
+    i32s: I32(i32),
+    i64s: I64(i64),
+}
+
+impl Elements {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Elements::F32(v) => v.len(),
+            Elements::I8(v) => v.len(),
+            Elements::I32(v) => v.len(),
+            Elements::I64(v) => v.len(),
+        }
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Elements::F32(_) => DType::F32,
+            Elements::I8(_) => DType::I8,
+            Elements::I32(_) => DType::I32,
+            Elements::I64(_) => DType::I64,
+        }
+    }
+}
+
+impl Quantization {
+    /// One scale for the whole tensor.
+    pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
+        Quantization { scales: vec![scale], zero_points: vec![zero_point], axis: None }
+    }
+
+    /// The scale of channel `index` (the only one when per-tensor).
+    pub fn scale(&self, index: usize) -> f32 {
+        self.scales.get(index).or(self.scales.first()).copied().unwrap_or(1.0)
+    }
+
+    /// The zero point of a per-tensor quantization.
+    pub fn zero_point(&self) -> i32 {
+        self.zero_points.first().copied().unwrap_or(0)
+    }
+}
+
+impl From<DType> for kinglet_blob::DType {
+    /// The type that a blob's records name. 64-bit integers are folded away before any record is written.
+    fn from(dtype: DType) -> Self {
+        match dtype {
+            DType::F32 => kinglet_blob::DType::F32,
+            DType::I8 => kinglet_blob::DType::I8,
+            DType::I32 | DType::I64 => kinglet_blob::DType::I32,
+        }
+    }
+}
+
+impl DType {
+    /// Bytes of one element.
+    pub fn size_bytes(self) -> usize {
+        match self {
+            DType::I8 => 1,
+            DType::F32 | DType::I32 => 4,
+            DType::I64 => 8,
+        }
+    }
+}
+
+impl Value {
+    /// Number of elements its shape holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True when an axis is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Value {
+    /// Checks shape, element count and quantization; the error continues a sentence about the value.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let len = checked_len(&self.shape).map_err(|error| format!("cannot be used: {error}"))?;
+        if let Some(elements) = &self.elements {
+            if elements.len() != len {
+                return Err(format!("has {} elements, its shape {:?} holds {len}", elements.len(), self.shape));
+            }
+            if elements.dtype() != self.dtype {
+                return Err(format!("is declared {:?} but holds {:?}", self.dtype, elements.dtype()));
+            }
+        }
+        check_quantized(self)
+    }
+}
+
+/// Checks one value's quantization against its type and shape.
+fn check_quantized(value: &Value) -> Result<(), String> {
+    match (&value.quantization, value.dtype) {
+        (None, DType::I8) => Err("is int8 without a quantization".into()),
+        (None, _) => Ok(()),
+        (Some(_), DType::F32 | DType::I64) => Err(format!("is {:?} and cannot have a quantization", value.dtype)),
+        (Some(quantization), _) => check_quantization(quantization, value),
+    }
+}
+
+fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), String> {
+    let Quantization { scales, zero_points, axis } = quantization;
+    let channels = match axis {
+        None => 1,
+        Some(axis) => {
+            *value.shape.get(*axis).ok_or_else(|| format!("is quantized along axis {axis}, which it does not have"))?
+        }
+    };
+    if scales.len() != channels || zero_points.len() != channels {
+        let (scales, zeros) = (scales.len(), zero_points.len());
+        return Err(format!("has {scales} scales and {zeros} zero points, {channels} of each are needed"));
+    }
+    if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+        return Err(format!("has the quantization scale {scale}, which is not positive and finite"));
+    }
+    let range = if value.dtype == DType::I8 { -128..=127 } else { 0..=0 };
+    if let Some(zero) = zero_points.iter().find(|zero| !range.contains(*zero)) {
+        return Err(format!("has the zero point {zero}, outside {} to {}", range.start(), range.end()));
+    }
+    Ok(())
+}

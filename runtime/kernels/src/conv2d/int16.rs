@@ -1,0 +1,84 @@
+//! Conv2D of int16 activations with int8 weights.
+//!
+//! - Shapes and weights as in [`super`], weights `[O, KH, KW, C / groups]`.
+//! - `output[y, x, o] = stage(sum over (i, j, c) of input[y * sh + i * dh - top, x * sw + j * dw - left, c] * weight[o, i, j, c])`
+//!   with the bias and the rounding of [`StageI16`]; positions outside the image add nothing.
+//! - Overlapping input and output: pixels are written in raster order, each in blocks of channels. The output of pixel
+//!   `p` must not touch an input of pixel `p` or of any pixel after it. No scratch.
+
+use super::Geometry;
+use crate::Io;
+use crate::int16::{StageI16, add_rows};
+use crate::io::range;
+use crate::runs::{Runs, Span};
+
+/// Everything a convolution of int16 activations needs besides these.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dI16<'a> {
+    /// Shapes.
+    pub geometry: Geometry,
+    /// `[O, KH, KW, C / groups]`.
+    pub weights: &'a [i8],
+    /// Bias, factors, rounding and clamp.
+    pub stage: StageI16<'a>,
+}
+
+/// The convolution that every `conv2d_i16` kernel equals to the bit.
+pub fn conv2d_i16_reference(layer: &Conv2dI16, io: &mut Io<i16>) {
+    let geometry = &layer.geometry;
+    for (output_index, place) in super::reference::places(geometry).enumerate() {
+        let mut sum: i64 = 0;
+        for tap in 0..geometry.taps() {
+            let x = super::reference::source(geometry, place, tap).and_then(|at| io.input().get(at).copied());
+            let at = place.output.wrapping_mul(geometry.taps()).wrapping_add(tap);
+            let w = layer.weights.get(at).copied().unwrap_or(0);
+            sum = sum.wrapping_add(i64::from(x.unwrap_or(0)).wrapping_mul(i64::from(w)));
+        }
+        io.set(output_index, layer.stage.apply(place.output, sum));
+    }
+}
+
+/// Computes the convolution, run by run of its windows.
+pub fn conv2d_i16(layer: &Conv2dI16, io: &mut Io<i16>) {
+    let geometry = &layer.geometry;
+    let [height, width, outputs] = geometry.output;
+    let group_outputs = outputs.checked_div(geometry.groups).unwrap_or(0);
+    let mut at: usize = 0;
+    for y in 0..height {
+        let rows = Span::of_window(geometry, 0, y);
+        for x in 0..width {
+            let columns = Span::of_window(geometry, 1, x);
+            for group in 0..geometry.groups {
+                let runs = Runs::of_window(geometry, [rows, columns], group);
+                let first = group.wrapping_mul(group_outputs);
+                outputs_of(layer, io, &runs, (first, group_outputs), at.wrapping_add(first));
+            }
+            at = at.wrapping_add(outputs);
+        }
+    }
+}
+
+/// `count` output channels from `first` on of one window, written from element `at` on.
+fn outputs_of(layer: &Conv2dI16, io: &mut Io<i16>, runs: &Runs, (first, count): (usize, usize), at: usize) {
+    let taps = layer.geometry.taps();
+    let mut done: usize = 0;
+    while done < count {
+        // The last block may have fewer channels; its first stands in for the others, whose sums are dropped.
+        let block = count.wrapping_sub(done).min(4);
+        let o = first.wrapping_add(done);
+        let row = |index: usize| {
+            let channel = o.wrapping_add(if index < block { index } else { 0 });
+            range(layer.weights, channel.wrapping_mul(taps), taps)
+        };
+        let rows = [row(0), row(1), row(2), row(3)];
+        let mut sums = [0_i64; 4];
+        runs.for_each(|input, weight, len| {
+            add_rows(&mut sums, range(io.input(), input, len), rows.map(|row| range(row, weight, len)));
+        });
+        for (index, sum) in sums.into_iter().enumerate().take(block) {
+            let place = at.wrapping_add(done).wrapping_add(index);
+            io.set(place, layer.stage.apply(o.wrapping_add(index), sum));
+        }
+        done = done.wrapping_add(block);
+    }
+}
