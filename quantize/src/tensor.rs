@@ -52,7 +52,7 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
         for (&extent, &axis) in shape.iter().zip(permutation.iter().flatten()) {
             source_shape[axis] = extent;
         }
-        let affine = Affine { scale: port.scale, zero_point: port.zero_point.into() };
+        let affine = Affine { scale: port.scale, zero_point: port.zero_point };
         PortSpec { name: port.name.into(), dtype: port.dtype, shape, source_shape, permutation, affine }
     };
     let inputs = (0..model.input_count()).filter_map(|index| {
@@ -100,17 +100,47 @@ impl PortSpec {
     /// Reals as the tensor's bytes.
     pub fn encode(&self, reals: &[f32]) -> Vec<u8> {
         match self.dtype {
+            DType::F32 => reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
             DType::I8 => reals.iter().map(|&real| self.affine.quantize(real) as u8).collect(),
-            _ => reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
+            _ => reals.iter().flat_map(|&real| self.code_bytes(real)).collect(),
         }
     }
 
     /// The tensor's bytes as reals.
     pub fn decode(&self, bytes: &[u8]) -> Vec<f32> {
         match self.dtype {
+            DType::F32 => bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
             DType::I8 => bytes.iter().map(|&byte| self.affine.dequantize(byte as i8)).collect(),
-            _ => bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
+            _ => self.codes(bytes).into_iter().map(|code| self.real(code)).collect(),
         }
+    }
+
+    /// The tensor's integers; nothing for floats.
+    pub fn codes(&self, bytes: &[u8]) -> Vec<i64> {
+        match self.dtype {
+            DType::I8 => bytes.iter().map(|&byte| i64::from(byte as i8)).collect(),
+            DType::U8 | DType::Bool => bytes.iter().map(|&byte| i64::from(byte)).collect(),
+            DType::I16 => bytes.as_chunks().0.iter().map(|&half| i64::from(i16::from_le_bytes(half))).collect(),
+            DType::I32 => bytes.as_chunks().0.iter().map(|&word| i64::from(i32::from_le_bytes(word))).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn real(&self, code: i64) -> f32 {
+        self.affine.scale * (code - i64::from(self.affine.zero_point)) as f32
+    }
+
+    /// A real as the bytes of an integer element: the nearest code, halves away from zero, within the type's range.
+    fn code_bytes(&self, real: f32) -> Vec<u8> {
+        let code = (f64::from(real / self.affine.scale)).round() as i64 + i64::from(self.affine.zero_point);
+        let within = |low: i64, high: i64| code.clamp(low, high).to_le_bytes();
+        let bytes = match self.dtype {
+            DType::I16 => within(i16::MIN.into(), i16::MAX.into()),
+            DType::I32 => within(i32::MIN.into(), i32::MAX.into()),
+            DType::Bool => within(0, 1),
+            _ => within(0, 255),
+        };
+        bytes[..self.dtype.size_bytes()].to_vec()
     }
 
     /// Elements in the blob's layout, from the source's. There are as many as the shape says.
@@ -131,22 +161,24 @@ impl PortSpec {
 
     /// [`PortSpec::from_source`] on bytes in the blob's type.
     pub fn bytes_from_source(&self, bytes: &[u8]) -> Vec<u8> {
-        self.map_bytes(bytes, |port, words| port.from_source(words), |port, bytes| port.from_source(bytes))
+        self.map_bytes(bytes, Self::from_source, Self::from_source, Self::from_source)
     }
 
     /// [`PortSpec::to_source`] on bytes in the blob's type.
     pub fn bytes_to_source(&self, bytes: &[u8]) -> Vec<u8> {
-        self.map_bytes(bytes, |port, words| port.to_source(words), |port, bytes| port.to_source(bytes))
+        self.map_bytes(bytes, Self::to_source, Self::to_source, Self::to_source)
     }
 
     fn map_bytes(
         &self,
         bytes: &[u8],
         words: impl Fn(&Self, &[[u8; 4]]) -> Vec<[u8; 4]>,
+        halves: impl Fn(&Self, &[[u8; 2]]) -> Vec<[u8; 2]>,
         single: impl Fn(&Self, &[u8]) -> Vec<u8>,
     ) -> Vec<u8> {
         match self.dtype.size_bytes() {
             4 => words(self, bytes.as_chunks().0).concat(),
+            2 => halves(self, bytes.as_chunks().0).concat(),
             _ => single(self, bytes),
         }
     }
@@ -193,6 +225,19 @@ mod tests {
         let blob = port.bytes_from_source(&source);
         assert_eq!(blob[..8], [0, 1, 2, 3, 12, 13, 14, 15]);
         assert_eq!(port.bytes_to_source(&blob), source);
+    }
+
+    #[test]
+    fn reals_become_codes_of_every_type() {
+        let spec =
+            |dtype: DType, zero_point: i32| PortSpec { affine: Affine { scale: 0.5, zero_point }, ..port(dtype) };
+        let bytes = spec(DType::U8, 128).encode(&[0.0, -0.25, 1000.0, -1000.0]);
+        assert_eq!(bytes, [128, 127, 255, 0]);
+        assert_eq!(spec(DType::U8, 128).decode(&bytes), [0.0, -0.5, 63.5, -64.0]);
+        let bytes = spec(DType::I16, 0).encode(&[1.25, 1e9]);
+        assert_eq!(bytes, [3, 0, 0xff, 0x7f]);
+        assert_eq!(spec(DType::I16, 0).decode(&bytes), [1.5, 16383.5]);
+        assert_eq!(spec(DType::I32, 0).codes(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]), [1, -1]);
     }
 
     #[test]

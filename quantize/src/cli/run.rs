@@ -1,7 +1,7 @@
 //! `kinglet run`
 //!
 //! Data is given and returned in the source model's layout. A first axis of `N` times the model's batch means
-//! `N` inferences.
+//! `N` inferences; of a model that keeps tensors from run to run they are the steps of one sequence.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::{Failure, Outcome, print, print_json};
 use crate::blob_file;
 use crate::calibrate::Samples;
-use crate::calibrate::npy::{Array, ElementType, read_arrays};
+use crate::calibrate::npy::{self, Array, ElementType, read_arrays};
+use crate::file;
 use crate::host::{self, AlignedBytes};
 use crate::npy_file::npy_bytes;
 use crate::tensor::{self, PortSpec, View};
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     /// Where the outputs go, one file for each in the model's order [default: print them]
     #[arg(long, value_name = "OUT.npy|OUT.bin")]
     output: Vec<PathBuf>,
+    /// Forget what the model keeps from run to run before each inference
+    #[arg(long)]
+    independent: bool,
     /// .npy files hold the blob's own type, in and out
     #[arg(long)]
     raw: bool,
@@ -63,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Format::of(path)?;
     }
     let batches = read_inputs(arguments, &inputs)?;
-    let results = infer_all(&blob, &batches)?;
+    let results = infer_all(&blob, &batches, arguments.independent)?;
     for (path, (port, bytes)) in arguments.output.iter().zip(outputs.iter().zip(&results)) {
         write_output(path, port, bytes, batches.count, arguments.raw)?;
     }
@@ -154,7 +158,8 @@ fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Batch
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
+    file::read(path, npy::SIZE_BYTES_MAX)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
 }
 
 /// The bytes of an array that has the blob's element type.
@@ -188,16 +193,23 @@ fn raw_bytes(path: &Path, port: &PortSpec, bytes: &[u8]) -> Result<Vec<u8>, Fail
 
 fn element_type(dtype: DType) -> ElementType {
     match dtype {
+        DType::F32 => ElementType::F32,
         DType::I8 => ElementType::I8,
-        _ => ElementType::F32,
+        DType::U8 => ElementType::U8,
+        DType::I16 => ElementType::I16,
+        DType::I32 => ElementType::I32,
+        _ => ElementType::Bool,
     }
 }
 
 /// The bytes of each output, all inferences one after the other, in the blob's layout.
-fn infer_all(blob: &AlignedBytes, batches: &Batches) -> Result<Vec<Vec<u8>>, Failure> {
+fn infer_all(blob: &AlignedBytes, batches: &Batches, independent: bool) -> Result<Vec<Vec<u8>>, Failure> {
     let results = host::with_session(blob, |session| {
         let mut results = vec![Vec::new(); session.model().output_count()];
         for index in 0..batches.count {
+            if independent {
+                session.reset();
+            }
             let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
             let inputs: Vec<Vec<u8>> = batches.inputs.iter().zip(&batches.bytes).map(part).collect();
             for (result, bytes) in results.iter_mut().zip(host::infer(session, &inputs)?) {
@@ -220,8 +232,7 @@ fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: b
             npy_bytes(ElementType::F32, &port.batch_shape(count), &reals)
         }
     };
-    blob_file::write(path, &contents)
-        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+    file::write(path, &contents).map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
 }
 
 fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool) -> Ran {
@@ -239,8 +250,8 @@ fn print_values(ports: &[PortSpec], results: &[Vec<u8>], raw: bool) -> Outcome {
     for (port, bytes) in ports.iter().zip(results) {
         for (index, chunk) in bytes.chunks_exact(port.bytes()).enumerate() {
             let values: Vec<String> = match (raw, port.dtype) {
-                (true, DType::I8) => {
-                    port.bytes_to_source(chunk).into_iter().map(|byte| (byte as i8).to_string()).collect()
+                (true, dtype) if dtype != DType::F32 => {
+                    port.codes(&port.bytes_to_source(chunk)).iter().map(ToString::to_string).collect()
                 }
                 _ => port.to_source(&port.decode(chunk)).iter().map(ToString::to_string).collect(),
             };

@@ -11,12 +11,13 @@ pub use certificate::Certificate;
 pub use manifest::{Manifest, ManifestError, PortNote, Source, SourceKind};
 
 use kinglet::{Error, LoadError, Model};
+use kinglet_blob::state::StateRecord;
 use kinglet_blob::{DType as PortType, Operand, PortRecord, Writer};
 
 use certificate::weight_bytes;
 
 use crate::host::AlignedBytes;
-use crate::ir::{Graph, Port};
+use crate::ir::{Graph, Port, State};
 use crate::lower::{LowerError, lower};
 use crate::plan::{MemoryPlan, PlanError, plan};
 use crate::program::{PlacedOperator, Program};
@@ -141,7 +142,7 @@ impl<'g> Assembly<'g> {
         let inputs = ports(&self.graph.inputs, &mut names)?;
         let outputs = ports(&self.graph.outputs, &mut names)?;
         Ok(Writer {
-            kernel_set: self.target,
+            kernel_set: self.target as u16,
             arena_bytes: self.plan.arena_bytes as u32,
             inputs,
             outputs,
@@ -151,8 +152,25 @@ impl<'g> Assembly<'g> {
             manifest: manifest.encode(),
             certificate: self.certificate().encode(),
             golden: Vec::new(),
-            state: Vec::new(),
+            state: self.states(),
         })
+    }
+
+    /// STATE: where each tensor is, and what it is at first.
+    fn states(&self) -> Vec<u8> {
+        let record = |state: &State| {
+            let value = self.graph.value(state.value);
+            let record = StateRecord {
+                arena_offset: self.plan.offset(&self.program, state.value).unwrap_or(0) as u32,
+                bytes: (value.len() * value.dtype.size_bytes()) as u32,
+                dtype: PortType::from(value.dtype) as u8,
+                region: Operand::ARENA,
+                flags: 0,
+                reserved: 0,
+            };
+            (record, state.initial.bytes())
+        };
+        kinglet_blob::state::section(&self.graph.states.iter().map(record).collect::<Vec<_>>())
     }
 
     fn port(&self, port: &Port, names: &mut Vec<u8>) -> Result<PortRecord, BuildError> {

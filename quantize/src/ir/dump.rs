@@ -12,6 +12,10 @@ impl fmt::Display for Graph {
         for port in &self.inputs {
             writeln!(f, "  in  {}", PortText(self, port))?;
         }
+        for state in &self.states {
+            let [value, next] = [state.value, state.next].map(|id| self.value(id));
+            writeln!(f, "  keeps {}: {}, then {}", state.name, TypeText(value), next.name)?;
+        }
         for node in &self.nodes {
             writeln!(f, "  {}", NodeText(self, node))?;
         }
@@ -73,6 +77,7 @@ impl fmt::Display for TypeText<'_> {
         let dtype = match self.0.dtype {
             DType::F32 => "f32",
             DType::I8 => "i8",
+            DType::U8 => "u8",
             DType::I32 => "i32",
             DType::I64 => "i64",
         };

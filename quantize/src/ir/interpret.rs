@@ -11,6 +11,12 @@ use crate::op::common::real::{Real, Reals};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterpretError {
+    /// The model keeps tensors from run to run, which a single run on reals does not show.
+    #[error("the model keeps `{state}` from run to run")]
+    HasState {
+        /// The first of them.
+        state: String,
+    },
     /// Only float graphs are run here; integer ones by the engine.
     #[error("node `{node}` ({op}) is not a float operator")]
     NotFloat {
@@ -32,6 +38,9 @@ pub enum InterpretError {
 /// Runs a verified float graph. Inputs and outputs are row-major in the *source's* layout, one slice for
 /// each port, as the user of the model has them.
 pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, InterpretError> {
+    if let Some(state) = graph.states.first() {
+        return Err(InterpretError::HasState { state: state.name.clone() });
+    }
     let needed: Vec<usize> = graph.inputs.iter().map(|port| port.source_shape.iter().product()).collect();
     let given: Vec<usize> = inputs.iter().map(Vec::len).collect();
     if needed != given {

@@ -59,6 +59,19 @@ pub struct Port {
     pub permutation: Option<Vec<usize>>,
 }
 
+/// A tensor that a model keeps from run to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The source model's name.
+    pub name: String,
+    /// What it is while a run computes: no node computes this value.
+    pub value: ValueId,
+    /// What it is after the run: a value of the same type and shape.
+    pub next: ValueId,
+    /// What it is before the first run.
+    pub initial: Elements,
+}
+
 /// A whole network.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
@@ -72,6 +85,8 @@ pub struct Graph {
     pub inputs: Vec<Port>,
     /// What the caller reads.
     pub outputs: Vec<Port>,
+    /// What is kept from run to run.
+    pub states: Vec<State>,
 }
 
 impl Node {
@@ -155,8 +170,18 @@ impl Graph {
         (0..self.nodes.len()).filter(|&index| self.nodes[index].inputs.contains(&id)).collect()
     }
 
-    /// True when the caller reads `id`.
+    /// Every value that is there when a run begins: inputs, then states.
+    pub fn sources(&self) -> impl Iterator<Item = ValueId> {
+        self.inputs.iter().map(|port| port.value).chain(self.states.iter().map(|state| state.value))
+    }
+
+    /// Every value that is needed when a run ends: outputs, then what states become.
+    pub fn sinks(&self) -> impl Iterator<Item = ValueId> {
+        self.outputs.iter().map(|port| port.value).chain(self.states.iter().map(|state| state.next))
+    }
+
+    /// True when the caller reads `id`, or the model keeps it for its next run.
     pub fn is_output(&self, id: ValueId) -> bool {
-        self.outputs.iter().any(|port| port.value == id)
+        self.sinks().any(|sink| sink == id)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Graph, Node, Port, Value, ValueId, infer, is_permutation};
+use super::{Graph, Node, Port, State, Value, ValueId, infer, is_permutation};
 
 /// Which invariant a graph breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,25 @@ impl Graph {
         self.check_values()?;
         self.check_order()?;
         self.nodes.iter().try_for_each(|node| self.check_node(node))?;
-        self.inputs.iter().chain(&self.outputs).try_for_each(|port| self.check_port(port))
+        self.inputs.iter().chain(&self.outputs).try_for_each(|port| self.check_port(port))?;
+        self.states.iter().try_for_each(|state| self.check_state(state))
+    }
+
+    /// What a state becomes has its type, and is not what another one was: states change all at once.
+    fn check_state(&self, state: &State) -> Result<(), GraphError> {
+        let bad = |problem: String| Err(GraphError::BadPort { port: state.name.clone(), problem });
+        let (value, next) = (self.value(state.value), self.value(state.next));
+        if (value.dtype, &value.shape, &value.quantization) != (next.dtype, &next.shape, &next.quantization) {
+            return bad(format!("is kept as `{}`, which has another type, shape or quantization", next.name));
+        }
+        if (state.initial.dtype(), state.initial.len()) != (value.dtype, value.len()) {
+            return bad("has an initial value of another type or length".into());
+        }
+        let is_another = |other: &State| other.value == state.next && other.value != state.value;
+        if self.states.iter().any(is_another) || next.elements.is_some() {
+            return bad(format!("becomes `{}`, which no node computes", next.name));
+        }
+        Ok(())
     }
 
     fn check_ids(&self) -> Result<(), GraphError> {
@@ -88,7 +106,12 @@ impl Graph {
             node.inputs.iter().chain(&node.outputs).try_for_each(|&id| check(id, &holder))?;
         }
         let mut ports = self.inputs.iter().chain(&self.outputs);
-        ports.try_for_each(|port| check(port.value, &|| format!("port `{}`", port.name)))
+        ports.try_for_each(|port| check(port.value, &|| format!("port `{}`", port.name)))?;
+        self.states.iter().try_for_each(|state| {
+            let holder = || format!("state `{}`", state.name);
+            check(state.value, &holder)?;
+            check(state.next, &holder)
+        })
     }
 
     fn check_values(&self) -> Result<(), GraphError> {
@@ -113,6 +136,13 @@ impl Graph {
             }
             *slot = Some("a graph input".into());
         }
+        for state in &self.states {
+            let slot = &mut holders[state.value.0 as usize];
+            if let Some(holder) = slot {
+                return Err(GraphError::BadPort { port: state.name.clone(), problem: format!("is already {holder}") });
+            }
+            *slot = Some("a state".into());
+        }
         for node in &self.nodes {
             let name = |id: ValueId| self.value(id).name.clone();
             let Some(&first) = node.outputs.first() else {
@@ -134,11 +164,13 @@ impl Graph {
                 *slot = Some(format!("the result of `{}`", node.name));
             }
         }
-        match self.outputs.iter().find(|port| holders[port.value.0 as usize].is_none()) {
+        let ports = self.outputs.iter().map(|port| (&port.name, port.value));
+        let mut ends = ports.chain(self.states.iter().map(|state| (&state.name, state.next)));
+        match ends.find(|(_, id)| holders[id.0 as usize].is_none()) {
             None => Ok(()),
-            Some(port) => {
-                let problem = format!("reads `{}`, which nothing computes", self.value(port.value).name);
-                Err(GraphError::BadPort { port: port.name.clone(), problem })
+            Some((name, id)) => {
+                let problem = format!("reads `{}`, which nothing computes", self.value(id).name);
+                Err(GraphError::BadPort { port: name.clone(), problem })
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::op::{Add, AveragePool2D, Concat, FullyConnected, MaxPool2D, Mean, Mul
 use std::fmt;
 
 use kinglet_blob::OpCode;
+use kinglet_blob::records::Copy;
 
 pub use constants::Constants;
 
@@ -99,6 +100,9 @@ pub fn lower(graph: &Graph, target: Target) -> Result<Program, LowerError> {
             }
         }
     }
+    if let Err(Reason { reason, remedy }) = lowering.keep_states() {
+        refusals.push(Refusal { node: graph.name.clone(), op: "state", reason, remedy });
+    }
     let Lowering { constants, steps, .. } = lowering;
     if refusals.is_empty() {
         Ok(Program { steps, weights: constants.into_bytes(), layout })
@@ -145,6 +149,21 @@ impl<'g> Lowering<'g> {
         }
     }
 
+    /// Puts what the states become into their places, when all that read them have run.
+    fn keep_states(&mut self) -> Result<(), Reason> {
+        for state in &self.graph.states {
+            if self.layout.is_same(state.value, state.next) {
+                continue;
+            }
+            let value = self.graph.value(state.value);
+            let block_bytes = narrow(value.len() * value.dtype.size_bytes(), "the length of a state")?;
+            let record = Copy { blocks: 1, block_bytes, input_stride: block_bytes, output_stride: block_bytes };
+            let step = self.step(OpCode::Copy, record, [state.next, state.value], Overlap::Never);
+            self.push(Step { node: self.graph.nodes.len(), ..step });
+        }
+        Ok(())
+    }
+
     /// Operands that are read from the arena must be computed, and be of a type that kernels know.
     fn check_operands(&self, node: &Node) -> Result<(), Reason> {
         let weighted = matches!(node.op, Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_));
@@ -153,10 +172,13 @@ impl<'g> Lowering<'g> {
         if !data.iter().any(computed) {
             return refuse("all its operands are constants", "fold it before compiling");
         }
-        let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8);
+        let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8 | DType::U8);
         if let Some(id) = data.iter().chain(&node.outputs).find(|id| !types(id)) {
             let value = self.graph.value(*id);
-            return refuse(format!("`{}` is {:?}", value.name, value.dtype), "activations must be float32 or int8");
+            return refuse(
+                format!("`{}` is {:?}", value.name, value.dtype),
+                "activations must be float32, int8 or uint8",
+            );
         }
         if weighted && node.inputs[1..].iter().any(computed) {
             return refuse("its weights or bias are computed while the model runs", "they must be constants");
@@ -181,8 +203,8 @@ impl<'g> Lowering<'g> {
             if value.elements.is_some() {
                 add("its value does not depend on the model's inputs".into(), "remove it from the model's outputs");
             }
-            if !matches!(value.dtype, DType::F32 | DType::I8) {
-                add(format!("its type is {:?}", value.dtype), "inputs and outputs must be float32 or int8");
+            if !matches!(value.dtype, DType::F32 | DType::I8 | DType::U8) {
+                add(format!("its type is {:?}", value.dtype), "inputs and outputs must be float32, int8 or uint8");
             }
             if value.shape.is_empty() || value.shape.len() > 4 {
                 add(format!("its shape {:?} has {} axes", value.shape, value.shape.len()), "1 to 4 axes are supported");

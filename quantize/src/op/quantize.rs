@@ -1,4 +1,4 @@
-//! To int8, from reals or from another quantization.
+//! To int8, from reals, from uint8 or from another quantization; and from int8 to uint8.
 
 use core::fmt;
 
@@ -13,7 +13,7 @@ use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
 
-/// Real or int8 `x` -> int8 under the output's quantization.
+/// Real, int8 or uint8 `x` -> int8 under the output's quantization; or int8 -> uint8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantize;
 
@@ -31,8 +31,11 @@ impl Operator for Quantize {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::expect(inputs[0], &[DType::F32, DType::I8])?;
-        types::activation(outputs[0], DType::I8)
+        types::expect(inputs[0], &[DType::F32, DType::I8, DType::U8])?;
+        // Through int8, so that there is one conversion from reals and one table for everything else.
+        let results = if inputs[0].dtype == DType::I8 { &[DType::I8, DType::U8][..] } else { &[DType::I8] };
+        types::expect(outputs[0], results)?;
+        types::activation(outputs[0], outputs[0].dtype)
     }
 
     fn evaluate(&self, _inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {

@@ -12,6 +12,9 @@ pub(super) fn replace_uses(graph: &mut Graph, old: ValueId, new: ValueId) {
     for port in graph.outputs.iter_mut().filter(|port| port.value == old) {
         port.value = new;
     }
+    for state in graph.states.iter_mut().filter(|state| state.next == old) {
+        state.next = new;
+    }
 }
 
 /// The one node that reads `id`, when the caller does not read it too and the node reads it once.
@@ -29,7 +32,7 @@ pub(super) fn sole_consumer(graph: &Graph, id: ValueId) -> Option<usize> {
 /// True when `id` can stand for a graph output: a computed value. A graph whose output is its input or a
 /// constant has nothing to run.
 pub(super) fn can_be_output(graph: &Graph, id: ValueId) -> bool {
-    graph.value(id).elements.is_none() && !graph.inputs.iter().any(|port| port.value == id)
+    graph.value(id).elements.is_none() && !graph.sources().any(|source| source == id)
 }
 
 /// Drops node `index` and lets its readers read its operand `source` instead; false when that would turn

@@ -69,6 +69,7 @@ fn moved_elements(graph: &Graph, node: &Node, moves: &Moves) -> Option<Vec<Eleme
     Some(match operands.first()?.dtype() {
         DType::F32 => moved(moves, &all(&operands, Elements::f32s)?).into_iter().map(Elements::F32).collect(),
         DType::I8 => moved(moves, &all(&operands, Elements::i8s)?).into_iter().map(Elements::I8).collect(),
+        DType::U8 => moved(moves, &all(&operands, Elements::u8s)?).into_iter().map(Elements::U8).collect(),
         DType::I32 => moved(moves, &all(&operands, Elements::i32s)?).into_iter().map(Elements::I32).collect(),
         DType::I64 => moved(moves, &all(&operands, Elements::i64s)?).into_iter().map(Elements::I64).collect(),
     })

@@ -59,15 +59,14 @@ pub(super) fn rects(graph: &Graph, program: &Program) -> BTreeMap<usize, Vec<Rec
             list.push(Access { step, kind, from: part.at, to: part.at + part.bytes });
         }
     };
-    for port in &graph.inputs {
-        add(0, Kind::Write, port.value, None);
-    }
+    graph.sources().for_each(|id| add(0, Kind::Write, id, None));
     for (index, step) in program.steps.iter().enumerate() {
         step.reads().for_each(|(id, part)| add(index, Kind::Read, id, part));
         step.writes().for_each(|(id, part)| add(index, output_kind(step), id, part));
     }
-    for port in &graph.outputs {
-        add(program.steps.len(), Kind::Read, port.value, None);
+    let kept = graph.states.iter().map(|state| state.value);
+    for id in graph.outputs.iter().map(|port| port.value).chain(kept) {
+        add(program.steps.len(), Kind::Read, id, None);
     }
     accesses.into_iter().map(|(buffer, list)| (buffer, pieces(&list))).collect()
 }

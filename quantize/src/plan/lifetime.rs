@@ -58,6 +58,11 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
     for port in &graph.outputs {
         spans.touch(port.value, steps.len());
     }
+    for state in &graph.states {
+        // Its place is its own for a session's whole life.
+        spans.touch(state.value, 0);
+        spans.touch(state.value, steps.len());
+    }
     let mut rects = rects(graph, layout, &spans);
     let mut items = buffers(graph, layout, &mut rects);
     let in_parts = access::rects(graph, program);

@@ -79,6 +79,11 @@ pub fn verify(
         let (first, address, bytes) = everywhere(port.value);
         replay.write(port.value, first, address, bytes)?;
     }
+    for state in &graph.states {
+        replay.reader = state.name.clone();
+        let (first, address, bytes) = everywhere(state.value);
+        replay.write(state.value, first, address, bytes)?;
+    }
     let mut concats = graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat(_))).peekable();
     for (step, placed) in program.steps.iter().zip(operators) {
         while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
@@ -94,6 +99,11 @@ pub fn verify(
         replay.reader = format!("output {}", port.name);
         let (first, address, bytes) = everywhere(port.value);
         replay.read(port.value, first, address, bytes)?;
+    }
+    for state in &graph.states {
+        replay.reader = format!("state {}", state.name);
+        let (first, address, bytes) = everywhere(state.value);
+        replay.read(state.next, first, address, bytes)?;
     }
     Ok(())
 }
@@ -239,6 +249,11 @@ impl Replay<'_> {
             Record::UnaryF32(r) => self.elementwise(flow, r.len as usize, 4)?,
             Record::SoftmaxI8(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 1)?,
             Record::SoftmaxF32(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 4)?,
+            // What a state becomes keeps its own label at the state's place: who reads the state after that is found.
+            Record::Copy(copy) if self.is_kept(flow) => {
+                let flow = Flow { output: flow.input, ..flow };
+                self.moved(flow, copy.block_bytes as usize)?;
+            }
             Record::Copy(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize)?,
             Record::Copy(copy) => {
                 let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
@@ -265,6 +280,11 @@ impl Replay<'_> {
     fn apart(&mut self, flow: Flow, first: usize, read: usize, written: usize) -> Result<(), VerifyError> {
         self.write(flow.output, flow.first, flow.output_at, written)?;
         self.read(flow.input, first, flow.input_at, read)
+    }
+
+    /// True when an operator puts what a state becomes into the state's place.
+    fn is_kept(&self, flow: Flow) -> bool {
+        self.graph.states.iter().any(|state| (state.next, state.value) == (flow.input, flow.output))
     }
 
     /// A part of a value goes elsewhere, byte after byte.

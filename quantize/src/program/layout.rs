@@ -41,11 +41,7 @@ impl Layout {
                 _ => {}
             }
         }
-        let computed = graph
-            .inputs
-            .iter()
-            .map(|port| port.value)
-            .chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
+        let computed = graph.sources().chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
         let mut layout = Layout { places: vec![None; graph.values.len()], buffers: Vec::new() };
         let mut buffer_of = vec![None; graph.values.len()];
         for id in computed {

@@ -20,6 +20,8 @@ pub enum DType {
     F32,
     /// Signed 8-bit integer, quantized.
     I8,
+    /// Unsigned 8-bit integer, quantized: at the ends of a model and where it converts from and to them.
+    U8,
     /// Signed 32-bit integer: biases and indices.
     I32,
     /// Signed 64-bit integer: shape arithmetic of imported models only, gone after folding.
@@ -44,6 +46,8 @@ pub enum Elements {
     F32(Vec<f32>),
     /// For [`DType::I8`].
     I8(Vec<i8>),
+    /// For [`DType::U8`].
+    U8(Vec<u8>),
     /// For [`DType::I32`].
     I32(Vec<i32>),
     /// For [`DType::I64`].
@@ -84,6 +88,7 @@ macro_rules! typed {
 typed! {
     f32s: F32(f32),
     i8s: I8(i8),
+    u8s: U8(u8),
     i32s: I32(i32),
     i64s: I64(i64),
 }
@@ -94,8 +99,31 @@ impl Elements {
         match self {
             Elements::F32(v) => v.len(),
             Elements::I8(v) => v.len(),
+            Elements::U8(v) => v.len(),
             Elements::I32(v) => v.len(),
             Elements::I64(v) => v.len(),
+        }
+    }
+
+    /// `len` zeros.
+    pub fn zeros(dtype: DType, len: usize) -> Self {
+        match dtype {
+            DType::F32 => Elements::F32(vec![0.0; len]),
+            DType::I8 => Elements::I8(vec![0; len]),
+            DType::U8 => Elements::U8(vec![0; len]),
+            DType::I32 => Elements::I32(vec![0; len]),
+            DType::I64 => Elements::I64(vec![0; len]),
+        }
+    }
+
+    /// Their little-endian bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        match self {
+            Elements::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Elements::I8(v) => v.iter().map(|&x| x as u8).collect(),
+            Elements::U8(v) => v.clone(),
+            Elements::I32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Elements::I64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         }
     }
 
@@ -109,6 +137,7 @@ impl Elements {
         match self {
             Elements::F32(_) => DType::F32,
             Elements::I8(_) => DType::I8,
+            Elements::U8(_) => DType::U8,
             Elements::I32(_) => DType::I32,
             Elements::I64(_) => DType::I64,
         }
@@ -138,6 +167,7 @@ impl From<DType> for kinglet_blob::DType {
         match dtype {
             DType::F32 => kinglet_blob::DType::F32,
             DType::I8 => kinglet_blob::DType::I8,
+            DType::U8 => kinglet_blob::DType::U8,
             DType::I32 | DType::I64 => kinglet_blob::DType::I32,
         }
     }
@@ -147,7 +177,7 @@ impl DType {
     /// Bytes of one element.
     pub fn size_bytes(self) -> usize {
         match self {
-            DType::I8 => 1,
+            DType::I8 | DType::U8 => 1,
             DType::F32 | DType::I32 => 4,
             DType::I64 => 8,
         }
@@ -185,7 +215,7 @@ impl Value {
 /// Checks one value's quantization against its type and shape.
 fn check_quantized(value: &Value) -> Result<(), String> {
     match (&value.quantization, value.dtype) {
-        (None, DType::I8) => Err("is int8 without a quantization".into()),
+        (None, DType::I8 | DType::U8) => Err(format!("is {:?} without a quantization", value.dtype)),
         (None, _) => Ok(()),
         (Some(_), DType::F32 | DType::I64) => Err(format!("is {:?} and cannot have a quantization", value.dtype)),
         (Some(quantization), _) => check_quantization(quantization, value),
@@ -207,7 +237,11 @@ fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), 
     if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
         return Err(format!("has the quantization scale {scale}, which is not positive and finite"));
     }
-    let range = if value.dtype == DType::I8 { -128..=127 } else { 0..=0 };
+    let range = match value.dtype {
+        DType::I8 => -128..=127,
+        DType::U8 => 0..=255,
+        DType::F32 | DType::I32 | DType::I64 => 0..=0,
+    };
     if let Some(zero) = zero_points.iter().find(|zero| !range.contains(*zero)) {
         return Err(format!("has the zero point {zero}, outside {} to {}", range.start(), range.end()));
     }

@@ -28,9 +28,7 @@ impl Classes {
             total += channel_count(value);
         }
         let mut classes = Classes { parents: (0..total).collect(), pinned: vec![false; total], first };
-        for port in graph.inputs.iter().chain(&graph.outputs) {
-            classes.pin(graph, port.value);
-        }
+        graph.sources().chain(graph.sinks()).for_each(|id| classes.pin(graph, id));
         for (index, value) in graph.values.iter().enumerate() {
             if value.dtype != DType::I8 {
                 classes.pin(graph, ValueId(index as u32));

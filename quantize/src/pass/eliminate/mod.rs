@@ -28,12 +28,14 @@
 
 mod classes;
 mod constants;
+mod explain;
 mod plan;
 mod report;
 mod rewrite;
 mod weighted;
 mod window;
 
+pub use explain::explain;
 pub use report::{Cost, EliminationReport, LayerElimination, layer_cost};
 
 use std::collections::HashSet;
@@ -83,7 +85,7 @@ pub fn eliminate_in_steps(graph: &mut Graph, step: usize) -> Result<EliminationR
 
 /// Removes nodes whose result nobody reads, and returns their names.
 fn remove_unread(graph: &mut Graph) -> Vec<String> {
-    let mut read: HashSet<ValueId> = graph.outputs.iter().map(|port| port.value).collect();
+    let mut read: HashSet<ValueId> = graph.sinks().collect();
     let mut removed = Vec::new();
     let mut kept = Vec::with_capacity(graph.nodes.len());
     for node in core::mem::take(&mut graph.nodes).into_iter().rev() {

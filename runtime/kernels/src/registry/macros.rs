@@ -32,7 +32,7 @@ macro_rules! kernels {
         })*
         const DISPATCHED: &[&[Row]] = &[$(&[
             Row::plain(stringify!($portable), &[Operator::$operator], Element::$element, Kernel::$kind($portable)),
-            $(Row { isa: Isa::of($isa), kernel: in_build!($isa, Kernel::$kind($fast)),
+            $(Row { isa: Isa::named($isa), kernel: in_build!($isa, Kernel::$kind($fast)),
                 ..Row::plain(stringify!($fast), &[Operator::$operator], Element::$element, Kernel::Formula) },)*
         ]),*];
     };
@@ -44,12 +44,12 @@ pub(crate) use kernels;
 macro_rules! packed {
     ($isa:literal, $packing:expr;
         $($run:ident $rows:ident: $operator:ident, $kind:ident[$($storage:expr)?] = $fast:path, emulated by $portable:path;)*) => {
-        const ISA: Isa = Isa::of($isa);
+        const ISA: Isa = Isa::named($isa);
         const IS_RUNNABLE: bool = cfg!(any(kinglet_isa = $isa, kinglet_emulation));
         $(const $rows: &'static [Row] = &[
-            Row { isa: Isa::of($isa), kernel: in_build!($isa, Kernel::$kind($packing, $($storage,)? $fast)),
+            Row { isa: Isa::named($isa), kernel: in_build!($isa, Kernel::$kind($packing, $($storage,)? $fast)),
                 ..Row::packed(stringify!($fast), &[Operator::$operator], $packing.name()) },
-            Row { emulates: Some(Isa::of($isa)), kernel: Some(Kernel::$kind($packing, $($storage,)? $portable)),
+            Row { emulates: Some(Isa::named($isa)), kernel: Some(Kernel::$kind($packing, $($storage,)? $portable)),
                 ..Row::packed(stringify!($portable), &[Operator::$operator], $packing.name()) },
         ];
         #[inline(always)]

@@ -13,8 +13,9 @@ mod macros;
 mod names;
 mod table;
 
+pub use crate::machine::Isa;
 pub(crate) use macros::{in_build, kernels, packed};
-pub use names::{Element, Isa, Operator};
+pub use names::{Element, Operator};
 pub use table::write_table;
 
 use crate::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16};

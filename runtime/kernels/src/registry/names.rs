@@ -1,4 +1,4 @@
-//! What kernels are for: operators, types of activations, instruction sets.
+//! What kernels are for: operators and types of activations.
 
 /// Type of activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,38 +15,6 @@ impl Element {
     /// True when a kernel for `self` serves `other`.
     pub(super) fn serves(self, other: Element) -> bool {
         self == Element::Any || self == other
-    }
-}
-
-/// Instruction set a kernel is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isa {
-    /// Plain Rust, for every target.
-    Portable,
-    /// Armv7-M: Cortex-M3, and Armv8-M mainline without DSP.
-    Armv7m,
-    /// Armv6-M: Cortex-M0 and M0+.
-    Armv6m,
-    /// Armv7E-M: Cortex-M4 and M7.
-    Armv7em,
-    /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
-    Helium,
-}
-
-impl Isa {
-    /// Every instruction set, in the order of the README's table.
-    pub const ALL: [Isa; 5] = [Isa::Portable, Isa::Armv6m, Isa::Armv7m, Isa::Armv7em, Isa::Helium];
-
-    /// What `cfg(kinglet_isa)` calls it.
-    pub(crate) const fn of(name: &str) -> Isa {
-        match name.as_bytes() {
-            b"armv6m" => Isa::Armv6m,
-            b"armv7m" => Isa::Armv7m,
-            b"armv7em" => Isa::Armv7em,
-            b"helium" => Isa::Helium,
-            // A name that is misspelled here is none of `cfg(kinglet_isa)` either, which the compiler says.
-            _ => Isa::Portable,
-        }
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn reads_in_place(geometry: &Geometry) -> bool {
 
 /// Bytes of scratch that a convolution needs.
 pub(crate) fn scratch(geometry: &Geometry) -> usize {
-    if geometry.is_pointwise() && reach_inside(geometry) {
+    if geometry.is_pointwise() {
         return 0;
     }
     geometry.taps().saturating_mul(patches(geometry))
@@ -95,13 +95,6 @@ pub(crate) fn patches(geometry: &Geometry) -> usize {
     }
     let fitting = 1024usize.checked_div(geometry.taps()).unwrap_or(0).min(geometry.pixels()) & !(PIXEL_TILE - 1);
     fitting.max(PIXEL_TILE)
-}
-
-/// True when the last pixels of a pointwise layer lie inside the image.
-fn reach_inside(geometry: &Geometry) -> bool {
-    let inside = |output: usize, stride: usize, input: usize| output.wrapping_sub(1).saturating_mul(stride) < input;
-    let Geometry { input, output, stride, .. } = geometry;
-    inside(output[0], stride[0], input[0]) && inside(output[1], stride[1], input[1])
 }
 
 /// Any convolution. A layer that has no scratch to gather in reads its pixels where they lie.
