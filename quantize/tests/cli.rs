@@ -414,3 +414,30 @@ fn a_fixed_batch_is_warned_of() {
     assert!(serde_json::from_slice::<Value>(&output.stdout).is_ok(), "standard output is the report alone");
     scratch.remove();
 }
+
+#[test]
+fn run_dumps_what_every_operator_computes() {
+    let scratch = Scratch::new("dump");
+    let (blob, _) = digits(&scratch, "portable");
+    let (input, output, folder) = (scratch.path("in.npy"), scratch.path("out.npy"), scratch.path("dump"));
+    let reals: Vec<u8> = (0..2 * 28 * 28).flat_map(|i| ((i % 255) as f32 / 255.0).to_le_bytes()).collect();
+    std::fs::write(&input, npy_bytes(ElementType::F32, &[2, 1, 28, 28], &reals)).expect("writable");
+    let run =
+        ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--raw", "--dump", text(&folder)];
+    fails(&run, 1, "with --raw");
+    let run = ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--dump", text(&folder)];
+    ok(&run);
+    let operators = json(&["inspect", text(&blob), "--json"])["operators"].as_array().expect("a list").clone();
+    for inference in ["0", "1"] {
+        for operator in &operators {
+            let (index, name) = (operator["index"].as_u64().unwrap(), operator["operator"].as_str().unwrap());
+            let path = folder.join(inference).join(format!("{index:03}-{name}.npy"));
+            let array = npy::read_arrays(&path).expect("an array").remove(0);
+            let shape: Vec<u64> = array.shape.iter().map(|&extent| extent as u64).collect();
+            assert_eq!(serde_json::json!(shape), operator["output_shape"], "{name}");
+        }
+        let count = std::fs::read_dir(folder.join(inference)).expect("a folder").count();
+        assert_eq!(count, operators.len());
+    }
+    scratch.remove();
+}
