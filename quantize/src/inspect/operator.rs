@@ -2,9 +2,10 @@
 
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, PoolF32, PoolI8};
 use kinglet_blob::{OpCode, Operand, OperatorBytes};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len};
-use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use super::{OperatorLine, Range};
 use crate::cost::{self, Work};
@@ -108,41 +109,20 @@ fn element_sizes(operator: &PlacedOperator) -> [usize; 2] {
 
 /// Name of the packing and bytes of scratch.
 fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize) {
-    let dense = |packing: Packing| match packing {
-        Packing::RowMajor => "row-major",
-        Packing::Paired => "paired",
-        Packing::Interleaved => "interleaved",
-        Packing::Octets => "octets",
-        Packing::Quads => "quads",
-        Packing::PairedBlocks => "paired-blocks",
-        Packing::Lanes => "lanes",
-        Packing::WideLanes => "wide-lanes",
-        Packing::Fours => "fours",
-        _ => "unknown",
-    };
     match record {
         Record::Conv2dI8(Conv2dI8 { window, .. }) if opcode == OpCode::Depthwise => {
-            let name = |packing: DepthwisePacking| match packing {
-                DepthwisePacking::RowMajor => "row-major",
-                DepthwisePacking::Planar => "planar",
-                DepthwisePacking::Triples => "triples",
-                DepthwisePacking::Lanes => "lanes",
-                DepthwisePacking::Windows => "windows",
-                DepthwisePacking::WordPlane => "word-plane",
-                _ => "unknown",
-            };
             let geometry = geometry(window, window.input[2].into());
             let scratch = |packing| depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
-            DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (name(packing), scratch(packing)))
+            DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         Record::Conv2dI8(Conv2dI8 { window, .. }) => {
             let geometry = geometry(window, window.groups.into());
             let scratch = |packing| conv2d_i8_scratch_len(&geometry, packing);
-            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         Record::FullyConnectedI8(FullyConnectedI8 { taps, .. }) => {
             let scratch = |packing| fully_connected_i8_scratch_len(*taps as usize, packing);
-            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         _ => ("", 0),
     }

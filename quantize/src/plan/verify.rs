@@ -13,11 +13,8 @@
 use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D};
 use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
-use kinglet_kernels::depthwise::DepthwisePacking;
-use kinglet_kernels::depthwise::planar::{BLOCK, Planes};
-use kinglet_kernels::depthwise::windows::{self, Windows};
-use kinglet_kernels::depthwise::{lanes, triples};
+use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::packing::{Bands, DepthwisePacking, Packing, PixelOrder, WriteOrder};
 
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::program::{Input, PlacedOperator, Program, Record, Step, geometry};
@@ -133,67 +130,18 @@ fn bytes_of(graph: &Graph, id: ValueId) -> usize {
     graph.value(id).len() * graph.value(id).dtype.size_bytes()
 }
 
-/// How a depthwise convolution walks that takes a block of channels of a band of rows into scratch memory. Rows and
-/// columns are those of its walk, which may be the image's columns and rows.
-struct Bands {
-    /// Channels of a block.
-    block: usize,
-    /// Output rows of a band.
-    rows: usize,
-    /// Input rows under one output row.
-    window: usize,
-    /// Input rows from an output row to the next.
-    stride: usize,
-    /// Rows of padding before the first.
-    pad: usize,
-    /// Rows and columns of the input, and elements from one to the next.
-    input: [(usize, usize); 2],
-    /// Rows and columns of the output, and elements from one to the next.
-    output: [(usize, usize); 2],
-}
-
-impl Bands {
-    /// The bands of a walk along the image's rows.
-    fn along_rows(geometry: &Geometry, block: usize, rows: usize) -> Self {
-        let walk = |[rows, columns, channels]: [usize; 3]| [(rows, columns * channels), (columns, channels)];
-        let Geometry { input, output, kernel, stride, pad, .. } = *geometry;
-        let (input, output) = (walk(input), walk(output));
-        Bands { block, rows, window: kernel[0], stride: stride[0], pad: pad[0], input, output }
-    }
-
-    /// The bands of a step, if it works on any.
-    fn of(step: &Step, window: &Window) -> Option<Self> {
-        if (step.opcode, step.dtype()) != (OpCode::Depthwise, DType::I8) {
-            return None;
+/// In which order a windowed operator reads and writes: what its packing says, or pixel by pixel.
+fn write_order(step: &Step, window: &Window) -> WriteOrder {
+    let interleaved = WriteOrder::Pixels(PixelOrder::Interleaved);
+    let tag = step.form.packing;
+    match (step.opcode, step.dtype()) {
+        (OpCode::Conv2d, DType::I8) => {
+            Packing::from_tag(tag).map_or(interleaved, |packing| WriteOrder::Pixels(packing.pixel_order()))
         }
-        let geometry = geometry(window, 1);
-        match DepthwisePacking::from_tag(step.form.packing)? {
-            DepthwisePacking::Planar => {
-                let planes = Planes::new(&geometry);
-                let walk = |extents: [usize; 2], steps: [usize; 2]| [(extents[0], steps[0]), (extents[1], steps[1])];
-                Some(Bands {
-                    block: BLOCK,
-                    rows: planes.band_rows(),
-                    window: planes.input_rows(1),
-                    stride: planes.stride()[0],
-                    pad: planes.padding()[0],
-                    input: walk(planes.input(), planes.input_steps()),
-                    output: walk(planes.output(), planes.output_steps()),
-                })
-            }
-            DepthwisePacking::Triples => {
-                let planes = triples::Planes::new(&geometry);
-                Some(Bands::along_rows(planes.geometry(), BLOCK, planes.band_rows()))
-            }
-            DepthwisePacking::WordPlane => {
-                let plane = lanes::Plane::new(&geometry);
-                Some(Bands::along_rows(plane.geometry(), 1, plane.band_rows()))
-            }
-            DepthwisePacking::Windows => {
-                Some(Bands::along_rows(&geometry, windows::BLOCK, Windows::new(&geometry).band_rows()))
-            }
-            _ => None,
+        (OpCode::Depthwise, DType::I8) => {
+            DepthwisePacking::from_tag(tag).map_or(interleaved, |packing| packing.write_order(&geometry(window, 1)))
         }
+        _ => interleaved,
     }
 }
 
@@ -286,12 +234,12 @@ impl Replay<'_> {
         let scratch = placed.scratch_at();
         self.spoil(scratch, step.scratch())?;
         match &placed.record {
-            Record::Conv2dI8(conv) if Bands::of(step, &conv.window).is_some() => {
-                Bands::of(step, &conv.window).map_or(Ok(()), |bands| self.planes(&conv.window, &bands, flow))?;
-            }
             Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
                 let window = placed.record.window().copied();
-                window.map_or(Ok(()), |window| self.windowed(step, &window, flow))?;
+                window.map_or(Ok(()), |window| match write_order(step, &window) {
+                    WriteOrder::Bands(bands) => self.planes(&window, &bands, flow),
+                    WriteOrder::Pixels(order) => self.windowed(&window, order, flow),
+                })?;
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
@@ -507,17 +455,13 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn windowed(&mut self, step: &Step, window: &Window, flow: Flow) -> Result<(), VerifyError> {
+    /// Pixel by pixel, in raster order.
+    fn windowed(&mut self, window: &Window, order: PixelOrder, flow: Flow) -> Result<(), VerifyError> {
         let geometry = geometry(window, 1);
         let (original, top) = self.original(flow, &geometry)?;
         let patch = Patch { geometry, original, top };
         let size = self.graph.value(flow.input).dtype.size_bytes();
-        // An int8 convolution gathers a pixel's patch before it writes the pixel; all others mix the two, and so does
-        // one whose weights are in quads, a tile of pixels at a time.
-        let is_int8 = (step.opcode, step.dtype()) == (OpCode::Conv2d, DType::I8);
-        let tiles = is_int8 && step.form.packing == Packing::Quads as u8;
-        let gathers = is_int8 && !tiles;
-        let tile = if tiles { PIXEL_TILE } else { 1 };
+        let (gathers, tile) = (order.reads_first(), order.tile());
         let pixel_bytes = geometry.output[2] * size;
         let position = |pixel: usize| (pixel / geometry.output[1], pixel % geometry.output[1]);
         let pixels = geometry.pixels();

@@ -115,7 +115,7 @@ fn packing_not_runnable() {
         assert_eq!(patched(name, 2, &[99]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Other orders than row-major know no groups, planes no dilation, and dense layers no extra shifts.
-    for name in ["conv2d-i8 paired", "conv2d-i8 interleaved", "conv2d-i8 lanes"] {
+    for name in ["conv2d-i8 channel-pairs", "conv2d-i8 four-channels", "conv2d-i8 unsigned-rows-20"] {
         let mut grouped = program(name);
         let record = &mut grouped.operators[0];
         let start = parameters(record);
@@ -123,19 +123,20 @@ fn packing_not_runnable() {
         record[start + conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
         assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable, "{name}");
     }
-    for name in ["depthwise-i8 planar", "depthwise-i8 triples", "depthwise-i8 word-plane"] {
+    for name in ["depthwise-i8 four-halfword-planes", "depthwise-i8 four-pair-planes", "depthwise-i8 one-pair-plane"] {
         assert_eq!(parameter(name, conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Some orders of dense weights are for one operator.
-    let dense = "fully-connected-i8 fours";
-    let wrong = [("conv2d-i8 interleaved", 3), ("fully-connected-i8 octets", 2), (dense, 6), (dense, 7)];
-    for (name, packing) in wrong.into_iter().chain([("conv2d-i8 lanes", 8)]) {
+    let dense = "fully-connected-i8 four-channels-unsigned";
+    let eight = "fully-connected-i8 eight-channels-unsigned";
+    let wrong = [("conv2d-i8 four-channels", 3), (eight, 2), (dense, 6), (dense, 7)];
+    for (name, packing) in wrong.into_iter().chain([("conv2d-i8 unsigned-rows-20", 8)]) {
         let mut other = program(name);
         other.operators[0][2] = packing;
         other.weights.resize(1024, 0);
         assert_eq!(broken(&other).0, LoadRule::PackingNotRunnable, "{name}");
     }
-    let mut extra = program("fully-connected-i8");
+    let mut extra = program("fully-connected-i8, extra shifts");
     extra.operators[0][2] = 5;
     extra.weights.resize(1024, 0);
     extra.arena_bytes += 64;
@@ -353,7 +354,7 @@ fn parameter_of_a_layer() {
             assert_eq!(parameter(name, conv::SHIFT_BASE, &[shift as u8]), LoadRule::Parameter, "{name}: {shift}");
         }
     }
-    for name in ["conv2d-i8 paired", "depthwise-i8 planar"] {
+    for name in ["conv2d-i8 channel-pairs", "depthwise-i8 four-halfword-planes"] {
         assert_eq!(parameter(name, conv::SHIFT_BASE, &[0]), LoadRule::Parameter, "{name}");
     }
     // A base within the range to which the channels add.
@@ -568,7 +569,7 @@ fn constants_shared_without_end() {
     program.input(DType::I8, &[1], input);
     program.output(DType::I8, &[1000], output);
     let factors = kinglet_test_blobs::Factors { per_tensor: false, extra: true };
-    let row_major = kinglet_kernels::conv2d::Packing::RowMajor;
+    let row_major = kinglet_kernels::packing::Packing::RowMajor;
     program.fully_connected_i8(input, output, [1, 1, 1000], row_major, factors);
     let mut writer = program.writer().clone();
     let record = writer.operators[0].clone();

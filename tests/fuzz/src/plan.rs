@@ -52,8 +52,8 @@ pub(crate) struct Quant {
     pub(crate) zero_point: i8,
     pub(crate) clamp: (i8, i8),
     pub(crate) flags: u8,
-    /// The second packing instead of the first.
-    pub(crate) packed: bool,
+    /// Which of the list of packings.
+    pub(crate) packing: u8,
 }
 
 /// A factor: multiplier and shift.

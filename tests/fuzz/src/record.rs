@@ -1,11 +1,14 @@
 //! From a planned operator to the bytes of its record.
 
+use core::ops::RangeInclusive;
+
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
     LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
 use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
 
@@ -108,12 +111,15 @@ impl Memory {
 
     fn conv(&self, is_float: bool, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
         let mut window = window(plan);
-        let packed = quant.packed && !is_float;
+        let dense = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()), quant.packing);
+        let depthwise = pick(DepthwisePacking::ALL.into_iter(), quant.packing);
         if is_depthwise {
             window.groups = u16::from(extent(plan.groups, 3));
             window.output[2] = window.input[2] * window.groups;
-            window.dilation = if packed { [1, 1] } else { window.dilation };
-        } else if !packed {
+            if !is_float {
+                window = kinglet_test_blobs::programs::taken(depthwise, window);
+            }
+        } else if is_float || dense.runs_conv2d(2) {
             // Groups that divide both sides.
             let groups = u16::from(extent(plan.groups, 3));
             window.groups = if plan.groups > 128 { groups } else { 1 };
@@ -128,8 +134,13 @@ impl Memory {
             let (min, max) = clamp_f32(quant.clamp);
             return plain(opcode, &operands, &Conv2dF32 { constants, window, min, max });
         }
-        let record = Conv2dI8 { constants, window, quant: layer_quant(quant) };
-        let form = WeightForm { packing: packed.into(), storage: 0 };
+        let (packing, shifts) = if is_depthwise {
+            (depthwise as u8, depthwise.shifts())
+        } else {
+            (dense as u8, dense.shifts())
+        };
+        let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
+        let form = WeightForm { packing, storage: 0 };
         operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -144,8 +155,10 @@ impl Memory {
             let record = FullyConnectedF32 { constants, rows, taps, outputs, min, max };
             return plain(OpCode::FullyConnected, &operands, &record);
         }
-        let record = FullyConnectedI8 { constants, rows, taps, outputs, quant: layer_quant(quant) };
-        let form = WeightForm { packing: quant.packed.into(), storage: 0 };
+        let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
+        let quant = layer_quant(quant, packing.shifts());
+        let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
+        let form = WeightForm { packing: packing as u8, storage: 0 };
         operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -306,12 +319,20 @@ fn window(plan: &plan::Window) -> Window {
     }
 }
 
-fn layer_quant(plan: &Quant) -> LayerQuant {
+/// One of the packings: half of the time the first, which has the fewest conditions.
+fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
+    let count = packings.clone().count();
+    let at = usize::from(index / 2) % count * usize::from(index & 1);
+    packings.nth(at).expect("there is a row-major packing")
+}
+
+fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {
     let (min, max) = clamp(plan.clamp);
-    // The second packing's factors have a narrower range, and random words add up to three.
-    let range = if plan.packed { (16, -20) } else { (58, -31) };
+    // Random words add up to three.
+    let first = *shifts.start() as i16;
+    let count = *shifts.end() as i16 - 3 - first;
     LayerQuant {
-        shift_base: (i16::from(plan.shift_base).rem_euclid(range.0) + range.1) as i8,
+        shift_base: (i16::from(plan.shift_base).rem_euclid(count) + first) as i8,
         padding_value: plan.padding_value,
         zero_point: plan.zero_point,
         min,

@@ -3,7 +3,8 @@
 use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
+use kinglet_kernels::packing::{Packing, Storage};
 
 use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32, geometry, image_lens};
 use super::{UNARY_F32, record};
@@ -24,7 +25,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = packing.weight_len(geometry.output[2], geometry.taps());
+    let storage = Storage::Bits8;
+    let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans {
         input: Span::new(input, input_len, batch),
@@ -35,7 +37,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
-    Ok((record.window.batch, Conv2dI8 { geometry, padding_value, stage, packing, weights, bias, requant }, spans))
+    let layer = Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias, requant };
+    Ok((record.window.batch, layer, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
@@ -43,9 +46,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let resolved = resolve_i8(operator, limits.weights);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    let packing = layer.packing.is_runnable() && layer.packing.is_for_conv2d();
-    let runnable = packing && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
-    if !runnable {
+    if !layer.packing.runs_conv2d(layer.geometry.groups) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(spans)
@@ -67,7 +68,7 @@ fn resolve_f32<'b>(
     let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = Packing::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
     let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
     let spans = Spans::unary(places, lens, 4);

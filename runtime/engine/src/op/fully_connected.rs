@@ -2,8 +2,8 @@
 
 use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8};
-use kinglet_kernels::conv2d::Packing;
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use kinglet_kernels::packing::{Packing, Storage};
 
 use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32};
 use super::{UNARY_F32, product, record};
@@ -17,7 +17,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(outputs, taps))?;
+    let storage = Storage::Bits8;
+    let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
         output: Span::new(output, product(&[rows, outputs])?, 1),
@@ -26,16 +27,13 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
         scratch_align: 4,
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
-    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, weights, bias, requant }, spans))
+    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant }, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator, limits.weights)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    // Some kernels know no extra shifts.
-    let knows_extra = matches!(layer.packing, Packing::RowMajor | Packing::Quads | Packing::Fours);
-    let taken = layer.packing.is_for_fully_connected() && (knows_extra || layer.requant.extra.is_empty());
-    if !layer.packing.is_runnable() || !taken {
+    if !layer.packing.runs_fully_connected(!layer.requant.extra.is_empty()) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)

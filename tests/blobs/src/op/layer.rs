@@ -4,11 +4,9 @@ use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
 use kinglet_blob::{Field, OpCode, WeightForm};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{Taps, pack};
-use kinglet_kernels::conv2d::{self, Packing};
-use kinglet_kernels::depthwise::{self, DepthwisePacking};
-use kinglet_kernels::fully_connected;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
+use kinglet_kernels::{conv2d, depthwise, fully_connected};
 
 use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
@@ -96,8 +94,8 @@ impl Program {
         let geometry = geometry(&window, window.groups.into());
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, geometry.runs(), &layer.weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
         let record = Conv2dI8 { constants, window, quant: layer.quant };
@@ -107,6 +105,7 @@ impl Program {
                 padding_value: layer.quant.padding_value,
                 stage: layer.stage(),
                 packing: Packing::RowMajor,
+                storage: Storage::Bits8,
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
@@ -204,8 +203,8 @@ impl Program {
         factors: Factors,
     ) {
         let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, Taps::flat(taps), &layer.weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
@@ -218,6 +217,7 @@ impl Program {
                 outputs,
                 stage: layer.stage(),
                 packing: Packing::RowMajor,
+                storage: Storage::Bits8,
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),

@@ -46,7 +46,7 @@ fn write_f32(arena: &mut [u8], at: u32, values: &[f32]) {
 }
 
 /// The kernels' geometry of a window.
-fn geometry(window: &Window, groups: usize) -> Geometry {
+pub(crate) fn geometry(window: &Window, groups: usize) -> Geometry {
     let wide = |extents: [u16; 3]| extents.map(usize::from);
     let pair = |extents: [u8; 2]| extents.map(usize::from);
     Geometry {
