@@ -243,7 +243,7 @@ fn quantize(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Quantized, CompileError> {
-    if computes_on_int8(graph) {
+    if computes_on(graph, DType::I8) || computes_on(graph, DType::I16) {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
     let samples = Samples::read(path, graph)?;
@@ -263,7 +263,12 @@ fn quantize(
 
 /// True when some node computes an int8 value.
 pub fn computes_on_int8(graph: &Graph) -> bool {
-    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == DType::I8)
+    computes_on(graph, DType::I8)
+}
+
+/// True when some node computes a value of this type.
+pub fn computes_on(graph: &Graph, dtype: DType) -> bool {
+    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == dtype)
 }
 
 /// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the
@@ -277,6 +282,15 @@ fn vectors(graph: &Graph, samples: Option<&Samples>, count: usize) -> Vec<Vec<Ve
                 let value = graph.value(port.value);
                 let reals = sample.as_ref().and_then(|inputs| inputs.get(index));
                 match (&value.quantization, reals) {
+                    (Some(q), _) if value.dtype == DType::I16 => {
+                        let code = |real: &f32| (real / q.scale(0)).round() as i16;
+                        let codes: Vec<i16> = match reals {
+                            Some(reals) => reals.iter().map(code).collect(),
+                            // All of the range, from one end to the other.
+                            None => synthetic(vector, value.len()).into_iter().map(|x| i16::from(x) * 257).collect(),
+                        };
+                        codes.into_iter().flat_map(i16::to_le_bytes).collect()
+                    }
                     (Some(q), Some(reals)) => {
                         reals.iter().map(|&real| affine::fixed::quantize_real(real, q) as u8).collect()
                     }

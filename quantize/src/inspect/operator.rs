@@ -1,6 +1,8 @@
 //! One operator's record in words and numbers.
 
-use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, PoolF32, PoolI8};
+use kinglet_blob::records::{
+    Conv2dF32, Conv2dI8, Conv2dI16, FullyConnectedI8, PoolF32, PoolI8, TransposeConvF32, TransposeConvI8,
+};
 use kinglet_blob::{OpCode, Operand, OperatorBytes};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
@@ -18,6 +20,7 @@ pub(super) fn second_operand(operator: &PlacedOperator) -> Range {
     let len = match &operator.record {
         Record::BinaryI8(record) => record.broadcast.b_len,
         Record::BinaryF32(record) => record.broadcast.b_len,
+        Record::BinaryI16(record) => record.broadcast.b_len,
         _ => 0,
     };
     b.map_or(Range::default(), |b| Range { offset: b.offset as usize, bytes: len as usize * b.dtype.size_bytes() })
@@ -71,6 +74,9 @@ fn shapes(record: &Record) -> Shapes {
     match record {
         Record::Conv2dI8(Conv2dI8 { window, .. })
         | Record::Conv2dF32(Conv2dF32 { window, .. })
+        | Record::Conv2dI16(Conv2dI16 { window, .. })
+        | Record::TransposeConvI8(TransposeConvI8 { window, .. })
+        | Record::TransposeConvF32(TransposeConvF32 { window, .. })
         | Record::PoolI8(PoolI8 { window, .. })
         | Record::PoolF32(PoolF32 { window, .. }) => {
             let extents = |shape: [u16; 3]| shape.map(usize::from).to_vec();
@@ -78,6 +84,8 @@ fn shapes(record: &Record) -> Shapes {
         }
         Record::FullyConnectedI8(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
         Record::FullyConnectedF32(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::FullyConnectedI16(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::BinaryI16(r) => same(&[r.broadcast.len]),
         Record::BinaryI8(r) => same(&[r.broadcast.len]),
         Record::BinaryF32(r) => same(&[r.broadcast.len]),
         Record::SoftmaxI8(r) => same(&[r.rows, r.depth]),

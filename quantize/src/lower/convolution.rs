@@ -31,6 +31,7 @@ impl Lowering<'_> {
         };
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
+            DType::I16 => self.convolution_i16(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
     }
@@ -117,6 +118,7 @@ impl Lowering<'_> {
         };
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
+            DType::I16 => self.convolution_i16(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
     }

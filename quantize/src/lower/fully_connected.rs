@@ -19,6 +19,7 @@ impl Lowering<'_> {
         let rows = self.graph.value(node.inputs[0]).len() / taps.max(1);
         match self.dtype(node.output()) {
             DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
+            DType::I16 => self.fully_connected_i16(node, [rows, taps, outputs], activation),
             _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
         }
     }

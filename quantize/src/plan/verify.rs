@@ -11,7 +11,7 @@
 //! makes its kernel read.
 
 use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D};
-use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
+use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Broadcast, Window};
 use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::packing::{Bands, DepthwisePacking, Packing, PixelOrder, WriteOrder};
@@ -234,7 +234,11 @@ impl Replay<'_> {
         let scratch = placed.scratch_at();
         self.spoil(scratch, step.scratch())?;
         match &placed.record {
-            Record::Conv2dI8(_) | Record::Conv2dF32(_) | Record::PoolI8(_) | Record::PoolF32(_) => {
+            Record::Conv2dI8(_)
+            | Record::Conv2dF32(_)
+            | Record::Conv2dI16(_)
+            | Record::PoolI8(_)
+            | Record::PoolF32(_) => {
                 let window = placed.record.window().copied();
                 window.map_or(Ok(()), |window| match write_order(step, &window) {
                     WriteOrder::Bands(bands) => self.planes(&window, &bands, flow),
@@ -243,6 +247,8 @@ impl Replay<'_> {
             }
             Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
             Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
+            Record::FullyConnectedI16(r) => self.rows(flow, r.rows, 2 * r.taps as usize, 2 * r.outputs as usize)?,
+            Record::BinaryI16(BinaryI16 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 2)?,
             Record::BinaryI8(BinaryI8 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 1)?,
             Record::BinaryF32(BinaryF32 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 4)?,
             Record::Lookup(r) => self.elementwise(flow, r.len as usize, 1)?,
@@ -269,7 +275,11 @@ impl Replay<'_> {
                 let (input, output, len) = (size(flow.input), size(flow.output), r.len as usize);
                 self.apart(flow, flow.first / output * input, len * input, len * output)?;
             }
-            Record::Pad(_) | Record::MeanI8(_) | Record::MeanF32(_) => {
+            Record::Pad(_)
+            | Record::MeanI8(_)
+            | Record::MeanF32(_)
+            | Record::TransposeConvI8(_)
+            | Record::TransposeConvF32(_) => {
                 self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output))?;
             }
         }

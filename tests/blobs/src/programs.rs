@@ -1,6 +1,7 @@
 //! The programs that tests run over: every opcode by itself, operators in place, whole networks.
 
 mod in_place;
+mod int16;
 mod networks;
 
 pub use in_place::in_place;
@@ -38,9 +39,11 @@ pub(crate) fn single(
 /// Every opcode at least once, by itself.
 pub fn every_opcode() -> Vec<Program> {
     let mut all = convolutions();
+    all.extend(transposed());
     all.extend(dense());
     all.extend(pools());
     all.extend(elementwise());
+    all.extend(int16::all());
     all.extend(shapes());
     all
 }
@@ -121,6 +124,22 @@ pub fn taken(packing: DepthwisePacking, window: Window) -> Window {
         groups: multiplier as u16,
         ..window
     }
+}
+
+fn transposed() -> Vec<Program> {
+    let extra = Factors { per_tensor: false, extra: true };
+    // 3x2 with strides 2 and 3, two groups, two images; the output's last columns see nothing.
+    let grouped =
+        Window { kernel: [3, 2], stride: [2, 3], pad: [1, 0], batch: 2, groups: 2, ..window([3, 4, 4], [6, 14, 6]) };
+    let plain = Window { kernel: [3, 3], pad: [1, 1], ..window([4, 5, 3], [4, 5, 4]) };
+    let shapes: [&[u32]; 2] = [&[2, 3, 4, 4], &[2, 6, 14, 6]];
+    vec![
+        single("transpose-conv-i8", I8, [&[4, 5, 3], &[4, 5, 4]], |p, i, o| {
+            p.transpose_conv_i8(i, o, plain, Factors::default());
+        }),
+        single("transpose-conv-i8 groups, batch", I8, shapes, |p, i, o| p.transpose_conv_i8(i, o, grouped, extra)),
+        single("transpose-conv-f32", F32, shapes, |p, i, o| p.transpose_conv_f32(i, o, grouped)),
+    ]
 }
 
 fn dense() -> Vec<Program> {

@@ -1,12 +1,14 @@
 //! FullyConnected.
 
 use kinglet_blob::OperatorBytes;
-use kinglet_blob::records::{FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8};
-use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use kinglet_blob::records::{
+    FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8, FullyConnectedI16 as RecordI16,
+};
+use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::packing::{Packing, Storage};
 
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32};
-use super::{UNARY_F32, product, record};
+use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16};
+use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -67,5 +69,30 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let (layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
     fully_connected::fully_connected_f32(&layer, &mut io);
+    Some(spans.output)
+}
+
+fn resolve_i16<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(FullyConnectedI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let (weights, stage) = layer_i16(&record.quant, constants, outputs, product(&[outputs, taps])?)?;
+    let spans = Spans::unary(places, [product(&[rows, taps])?, product(&[rows, outputs])?], 2);
+    Ok((FullyConnectedI16 { rows, taps, outputs, weights, stage }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (layer, spans) = resolve_i16(operator, limits.weights)?;
+    check_shifts_i16(&layer.stage, limits)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.elements(&spans)?;
+    fully_connected::fully_connected_i16(&layer, &mut io);
     Some(spans.output)
 }

@@ -22,20 +22,20 @@ pub struct Factors {
 }
 
 /// An int8 layer's constants as the references take them.
-struct Constants {
-    weights: Vec<i8>,
-    bias: Vec<i32>,
-    words: Vec<u32>,
-    extra: Vec<u8>,
-    quant: LayerQuant,
+pub(super) struct Constants {
+    pub(super) weights: Vec<i8>,
+    pub(super) bias: Vec<i32>,
+    pub(super) words: Vec<u32>,
+    pub(super) extra: Vec<u8>,
+    pub(super) quant: LayerQuant,
 }
 
 impl Constants {
-    fn requant(&self) -> Requant<'_> {
+    pub(super) fn requant(&self) -> Requant<'_> {
         Requant { words: &self.words, shift_base: self.quant.shift_base.into(), extra: &self.extra }
     }
 
-    fn stage(&self) -> OutputStage {
+    pub(super) fn stage(&self) -> OutputStage {
         let LayerQuant { zero_point, min, max, .. } = self.quant;
         OutputStage { zero_point: zero_point.into(), min: min.into(), max: max.into() }
     }
@@ -43,7 +43,7 @@ impl Constants {
 
 impl Program {
     /// Random constants for `outputs` channels of `taps` weights.
-    fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
+    pub(super) fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
         let random = &mut self.random;
         let words = if factors.per_tensor { 1 } else { outputs };
         let mut weights = vec![0i8; outputs * taps];
@@ -70,7 +70,7 @@ impl Program {
     }
 
     /// Puts constants into WEIGHTS with the weights in the order `packed`.
-    fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
+    pub(super) fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
         let mut bytes = Vec::new();
         constants.bias.iter().for_each(|bias| bias.put(&mut bytes));
         constants.words.iter().for_each(|word| word.put(&mut bytes));
@@ -81,7 +81,7 @@ impl Program {
     }
 
     /// Random floats in WEIGHTS: `outputs` biases, then `weight_len` weights.
-    fn constants_f32(&mut self, outputs: usize, weight_len: usize) -> (u32, Vec<f32>, Vec<f32>) {
+    pub(super) fn constants_f32(&mut self, outputs: usize, weight_len: usize) -> (u32, Vec<f32>, Vec<f32>) {
         let random = &mut self.random;
         let all: Vec<f32> = (0..outputs + weight_len).map(|_| random.range(-999, 999) as f32 / 700.0).collect();
         let bytes: Vec<u8> = all.iter().flat_map(|value| value.to_le_bytes()).collect();
