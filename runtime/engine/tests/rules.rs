@@ -153,6 +153,15 @@ fn packing_not_runnable() {
 }
 
 #[test]
+fn storage_not_runnable() {
+    for name in names() {
+        for tag in [1, 2, 3, 255] {
+            assert_eq!(patched(&name, 3, &[tag]), LoadRule::PackingNotRunnable, "{name}: storage {tag}");
+        }
+    }
+}
+
+#[test]
 fn packing_of_an_operator_without_weights_is_zero() {
     for name in names() {
         let mut program = program(&name);
