@@ -35,6 +35,7 @@ class Tensor:
     zero_point: object = 0
     axis: int = 0
     data: np.ndarray = None
+    is_int4: bool = False  # its int8 values are written as INT4
 
     def __post_init__(self):
         if self.data is not None:
@@ -95,7 +96,7 @@ OPTIONS = {
 def _tensor_table(tensor, buffer):
     table = schema.TensorT()
     table.shape = [int(extent) for extent in tensor.shape]
-    table.type = DTYPES[np.dtype(tensor.dtype)]
+    table.type = schema.TensorType.INT4 if tensor.is_int4 else DTYPES[np.dtype(tensor.dtype)]
     table.buffer = buffer
     table.hasRank = True
     if tensor.scale is not None:
@@ -104,6 +105,15 @@ def _tensor_table(tensor, buffer):
         table.quantization.zeroPoint = np.asarray(tensor.zero_point, np.int64)
         table.quantization.quantizedDimension = tensor.axis
     return table
+
+
+def _raw(tensor):
+    """The bytes of a constant. INT4: two values in a byte, the lower half first, from row to row without padding."""
+    if not tensor.is_int4:
+        return np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+    halves = tensor.data.ravel().astype(np.uint8) & 15
+    halves = np.append(halves, np.zeros(len(halves) % 2, np.uint8))
+    return halves[::2] | halves[1::2] << 4
 
 
 def serialize(model):
@@ -130,7 +140,7 @@ def serialize(model):
         buffer = 0
         if tensor.data is not None:
             table = schema.BufferT()
-            table.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+            table.data = _raw(tensor)
             root.buffers.append(table)
             buffer = len(root.buffers) - 1
         operator.inputs.append(len(graph.tensors))
