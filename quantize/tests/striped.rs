@@ -32,7 +32,7 @@ fn inputs(graph: &Graph, random: &mut Random) -> Vec<Vec<u8>> {
 fn graph(seed: u64, target: Target) -> Option<(Graph, Program)> {
     let mut random = Random::new(seed);
     // Kinds without those that nothing can be striped around.
-    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15];
+    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17];
     let count = 3 + random.below(8);
     let steps: Vec<Step> = (0..count).map(|_| (kinds[random.below(kinds.len())], random.next())).collect();
     let graph = grow(seed, &steps, 24);

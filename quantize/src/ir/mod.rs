@@ -25,6 +25,8 @@ pub(crate) use interpret::{dequantized, evaluate};
 pub use shape::{infer, infer_one, infer_shapes};
 pub use verify::GraphError;
 
+use crate::op::rule::memory::Placement;
+use crate::op::rule::moves::Moves;
 pub use crate::op::{Activation, Op, Padding, Window, broadcast};
 pub use crate::value::{
     DType, Elements, Quantization, RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, Value, ValueId, checked_len, inverse,
@@ -103,6 +105,17 @@ impl Node {
     /// The shapes of its operands.
     pub(crate) fn operand_shapes<'g>(&self, graph: &'g Graph) -> Vec<&'g [usize]> {
         self.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect()
+    }
+
+    /// Where every element of its results comes from, when it only moves elements.
+    pub(crate) fn moves(&self, graph: &Graph) -> Option<Moves> {
+        let shapes: Vec<&[usize]> = self.outputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        self.op.operator().moves(&self.operand_shapes(graph), &shapes)
+    }
+
+    /// Which of its results and operands can be the same memory.
+    pub(crate) fn placement(&self, graph: &Graph) -> Placement {
+        self.op.operator().placement(&self.operand_shapes(graph))
     }
 }
 

@@ -15,6 +15,7 @@ mod layer;
 mod mean;
 mod pad;
 mod pool;
+mod slice;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -142,6 +143,8 @@ impl<'g> Lowering<'g> {
                 "batch normalization that no convolution or dense layer precedes has no kernel",
                 "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
             ),
+            Op::Split(split) => self.slices(node, &split.slices(self.shape(node.inputs[0]).len())),
+            Op::Slice(slice) => self.slices(node, core::slice::from_ref(slice)),
             Op::Transpose(Transpose { permutation }) => refuse(
                 format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
                 "only layout changes around channels-first operators are supported",

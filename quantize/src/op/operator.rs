@@ -7,6 +7,7 @@ use super::common::real::{Real, Reals};
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layer::Layer;
 use super::rule::layout::LayoutRule;
+use super::rule::memory::Placement;
 use super::rule::moves::Moves;
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::{ChannelAffine, ReshapeRule};
@@ -41,6 +42,12 @@ pub(crate) trait Operator {
     /// Where every element of its results comes from, when it only moves elements, whatever their type.
     fn moves(&self, _inputs: &[&[usize]], _outputs: &[&[usize]]) -> Option<Moves> {
         None
+    }
+
+    /// Which of its results and operands, of shapes `inputs`, can be the same memory; only asked when
+    /// [`Operator::moves`] knows where every element comes from.
+    fn placement(&self, _inputs: &[&[usize]]) -> Placement {
+        Placement::Apart
     }
 
     /// The activation fused into it, when it can carry one.

@@ -10,8 +10,12 @@
 //! result it says it writes: from the graph follows which inputs they are made of, and those must be where the record
 //! makes its kernel read.
 
-use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D};
-use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Window};
+use crate::op::rule::memory::Placement;
+use crate::op::rule::moves::Moves;
+use crate::op::{AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D};
+use std::rc::Rc;
+
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Copy, Window};
 use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE, Packing};
 use kinglet_kernels::depthwise::DepthwisePacking;
@@ -66,7 +70,7 @@ pub enum VerifyError {
 const NOTHING: (u32, u32) = (u32::MAX, 0);
 
 /// Replays `operators`, the steps of `program` with their addresses. `offset_of` says where the plan has put a value;
-/// it is asked for the inputs and outputs of the graph and for operands of a Concat.
+/// it is asked for the inputs and outputs of the graph and for results of operators that move elements.
 pub fn verify(
     graph: &Graph,
     program: &Program,
@@ -74,8 +78,13 @@ pub fn verify(
     offset_of: &dyn Fn(ValueId) -> Option<usize>,
     arena_bytes: usize,
 ) -> Result<(), VerifyError> {
-    let mut replay =
-        Replay { graph, labels: vec![NOTHING; arena_bytes], sources: sources(graph), reader: String::new() };
+    let mut replay = Replay {
+        graph,
+        labels: vec![NOTHING; arena_bytes],
+        sources: sources(graph),
+        reader: String::new(),
+        moves: None,
+    };
     let everywhere = |id: ValueId| (0, offset_of(id).unwrap_or(NOWHERE), bytes_of(graph, id));
     for port in &graph.inputs {
         replay.reader = port.name.clone();
@@ -87,16 +96,17 @@ pub fn verify(
         let (first, address, bytes) = everywhere(state.value);
         replay.write(state.value, first, address, bytes)?;
     }
-    let mut concats = graph.nodes.iter().enumerate().filter(|(_, node)| matches!(node.op, Op::Concat(_))).peekable();
+    let has_parts = |node: &Node| matches!(node.placement(graph), Placement::Joined(_) | Placement::Taken(_));
+    let mut joints = (0..graph.nodes.len()).filter(|&index| has_parts(&graph.nodes[index])).peekable();
     for (step, placed) in program.steps.iter().zip(operators) {
-        while let Some((index, node)) = concats.next_if(|&(index, _)| index < step.node) {
-            replay.rename_slices(node, &copied(program, index), offset_of)?;
+        while let Some(index) = joints.next_if(|&index| index < step.node) {
+            replay.rename_parts(index, offset_of)?;
         }
         replay.reader = graph.nodes.get(step.node).map_or_else(String::new, |node| node.name.clone());
         replay.step(step, placed)?;
     }
-    for (index, node) in concats {
-        replay.rename_slices(node, &copied(program, index), offset_of)?;
+    for index in joints {
+        replay.rename_parts(index, offset_of)?;
     }
     for port in &graph.outputs {
         replay.reader = format!("output {}", port.name);
@@ -114,16 +124,10 @@ pub fn verify(
 /// An address that is in no arena, and no sum of it with a length either.
 const NOWHERE: usize = usize::MAX / 2;
 
-/// Operands of a Concat that are copied, with the place in the result that they are copied to.
-fn copied(program: &Program, node: usize) -> Vec<(ValueId, usize)> {
-    let copies = program.steps.iter().filter(|step| step.node == node);
-    copies.map(|step| (step.input(), step.output_offset)).collect()
-}
-
 /// The value whose bytes each value is: a Reshape is another name for its operand.
 fn sources(graph: &Graph) -> Vec<u32> {
     let mut sources: Vec<u32> = (0..graph.values.len() as u32).collect();
-    for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Reshape(_))) {
+    for node in graph.nodes.iter().filter(|node| node.placement(graph) == Placement::Renamed) {
         sources[node.output().0 as usize] = sources[node.inputs[0].0 as usize];
     }
     sources
@@ -206,6 +210,8 @@ struct Replay<'g> {
     sources: Vec<u32>,
     /// Who reads and writes, for messages.
     reader: String,
+    /// What the node that was asked for last moves where.
+    moves: Option<(usize, Rc<Moves>)>,
 }
 
 /// An operator's operand and result while it is replayed, and the addresses that its record gives them.
@@ -307,15 +313,7 @@ impl Replay<'_> {
                 self.moved(flow, copy.block_bytes as usize)?;
             }
             Record::Copy(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize)?,
-            Record::Copy(copy) => {
-                let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
-                for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
-                    self.write(flow.output, flow.first + at, flow.output_at + at, bytes)?;
-                }
-                for at in (0..blocks).map(|block| block * copy.input_stride as usize) {
-                    self.read(flow.input, at, flow.input_at + at, bytes)?;
-                }
-            }
+            Record::Copy(copy) => self.copied(copy, flow)?,
             Record::Convert(r) => {
                 let size = |id: ValueId| self.graph.value(id).dtype.size_bytes();
                 let (input, output, len) = (size(flow.input), size(flow.output), r.len as usize);
@@ -563,28 +561,60 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Operands of a Concat that were not copied are said to stand in their place: their bytes become the
-    /// result's.
-    fn rename_slices(
-        &mut self,
-        node: &Node,
-        copied: &[(ValueId, usize)],
-        offset_of: &dyn Fn(ValueId) -> Option<usize>,
-    ) -> Result<(), VerifyError> {
-        let Op::Concat(Concat { axis }) = node.op else { return Ok(()) };
-        self.reader.clone_from(&node.name);
+    /// What a node that only moves elements moves where.
+    fn moves(&mut self, node: usize) -> Option<Rc<Moves>> {
+        if let Some((_, moves)) = self.moves.as_ref().filter(|(index, _)| *index == node) {
+            return Some(moves.clone());
+        }
+        let moves = Rc::new(self.graph.nodes.get(node)?.moves(self.graph)?);
+        self.moves = Some((node, moves.clone()));
+        Some(moves)
+    }
+
+    /// Blocks of a result, made of the elements that the node puts there. Passed only by disjoint memory.
+    fn copied(&mut self, copy: &Copy, flow: Flow) -> Result<(), VerifyError> {
+        let Some(moves) = self.moves(flow.node) else { return self.miscomputed(flow.first) };
         let graph = self.graph;
-        let output = graph.value(node.output());
-        let mut first = 0;
-        for &input in &node.inputs {
-            let value = graph.value(input);
-            let block: usize = value.shape[axis..].iter().product();
-            if !copied.contains(&(input, first)) {
-                let at = offset_of(input).unwrap_or(NOWHERE);
-                self.read(input, 0, at, bytes_of(graph, input))?;
-                self.write(node.output(), first, at, bytes_of(graph, input))?;
+        let node = &graph.nodes[flow.node];
+        let result = node.outputs.iter().position(|&id| id == flow.output).and_then(|position| moves.get(position));
+        let Some(result) = result else { return self.miscomputed(flow.first) };
+        let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
+        for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
+            self.write(flow.output, flow.first + at, flow.output_at + at, bytes)?;
+        }
+        let size = graph.value(flow.output).dtype.size_bytes();
+        for block in 0..blocks {
+            let first = flow.first + block * copy.output_stride as usize;
+            let sources = result.get(first / size..(first + bytes) / size);
+            let Some(sources) = sources.filter(|_| first.is_multiple_of(size) && bytes.is_multiple_of(size)) else {
+                return self.miscomputed(first);
+            };
+            let from = flow.input_at + block * copy.input_stride as usize;
+            for (index, source) in sources.iter().enumerate() {
+                self.read(node.inputs[source.operand], source.element * size, from + index * size, size)?;
             }
-            first += block * output.dtype.size_bytes();
+        }
+        Ok(())
+    }
+
+    /// Elements of a node's results that no record has put there are said to stand in their place: they become the
+    /// results'.
+    fn rename_parts(&mut self, index: usize, offset_of: &dyn Fn(ValueId) -> Option<usize>) -> Result<(), VerifyError> {
+        let graph = self.graph;
+        let node = &graph.nodes[index];
+        self.reader.clone_from(&node.name);
+        let Some(moves) = self.moves(index) else { return self.miscomputed(0) };
+        for (&output, sources) in node.outputs.iter().zip(moves.iter()) {
+            let size = graph.value(output).dtype.size_bytes();
+            let at = offset_of(output).unwrap_or(NOWHERE);
+            self.range(at, sources.len() * size)?;
+            for (element, source) in sources.iter().enumerate() {
+                let byte = element * size;
+                if self.labels[at + byte] != (self.sources[output.0 as usize], byte as u32) {
+                    self.read(node.inputs[source.operand], source.element * size, at + byte, size)?;
+                    self.write(output, byte, at + byte, size)?;
+                }
+            }
         }
         Ok(())
     }

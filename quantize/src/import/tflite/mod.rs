@@ -12,6 +12,7 @@ mod int8;
 mod names;
 mod operator;
 mod schema;
+mod slice;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod operators;
 mod refusals;
+mod slices;
 pub(crate) mod writer;
 
 use crate::import::{ImportError, Kind, Problem, from_bytes};
