@@ -382,13 +382,93 @@ static void overlaps(void)
     CHECK_STATUS(kinglet_session_init(&session, &model, arena_memory.start, 1024), KINGLET_ERROR_OVERLAP);
     untyped = arena_memory.start;
     CHECK_STATUS(kinglet_model_init((kinglet_model *)untyped, arena_memory.start, file_size), KINGLET_ERROR_OVERLAP);
-    /* The session over the model that it would use: neither a session nor, any more, a model. */
-    CHECK_STATUS(kinglet_session_init(inner_session, inner_model, arena, SMALL_ARENA_BYTES), KINGLET_ERROR_NOT_A_MODEL);
+    /* The session over the model that it would use, also by its last bytes: the model is still one. */
+    CHECK_STATUS(kinglet_session_init(inner_session, inner_model, arena, SMALL_ARENA_BYTES), KINGLET_ERROR_OVERLAP);
+    untyped = aligned + sizeof(kinglet_model) - 8;
+    CHECK_STATUS(kinglet_session_init((kinglet_session *)untyped, inner_model, arena, SMALL_ARENA_BYTES),
+                 KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_init(&session, inner_model, arena, SMALL_ARENA_BYTES), KINGLET_OK);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_OK);
     /* Handles in the part of the arena that the model does not need are fine. */
     CHECK_STATUS(kinglet_model_init(&model, blob, file_size), KINGLET_OK);
     untyped = aligned + SMALL_ARENA_BYTES;
     CHECK_STATUS(kinglet_session_init((kinglet_session *)untyped, &model, aligned, 1024), KINGLET_OK);
     CHECK_STATUS(kinglet_session_run((kinglet_session *)untyped), KINGLET_OK);
+}
+
+/* A session handle at every place in the blob is refused, and no byte of the blob changes. */
+static void sessions_in_the_blob(void)
+{
+    static union {
+        uint64_t align[512];
+        uint8_t bytes[4096];
+    } memory;
+    uint8_t *copy = memory.bytes + (16 - (uintptr_t)memory.bytes % 16) % 16;
+    size_t at;
+    CHECK(file_size + sizeof session < 4000);
+    memcpy(copy, file_bytes, file_size);
+    CHECK_STATUS(kinglet_model_init(&model, copy, file_size), KINGLET_OK);
+    for (at = 0; at < file_size; at += sizeof(void *)) {
+        void *untyped = copy + at;
+        CHECK_STATUS(kinglet_session_init((kinglet_session *)untyped, &model, arena, SMALL_ARENA_BYTES),
+                     KINGLET_ERROR_OVERLAP);
+        CHECK(memcmp(copy, file_bytes, file_size) == 0);
+    }
+    /* Beside it is fine. */
+    {
+        void *untyped = copy + (file_size + 15) / 16 * 16;
+        CHECK_STATUS(kinglet_session_init((kinglet_session *)untyped, &model, arena, SMALL_ARENA_BYTES), KINGLET_OK);
+        CHECK_STATUS(kinglet_session_run((kinglet_session *)untyped), KINGLET_OK);
+    }
+    CHECK(memcmp(copy, file_bytes, file_size) == 0);
+}
+
+/* What an initialisation that fails leaves of the session that was there. */
+static void failed_initialisations(void)
+{
+    void *untyped = blob;
+    start();
+    CHECK_STATUS(kinglet_session_init(&session, (kinglet_model *)(void *)&session, arena, SMALL_ARENA_BYTES),
+                 KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_init(&session, &model, &session, SMALL_ARENA_BYTES), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_OK);
+    /* Everything else ends it. */
+    CHECK_STATUS(kinglet_session_init(&session, &model, untyped, file_size), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_ERROR_NOT_A_SESSION);
+    start();
+    CHECK_STATUS(kinglet_session_init(&session, &model, arena, SMALL_ARENA_BYTES - 1), KINGLET_ERROR_ARENA_TOO_SMALL);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_ERROR_NOT_A_SESSION);
+}
+
+/* Out parameters in the handles, the blob, the arena or in each other are refused, and nothing is written. */
+static void out_parameters_overlap(void)
+{
+    uint8_t before[sizeof model], same[sizeof session];
+    void *places[4];
+    void *in_model = &model, *in_session = &session;
+    size_t len, place;
+    void *raw;
+    start();
+    memcpy(before, &model, sizeof model);
+    memcpy(same, &session, sizeof session);
+    CHECK_STATUS(kinglet_model_error(&model, (uint32_t *)in_model), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_model_arena_bytes(&model, (size_t *)in_model), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_model_operator_count(&model, (size_t *)(void *)blob), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_model_input(&model, 0, (kinglet_tensor *)in_model), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_model_output(&model, 0, (kinglet_tensor *)(void *)blob), KINGLET_ERROR_OVERLAP);
+    places[0] = in_model;
+    places[1] = in_session;
+    places[2] = blob;
+    places[3] = arena;
+    for (place = 0; place < 4; place++) {
+        CHECK_STATUS(kinglet_session_input(&session, 0, (void **)places[place], &len), KINGLET_ERROR_OVERLAP);
+        CHECK_STATUS(kinglet_session_input(&session, 0, &raw, (size_t *)places[place]), KINGLET_ERROR_OVERLAP);
+        CHECK_STATUS(kinglet_session_step(&session, (uint8_t *)places[place]), KINGLET_ERROR_OVERLAP);
+        CHECK_STATUS(kinglet_session_self_test(&session, (uint32_t *)places[place]), KINGLET_ERROR_OVERLAP);
+    }
+    CHECK_STATUS(kinglet_session_input(&session, 0, &raw, (size_t *)(void *)&raw), KINGLET_ERROR_OVERLAP);
+    CHECK(memcmp(before, &model, sizeof model) == 0 && memcmp(same, &session, sizeof session) == 0);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_OK);
 }
 
 /* A session never writes behind the arena, and a model never writes to its blob. */
@@ -451,6 +531,9 @@ int main(int argc, char **argv)
     handles();
     tensors();
     overlaps();
+    sessions_in_the_blob();
+    failed_initialisations();
+    out_parameters_overlap();
     stays_within();
     blob_changes();
     free(file_bytes);

@@ -22,8 +22,8 @@
  *
  * Errors. Every function that can fail returns a kinglet_status, and then has written nothing through its out
  * parameters. The numbers do not change between versions. Null and misaligned pointers, lengths that are too
- * short, handles that were not initialised, whose initialisation failed, or that are of the other kind are
- * errors, not undefined behaviour. What cannot be checked, and is the caller's promise: a pointer that is neither
+ * short, handles that were not initialised, whose initialisation failed, or that are of the other kind, and memory
+ * that is used for two things at once are errors, not undefined behaviour. What cannot be checked, and is the caller's promise: a pointer that is neither
  * null nor misaligned points to as many bytes as its type or the length beside it says.
  *
  * Threads. A handle may be used by one thread or interrupt level at a time. Different sessions are independent of
@@ -95,6 +95,8 @@ enum {
     KINGLET_ERROR_PORT = 75,
     KINGLET_ERROR_ARENA_SIZE = 76,            /* the arena is larger than this machine can address */
     KINGLET_ERROR_GOLDEN = 77,
+    KINGLET_ERROR_OPERANDS = 78,
+    KINGLET_ERROR_STATE = 79,
 
     /* The call is wrong. */
     KINGLET_ERROR_NULL_POINTER = 128,
@@ -102,7 +104,7 @@ enum {
     KINGLET_ERROR_LENGTH = 130,           /* pointer + length is beyond the end of memory */
     KINGLET_ERROR_NOT_A_MODEL = 131,      /* the model's initialisation failed or did not take place */
     KINGLET_ERROR_NOT_A_SESSION = 132,    /* the session's initialisation failed or did not take place */
-    KINGLET_ERROR_OVERLAP = 133,          /* arena, blob and handles share memory */
+    KINGLET_ERROR_OVERLAP = 133,          /* two of arena, blob, handles and out parameters share memory */
     KINGLET_ERROR_ARENA_TOO_SMALL = 134,  /* see kinglet_model_arena_bytes() */
     KINGLET_ERROR_ARENA_MISALIGNED = 135, /* the arena does not start at a multiple of KINGLET_ALIGNMENT */
     KINGLET_ERROR_NO_SUCH_TENSOR = 136,   /* the model has fewer inputs or outputs */
@@ -119,7 +121,11 @@ enum {
 /* Element types. */
 enum {
     KINGLET_I8 = 0,  /* quantized 8-bit integer: real = scale * (q - zero_point) */
-    KINGLET_F32 = 1  /* 32-bit IEEE float */
+    KINGLET_F32 = 1, /* 32-bit IEEE float */
+    KINGLET_I16 = 2, /* quantized 16-bit integer */
+    KINGLET_I32 = 3, /* 32-bit integer */
+    KINGLET_U8 = 4,  /* quantized unsigned 8-bit integer */
+    KINGLET_BOOL = 5 /* one byte, 0 or 1 */
 };
 
 /* A verified blob. Opaque; needs the alignment of its type. */
@@ -137,12 +143,12 @@ typedef struct kinglet_tensor {
     const char *name;       /* UTF-8, not terminated by a zero; lies in the blob */
     size_t name_bytes;      /* bytes of the name */
     size_t len;             /* elements: the product of the extents */
-    size_t size_bytes;      /* bytes: len times 1 (KINGLET_I8) or 4 (KINGLET_F32) */
+    size_t size_bytes;      /* bytes: len times those of an element */
     uint32_t dims[4];       /* extent of each axis, slowest first; those from rank on are 1 */
     float scale;            /* real = scale * (q - zero_point); 1 for floats */
-    int32_t zero_point;     /* in -128..=127; 0 for floats */
+    int32_t zero_point;     /* 0 for floats */
     uint8_t rank;           /* number of axes, 1 to 4 */
-    uint8_t dtype;          /* KINGLET_I8 or KINGLET_F32 */
+    uint8_t dtype;          /* KINGLET_I8, KINGLET_F32, ... */
     uint8_t channels_moved; /* 1: the source model has it channels-first, this one channels-last; else 0 */
     uint8_t reserved;       /* 0 */
 } kinglet_tensor;
@@ -185,7 +191,9 @@ kinglet_status kinglet_model_deinit(kinglet_model *model);
 
 /* Binds a model to arena[0 .. arena_bytes], which starts at a multiple of KINGLET_ALIGNMENT and is at least as long
  * as kinglet_model_arena_bytes() says; what is beyond that stays untouched. The arena's content does not matter.
- * *session may be uninitialised. */
+ * *session may be uninitialised, or hold an earlier session. That one is gone afterwards, also when the call fails;
+ * except when *session itself is null, misaligned or lies over the model, its blob or the arena: then nothing is
+ * written. */
 kinglet_status kinglet_session_init(kinglet_session *session, const kinglet_model *model, void *arena,
                                     size_t arena_bytes);
 
@@ -214,6 +222,10 @@ kinglet_status kinglet_session_step(kinglet_session *session, uint8_t *finished)
 
 /* Forgets a run that was begun with kinglet_session_step(). */
 kinglet_status kinglet_session_restart(kinglet_session *session);
+
+/* Makes all that the model keeps from run to run what it was at first; nothing but kinglet_session_restart() for a
+ * model that keeps nothing. kinglet_session_init() does the same. */
+kinglet_status kinglet_session_reset(kinglet_session *session);
 
 /* Runs the test vectors that the blob carries and compares every output bit with what the compiler computed.
  * Overwrites inputs and outputs. Stores how many vectors there were. */

@@ -126,6 +126,14 @@ impl ModelHandle {
     }
 }
 
+impl ModelHandle {
+    /// What `model`, which is the one at `handle`, is made of: the handle and the blob.
+    pub(crate) fn memory_with(handle: *const ModelHandle, model: &Model<'_>) -> Result<[Extent; 2], Status> {
+        let blob = model.blob().bytes();
+        Ok([Extent::new(handle, MODEL_BYTES)?, Extent::new(blob.as_ptr(), blob.len())?])
+    }
+}
+
 impl SessionHandle {
     /// A session at its start.
     pub(crate) fn new(model: *const ModelHandle, arena: *mut c_void, arena_bytes: usize) -> Self {
@@ -160,21 +168,33 @@ impl SessionHandle {
         if needed > self.arena_bytes {
             return Err(Status::ARENA_TOO_SMALL);
         }
-        // Only what the model needs: the caller may use the rest, for the handles for example.
-        let arena = Extent::new(self.arena, needed)?;
-        let blob = model.blob().bytes();
-        let apart = arena.is_apart_from(Extent::new(blob.as_ptr(), blob.len())?)
-            && arena.is_apart_from(Extent::new(self.model, MODEL_BYTES)?)
-            && arena.is_apart_from(Extent::new(ptr::from_ref(self), SESSION_BYTES)?);
-        if !apart {
-            return Err(Status::OVERLAP);
-        }
+        pointer::check_all_apart(&self.memory_with(model)?)?;
         // SAFETY: not null and a possible length; the caller promises the memory, and it is apart from everything
         // else that is borrowed here.
         let arena = unsafe { slice::from_raw_parts_mut(self.arena.cast::<u8>(), needed) };
         let mut session = Session::resume(model, arena)?;
         session.seek(self.next);
         Ok(session)
+    }
+
+    /// What the session is made of: its handle, its model's handle, the blob, the arena. Nothing that the library
+    /// writes for the caller may lie there.
+    ///
+    /// # Safety
+    ///
+    /// The model and its blob are where they were.
+    pub(crate) unsafe fn memory(&self) -> Result<[Extent; 4], Status> {
+        // SAFETY: the caller promises that the model is still there.
+        self.memory_with(unsafe { ModelHandle::model(self.model) }?)
+    }
+
+    /// See [`SessionHandle::memory`]. Of the arena only what the model needs: the caller may use the rest, for the
+    /// handles for example.
+    fn memory_with(&self, model: &Model<'_>) -> Result<[Extent; 4], Status> {
+        let [place, blob] = ModelHandle::memory_with(self.model, model)?;
+        let needed = model.arena_bytes().min(self.arena_bytes);
+        let arena = Extent::new(self.arena, needed)?;
+        Ok([Extent::new(ptr::from_ref(self), SESSION_BYTES)?, place, blob, arena])
     }
 
     /// Remembers where the next step goes on.

@@ -78,10 +78,10 @@ unsafe fn read<T>(
     read: impl FnOnce(&Model<'static>) -> Result<T, Status>,
 ) -> Status {
     // SAFETY: the caller's promise is passed on.
-    let model = unsafe { ModelHandle::model(model) };
-    let value = model.and_then(|model| {
-        pointer::check(out)?;
-        read(model)
+    let found = unsafe { ModelHandle::model(model) };
+    let value = found.and_then(|found| {
+        Extent::of(out)?.check_apart_from(&ModelHandle::memory_with(model, found)?)?;
+        read(found)
     });
     // SAFETY: there is a value only if the pointer has been checked.
     Status::of(value.map(|value| unsafe { pointer::store(out, value) }))
@@ -96,7 +96,8 @@ unsafe fn read<T>(
 pub unsafe extern "C" fn kinglet_model_error(model: *const ModelHandle, offset: *mut u32) -> Status {
     // SAFETY: the caller's promise is passed on.
     let outcome = unsafe { ModelHandle::outcome(model) };
-    match outcome.and_then(|outcome| pointer::check(offset).map(|()| outcome)) {
+    let apart = || Extent::of(offset)?.check_apart_from(&[Extent::new(model, MODEL_BYTES)?]);
+    match outcome.and_then(|outcome| apart().map(|()| outcome)) {
         Ok((status, value)) => {
             // SAFETY: checked above.
             unsafe { pointer::store(offset, value) };

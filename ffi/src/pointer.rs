@@ -35,10 +35,32 @@ impl Extent {
         Ok(Extent { start, bytes })
     }
 
+    /// The memory of a `T` at `pointer`, which is neither null nor misaligned.
+    pub(crate) fn of<T>(pointer: *const T) -> Result<Extent, Status> {
+        check(pointer)?;
+        Extent::new(pointer, size_of::<T>())
+    }
+
     /// The two have no byte in common.
     pub(crate) fn is_apart_from(self, other: Extent) -> bool {
         self.start.saturating_add(self.bytes) <= other.start || other.start.saturating_add(other.bytes) <= self.start
     }
+
+    /// No byte is in common with any of `others`.
+    pub(crate) fn check_apart_from(self, others: &[Extent]) -> Result<(), Status> {
+        let apart = others.iter().all(|&other| self.is_apart_from(other));
+        if apart { Ok(()) } else { Err(Status::OVERLAP) }
+    }
+}
+
+/// No two of `extents` have a byte in common.
+pub(crate) fn check_all_apart(extents: &[Extent]) -> Result<(), Status> {
+    let mut rest = extents;
+    while let Some((first, others)) = rest.split_first() {
+        first.check_apart_from(others)?;
+        rest = others;
+    }
+    Ok(())
 }
 
 /// Stores `value` in an out parameter.

@@ -21,18 +21,24 @@ pub unsafe extern "C" fn kinglet_session_init(
     arena_bytes: usize,
 ) -> Status {
     let result = pointer::check(session).and_then(|()| {
+        let place = Extent::new(session, SESSION_BYTES)?;
+        // SAFETY: the caller's promise is passed on.
+        let found = unsafe { ModelHandle::model(model) };
+        // Before anything is written: a handle that lies over what it is made from destroys nothing.
+        if let Ok(memory) = Extent::new(model, MODEL_BYTES) {
+            place.check_apart_from(&[memory])?;
+        }
+        if let Ok(found) = found {
+            place.check_apart_from(&ModelHandle::memory_with(model, found)?)?;
+            if let Ok(arena) = Extent::new(arena, found.arena_bytes().min(arena_bytes)) {
+                place.check_apart_from(&[arena])?;
+            }
+        }
         // A session that was here is gone, also when the new one cannot be.
         // SAFETY: checked, and the caller promises the memory.
         unsafe { handle::forget(session) };
-        // SAFETY: the caller's promise is passed on.
-        let needed = unsafe { ModelHandle::model(model) }?.arena_bytes();
+        found?;
         Extent::new(arena, arena_bytes)?;
-        let place = Extent::new(session, SESSION_BYTES)?;
-        let apart = place.is_apart_from(Extent::new(model, MODEL_BYTES)?)
-            && place.is_apart_from(Extent::new(arena, needed.min(arena_bytes))?);
-        if !apart {
-            return Err(Status::OVERLAP);
-        }
         let handle = SessionHandle::new(model, arena, arena_bytes);
         // SAFETY: model and arena are those that the caller has just given.
         unsafe { handle.open() }?.reset();
@@ -79,6 +85,19 @@ unsafe fn locate(
     Ok((handle.pointer_to(bytes), bytes.len()))
 }
 
+/// Out parameters lie apart from all that the session is made of.
+///
+/// # Safety
+///
+/// `session` is what the header says.
+unsafe fn may_store(session: *const SessionHandle, places: &[Extent]) -> Result<(), Status> {
+    // SAFETY: the caller's promise is passed on.
+    let handle = unsafe { SessionHandle::at(session) }?;
+    // SAFETY: likewise.
+    let memory = unsafe { handle.memory() }?;
+    places.iter().try_for_each(|place| place.check_apart_from(&memory))
+}
+
 /// Gives C a tensor's address and how many `T` it has.
 ///
 /// # Safety
@@ -93,7 +112,13 @@ unsafe fn give<T>(
     let (side, index, dtype) = tensor;
     // SAFETY: the caller's promise is passed on.
     let found = unsafe { locate(session, side, index, dtype) };
-    let found = found.and_then(|found| pointer::check(out).and(pointer::check(out_len)).and(Ok(found)));
+    let found = found.and_then(|found| {
+        let (place, len_place) = (Extent::of(out)?, Extent::of(out_len)?);
+        place.check_apart_from(&[len_place])?;
+        // SAFETY: the caller's promise is passed on.
+        unsafe { may_store(session, &[place, len_place]) }?;
+        Ok(found)
+    });
     Status::of(found.map(|(address, bytes)| {
         let len = bytes.checked_div(size_of::<T>()).unwrap_or(bytes);
         // SAFETY: there is an address only if the pointers have been checked.
@@ -239,8 +264,9 @@ pub unsafe extern "C" fn kinglet_session_run(session: *mut SessionHandle) -> Sta
 pub unsafe extern "C" fn kinglet_session_step(session: *mut SessionHandle, finished: *mut u8) -> Status {
     // Before anything runs: an error leaves the session where it stands.
     // SAFETY: the caller's promise is passed on.
-    let handle = unsafe { SessionHandle::at(session) };
-    if let Err(status) = handle.and_then(|_| pointer::check(finished)) {
+    let place = unsafe { SessionHandle::at(session) }.and_then(|_| Extent::of(finished));
+    // SAFETY: likewise.
+    if let Err(status) = place.and_then(|place| unsafe { may_store(session, &[place]) }) {
         return status;
     }
     // SAFETY: the caller's promise is passed on.
@@ -289,8 +315,9 @@ pub unsafe extern "C" fn kinglet_session_reset(session: *mut SessionHandle) -> S
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinglet_session_self_test(session: *mut SessionHandle, vectors: *mut u32) -> Status {
     // SAFETY: the caller's promise is passed on.
-    let handle = unsafe { SessionHandle::at(session) };
-    if let Err(status) = handle.and_then(|_| pointer::check(vectors)) {
+    let place = unsafe { SessionHandle::at(session) }.and_then(|_| Extent::of(vectors));
+    // SAFETY: likewise.
+    if let Err(status) = place.and_then(|place| unsafe { may_store(session, &[place]) }) {
         return status;
     }
     // SAFETY: the caller's promise is passed on.

@@ -72,6 +72,8 @@ statuses! {
     75 c"port",
     76 c"arena_size",
     77 c"golden",
+    78 c"operands",
+    79 c"state",
 }
 
 impl Status {

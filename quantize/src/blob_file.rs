@@ -1,12 +1,11 @@
-//! Blob files: read with a clear word on what is wrong, written whole or not at all.
+//! Blob files: read with a clear word on what is wrong.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use kinglet::{LoadError, LoadRule, Model};
 use kinglet_blob::FormatRule;
 
+use crate::file::{self, ReadError};
 use crate::host::AlignedBytes;
 
 /// The largest blob file that is read.
@@ -21,16 +20,8 @@ pub enum BlobFileError {
     Read {
         /// The path as given.
         file: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file is larger than any blob.
-    #[error("{} has {size_bytes} bytes; blobs up to {FILE_SIZE_BYTES_MAX} are read", file.display())]
-    TooLarge {
-        /// The path as given.
-        file: PathBuf,
-        /// Its size.
-        size_bytes: u64,
+        /// What is in the way.
+        source: ReadError,
     },
     /// The engine refuses the bytes.
     #[error("{} is not a blob that this kinglet runs: {} (rule {}, byte {})", file.display(), explain(error), error.code(), error.offset())]
@@ -44,34 +35,13 @@ pub enum BlobFileError {
 
 /// Reads a blob; the engine accepts what is returned.
 pub fn read(path: &Path) -> Result<AlignedBytes, BlobFileError> {
-    let failed = |source| BlobFileError::Read { file: path.into(), source };
-    let size_bytes = fs::metadata(path).map_err(failed)?.len();
-    if size_bytes > FILE_SIZE_BYTES_MAX {
-        return Err(BlobFileError::TooLarge { file: path.into(), size_bytes });
-    }
-    let bytes = AlignedBytes::copy_of(&fs::read(path).map_err(failed)?);
+    let contents = file::read(path, FILE_SIZE_BYTES_MAX);
+    let contents = contents.map_err(|source| BlobFileError::Read { file: path.into(), source })?;
+    let bytes = AlignedBytes::copy_of(&contents);
     match Model::from_bytes(&bytes) {
         Ok(_) => Ok(bytes),
         Err(error) => Err(BlobFileError::Refused { file: path.into(), error }),
     }
-}
-
-/// Writes a file so that at no time a part of it is found under its name: into a neighbour first, which is
-/// then renamed.
-pub fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = fs::File::create(&part).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&part, path));
-    if renamed.is_err() {
-        // Nothing is lost when it was never there.
-        let _ = fs::remove_file(&part);
-    }
-    renamed
 }
 
 /// A load error in words, with what to do.
@@ -127,24 +97,14 @@ fn explain_rule(rule: LoadRule) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn scratch_dir(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("kinglet-{name}-{}", std::process::id()));
         fs::create_dir_all(&dir).expect("a temporary directory");
         dir
-    }
-
-    #[test]
-    fn files_are_replaced_whole_and_leave_nothing_behind() {
-        let dir = scratch_dir("write");
-        let path = dir.join("a.kgl");
-        write(&path, b"one").expect("written");
-        write(&path, b"two").expect("replaced");
-        assert_eq!(fs::read(&path).expect("there"), b"two");
-        assert!(write(&dir.join("missing").join("b.kgl"), b"x").is_err());
-        assert_eq!(fs::read_dir(&dir).expect("there").count(), 1);
-        fs::remove_dir_all(&dir).expect("removed");
     }
 
     #[test]

@@ -15,13 +15,14 @@ use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, cal
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::AlignedBytes;
 use crate::import::{self, ImportError, Kind};
-use crate::ir::{DType, Graph};
-use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps};
-use crate::pass::{PassError, optimize};
+use crate::ir::Graph;
+use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
+use crate::pass::{PassError, PassReport, optimize};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
+use crate::warning;
 
 /// Samples on which the int8 graph is compared with the float one for the report.
 const ERROR_SAMPLES: usize = 16;
@@ -41,6 +42,8 @@ pub struct Options {
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
     pub eliminate: bool,
+    /// Look into what elimination left and why, for [`Compiled::passes`].
+    pub explain: bool,
     /// The model's name; the file's when absent.
     pub name: Option<String>,
     /// The model's own version.
@@ -58,6 +61,7 @@ impl Default for Options {
             golden: 0,
             ram: None,
             eliminate: true,
+            explain: false,
             name: None,
             version: String::new(),
             labels: Vec::new(),
@@ -74,6 +78,10 @@ pub struct Compiled {
     pub report: Report,
     /// The graph that was lowered.
     pub graph: Graph,
+    /// What each rewrite did, in order, and what it left and why; elimination last, where it ran.
+    pub passes: Vec<PassReport>,
+    /// What the user of the model probably does not want; sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Why a model did not become a blob.
@@ -177,14 +185,19 @@ fn compile_graph(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
-    optimize(&mut graph)?;
+    let mut passes = optimize(&mut graph)?;
     let quantized = match &options.calibration {
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,
     };
-    let elimination = if options.eliminate && computes_on_int8(&graph) {
+    let elimination = if options.eliminate && graph.computes_on_int8() {
         progress(Stage::Eliminating);
-        eliminate_in_steps(&mut graph, channel_step(options.target))?
+        let step = channel_step(options.target);
+        let report = eliminate_in_steps(&mut graph, step)?;
+        if options.explain {
+            passes.push(explain(&graph, &report, step));
+        }
+        report
     } else {
         EliminationReport::default()
     };
@@ -213,7 +226,8 @@ fn compile_graph(
         errors: errors.as_ref(),
         golden_vectors: options.golden,
     });
-    Ok(Compiled { blob, report, graph })
+    let warnings = warning::of(&graph);
+    Ok(Compiled { blob, report, graph, passes, warnings })
 }
 
 /// What quantization leaves behind for the rest of the pipeline.
@@ -229,7 +243,7 @@ fn quantize(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Quantized, CompileError> {
-    if computes_on_int8(graph) {
+    if graph.computes_on_int8() {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
     let samples = Samples::read(path, graph)?;
@@ -245,11 +259,6 @@ fn quantize(
     drop(int8_runner);
     *graph = int8;
     Ok(Quantized { samples, errors })
-}
-
-/// True when some node computes an int8 value.
-pub fn computes_on_int8(graph: &Graph) -> bool {
-    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == DType::I8)
 }
 
 /// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the

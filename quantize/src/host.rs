@@ -2,7 +2,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-use kinglet::{Error, Model, Session};
+use kinglet::{Error, Model, NoTracer, Session, Tracer};
 
 /// Where blobs and arenas start.
 const ALIGN: usize = 16;
@@ -66,12 +66,21 @@ pub fn with_session<R>(
 
 /// One inference: the bytes of every input in port order, and back the bytes of every output.
 pub fn infer(session: &mut Session<'_, '_>, inputs: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
+    infer_traced(session, inputs, &mut NoTracer)
+}
+
+/// [`infer`], a tracer being told of each operator.
+pub fn infer_traced(
+    session: &mut Session<'_, '_>,
+    inputs: &[Vec<u8>],
+    tracer: &mut impl Tracer,
+) -> Result<Vec<Vec<u8>>, Error> {
     for (index, bytes) in inputs.iter().enumerate() {
         let input = session.input_raw(index)?;
         let len = input.len().min(bytes.len());
         input[..len].copy_from_slice(&bytes[..len]);
     }
-    session.run()?;
+    session.run_traced(tracer)?;
     let count = session.model().output_count();
     (0..count).map(|index| Ok(session.output_raw(index)?.to_vec())).collect()
 }

@@ -115,7 +115,7 @@ impl Report {
         Report {
             name: graph.name.clone(),
             target: assembly.target().name(),
-            arithmetic: if crate::compile::computes_on_int8(graph) { "int8" } else { "float32" },
+            arithmetic: if graph.computes_on_int8() { "int8" } else { "float32" },
             source_kind: manifest.source.kind.name(),
             source_bytes: manifest.source.bytes,
             blob_bytes: blob.len(),

@@ -3,28 +3,83 @@
 //! A target decides two things only: the order of the weights and the kernel set that the header names. The
 //! arithmetic is the same on all of them.
 
-pub use kinglet_blob::KernelSet as Target;
+use core::fmt::Write;
 
-/// The target that the command line calls `name`.
+use kinglet_kernels::machine::{Isa, MACHINES, Machine};
+
+pub use kinglet_kernels::machine::KernelSet as Target;
+
+/// The target that the command line calls `name`: a core, one that runs the same kernels, a chip or a board.
 pub fn parse(name: &str) -> Option<Target> {
-    Target::ALL.into_iter().find(|(_, known)| *known == name).map(|(target, _)| target)
+    Machine::find(name).map(|machine| machine.set)
+}
+
+/// The names of all targets, for a message.
+pub fn names() -> String {
+    MACHINES.iter().map(|machine| machine.name).collect::<Vec<_>>().join(", ")
+}
+
+/// All targets with what else they are called, a line each.
+pub fn list() -> String {
+    let mut text = String::from("Targets, and what else they are called:\n");
+    for machine in MACHINES {
+        let others: Vec<&str> = machine.names().skip(1).collect();
+        let _ = writeln!(text, "{}", format!("  {:<11} {}", machine.name, others.join(", ")).trim_end());
+    }
+    text
+}
+
+/// What the user of a name that is no target may have meant; empty when nothing comes close.
+pub fn suggestion(name: &str) -> String {
+    let built_as = MACHINES.iter().filter(|machine| machine.rust_targets.contains(&name));
+    let built_as: Vec<&str> = built_as.map(|machine| machine.name).collect();
+    if !built_as.is_empty() {
+        return format!("{name} is the Rust target of {}", built_as.join(" and of "));
+    }
+    let name = name.to_ascii_lowercase();
+    let near = MACHINES.iter().flat_map(|machine| machine.names().map(move |known| (machine, known)));
+    let near = near.map(|(machine, known)| (distance(known, &name), machine, known));
+    match near.min_by_key(|(distance, _, _)| *distance) {
+        Some((0..=2, machine, known)) if machine.name == known => format!("did you mean {known}?"),
+        Some((0..=2, machine, known)) => format!("did you mean {known}, which is {}?", machine.name),
+        _ => String::new(),
+    }
+}
+
+/// Letters to insert, remove or replace until `known` is `name`. What follows the name of a chip's family is free.
+fn distance(known: &str, name: &str) -> usize {
+    let is_family = known.len() >= 6 && !known.contains('-');
+    if is_family && name.starts_with(known) {
+        return 0;
+    }
+    let mut row: Vec<usize> = (0..=name.chars().count()).collect();
+    for (index, a) in known.chars().enumerate() {
+        let mut diagonal = index;
+        row[0] = index + 1;
+        for (column, b) in name.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// True when the target's kernels multiply two 16-bit pairs at once (`SMLAD`) and want
 /// [`kinglet_kernels::conv2d::Packing::Paired`] weights.
 pub fn has_dual_multiply(target: Target) -> bool {
-    matches!(target, Target::CortexM4 | Target::CortexM7 | Target::CortexM33)
+    target.machine().isa == Isa::Armv7em
 }
 
 /// True when the target's kernels multiply one number at a time with a 32-bit sum (`MLA`) and want
 /// [`kinglet_kernels::conv2d::Packing::Interleaved`] and [`kinglet_kernels::conv2d::Packing::Octets`] weights.
 pub fn has_single_multiply(target: Target) -> bool {
-    target == Target::CortexM3
+    target.machine().isa == Isa::Armv7m
 }
 
 /// True when the target has Helium and its kernels want [`kinglet_kernels::conv2d::Packing::Quads`] weights.
 pub fn has_helium(target: Target) -> bool {
-    matches!(target, Target::CortexM55)
+    target.machine().isa == Isa::Helium
 }
 
 /// Channels that the target's kernels compute at once and want complete.
@@ -36,7 +91,7 @@ pub fn channel_step(target: Target) -> usize {
 /// [`kinglet_kernels::conv2d::Packing::Lanes`], [`kinglet_kernels::conv2d::Packing::WideLanes`] and
 /// [`kinglet_kernels::conv2d::Packing::Fours`] weights.
 pub fn has_lanes(target: Target) -> bool {
-    target == Target::CortexM0
+    target.machine().isa == Isa::Armv6m
 }
 
 #[cfg(test)]
@@ -44,11 +99,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_targets_are_one_to_one() {
-        for (target, name) in Target::ALL {
-            assert_eq!(parse(name), Some(target));
-            assert_eq!(target.name(), name);
+    fn every_name_of_a_machine_is_a_name_of_its_target() {
+        for machine in MACHINES {
+            assert!(machine.names().all(|name| parse(name) == Some(machine.set)), "{}", machine.name);
+            assert_eq!(Target::from_tag(machine.set as u16), Some(machine.set));
+            assert!(list().contains(&format!("\n  {} ", machine.name)) || machine.aliases.is_empty());
+            assert!(names().contains(machine.name));
         }
+        assert_eq!(parse("M0+"), Some(Target::CortexM0));
+        assert_eq!(parse("nrf52840-dk"), Some(Target::CortexM4));
         assert_eq!(parse("cortex-m5"), None);
+    }
+
+    #[test]
+    fn what_is_meant_is_suggested() {
+        assert_eq!(suggestion("cortex-m44"), "did you mean cortex-m4?");
+        assert_eq!(suggestion("Cortex_M7"), "did you mean cortex-m7?");
+        assert_eq!(suggestion("stm32f446re"), "did you mean stm32f4, which is cortex-m4?");
+        assert_eq!(suggestion("nrf52480"), "did you mean nrf52840, which is cortex-m4?");
+        assert_eq!(
+            suggestion("thumbv7em-none-eabihf"),
+            "thumbv7em-none-eabihf is the Rust target of cortex-m4 and of cortex-m7"
+        );
+        assert_eq!(suggestion("toaster"), "");
+        assert_eq!(suggestion(""), "");
     }
 }

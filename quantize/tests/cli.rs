@@ -246,6 +246,10 @@ fn inspect_describes_operators_and_memory() {
         assert!(features.contains(&name), "{name}");
     }
     assert!(ok(&["ops", text(&path), text(&path)]).starts_with("kinglet = { version = "));
+    for (target, extension) in [("m33", "dsp"), ("cortex-m85", "helium")] {
+        let features = json(&["ops", text(&digits(&scratch, target).0), "--json"]);
+        assert!(features.as_array().expect("a list").contains(&extension.into()), "{target}: {features}");
+    }
     scratch.remove();
 }
 
@@ -273,6 +277,9 @@ fn wrong_usage_is_exit_code_2() {
     fails(&["fly"], 2, "unrecognized subcommand");
     fails(&["compile"], 2, "required");
     fails(&["compile", "m.onnx", "--target", "z80"], 2, "possible targets: portable, cortex-m0");
+    fails(&["compile", "m.onnx", "--target", "cortex-m47"], 2, "did you mean cortex-m4?");
+    let help = ok(&["compile", "--help"]);
+    assert!(help.contains("cortex-m4   cortex-m4f, nrf52832, nrf52840, "), "{help}");
     fails(&["compile", "m.onnx", "-o", "m.onnx"], 2, "overwritten");
     fails(&["compile", "m.onnx", "--range", "mse"], 2, "--calib");
     fails(&["run", text(&path), "--input", "a.bin", "--input", "b.bin"], 2, "the model has 1 inputs");
@@ -345,5 +352,92 @@ fn a_model_is_made_to_fit_the_memory() {
     let expected = format!("use --ram {}", arena(&least));
     fails(&[&args[..], &["16"]].concat(), 1, &expected);
     fails(&[&args[..], &["28k"]].concat(), 2, "a number of bytes, or `min`");
+    scratch.remove();
+}
+
+/// Whether `--explain --json` says that a pass did (or left) something of the kind at some node.
+fn says(report: &Value, pass: &str, list: &str, words: &str) -> bool {
+    let passes = report["passes"].as_array().expect("a list");
+    let notes = passes.iter().filter(|one| one["pass"] == pass).flat_map(|one| one[list].as_array().expect("a list"));
+    notes.into_iter().any(|note| {
+        let what = note["what"].as_str().expect("words");
+        !note["node"].as_str().expect("a name").is_empty() && what.contains(words)
+    })
+}
+
+#[test]
+fn explain_says_what_passes_did_and_left() {
+    let scratch = Scratch::new("explain");
+    let blob = scratch.path("digits.kgl");
+    let (model, calib) = (format!("{DIGITS}/model.onnx"), format!("{DIGITS}/calib.npz"));
+    let base = ["compile", &model, "--calib", &calib, "-o", text(&blob)];
+    let with = |more: &[&'static str]| [&base[..], more].concat();
+    let report = json(&with(&["--explain", "--json"]));
+    assert_eq!(report["arithmetic"], "int8", "the report is the same object");
+    assert!(says(&report, "fuse-activation", "changes", "fused into its producer"), "{}", report["passes"]);
+    assert!(says(&report, "layout", "changes", "vanishes"), "{}", report["passes"]);
+    assert!(says(&report, "eliminate", "misses", "no output channel holds one value"), "{}", report["passes"]);
+    let printed = ok(&with(&["--explain"]));
+    assert!(printed.contains("\n  fuse-activation\n    did  `"), "{printed}");
+    assert!(printed.contains("\n  eliminate\n    left `"), "{printed}");
+    assert!(json(&with(&["--json"])).get("passes").is_none(), "only when asked for");
+    assert!(!ok(&with(&[])).contains("fuse-activation"));
+    let kept = json(&with(&["--explain", "--no-eliminate", "--json"]));
+    assert!(!says(&kept, "eliminate", "misses", ""), "what did not run explains nothing");
+    scratch.remove();
+}
+
+#[test]
+fn explain_says_why_a_constant_channel_stays() {
+    let scratch = Scratch::new("explain-kept");
+    // An output channel of zeros, which is a part of the model's output.
+    let blob = scratch.path("relu.kgl");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/dense_dead_output/model.tflite");
+    let report = json(&["compile", model, "--explain", "--json", "-o", text(&blob)]);
+    assert!(
+        says(&report, "eliminate", "misses", "1 output channels hold one value: they are kept in step"),
+        "{report}"
+    );
+    scratch.remove();
+}
+
+#[test]
+fn a_fixed_batch_is_warned_of() {
+    let scratch = Scratch::new("batch");
+    let blob = scratch.path("batch.kgl");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/batch_of_32/model.tflite");
+    let output = kinglet(&["compile", model, "--json", "-o", text(&blob)]);
+    assert_eq!(output.status.code(), Some(0));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.starts_with("warning: input `tensor 0` has a fixed batch of 32"), "{errors}");
+    assert!(errors.contains("export the model with a batch of 1") && errors.lines().count() == 1, "{errors}");
+    assert!(serde_json::from_slice::<Value>(&output.stdout).is_ok(), "standard output is the report alone");
+    scratch.remove();
+}
+
+#[test]
+fn run_dumps_what_every_operator_computes() {
+    let scratch = Scratch::new("dump");
+    let (blob, _) = digits(&scratch, "portable");
+    let (input, output, folder) = (scratch.path("in.npy"), scratch.path("out.npy"), scratch.path("dump"));
+    let reals: Vec<u8> = (0..2 * 28 * 28).flat_map(|i| ((i % 255) as f32 / 255.0).to_le_bytes()).collect();
+    std::fs::write(&input, npy_bytes(ElementType::F32, &[2, 1, 28, 28], &reals)).expect("writable");
+    let run =
+        ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--raw", "--dump", text(&folder)];
+    fails(&run, 1, "with --raw");
+    let run = ["run", text(&blob), "--input", text(&input), "--output", text(&output), "--dump", text(&folder)];
+    ok(&run);
+    let operators = json(&["inspect", text(&blob), "--json"])["operators"].as_array().expect("a list").clone();
+    for inference in ["0", "1"] {
+        for operator in &operators {
+            let (index, name) = (operator["index"].as_u64().unwrap(), operator["operator"].as_str().unwrap());
+            let path = folder.join(inference).join(format!("{index:03}-{name}.npy"));
+            let array = npy::read_arrays(&path).expect("an array").remove(0);
+            let shape: Vec<u64> = array.shape.iter().map(|&extent| extent as u64).collect();
+            assert_eq!(serde_json::json!(shape), operator["output_shape"], "{name}");
+        }
+        let count = std::fs::read_dir(folder.join(inference)).expect("a folder").count();
+        assert_eq!(count, operators.len());
+    }
     scratch.remove();
 }

@@ -145,7 +145,7 @@ const ARENAS: [(&str, usize, [usize; 3]); 6] = [
 fn arenas_stay_below_the_peer_and_do_not_grow() {
     for (name, peer, pinned) in ARENAS {
         for (target, pinned) in TARGETS.into_iter().zip(pinned) {
-            let Some(Compiled { blob, graph, report }) = compile(name, target, true) else { return };
+            let Some(Compiled { blob, graph, report, .. }) = compile(name, target, true) else { return };
             let target = target.name();
             assert!(report.arena_bytes <= pinned, "{name} for {target}: {} bytes, were {pinned}", report.arena_bytes);
             assert!(report.arena_bytes < peer, "{name} for {target}");

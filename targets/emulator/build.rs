@@ -2,43 +2,58 @@
 //!
 //! `cargo xtask mcu-bench` sets the variables read here; the self-test image needs only the board.
 //!
-//! - `KINGLET_BOARD`: a folder of `boards/` (default `cortex-m4`).
+//! - `KINGLET_BOARD`: an emulated machine of the table (default: the first that has the Rust target).
 //! - `KINGLET_BLOB`: the compiled model, an absolute path.
 //! - `KINGLET_ARENA_BYTES`: how much arena to reserve.
 //! - `KINGLET_VECTORS`: names of the input vectors, `ramp` or `lcg<seed>`, separated by commas.
+
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../runtime/kernels/src/machine.rs"]
+mod machine;
 
 use core::fmt::Write;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use machine::{Emulated, Isa, MACHINES, Machine};
+
+/// The table of machines.
+const TABLE: &str = "../../runtime/kernels/src/machine.rs";
+
 fn main() {
     let out = PathBuf::from(variable("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let board = variable("KINGLET_BOARD").unwrap_or_else(|| "cortex-m4".into());
-    link(&out, &board);
+    link(&out, board());
     fs::write(out.join("model.rs"), model_source()).expect("OUT_DIR can be written");
 }
 
-fn link(out: &Path, board: &str) {
-    let memory = Path::new("boards").join(board).join("memory.x");
-    let text = fs::read(&memory).unwrap_or_else(|e| panic!("KINGLET_BOARD={board}: {}: {e}", memory.display()));
+/// The machine that the image is for.
+fn board() -> &'static Machine {
+    let target = variable("TARGET").expect("cargo sets TARGET");
+    let found = match variable("KINGLET_BOARD") {
+        Some(name) => Machine::find(&name),
+        None => MACHINES.iter().find(|machine| machine.emulated.is_some() && machine.rust_targets.contains(&&*target)),
+    };
+    found.unwrap_or_else(|| panic!("KINGLET_BOARD and {target} name no emulated machine"))
+}
+
+fn link(out: &Path, board: &Machine) {
+    let Emulated { qemu, note, flash, ram } = board.emulated.expect("an emulated machine was asked for");
+    let text =
+        format!("/* QEMU {qemu}, {}. {note} */\nMEMORY\n{{\n  FLASH : {flash}\n  RAM : {ram}\n}}\n", board.title);
     fs::write(out.join("memory.x"), text).expect("OUT_DIR can be written");
     // cortex-m-rt asks for the names of a device's interrupts; these machines use none.
     fs::write(out.join("device.x"), "").expect("OUT_DIR can be written");
     fs::copy("image.x", out.join("image.x")).expect("image.x is beside this file");
-    println!("cargo:rerun-if-changed={}", memory.display());
+    println!("cargo:rerun-if-changed={TABLE}");
     println!("cargo:rerun-if-changed=image.x");
     println!("cargo:rustc-link-search={}", out.display());
     for argument in ["--nmagic", "-Tlink.x", "-Timage.x"] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
-    println!("cargo:rustc-check-cfg=cfg(thumb2, helium)");
-    if board != "cortex-m0" {
-        println!("cargo:rustc-cfg=thumb2");
-    }
-    if board == "cortex-m55" {
-        println!("cargo:rustc-cfg=helium");
-    }
+    let values: Vec<String> = Isa::ALL.iter().map(|isa| format!("{:?}", isa.name())).collect();
+    println!("cargo:rustc-check-cfg=cfg(kinglet_isa, values({}))", values.join(", "));
+    println!("cargo:rustc-cfg=kinglet_isa={:?}", board.isa.name());
 }
 
 /// The constants that `src/model.rs` includes.

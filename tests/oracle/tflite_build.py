@@ -87,6 +87,8 @@ OPTIONS = {
     "DEQUANTIZE": "DequantizeOptions",
     "RESHAPE": "ReshapeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
+    "SQUEEZE": "SqueezeOptions",
+    "EXPAND_DIMS": "ExpandDimsOptions",
 }
 
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
+use kinglet_kernels::machine::{MACHINES, Machine};
 
 use crate::budget::{self, Budget};
 use crate::image;
@@ -15,15 +16,19 @@ use crate::tree;
 
 /// A board with a crate of its own in `targets/`.
 struct RealBoard {
-    /// Its folder; the package is called `kinglet-<name>`.
+    /// Its folder; the package is called `kinglet-<name>`. Also what `kinglet compile --target` knows it by.
     name: &'static str,
     rust_target: &'static str,
-    /// For `kinglet compile --target`.
-    core: &'static str,
 }
 
-const BOARDS: [RealBoard; 1] =
-    [RealBoard { name: "nrf52840-dk", rust_target: "thumbv7em-none-eabihf", core: "cortex-m4" }];
+/// The boards that the table of machines names.
+fn real_boards() -> Vec<RealBoard> {
+    let of = |machine: &'static Machine| {
+        let rust_target = machine.rust_target().unwrap_or_default();
+        machine.boards.iter().map(move |name| RealBoard { name, rust_target })
+    };
+    MACHINES.iter().flat_map(of).collect()
+}
 
 /// What the user asked for.
 #[derive(clap::Args)]
@@ -45,12 +50,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(model) => (model.clone(), arguments.calib.clone()),
         None => (example.join("model.onnx"), Some(example.join("calib.npz"))),
     };
-    for board in &BOARDS {
+    let boards = real_boards();
+    for board in &boards {
         prerequisites::rust_target(board.rust_target)?;
     }
     let kinglet = prerequisites::kinglet(arguments.kinglet.as_deref())?;
     let mut failed = false;
-    for board in &BOARDS {
+    for board in &boards {
         let folder = tree::firmware_target().join("boards").join(board.name);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let blob = folder.join("model.kgl");
@@ -65,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn compile(kinglet: &Path, board: &RealBoard, source: (&Path, Option<&Path>), blob: &Path) -> Result<()> {
     let (model, calib) = source;
     let mut command = Command::new(kinglet);
-    command.arg("compile").arg(model).args(["--target", board.core, "--golden", "2", "-o"]).arg(blob);
+    command.arg("compile").arg(model).args(["--target", board.name, "--golden", "2", "-o"]).arg(blob);
     if let Some(calib) = calib {
         command.arg("--calib").arg(calib);
     }
@@ -107,4 +113,29 @@ fn fits(board: &RealBoard, image: &Path, budget: &Budget) -> Result<bool> {
         println!("over budget: {}: {line}", board.name);
     }
     Ok(lines.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folders in `targets/` that are packages for a board: those with a budget.
+    #[test]
+    fn the_table_of_machines_has_every_board_and_its_target() {
+        let targets = tree::root().join("targets");
+        let mut folders: Vec<String> = fs::read_dir(&targets)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join("budget.toml").is_file() && path.join("memory.x").is_file())
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        folders.sort();
+        let mut known: Vec<String> = real_boards().iter().map(|board| board.name.to_owned()).collect();
+        known.sort();
+        assert_eq!(folders, known);
+        for board in real_boards() {
+            let configuration = fs::read_to_string(targets.join(board.name).join(".cargo/config.toml")).unwrap();
+            assert!(configuration.contains(&format!("target = {:?}", board.rust_target)), "{}", board.name);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use kinglet_blob::KernelSet;
+use kinglet_kernels::machine::MACHINES;
 
 use crate::mcu_bench::{BoardRecord, read_records};
 use crate::tree;
@@ -98,8 +98,8 @@ fn errors(samples: &[Sample], prices: &[f64; PARTS]) -> (f64, f64) {
 
 /// The Rust names of what the records call otherwise.
 fn target(core: &str) -> Result<String> {
-    let found = KernelSet::ALL.into_iter().find(|(_, name)| *name == core);
-    found.map(|(set, _)| format!("{set:?}")).with_context(|| format!("there is no target {core}"))
+    let found = MACHINES.iter().find(|machine| machine.name == core);
+    found.map(|machine| format!("{:?}", machine.set)).with_context(|| format!("there is no target {core}"))
 }
 
 #[cfg(test)]

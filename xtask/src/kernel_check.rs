@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::board::{self, BOARDS, Board};
+use crate::board::{self, Board};
 use crate::emulate;
 use crate::image::{self, Recipe};
 use crate::prerequisites::{self, QEMU};
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     prerequisites::qemu_version()?;
     let asked = |board: &Board| arguments.core.is_empty() || arguments.core.iter().any(|b| b.core == board.core);
     let mut clean = true;
-    for board in BOARDS.iter().filter(|board| asked(board)) {
+    for board in board::all().iter().filter(|board| asked(board)) {
         prerequisites::rust_target(board.rust_target)?;
         println!("{} ({})", board.core, board.rust_target);
         let same = check(board)?;

@@ -7,6 +7,7 @@ mod board;
 mod boards;
 mod budget;
 mod c_test;
+mod cases;
 mod counts;
 mod emulate;
 mod fit_costs;
@@ -14,9 +15,11 @@ mod fuzz;
 mod image;
 mod kernel_check;
 mod library;
+mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
+mod oracle_differences;
 mod panic_proof;
 mod prerequisites;
 mod profile;
@@ -49,7 +52,7 @@ enum Command {
     Boards(boards::Arguments),
     /// Compare the kernels of each emulated core with the reference kernels, on the core.
     KernelCheck(kernel_check::Arguments),
-    /// Check or write the README's tables of operators and of results.
+    /// Check or write the tables of operators, results and machines in README and documents.
     Readme(readme::Arguments),
     /// Run all checks and tests of the project; what is missing for them is installed or named.
     Test(test::Arguments),
@@ -57,8 +60,12 @@ enum Command {
     CTest(c_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
+    /// Compile and run folders of small models, each with what is right.
+    Cases(cases::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
+    /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
+    OracleDifferences(oracle_differences::Arguments),
     /// Run the fuzz targets; seconds each, no finding allowed.
     Fuzz(fuzz::Arguments),
     /// Run the runtime's tests under Miri.
@@ -76,7 +83,9 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
+        Command::Cases(arguments) => cases::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
+        Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Miri(arguments) => miri::run(&arguments),
     };

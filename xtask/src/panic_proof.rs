@@ -7,13 +7,14 @@
 //! A proof that cannot fail proves nothing. So first a function with one unchecked index is linked too, and that link
 //! must fail, by the name of the missing function.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use kinglet_kernels::machine::{Isa, MACHINES, Machine};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 
 use crate::c_test::{Outcome, Report, header};
@@ -31,15 +32,16 @@ pub(crate) struct Arguments {
     blob: Option<PathBuf>,
 }
 
-/// Machines without an operating system.
-const TARGETS: [&str; 6] = [
-    "thumbv6m-none-eabi",
-    "thumbv7m-none-eabi",
-    "thumbv7em-none-eabihf",
-    "thumbv8m.main-none-eabihf",
-    "riscv32imc-unknown-none-elf",
-    "aarch64-unknown-none",
-];
+/// The Rust targets of machines without an operating system, and the extensions that machines with the same target have.
+fn targets() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for machine in MACHINES.iter().filter(|machine| machine.is_bare()) {
+        if let Some(target) = machine.rust_target() {
+            targets.entry(target).or_default().extend(machine.extension);
+        }
+    }
+    targets
+}
 
 /// As delivered, and everything at one level: what is proven must not hang on the optimiser's mood.
 const OPT_LEVELS: [Option<&str>; 3] = [None, Some("s"), Some("3")];
@@ -51,10 +53,9 @@ const MISSING_FUNCTION: &str = "kinglet_panic_is_reachable";
 const KEYWORD_FEATURES: [&str; 6] =
     ["conv2d-i8", "depthwise-i8", "fully-connected-i8", "average-pool-i8", "softmax-i8", ROW_MAJOR];
 
-/// Kernels for weights in the order that every machine can run. Compiled for a Cortex-M4, a model does without.
+/// Kernels for weights in the order that every machine can run. Compiled for a machine that has kernels of its own, a model
+/// does without.
 const ROW_MAJOR: &str = "row-major";
-/// Features that switch kernel sets on where the target's name does not tell of them.
-const EXTENSIONS: [&str; 2] = ["dsp", "helium"];
 
 /// What a program needs that runs a model.
 const RUN_FUNCTIONS: [&str; 5] = [
@@ -78,9 +79,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let features = features.into_iter().map(str::to_owned).collect();
     let proof = Proof { linker, functions, features };
-    for target in
-        TARGETS.iter().filter(|target| arguments.target.is_empty() || arguments.target.iter().any(|t| t == *target))
-    {
+    let asked = |target: &str| arguments.target.is_empty() || arguments.target.iter().any(|t| t == target);
+    for (target, extensions) in targets().into_iter().filter(|(target, _)| asked(target)) {
         if let Err(missing) = prerequisites::rust_target(target) {
             report.lane(target, Ok(Outcome::Skipped(missing.to_string())));
             continue;
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             let name = opt_level.map_or("as delivered".to_owned(), |level| format!("opt-level {level}"));
             report.lane(&format!("{target} {name}"), proof.must_hold(target, opt_level, None).map(Outcome::Passed));
         }
-        for extension in EXTENSIONS.into_iter().filter(|_| target.starts_with("thumbv8m.main")) {
+        for extension in extensions {
             let proved = proof.must_hold(target, None, Some(extension));
             report.lane(&format!("{target} {extension}"), proved.map(Outcome::Passed));
         }
@@ -152,7 +152,8 @@ impl Proof {
             let library = Library { target: Some(target), operators, ..Library::default() }.build()?;
             Ok(facts(&self.link(&library, &functions)??)?.flash_bytes)
         };
-        let without_row_major = target.starts_with("thumbv7em");
+        let machine = Machine::of_build(target, None, |_| false);
+        let without_row_major = machine.is_some_and(|machine| machine.isa != Isa::Portable);
         let features = self.features.iter().filter(|name| !(without_row_major && *name == ROW_MAJOR));
         let features: Vec<String> = features.cloned().collect();
         let (few, all) = (size(Some(features.clone()))?, size(None)?);

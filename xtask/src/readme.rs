@@ -1,55 +1,79 @@
-//! `cargo xtask readme`: the README's tables of operators and of results.
+//! `cargo xtask readme`: the tables that README and documents have from the sources.
 //!
-//! The registry of the kernels writes the first, `targets/results` the second, so the README cannot promise a kernel
-//! that does not exist or a number that was not measured. `--check` is what the tests call, `--write` is for whoever
-//! has added a kernel or measured again.
+//! The registry of the kernels writes that of operators, `targets/results` the results, and the table of machines the
+//! rest, so no page can promise a kernel that does not exist or a number that was not measured. `--check` is what the
+//! tests call, `--write` is for whoever has added a kernel or a machine, or measured again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use kinglet_kernels::registry;
 
+use crate::machines;
 use crate::mcu_bench;
 use crate::tree;
 
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("mode").required(true).args(["check", "write"])))]
 pub(crate) struct Arguments {
-    /// Fail when README.md has other tables than the sources
+    /// Fail when a page has other tables than the sources
     #[arg(long)]
     check: bool,
-    /// Put the tables into README.md
+    /// Put the tables into the pages
     #[arg(long)]
     write: bool,
 }
 
+/// Writes a table.
+type Writer = fn() -> Result<String>;
+
+/// Pages, the names of the tables in them, and who writes each.
+const TABLES: [(&str, &str, Writer); 6] = [
+    ("README.md", "operators", operators),
+    ("README.md", "results", mcu_bench::summary),
+    ("README.md", "sharing", || Ok(machines::sharing())),
+    ("docs/cli.md", "targets", machines::targets),
+    ("docs/rust-firmware.md", "rust targets", machines::rust_targets),
+    ("targets/README.md", "emulated machines", machines::emulated),
+];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let path = tree::root().join("README.md");
-    let readme = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let current = with_tables(&readme)?;
-    if arguments.write {
-        fs::write(&path, current).with_context(|| format!("cannot write {}", path.display()))?;
-    } else {
-        ensure!(readme == current, "README.md has an old table; run: cargo xtask readme --write");
-        println!("README.md has the tables of operators and of results");
+    for page in TABLES.iter().map(|(page, _, _)| *page).collect::<BTreeSet<_>>() {
+        let path = tree::root().join(page);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let current = with_tables(page, &text)?;
+        if arguments.write {
+            fs::write(&path, current).with_context(|| format!("cannot write {}", path.display()))?;
+        } else {
+            ensure!(text == current, "{page} has an old table; run: cargo xtask readme --write");
+            println!("{page} has the tables of the sources");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// `readme` with current tables between their marks.
-fn with_tables(readme: &str) -> Result<String> {
-    let mut operators = String::new();
-    registry::write_table(&mut operators).context("cannot write the table of operators")?;
-    let readme = replaced(readme, "operators", &operators)?;
-    replaced(&readme, "results", &mcu_bench::summary()?)
+/// `text` of a page with current tables between their marks.
+fn with_tables(page: &str, text: &str) -> Result<String> {
+    let mut text = text.to_owned();
+    for (_, name, table) in TABLES.iter().filter(|(of, _, _)| *of == page) {
+        text = replaced(&text, name, &table()?).with_context(|| format!("in {page}"))?;
+    }
+    Ok(text)
 }
 
-fn replaced(readme: &str, name: &str, table: &str) -> Result<String> {
+fn operators() -> Result<String> {
+    let mut table = String::new();
+    registry::write_table(&mut table).context("cannot write the table of operators")?;
+    Ok(table)
+}
+
+fn replaced(text: &str, name: &str, table: &str) -> Result<String> {
     let begin = format!("<!-- {name}: begin (cargo xtask readme --write) -->\n");
     let end = format!("<!-- {name}: end -->\n");
-    let lost = |which: &str| format!("README.md has lost the mark {which} the table of {name}");
-    let (before, rest) = readme.split_once(&begin).with_context(|| lost("before"))?;
+    let lost = |which: &str| format!("the mark {which} the table of {name} is lost");
+    let (before, rest) = text.split_once(&begin).with_context(|| lost("before"))?;
     let (_, after) = rest.split_once(&end).with_context(|| lost("after"))?;
     Ok(format!("{before}{begin}{table}{end}{after}"))
 }
@@ -59,9 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_is_current() {
-        let readme = fs::read_to_string(tree::root().join("README.md")).unwrap();
-        assert_eq!(readme, with_tables(&readme).unwrap(), "run: cargo xtask readme --write");
+    fn every_page_is_current() {
+        for (page, _, _) in TABLES {
+            let text = fs::read_to_string(tree::root().join(page)).unwrap();
+            assert_eq!(text, with_tables(page, &text).unwrap(), "run: cargo xtask readme --write");
+        }
     }
 
     #[test]

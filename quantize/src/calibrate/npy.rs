@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use crate::file;
+
 /// Largest array that is read.
 pub const SIZE_BYTES_MAX: u64 = 1 << 32;
 
@@ -142,7 +144,7 @@ pub fn read_arrays(path: &Path) -> Result<Vec<Array>, ArrayError> {
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, String> {
-    File::open(path).map(BufReader::new).map_err(|error| format!("cannot be opened: {error}"))
+    file::open(path).map(BufReader::new).map_err(|error| format!("cannot be opened: {error}"))
 }
 
 fn read_archive(

@@ -1,25 +1,30 @@
 //! `kinglet compile`
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::progress::Progress;
 use super::{Failure, Outcome, print, print_json};
-use crate::blob_file;
 use crate::calibrate::RangeMethod;
 use crate::compile::{Compiled, Options, Stage, compile_file};
+use crate::file;
+use crate::pass::{Note, PassReport};
+use crate::report::Report;
 use crate::stripe::Ram;
 use crate::target::{self, Target};
 
 #[derive(Debug, Args)]
+#[command(after_help = target::list())]
 pub(super) struct Arguments {
     /// The model: .tflite (int8 or float32) or .onnx (float32)
     model: PathBuf,
     /// Where the blob goes [default: the model's name with .kgl, in the current directory]
     #[arg(short, long, value_name = "OUT.kgl")]
     output: Option<PathBuf>,
-    /// The machine that will run the blob
+    /// The machine that will run the blob: a core, a chip or a board, see below
     #[arg(long, default_value = "portable", value_name = "TARGET", value_parser = parse_target)]
     target: Target,
     /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
@@ -37,6 +42,9 @@ pub(super) struct Arguments {
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
+    /// Print which fusions and eliminations took place, and why others did not
+    #[arg(long)]
+    explain: bool,
     /// The model's name [default: the file's]
     #[arg(long)]
     name: Option<String>,
@@ -51,6 +59,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// The largest file of class names that is read.
+const LABELS_SIZE_BYTES_MAX: u64 = 1 << 20;
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RangeChoice {
     /// Everything that was observed
@@ -62,8 +73,11 @@ enum RangeChoice {
 }
 
 fn parse_target(name: &str) -> Result<Target, String> {
-    let known = Target::ALL.map(|(_, name)| name).join(", ");
-    target::parse(name).ok_or_else(|| format!("possible targets: {known}"))
+    target::parse(name).ok_or_else(|| {
+        let suggestion = target::suggestion(name);
+        let separator = if suggestion.is_empty() { "" } else { "\n  " };
+        format!("{suggestion}{separator}possible targets: {}", target::names())
+    })
 }
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
@@ -77,12 +91,40 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let output = output_path(arguments)?;
     let options = options(arguments)?;
     let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress))?;
-    blob_file::write(&output, &compiled.blob)
+    file::write(&output, &compiled.blob)
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
-    if arguments.json {
-        return print_json(&compiled.report);
+    for warning in &compiled.warnings {
+        // There is nobody to warn when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
-    print(&format!("{}\n  written to {}", compiled.report, output.display()))
+    if arguments.json {
+        let passes = arguments.explain.then_some(compiled.passes.as_slice());
+        return print_json(&Explained { report: &compiled.report, passes });
+    }
+    let explained = if arguments.explain { explanation(&compiled.passes) } else { String::new() };
+    print(&format!("{}\n  written to {}{explained}", compiled.report, output.display()))
+}
+
+/// The report, and with `--explain` what it came from.
+#[derive(Debug, Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passes: Option<&'a [PassReport]>,
+}
+
+/// A line for each node that a pass changed or left.
+fn explanation(passes: &[PassReport]) -> String {
+    let line = |sign: &str, note: &Note| format!("\n    {sign} `{}`: {}", note.node, note.what);
+    let of = |pass: &PassReport| {
+        let done = pass.changes.iter().map(|note| line("did ", note));
+        let left = pass.misses.iter().map(|note| line("left", note));
+        let lines: String = done.chain(left).collect();
+        if lines.is_empty() { String::new() } else { format!("\n  {}{lines}", pass.pass) }
+    };
+    let all: String = passes.iter().map(of).collect();
+    if all.is_empty() { "\n  no pass found anything to do".into() } else { all }
 }
 
 /// Shows on a terminal what `work` reports.
@@ -103,8 +145,9 @@ pub(super) fn with_progress<E>(
 fn options(arguments: &Arguments) -> Result<Options, Failure> {
     let labels = match &arguments.labels {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))?;
+            let cannot = |why: String| Failure::Other(format!("cannot read {}: {why}", path.display()));
+            let bytes = file::read(path, LABELS_SIZE_BYTES_MAX).map_err(|error| cannot(error.to_string()))?;
+            let text = String::from_utf8(bytes).map_err(|_| cannot("it is not UTF-8".into()))?;
             text.lines().map(str::to_owned).collect()
         }
         None => Vec::new(),
@@ -120,6 +163,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         golden: arguments.golden.into(),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
+        explain: arguments.explain,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),
         labels,

@@ -9,8 +9,8 @@ use clap::Args;
 use super::compile::with_progress;
 use super::progress::Progress;
 use super::{Failure, Outcome, compare, print};
-use crate::blob_file;
 use crate::compile::{Options, compile_file};
+use crate::file;
 
 /// The example model and its data, so that the demo needs neither the repository nor a network.
 const FILES: [(&str, &[u8]); 3] = [
@@ -55,7 +55,7 @@ fn in_directory(dir: &Path) -> Outcome {
     };
     let compiled = with_progress(|progress| compile_file(&dir.join("model.onnx"), &options, progress))?;
     let path = dir.join("digits.kgl");
-    blob_file::write(&path, &compiled.blob).map_err(|error| failed("write", &path, error))?;
+    file::write(&path, &compiled.blob).map_err(|error| failed("write", &path, error))?;
     print(&format!("{}\n", compiled.report))?;
     print("$ kinglet compare model.onnx digits.kgl --data test.npz")?;
     let progress = Progress::new();

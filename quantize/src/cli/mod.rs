@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod compile;
 mod demo;
+mod dump;
 mod inspect;
 mod ops;
 mod progress;
@@ -20,6 +21,11 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+
+use crate::file;
+
+/// The exit code after a signal, as shells count it.
+const INTERRUPTED: i32 = 128 + 2;
 
 /// Turns trained networks into compact, verified blobs for microcontrollers, and runs them.
 #[derive(Debug, Parser)]
@@ -77,6 +83,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if is_answer { 0 } else { 2 });
         }
     };
+    leave_no_parts_behind();
     let outcome = match cli.command {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
@@ -95,6 +102,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // There is nobody left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "error: {message}");
     ExitCode::from(code)
+}
+
+/// Removes what is half written when a signal ends the program. A signal that is ignored, as under `nohup`, stays so.
+fn leave_no_parts_behind() {
+    // What cannot be installed is missed by nobody but who interrupts.
+    let _ = ctrlc::try_set_handler(|| {
+        let _nothing_begins = file::discard_parts();
+        std::process::exit(INTERRUPTED);
+    });
 }
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error worth a message.

@@ -24,7 +24,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for path in &arguments.blobs {
         let blob = blob_file::read(path)?;
         host::with_session(&blob, |session| {
-            features.extend(session.model().blob().operators().flat_map(|operator| operator.features()));
+            let model = session.model();
+            features.extend(model.blob().operators().flat_map(|operator| operator.features()));
+            // Without it a build for the machine has no kernels for the machine's packings.
+            features.extend(model.kernel_set().and_then(|set| set.machine().extension));
             Ok(())
         })?;
     }

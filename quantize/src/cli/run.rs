@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kinglet::DType;
+use kinglet::{DType, Session};
 use serde::Serialize;
 
-use super::{Failure, Outcome, print, print_json};
+use super::{Failure, Outcome, dump, print, print_json};
 use crate::blob_file;
 use crate::calibrate::Samples;
-use crate::calibrate::npy::{Array, ElementType, read_arrays};
+use crate::calibrate::npy::{self, Array, ElementType, read_arrays};
+use crate::file;
 use crate::host::{self, AlignedBytes};
 use crate::npy_file::npy_bytes;
 use crate::tensor::{self, PortSpec, View};
@@ -31,6 +32,9 @@ pub(super) struct Arguments {
     /// Forget what the model keeps from run to run before each inference
     #[arg(long)]
     independent: bool,
+    /// Write what every operator computes to DIR/INFERENCE/INDEX-OPERATOR.npy, in the blob's layout and type
+    #[arg(long, value_name = "DIR")]
+    dump: Option<PathBuf>,
     /// .npy files hold the blob's own type, in and out
     #[arg(long)]
     raw: bool,
@@ -66,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Format::of(path)?;
     }
     let batches = read_inputs(arguments, &inputs)?;
-    let results = infer_all(&blob, &batches, arguments.independent)?;
+    let results = infer_all(&blob, &batches, arguments)?;
     for (path, (port, bytes)) in arguments.output.iter().zip(outputs.iter().zip(&results)) {
         write_output(path, port, bytes, batches.count, arguments.raw)?;
     }
@@ -157,7 +161,8 @@ fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Batch
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
+    file::read(path, npy::SIZE_BYTES_MAX)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
 }
 
 /// The bytes of an array that has the blob's element type.
@@ -189,7 +194,7 @@ fn raw_bytes(path: &Path, port: &PortSpec, bytes: &[u8]) -> Result<Vec<u8>, Fail
     Ok(bytes.chunks_exact(each).flat_map(|chunk| port.bytes_from_source(chunk)).collect())
 }
 
-fn element_type(dtype: DType) -> ElementType {
+pub(super) fn element_type(dtype: DType) -> ElementType {
     match dtype {
         DType::F32 => ElementType::F32,
         DType::I8 => ElementType::I8,
@@ -201,21 +206,31 @@ fn element_type(dtype: DType) -> ElementType {
 }
 
 /// The bytes of each output, all inferences one after the other, in the blob's layout.
-fn infer_all(blob: &AlignedBytes, batches: &Batches, independent: bool) -> Result<Vec<Vec<u8>>, Failure> {
-    let results = host::with_session(blob, |session| {
-        let mut results = vec![Vec::new(); session.model().output_count()];
-        for index in 0..batches.count {
-            if independent {
-                session.reset();
-            }
-            let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
-            let inputs: Vec<Vec<u8>> = batches.inputs.iter().zip(&batches.bytes).map(part).collect();
-            for (result, bytes) in results.iter_mut().zip(host::infer(session, &inputs)?) {
-                result.extend(bytes);
-            }
+fn infer_all(blob: &AlignedBytes, batches: &Batches, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
+    host::with_session(blob, |session| Ok(infer_each(session, batches, arguments)))?
+}
+
+fn infer_each(
+    session: &mut Session<'_, '_>,
+    batches: &Batches,
+    arguments: &Arguments,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut results = vec![Vec::new(); session.model().output_count()];
+    let dump = arguments.dump.as_deref().map(|folder| (folder, dump::Operators::of(session)));
+    for index in 0..batches.count {
+        if arguments.independent {
+            session.reset();
         }
-        Ok(results)
-    })?;
+        let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
+        let inputs: Vec<Vec<u8>> = batches.inputs.iter().zip(&batches.bytes).map(part).collect();
+        let outputs = match &dump {
+            Some((folder, operators)) => dump::infer(session, &inputs, (folder, index, operators))?,
+            None => host::infer(session, &inputs)?,
+        };
+        for (result, bytes) in results.iter_mut().zip(outputs) {
+            result.extend(bytes);
+        }
+    }
     Ok(results)
 }
 
@@ -230,8 +245,7 @@ fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: b
             npy_bytes(ElementType::F32, &port.batch_shape(count), &reals)
         }
     };
-    blob_file::write(path, &contents)
-        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+    file::write(path, &contents).map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
 }
 
 fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool) -> Ran {

@@ -1,6 +1,6 @@
 //! Written by `cargo xtask fit-costs`; see the module above.
 
-use kinglet_blob::KernelSet::*;
+use kinglet_kernels::machine::KernelSet::*;
 
 use super::{Row, row};
 

@@ -142,7 +142,7 @@ impl<'g> Assembly<'g> {
         let inputs = ports(&self.graph.inputs, &mut names)?;
         let outputs = ports(&self.graph.outputs, &mut names)?;
         Ok(Writer {
-            kernel_set: self.target,
+            kernel_set: self.target as u16,
             arena_bytes: self.plan.arena_bytes as u32,
             inputs,
             outputs,

@@ -50,8 +50,13 @@ impl Builder {
         self.value(Value { name: name.into(), dtype, shape, quantization: None, elements: Some(elements) })
     }
 
-    /// Adds a node that computes `outputs`.
-    pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, outputs: Vec<ValueId>) -> Convert<()> {
+    /// Adds a node that computes `output`.
+    pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
+        self.node_of(name, op, inputs, vec![output])
+    }
+
+    /// Adds a node with any number of results.
+    pub(super) fn node_of(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, outputs: Vec<ValueId>) -> Convert<()> {
         let node = Node { name: name.into(), op, inputs, outputs };
         match self.graph.check_node(&node) {
             Ok(()) => {
@@ -73,7 +78,7 @@ impl Builder {
     pub(super) fn apply_all(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<Vec<ValueId>> {
         let shapes = infer(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
         let outputs = shapes.into_iter().map(|shape| self.result(name, &inputs, shape)).collect::<Convert<Vec<_>>>()?;
-        self.node(name, op, inputs, outputs.clone())?;
+        self.node_of(name, op, inputs, outputs.clone())?;
         Ok(outputs)
     }
 
@@ -93,7 +98,7 @@ impl Builder {
 
     fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {
         let output = self.result(name, &inputs, shape)?;
-        self.node(name, op, inputs, vec![output])?;
+        self.node(name, op, inputs, output)?;
         Ok(output)
     }
 

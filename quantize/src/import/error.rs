@@ -13,16 +13,8 @@ pub enum ImportError {
     Read {
         /// The path as given.
         file: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file is beyond [`super::FILE_SIZE_BYTES_MAX`].
-    #[error("{file} has {size_bytes} bytes; models up to {} are read", super::FILE_SIZE_BYTES_MAX)]
-    TooLarge {
-        /// The path as given.
-        file: String,
-        /// Its size.
-        size_bytes: u64,
+        /// What is in the way.
+        source: crate::file::ReadError,
     },
     /// Neither content nor name tells a format.
     #[error("{file} is neither a TensorFlow Lite file nor named .onnx; give a .tflite or .onnx file")]
@@ -92,7 +84,6 @@ impl ImportError {
     pub(crate) fn in_file(mut self, path: &str) -> Self {
         match &mut self {
             ImportError::Read { file, .. }
-            | ImportError::TooLarge { file, .. }
             | ImportError::UnknownKind { file }
             | ImportError::Malformed { file, .. }
             | ImportError::Unsupported { file, .. }

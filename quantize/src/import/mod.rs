@@ -21,6 +21,7 @@ use std::path::Path;
 
 pub use error::{ImportError, Problem};
 
+use crate::file;
 use crate::ir::Graph;
 
 /// The largest file that is read. A network for a microcontroller is a thousandth of it.
@@ -56,12 +57,7 @@ impl Kind {
 /// The bytes of the model file at `path`, when it is not too large for one.
 pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
     let file = path.display().to_string();
-    let read = |source| ImportError::Read { file: file.clone(), source };
-    let size_bytes = std::fs::metadata(path).map_err(read)?.len();
-    if size_bytes > FILE_SIZE_BYTES_MAX {
-        return Err(ImportError::TooLarge { file, size_bytes });
-    }
-    std::fs::read(path).map_err(read)
+    file::read(path, FILE_SIZE_BYTES_MAX).map_err(|source| ImportError::Read { file, source })
 }
 
 /// Reads the model in the file at `path`; the graph is named after the file.

@@ -183,6 +183,11 @@ impl Graph {
         (0..self.nodes.len()).filter(|&index| self.nodes[index].inputs.contains(&id)).collect()
     }
 
+    /// True when some node computes an int8 value.
+    pub fn computes_on_int8(&self) -> bool {
+        self.nodes.iter().flat_map(|node| &node.outputs).any(|&id| self.value(id).dtype == DType::I8)
+    }
+
     /// Every value that is there when a run begins: inputs, then states.
     pub fn sources(&self) -> impl Iterator<Item = ValueId> {
         self.inputs.iter().map(|port| port.value).chain(self.states.iter().map(|state| state.value))

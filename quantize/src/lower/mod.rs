@@ -1,7 +1,7 @@
 //! From a graph to operator records and constants; only the arena offsets are still missing.
 //!
 //! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
-//! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
+//! the oracle computes them (`op::fixed`), weights in the order the target's kernels read them
 //! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
 //! with its node and with what would work instead.
 

@@ -4,14 +4,12 @@
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{Convert, Lookup, UnaryF32};
-use kinglet_kernels::lookup::{
-    RequantizeI8, logistic_i8_reference, relu_i8_reference, requantize_i8_reference, table, tanh_i8_reference,
-};
+use kinglet_kernels::lookup::{RequantizeI8, relu_i8_reference, requantize_i8_reference, table};
 
 use super::constants::i8_bytes;
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{Activation, DType, Node, Op, Quantization, ValueId};
+use crate::op::fixed;
 use crate::program::Overlap;
 
 impl Lowering<'_> {
@@ -56,19 +54,12 @@ impl Lowering<'_> {
                 table(|x| relu_i8_reference(&params, x))
             }
             Op::Relu6(_) => {
-                let params = fixed::relu6(x);
+                let params = fixed::relu6(x, y);
+                check_shift(&params)?;
                 table(|x| requantize_i8_reference(&params, x))
             }
-            Op::Logistic(_) => {
-                check_output(y, 1.0 / 256.0, -128)?;
-                let params = fixed::sigmoid(x);
-                table(|x| logistic_i8_reference(&params, x))
-            }
-            Op::Tanh(_) => {
-                check_output(y, 1.0 / 128.0, 0)?;
-                let params = fixed::sigmoid(x);
-                table(|x| tanh_i8_reference(&params, x))
-            }
+            Op::Logistic(_) => table(|code| fixed::logistic(x, y, code)),
+            Op::Tanh(_) => table(|code| fixed::tanh(x, y, code)),
             _ => {
                 let [x, y] = [self.as_i8(node.inputs[0], x), self.as_i8(node.output(), y)];
                 let params = fixed::requantize(&x, &y);
@@ -104,15 +95,4 @@ fn check_shift(params: &RequantizeI8) -> Result<(), Reason> {
         return Ok(());
     }
     refuse(format!("it scales its operand up by 2^{}", params.factor.shift), "recalibrate: its scales are unsound")
-}
-
-/// The formulas of Logistic and Tanh have their output's quantization built in.
-fn check_output(output: &Quantization, scale: f32, zero_point: i32) -> Result<(), Reason> {
-    if (output.scale(0), output.zero_point()) == (scale, zero_point) {
-        return Ok(());
-    }
-    refuse(
-        format!("its result has scale {} and zero point {}", output.scale(0), output.zero_point()),
-        format!("on int8 it must have scale {scale} and zero point {zero_point}"),
-    )
 }

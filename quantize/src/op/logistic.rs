@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use kinglet_kernels::lookup::logistic_i8_reference;
-
-use crate::value::{Quantization, Shape, ShapeError, Value};
+use crate::value::{Shape, ShapeError, Value};
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
 use super::operator::Operator;
@@ -47,7 +45,7 @@ impl Operator for Logistic {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Bound(Quantization::per_tensor(1.0 / 256.0, -128))
+        Codes::Bound(fixed::logistic_output())
     }
 
     /// The logistic function of 8 is within half a step of 1.
@@ -60,9 +58,8 @@ impl Operator for Logistic {
     }
 
     fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
-        let [x, _] = known.ends()?;
-        let params = fixed::sigmoid(x);
-        known.each(|q| logistic_i8_reference(&params, q))
+        let [x, y] = known.ends()?;
+        known.each(|q| fixed::logistic(x, y, q))
     }
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {

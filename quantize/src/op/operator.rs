@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::common::attributes::{Activation, Padding};
+use super::common::attributes::{Activation, Padding, Window};
 use super::common::real::{Real, Reals};
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layer::Layer;
@@ -72,6 +72,11 @@ pub(crate) trait Operator {
 
     /// How it reads its weights; `None` when it has none. Operands of a layer but the first are parameters.
     fn layer(&self) -> Option<Layer> {
+        None
+    }
+
+    /// The window that it slides over each channel on its own, without weights.
+    fn pool(&self) -> Option<Window> {
         None
     }
 

@@ -48,7 +48,8 @@ impl Operator for Pad {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::moving(inputs, outputs, &[DType::F32, DType::I8])
+        types::copying(inputs, outputs, &[DType::F32, DType::I8])?;
+        types::activation(outputs[0], outputs[0].dtype)
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {

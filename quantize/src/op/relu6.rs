@@ -60,7 +60,7 @@ impl Operator for Relu6 {
         LayoutRule::Elementwise
     }
 
-    /// It clamps in the codes of its operand.
+    /// It could have a scale of its own, but its operand's codes have no finer steps to offer.
     fn codes(&self) -> Codes {
         Codes::Kept
     }
@@ -70,8 +70,8 @@ impl Operator for Relu6 {
     }
 
     fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
-        let [x, _] = known.ends()?;
-        let params = fixed::relu6(x);
+        let [x, y] = known.ends()?;
+        let params = fixed::relu6(x, y);
         known.each(|q| requantize_i8_reference(&params, q))
     }
 

@@ -37,7 +37,7 @@ impl Operator for Reshape {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::moving(inputs, outputs, types::ANY)
+        types::copying(inputs, outputs, types::ANY)
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {

@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use kinglet_kernels::lookup::tanh_i8_reference;
-
-use crate::value::{Quantization, Shape, ShapeError, Value};
+use crate::value::{Shape, ShapeError, Value};
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
 use super::operator::Operator;
@@ -47,7 +45,7 @@ impl Operator for Tanh {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Bound(Quantization::per_tensor(1.0 / 128.0, 0))
+        Codes::Bound(fixed::tanh_output())
     }
 
     /// The hyperbolic tangent of 4 is within half a step of 1.
@@ -60,9 +58,8 @@ impl Operator for Tanh {
     }
 
     fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
-        let [x, _] = known.ends()?;
-        let params = fixed::sigmoid(x);
-        known.each(|q| tanh_i8_reference(&params, q))
+        let [x, y] = known.ends()?;
+        known.each(|q| fixed::tanh(x, y, q))
     }
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {

@@ -1,7 +1,7 @@
 //! Lets a convolution or maximum do the zero padding that stands before it.
 //!
-//! Exact in quantized graphs too: the padding of both is the real value zero, a pad node does not rescale,
-//! and the convolution's padding contributes `zero point - zero point` to its sums. A maximum ignores its
+//! Exact in quantized graphs too: the padding of both is the real value zero, a pad between equal scales moves codes
+//! (with others it gives them another meaning, and stays), and the convolution's padding contributes `zero point - zero point` to its sums. A maximum ignores its
 //! own padding, so it takes over zeros only where they cannot win: after a Relu. An average never does, as
 //! its own padding does not count.
 
@@ -57,6 +57,9 @@ fn fuse(graph: &mut Graph, index: usize, extra: Padding) -> Result<(), String> {
     let Some(after) = sole_consumer(graph, padded) else {
         return Err("its result is read by more than one node, or is an output".into());
     };
+    if graph.value(source).quantization != graph.value(padded).quantization {
+        return Err("its result has another scale".into());
+    }
     let consumer = &graph.nodes[after];
     if consumer.inputs[0] != padded {
         return Err(format!("`{}` reads it as weights", consumer.name));

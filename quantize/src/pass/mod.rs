@@ -31,6 +31,8 @@ mod simplify;
 #[cfg(test)]
 mod tests;
 
+use serde::Serialize;
+
 use crate::ir::{Graph, GraphError};
 
 /// A rewrite of the graph.
@@ -43,7 +45,7 @@ pub trait Pass {
 }
 
 /// What a pass did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PassReport {
     /// The pass.
     pub pass: &'static str,
@@ -54,7 +56,7 @@ pub struct PassReport {
 }
 
 /// A remark about one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// The node's name.
     pub node: String,

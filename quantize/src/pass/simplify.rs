@@ -77,7 +77,9 @@ fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
     let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
     let dropped = Op::from(Mean { axes, keep_dims: false });
     let fits = infer_one(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output()).shape);
-    if !fits || sole_consumer(graph, averaged) != Some(index) {
+    // A reshape may give its codes another scale, and the mean would rescale to it.
+    let same_scale = graph.value(averaged).quantization == graph.value(output).quantization;
+    if !fits || !same_scale || sole_consumer(graph, averaged) != Some(index) {
         return false;
     }
     graph.nodes[before].op = dropped;

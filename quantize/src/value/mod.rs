@@ -105,6 +105,17 @@ impl Elements {
         }
     }
 
+    /// `len` zeros.
+    pub fn zeros(dtype: DType, len: usize) -> Self {
+        match dtype {
+            DType::F32 => Elements::F32(vec![0.0; len]),
+            DType::I8 => Elements::I8(vec![0; len]),
+            DType::U8 => Elements::U8(vec![0; len]),
+            DType::I32 => Elements::I32(vec![0; len]),
+            DType::I64 => Elements::I64(vec![0; len]),
+        }
+    }
+
     /// Their little-endian bytes.
     pub fn bytes(&self) -> Vec<u8> {
         match self {

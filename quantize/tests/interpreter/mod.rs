@@ -308,8 +308,9 @@ fn unary(op: &Op, x: &Tensor, y: &Tensor, q: i32) -> i32 {
             clamp(mbqm(v, factor) + y.zero, (y.zero.max(-128), 127))
         }
         Op::Relu6(_) => {
-            let six = clamp((6.0 / x.scale).round() as i32 + x.zero, (-128, 127));
-            clamp(q, (x.zero, six))
+            let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+            let six = (6.0 / y.scale).round() as i32 + y.zero;
+            clamp(mbqm(v, factor) + y.zero, (y.zero.max(-128), six.min(127)))
         }
         Op::Quantize(_) => {
             let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));

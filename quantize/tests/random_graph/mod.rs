@@ -296,7 +296,13 @@ impl Grower {
             2 => vec![1, 1, len / last, last],
             _ => vec![1, len / last, 1, last],
         };
-        Some(self.node_shaped(Op::Reshape(Reshape), vec![x], new, self.quantization_of(x)))
+        let quantization = self.moved_quantization(x);
+        Some(self.node_shaped(Op::Reshape(Reshape), vec![x], new, quantization))
+    }
+
+    /// The quantization of codes that were moved: mostly what it was, but any is allowed.
+    fn moved_quantization(&mut self, x: ValueId) -> Quantization {
+        if self.random.chance(80) { self.quantization_of(x) } else { self.quantization() }
     }
 
     fn pad(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -309,7 +315,8 @@ impl Grower {
         };
         let (before, after) = (amounts(), amounts());
         let value = self.random.pick(&[0.0, 0.0, 0.5]);
-        self.node(Op::Pad(Pad { before, after, value }), vec![x], self.quantization_of(x))
+        let quantization = self.moved_quantization(x);
+        self.node(Op::Pad(Pad { before, after, value }), vec![x], quantization)
     }
 
     fn concat(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
@@ -380,7 +387,7 @@ impl Grower {
         let other = self.quantization();
         let (op, quantization) = match self.random.below(8) {
             0 => (Op::Relu(Relu), other),
-            1 => (Op::Relu6(Relu6), same),
+            1 => (Op::Relu6(Relu6), if self.random.below(2) == 0 { same } else { other }),
             2 => (Op::Logistic(Logistic), Quantization::per_tensor(1.0 / 256.0, -128)),
             3 => (Op::Tanh(Tanh), Quantization::per_tensor(1.0 / 128.0, 0)),
             4 => (Op::Softmax(Softmax { beta: 1.0 }), Quantization::per_tensor(1.0 / 256.0, -128)),

@@ -10,6 +10,8 @@ pub const FORMAT_MAJOR: u16 = 2;
 pub const FORMAT_MINOR: u16 = 0;
 /// Every section starts at a multiple of this; so must the blob itself in memory.
 pub const SECTION_ALIGN: usize = 16;
+/// The kernel set of a blob that runs everywhere.
+pub const PORTABLE: u16 = 0;
 
 record! {
     /// 64 bytes at offset 0.
@@ -34,7 +36,8 @@ record! {
         input_count: u16,
         /// Model outputs: the records after them.
         output_count: u16,
-        /// What the blob was compiled for, a [`KernelSet`]. Informative: each operator names its packing.
+        /// The machine that the blob's packings were chosen for, a tag of the table of machines, which this crate does not
+        /// know (`kinglet_kernels::machine`), or [`PORTABLE`]. Informative: each operator names its packing.
         kernel_set: u16,
         /// Zero.
         reserved: u16,
@@ -117,55 +120,5 @@ impl SectionKind {
     /// The kind with tag `tag`.
     pub fn from_tag(tag: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u16 == tag)
-    }
-}
-
-/// The machine that a blob's packings were chosen for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-#[non_exhaustive]
-pub enum KernelSet {
-    /// Runs everywhere.
-    Portable = 0,
-    /// Armv6-M: Cortex-M0, M0+.
-    CortexM0 = 1,
-    /// Armv7-M.
-    CortexM3 = 2,
-    /// Armv7E-M with DSP.
-    CortexM4 = 3,
-    /// Armv7E-M with DSP, dual issue.
-    CortexM7 = 4,
-    /// Armv8-M mainline with DSP.
-    CortexM33 = 5,
-    /// Armv8.1-M with Helium.
-    CortexM55 = 6,
-    /// 64-bit Arm.
-    Aarch64 = 7,
-    /// 64-bit x86.
-    X86_64 = 8,
-}
-
-impl KernelSet {
-    /// Every set with the name it has on the command line.
-    pub const ALL: [(KernelSet, &'static str); 9] = [
-        (KernelSet::Portable, "portable"),
-        (KernelSet::CortexM0, "cortex-m0"),
-        (KernelSet::CortexM3, "cortex-m3"),
-        (KernelSet::CortexM4, "cortex-m4"),
-        (KernelSet::CortexM7, "cortex-m7"),
-        (KernelSet::CortexM33, "cortex-m33"),
-        (KernelSet::CortexM55, "cortex-m55"),
-        (KernelSet::Aarch64, "aarch64"),
-        (KernelSet::X86_64, "x86-64"),
-    ];
-
-    /// The set with tag `tag`.
-    pub fn from_tag(tag: u16) -> Option<Self> {
-        Self::ALL.into_iter().map(|(set, _)| set).find(|set| *set as u16 == tag)
-    }
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(set, _)| *set == self).map_or("", |(_, name)| name)
     }
 }

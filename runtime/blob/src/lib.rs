@@ -52,7 +52,7 @@ mod writer;
 
 pub use dtype::DType;
 pub use field::{Cursor, Field};
-pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, KernelSet, MAGIC, SECTION_ALIGN, SectionEntry, SectionKind};
+pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, MAGIC, PORTABLE, SECTION_ALIGN, SectionEntry, SectionKind};
 #[cfg(feature = "alloc")]
 pub use operand::Operands;
 pub use operand::{Counts, Operand, OperandList, Signature};

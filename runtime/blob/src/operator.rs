@@ -73,8 +73,8 @@ operators! {
     Copy = 10 "copy" { I8: "copy", F32: "copy", I16: "copy", I32: "copy", U8: "copy", Bool: "copy", }
     /// [`crate::records::MeanI8`], [`crate::records::MeanF32`]
     Mean = 11 "mean" { I8: "mean-i8", F32: "mean-f32", }
-    /// [`crate::records::Lookup`]: every int8 function of one element.
-    Lookup = 12 "lookup" { I8: "lookup-i8", }
+    /// [`crate::records::Lookup`]: every function of one element of eight bits.
+    Lookup = 12 "lookup" { I8: "lookup-i8", U8: "lookup-i8", }
     /// [`crate::records::UnaryF32`]: ReLU, ReLU6.
     Clamp = 13 "clamp" { F32: "clamp-f32", }
     /// [`crate::records::UnaryF32`]

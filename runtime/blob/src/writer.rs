@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use crate::header::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, SECTION_ALIGN};
 use crate::reader::crc_of_table;
-use crate::{Field, Header, KernelSet, OpCode, Operands, PortRecord, SectionEntry, SectionKind, checksum};
+use crate::{Field, Header, OpCode, Operands, PORTABLE, PortRecord, SectionEntry, SectionKind, checksum};
 
 /// The parts of a blob.
 #[derive(Clone, Debug)]
 pub struct Writer {
     /// What the packings were chosen for.
-    pub kernel_set: KernelSet,
+    pub kernel_set: u16,
     /// Working memory of a session.
     pub arena_bytes: u32,
     /// Inputs.
@@ -37,7 +37,7 @@ impl Default for Writer {
     /// A blob without anything, for every machine.
     fn default() -> Self {
         Writer {
-            kernel_set: KernelSet::Portable,
+            kernel_set: PORTABLE,
             arena_bytes: 0,
             inputs: Vec::new(),
             outputs: Vec::new(),
@@ -122,7 +122,7 @@ impl Writer {
             section_count: u16::try_from(sections.len()).ok()?,
             input_count: u16::try_from(self.inputs.len()).ok()?,
             output_count: u16::try_from(self.outputs.len()).ok()?,
-            kernel_set: self.kernel_set as u16,
+            kernel_set: self.kernel_set,
             reserved: 0,
             model_id: 0,
             security_counter: 0,

@@ -52,7 +52,8 @@ mod tracer;
 
 pub use arena::{Aligned, Arena};
 pub use error::{Error, LoadError, LoadRule, RunError, SelfTestError, SessionError, TensorError};
-pub use kinglet_blob::{DType, FormatError, FormatRule, KernelSet, OpCode};
+pub use kinglet_blob::{DType, FormatError, FormatRule, OpCode};
+pub use kinglet_kernels::machine::KernelSet;
 pub use model::{Model, Port};
 pub use self_test::SelfTestReport;
 pub use session::{Position, Session, Step};

@@ -2,7 +2,8 @@
 
 #[cfg(feature = "state")]
 use kinglet_blob::state::{StateRecord, States};
-use kinglet_blob::{Blob, DType, Field, KernelSet, OpCode, Operand, PortRecord, SectionKind, golden};
+use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, golden};
+use kinglet_kernels::machine::KernelSet;
 
 use crate::error::{LoadError, LoadRule};
 use crate::memory::{Limits, Span};

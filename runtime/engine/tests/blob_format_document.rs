@@ -10,9 +10,9 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{
-    DType, FORMAT_MAJOR, KernelSet, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer,
-    operator_bytes,
+    DType, FORMAT_MAJOR, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer, operator_bytes,
 };
+use kinglet_kernels::machine::MACHINES;
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -126,8 +126,10 @@ fn sections_and_kernel_sets() {
     let known = SectionKind::ALL.map(|kind| ((kind as u16).to_string(), format!("{kind:?}")));
     assert_eq!(said.collect::<Vec<_>>(), known);
     let rows = table(&page(), "### Kernel sets");
-    let known = KernelSet::ALL.map(|(set, name)| vec![(set as u16).to_string(), name.to_owned()]);
+    let known: Vec<_> =
+        MACHINES.iter().map(|machine| vec![(machine.set as u16).to_string(), machine.name.to_owned()]).collect();
     assert_eq!(rows, known);
+    assert_eq!(MACHINES[0].set as u16, kinglet_blob::PORTABLE);
 }
 
 /// Names and numbers of an enum's variants in a source file.

@@ -27,6 +27,7 @@ pub mod fully_connected;
 pub mod int16;
 pub mod io;
 pub mod lookup;
+pub mod machine;
 pub mod mean;
 pub mod numerics;
 pub mod pad;
@@ -35,7 +36,9 @@ pub mod quantize;
 pub mod registry;
 mod runs;
 pub mod softmax;
+pub mod token;
 pub mod transpose_conv;
 pub mod unary_f32;
 
 pub use io::Io;
+pub use token::Token;

@@ -79,8 +79,8 @@ pub fn tanh_i8_reference(params: &SigmoidI8, x: i8) -> i8 {
 ///
 /// - Requantize (int8 Quantize) has a stage that is not clamped;
 /// - ReLU's stage has `min = max(-128, output zero point)`;
-/// - ReLU6 does not rescale: it is `clamp(x, zx, min(127, zx + round(6 / sx)))`, the quotient in `f32`. A factor of
-///   one, `(2^30, 1)`, equal zero points and that clamp in the stage give the same bits.
+/// - ReLU6's has that and `max = min(127, zy + round(6 / sy))`, the quotient in `f32`. Between equal parameters the
+///   factor is one, `(2^30, 1)`, so that only the clamp is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequantizeI8 {
     /// Zero point of the input.

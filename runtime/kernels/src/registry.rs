@@ -19,6 +19,8 @@ use crate::pool::{self, PoolF32, PoolI8};
 use crate::{Io, copy, pad};
 use core::fmt;
 
+pub use crate::machine::Isa;
+
 /// One kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -49,21 +51,6 @@ impl Element {
     fn serves(self, other: Element) -> bool {
         self == Element::Any || self == other
     }
-}
-
-/// Instruction set a kernel is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isa {
-    /// Plain Rust, for every target.
-    Portable,
-    /// Armv7-M: Cortex-M3, and Armv8-M mainline without DSP.
-    Armv7m,
-    /// Armv6-M: Cortex-M0 and M0+.
-    Armv6m,
-    /// Armv7E-M: Cortex-M4 and M7.
-    Armv7em,
-    /// Armv8.1-M with the vector extension: Cortex-M52, M55 and M85.
-    Helium,
 }
 
 /// What a model's author calls it.
@@ -402,15 +389,16 @@ pub const KERNELS: &[Row] = &[
 /// Writes the table of operators, element types and instruction sets in Markdown: the kernel that serves each
 /// cell, or a dash where the operator does not exist for that type.
 pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
-    writeln!(
-        out,
-        "| Operator | Type | Portable | Armv6-M | Armv7-M | Armv7E-M | Helium |\n|---|---|---|---|---|---|---|"
-    )?;
+    write!(out, "| Operator | Type |")?;
+    Isa::ALL.iter().try_for_each(|isa| write!(out, " {} |", isa.title()))?;
+    write!(out, "\n|---|---|")?;
+    Isa::ALL.iter().try_for_each(|_| write!(out, "---|"))?;
+    writeln!(out)?;
     for operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::F32, "float32")] {
             write!(out, "| {operator:?} | {label} |")?;
-            for isa in [Isa::Portable, Isa::Armv6m, Isa::Armv7m, Isa::Armv7em, Isa::Helium] {
-                write_cell(out, operator, element, isa)?;
+            for isa in Isa::ALL {
+                write_cell(out, operator, element, *isa)?;
             }
             writeln!(out)?;
         }

@@ -53,7 +53,7 @@ pub fn write(output: &mut HostStream, bytes: &[u8]) {
 /// Switches on what a production start-up would: on Armv8.1-M the cache of loop addresses, which makes
 /// low-overhead loops take no branch.
 pub fn prepare() {
-    #[cfg(helium)]
+    #[cfg(kinglet_isa = "helium")]
     {
         const CONFIGURATION_AND_CONTROL: *mut u32 = core::ptr::without_provenance_mut(0xE000_ED14);
         const LOOP_AND_BRANCH_CACHE: u32 = 1 << 19;

@@ -18,17 +18,19 @@ use crate::tree;
 
 const GCC: &str = "arm-none-eabi-gcc";
 
-/// A core and what the C compiler calls it.
-pub(crate) struct CBoard {
-    pub(crate) core: &'static str,
-    flags: &'static [&'static str],
+/// Where `image.ld` puts code and data.
+const ORIGINS: [u32; 2] = [0, 0x2000_0000];
+
+/// One board for each instruction set, where the memory is that of the linker script.
+pub(crate) fn boards() -> impl Iterator<Item = &'static Board> {
+    board::one_of_each_isa().into_iter().filter(|board| board.memory.map(|memory| memory.origin) == ORIGINS)
 }
 
-pub(crate) const BOARDS: [CBoard; 3] = [
-    CBoard { core: "cortex-m4", flags: &["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"] },
-    CBoard { core: "cortex-m3", flags: &["-mcpu=cortex-m3"] },
-    CBoard { core: "cortex-m0", flags: &["-mcpu=cortex-m0"] },
-];
+/// What the C compiler must know of the core.
+fn flags(board: &Board) -> Vec<String> {
+    let floats = board.rust_target.ends_with("hf").then(|| "-mfloat-abi=hard".to_owned());
+    [format!("-mcpu={}", board.cpu)].into_iter().chain(floats).collect()
+}
 
 /// What is missing to run anything on the board.
 fn missing(board: &Board) -> Option<String> {
@@ -38,21 +40,20 @@ fn missing(board: &Board) -> Option<String> {
 }
 
 /// Builds an image around the subject and runs it.
-pub(crate) fn run(c_board: &CBoard, subject: &Subject) -> Result<Outcome> {
-    let board = board::parse(c_board.core).map_err(anyhow::Error::msg)?;
+pub(crate) fn run(board: &Board, subject: &Subject) -> Result<Outcome> {
     if let Some(missing) = missing(board) {
         return Ok(Outcome::Skipped(missing));
     }
     let library = Library { target: Some(board.rust_target), ..Library::default() }.build()?;
     let image = compiler::folder()?.join(format!("{}-{}.elf", board.core, subject.name.replace([' ', '(', ')'], "")));
-    build(c_board, subject, &library, &image)?;
+    build(board, subject, &library, &image)?;
     emulate(board, &image).map(Outcome::Passed)
 }
 
-fn build(board: &CBoard, subject: &Subject, library: &Path, image: &Path) -> Result<()> {
+fn build(board: &Board, subject: &Subject, library: &Path, image: &Path) -> Result<()> {
     let device = compiler::tests().join("device");
     let mut command = Command::new(GCC);
-    command.args(["-std=c11", "-mthumb", "-ffreestanding", "-nostdlib", "-Os", "-g"]).args(board.flags);
+    command.args(["-std=c11", "-mthumb", "-ffreestanding", "-nostdlib", "-Os", "-g"]).args(flags(board));
     command.args(compiler::WARNINGS).arg("-I").arg(tree::root().join("ffi/include"));
     command.arg(format!("-DARENA_BYTES={}", arena_bytes(&subject.blob)?));
     for (name, file) in [("BLOB", &subject.blob), ("INPUT", &subject.input), ("EXPECTED", &subject.expected)] {

@@ -89,9 +89,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for subject in &bench.subjects {
         report.lane(&format!("host {}", subject.name), models::on_host(subject));
     }
-    for board in device::BOARDS {
+    for board in device::boards() {
         for subject in bench.subjects.iter().filter(|subject| subject.core.is_none_or(|core| core == board.core)) {
-            report.lane(&format!("{} {}", board.core, subject.name), device::run(&board, subject));
+            report.lane(&format!("{} {}", board.core, subject.name), device::run(board, subject));
         }
     }
     Ok(report.finish())

@@ -101,7 +101,7 @@ impl Bench<'_> {
                         record.instructions = window.counts.instructions;
                         record.loads = window.counts.loads;
                         record.stores = window.counts.stores;
-                        record.vector_instructions = self.board.helium.then_some(window.counts.vector);
+                        record.vector_instructions = self.board.has_vectors().then_some(window.counts.vector);
                         record.estimated_cycles = self.cycles(window);
                     }
                 }
@@ -168,7 +168,7 @@ impl Bench<'_> {
             operator.instructions = window.counts.instructions;
             operator.loads = window.counts.loads;
             operator.stores = window.counts.stores;
-            operator.vector_instructions = self.board.helium.then_some(window.counts.vector);
+            operator.vector_instructions = self.board.has_vectors().then_some(window.counts.vector);
             operator.estimated_cycles = self.cycles(window);
         }
         Ok(operators)
@@ -176,7 +176,7 @@ impl Bench<'_> {
 
     /// The estimate for what a window executed.
     fn cycles(&self, window: &Window) -> Option<u64> {
-        cycles::costs(self.board.core).map(|costs| costs.cycles(&window.counts.mix, self.wait_states))
+        self.board.cycles.map(|costs| cycles::estimate(&costs, &window.counts.mix, self.wait_states))
     }
 
     /// The operators by name, with what `kinglet inspect --json` knows of each.

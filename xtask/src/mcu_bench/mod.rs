@@ -26,7 +26,7 @@ use self::measure::Bench;
 use self::peer::Peer;
 pub(crate) use self::record::BoardRecord;
 pub(crate) use self::summary::summary;
-use crate::board::{self, BOARDS, Board};
+use crate::board::{self, Board};
 use crate::budget;
 use crate::prerequisites;
 use crate::tree;
@@ -35,7 +35,7 @@ use crate::tree;
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("cores").required(true).args(["core", "all"])))]
 pub(crate) struct Arguments {
-    /// The core to measure: cortex-m0, m3, m4, m7, m33 or m55, with or without `cortex-`
+    /// The core to measure: one that is emulated, with or without `cortex-`
     #[arg(long, value_parser = board::parse)]
     core: Option<&'static Board>,
     /// Measure all cores; the JSON is then a list
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let subjects = subject::find(&models, &golden, &arguments.only)?;
     let old = arguments.compare.as_deref().map(read_records).transpose()?;
     let peer = Peer::read(&tree::root().join("targets/results/peer.json"))?;
-    let boards: Vec<&Board> = arguments.core.map_or_else(|| BOARDS.iter().collect(), |board| vec![board]);
+    let boards: Vec<&Board> = arguments.core.map_or_else(|| board::all().iter().collect(), |board| vec![board]);
     for board in &boards {
         prerequisites::rust_target(board.rust_target)?;
     }
@@ -179,8 +179,7 @@ fn show(record: &BoardRecord, peer: &Peer, old: Option<&[BoardRecord]>, argument
 }
 
 fn over_budget(record: &BoardRecord) -> Result<Vec<String>> {
-    let board = board::parse(&record.core).map_err(anyhow::Error::msg)?;
-    let budget = budget::read(&board.folder())?;
+    let budget = budget::of_machine(&record.core)?;
     let mut lines = Vec::new();
     for model in &record.models {
         let exceeded = budget::exceeded(&[

@@ -7,28 +7,29 @@ use anyhow::Result;
 use super::peer::Peer;
 use super::results::{self, Models};
 use super::table::grouped;
+use crate::board::{self, Board};
 use crate::tree;
 
 /// Models of MLPerf Tiny and a streaming wake word, as `targets/results` calls them.
 const MODELS: [&str; 5] = ["kws", "vww", "ic", "ad", "sww"];
-/// Cores with kernels of their own, and their names in the table. M7 and M33 run those of the M4.
-const CORES: [(&str, &str); 4] =
-    [("cortex-m0", "Cortex-M0+"), ("cortex-m3", "Cortex-M3"), ("cortex-m4", "Cortex-M4"), ("cortex-m55", "Cortex-M55")];
+/// The core whose memory is shown.
+const CORE: &str = "cortex-m4";
 
 /// Markdown: instructions on each core, then code and arena on Cortex-M4; in brackets ratios to the peer.
 pub(crate) fn summary() -> Result<String> {
     let peer = Peer::read(&tree::root().join("targets/results/peer.json"))?;
     let mut table = format!("| | {} |\n|---|{}\n", MODELS.join(" | "), "---:|".repeat(MODELS.len()));
-    for (core, name) in CORES {
+    for Board { core, title, .. } in board::one_of_each_isa() {
         let known = results::read(core)?;
         let ours = |model: &str| Some(known.get(model)?.instructions);
-        row(&mut table, &format!("{name}, instructions"), ours, |model| peer.instructions(core, model));
+        row(&mut table, &format!("{title}, instructions"), ours, |model| peer.instructions(core, model));
     }
-    let known: Models = results::read("cortex-m4")?;
+    let known: Models = results::read(CORE)?;
+    let title = board::parse(CORE).map_err(anyhow::Error::msg)?.title;
     let code = |model: &str| Some(known.get(model)?.code_flash_bytes);
-    row(&mut table, "Cortex-M4, bytes of code", code, |model| Some(peer.memory("cortex-m4", model)?.code_flash_bytes));
+    row(&mut table, &format!("{title}, bytes of code"), code, |model| Some(peer.memory(CORE, model)?.code_flash_bytes));
     let arena = |model: &str| Some(known.get(model)?.arena_bytes);
-    row(&mut table, "Cortex-M4, bytes of arena", arena, |model| Some(peer.memory("cortex-m4", model)?.arena_bytes));
+    row(&mut table, &format!("{title}, bytes of arena"), arena, |model| Some(peer.memory(CORE, model)?.arena_bytes));
     Ok(table)
 }
 
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn every_number_of_the_table_has_been_measured() {
         let table = summary().unwrap();
-        assert_eq!(table.lines().count(), 2 + CORES.len() + 2);
+        assert_eq!(table.lines().count(), 2 + board::one_of_each_isa().len() + 2);
         assert!(table.lines().skip(2).all(|line| line.matches('(').count() == MODELS.len()), "{table}");
     }
 }

@@ -1,21 +1,20 @@
 //! Installs what the steps need, where that takes no question: Rust targets through rustup, and Debian packages when
 //! we are root. Otherwise the command to type is printed, and the steps concerned skip themselves.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+
+use kinglet_kernels::machine::{MACHINES, Machine};
 
 use crate::prerequisites;
 use crate::tree;
 
-/// Targets of the emulated cores, of the panic proof and of the lane on another processor.
-pub(super) const RUST_TARGETS: [&str; 7] = [
-    "thumbv6m-none-eabi",
-    "thumbv7m-none-eabi",
-    "thumbv7em-none-eabihf",
-    "thumbv8m.main-none-eabihf",
-    "riscv32imc-unknown-none-elf",
-    "aarch64-unknown-none",
-    super::steps::OTHER_TARGET,
-];
+/// Targets of the machines without an operating system (emulated cores, the panic proof), and of the lane on another
+/// processor.
+pub(super) fn rust_targets() -> Vec<&'static str> {
+    let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
+    bare.chain([super::steps::OTHER_TARGET]).collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 /// Programs and the Debian packages that have them.
 const PROGRAMS: [(&str, &[&str]); 7] = [
@@ -31,7 +30,7 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
 /// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.
 pub(super) fn what_is_missing() {
     rust_components();
-    rust_targets();
+    missing_rust_targets();
     debian_packages();
 }
 
@@ -46,9 +45,9 @@ fn rust_components() {
     }
 }
 
-fn rust_targets() {
+fn missing_rust_targets() {
     let missing: Vec<&str> =
-        RUST_TARGETS.into_iter().filter(|target| prerequisites::rust_target(target).is_err()).collect();
+        rust_targets().into_iter().filter(|target| prerequisites::rust_target(target).is_err()).collect();
     if !missing.is_empty() {
         install(&["rustup", "target", "add"], &missing, starts("rustup"));
     }

@@ -38,6 +38,12 @@ pub(super) fn all() -> Vec<Step> {
         commands: vec![xtask(&["tflite-oracle"])],
     });
     steps.push(Step {
+        name: "oracle-differences",
+        what: "single int8 operators in TensorFlow Lite Micro, in LiteRT and here",
+        missing: nothing,
+        commands: vec![xtask(&["oracle-differences"])],
+    });
+    steps.push(Step {
         name: "deny",
         what: "licences and sources of every dependency",
         missing: || (!starts("cargo-deny")).then(|| "cargo-deny is not installed: cargo install cargo-deny".into()),
@@ -99,6 +105,12 @@ fn host() -> Vec<Step> {
             what: "all tests of the host workspace, optimised",
             missing: nothing,
             commands: vec![all],
+        },
+        Step {
+            name: "cases",
+            what: "small models through the command: right outputs, right refusals",
+            missing: nothing,
+            commands: vec![xtask(&["cases"])],
         },
         Step {
             name: "aarch64",
@@ -182,7 +194,7 @@ fn nothing() -> Option<String> {
 
 fn qemu() -> Option<String> {
     let qemu = prerequisites::qemu_version().err().map(|error| error.to_string());
-    qemu.or_else(|| crate::board::BOARDS.iter().find_map(|board| target(board.rust_target)))
+    qemu.or_else(|| crate::board::all().iter().find_map(|board| target(board.rust_target)))
 }
 
 fn target(name: &str) -> Option<String> {
@@ -208,7 +220,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
-    use super::super::install::RUST_TARGETS;
+    use super::super::install::rust_targets;
     use super::*;
 
     #[test]
@@ -221,7 +233,7 @@ mod tests {
         assert_eq!(keys(build), ["env".to_owned()].into());
         assert!(build["env"]["passthrough"].as_array().unwrap().iter().all(toml::Value::is_str));
         for (target, settings) in parsed["target"].as_table().unwrap() {
-            assert!(RUST_TARGETS.contains(&target.as_str()), "{target} is not built");
+            assert!(rust_targets().contains(&target.as_str()), "{target} is not built");
             assert_eq!(keys(settings.as_table().unwrap()), ["runner".to_owned()].into());
             assert_eq!(settings["runner"].as_str(), Some("qemu-user"));
         }

@@ -9,16 +9,13 @@ use crate::op::rule::quantization::Codes;
 
 const FULL_INTEGER: &str = "convert with full integer quantization, which fixes these scales";
 
-/// Checks an int8 operator's result (and its bias); float ones always pass.
-pub(super) fn check(graph: &Graph, op: &Op, inputs: &[ValueId], output: ValueId) -> Convert<()> {
+/// Checks an int8 operator's result; float ones always pass.
+pub(super) fn check(graph: &Graph, op: &Op, output: ValueId) -> Convert<()> {
     let value = graph.value(output);
     let (DType::I8, Some(quantization)) = (value.dtype, &value.quantization) else { return Ok(()) };
-    if let Codes::Bound(bound) = op.operator().codes() {
-        return fixed(quantization, bound.scale(0), bound.zero_point());
-    }
-    match op.operator().layer() {
-        Some(_) => bias_scale(graph, inputs, quantization),
-        None => Ok(()),
+    match (op, op.operator().codes()) {
+        (Op::Softmax(_), Codes::Bound(bound)) => fixed(quantization, bound.scale(0), bound.zero_point()),
+        _ => Ok(()),
     }
 }
 
@@ -31,22 +28,20 @@ fn fixed(found: &Quantization, scale: f32, zero_point: i32) -> Convert<()> {
     refuse(format!("result has scale {s} and zero point {z}, {scale} and {zero_point} are needed"), FULL_INTEGER)
 }
 
-/// The bias is added to products of input and weights, so it must be in their unit.
-fn bias_scale(graph: &Graph, inputs: &[ValueId], output: &Quantization) -> Convert<()> {
-    let &[x, w, b] = inputs else { return Ok(()) };
-    let [Some(x), Some(w), Some(b)] = [x, w, b].map(|id| graph.value(id).quantization.as_ref()) else {
+/// The bias of a dense layer is in the unit of products of input and weights.
+///
+/// Every kernel takes it in that unit, whatever the file says of its scale, axis and zero point, and so do we. Only for
+/// a dense layer with one weight scale do TensorFlow Lite's kernels look, and do not run a file that contradicts itself.
+pub(super) fn check_bias(graph: &Graph, scales: &[f32], inputs: &[ValueId], output: ValueId) -> Convert<()> {
+    let quantization = |id: ValueId| graph.value(id).quantization.as_ref();
+    let (Some(x), Some(w), Some(y)) = (quantization(inputs[0]), quantization(inputs[1]), quantization(output)) else {
         return Ok(());
     };
-    let off = |channel: usize| {
-        let product = f64::from(x.scale(0)) * f64::from(w.scale(channel));
-        // TensorFlow Lite allows two hundredths of an output quantum.
-        (product - f64::from(b.scale(channel))).abs() / f64::from(output.scale(0)) > 0.02
-    };
-    match (0..w.scales.len()).find(|&channel| off(channel)) {
-        None => Ok(()),
-        Some(channel) => refuse(
-            format!("bias scale {} of channel {channel} is not input scale times weight scale", b.scale(channel)),
-            FULL_INTEGER,
-        ),
+    let (&[scale], None) = (scales, w.axis) else { return Ok(()) };
+    let product = f64::from(x.scale(0)) * f64::from(w.scale(0));
+    // Two hundredths of an output quantum are allowed.
+    if (product - f64::from(scale)).abs() / f64::from(y.scale(0)) <= 0.02 {
+        return Ok(());
     }
+    refuse(format!("bias scale {scale} is not input scale times weight scale"), FULL_INTEGER)
 }

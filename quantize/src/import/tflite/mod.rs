@@ -11,11 +11,13 @@ mod flatbuffer;
 mod int8;
 mod names;
 mod operator;
+mod rescale;
 mod schema;
 mod slice;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,6 +25,7 @@ use super::ImportError;
 use super::build::{Builder, Convert, refuse};
 use crate::ir::{Graph, Port, ValueId};
 use schema::Model;
+use variables::Variables;
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
 pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
@@ -38,11 +41,13 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
         values: HashMap::new(),
         widened: HashMap::new(),
         converting: vec![false; model.operators.len()],
+        variables: Variables::default(),
         computed: model.operators.iter().flat_map(|operator| operator.outputs.iter().copied()).collect(),
     };
     importer.mark_needed();
     importer.inputs();
     importer.operators();
+    importer.settle_variables();
     importer.outputs();
     importer.builder.finish()
 }
@@ -57,6 +62,7 @@ struct Importer<'m, 'b> {
     widened: HashMap<i32, ValueId>,
     /// Which operators the outputs depend on.
     converting: Vec<bool>,
+    variables: Variables,
     /// Every tensor that some operator has as a result.
     computed: HashSet<i32>,
 }
@@ -73,7 +79,8 @@ impl Importer<'_, '_> {
         self.model.outputs.iter().for_each(|tensor| need(tensor, &mut needed));
         for (index, operator) in self.model.operators.iter().enumerate().rev() {
             let reads = |tensor: &i32| usize::try_from(*tensor).ok().and_then(|t| needed.get(t)) == Some(&true);
-            self.converting[index] = operator.outputs.iter().any(reads);
+            // What is assigned to a variable may be what a later run reads; what is not is dropped later.
+            self.converting[index] = operator.outputs.iter().any(reads) || variables::is_of_variables(operator.code);
             if self.converting[index] {
                 let data = &operator.inputs[..operator.inputs.len().min(operator::data_operand_count(operator.code))];
                 data.iter().for_each(|tensor| need(tensor, &mut needed));
@@ -129,7 +136,11 @@ impl Importer<'_, '_> {
             }
             let output = operator.outputs.first().copied().unwrap_or(-1);
             let name = format!("{index}:{}", self.tensor_name(output));
-            if let Err(refusal) = self.convert(operator, &name) {
+            let converted = match operator.code {
+                code if variables::is_of_variables(code) => self.variable(operator),
+                _ => self.convert(operator, &name),
+            };
+            if let Err(refusal) = converted {
                 let kind = match operator.code {
                     names::CUSTOM => format!("custom operator {}", operator.custom),
                     code => names::operator_name(code).into(),

@@ -26,6 +26,10 @@ pub(super) const SLICE: i32 = 65;
 pub(super) const EXPAND_DIMS: i32 = 70;
 pub(super) const SPLIT_V: i32 = 102;
 pub(super) const QUANTIZE: i32 = 114;
+pub(super) const CALL_ONCE: i32 = 129;
+pub(super) const VAR_HANDLE: i32 = 142;
+pub(super) const READ_VARIABLE: i32 = 143;
+pub(super) const ASSIGN_VARIABLE: i32 = 144;
 
 /// The schema's name of operator `code`.
 pub(super) fn operator_name(code: i32) -> &'static str {

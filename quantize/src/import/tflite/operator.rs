@@ -165,8 +165,8 @@ impl<'b> Importer<'_, 'b> {
     /// Adds the node that computes the operator's one result.
     pub(super) fn finish(&mut self, operator: &Operator<'b>, op: Op, inputs: Vec<ValueId>, name: &str) -> Convert<()> {
         let output = self.result(operator)?;
-        super::int8::check(&self.builder.graph, &op, &inputs, output)?;
-        self.builder.node(name, op, inputs, vec![output])
+        super::int8::check(&self.builder.graph, &op, output)?;
+        self.add_rescaled(name, op, inputs, output)
     }
 
     /// The operator's one result.
@@ -205,7 +205,11 @@ impl<'b> Importer<'_, 'b> {
         let weights = self.weights(operator.inputs.get(1).copied().unwrap_or(-1), x)?;
         let mut inputs = vec![x, weights];
         if let Some(&bias) = operator.inputs.get(2).filter(|&&bias| bias != -1) {
-            inputs.push(self.weights(bias, x)?);
+            let bias = self.weights(bias, x)?;
+            // Old converters give it leading axes of one, which no kernel looks at.
+            let len = self.builder.graph.value(bias).len();
+            self.charge_copy(bias)?;
+            inputs.push(self.builder.reshape("bias", bias, vec![len])?);
         }
         Ok(inputs)
     }
@@ -269,6 +273,9 @@ impl<'b> Importer<'_, 'b> {
             let rows = x.iter().product::<usize>() / depth;
             self.charge_copy(inputs[0])?;
             inputs[0] = self.builder.reshape(&format!("{name}/rows"), inputs[0], vec![rows, depth])?;
+        }
+        if let Some(&bias) = operator.inputs.get(2).filter(|&&bias| bias != -1) {
+            super::int8::check_bias(&self.builder.graph, &self.tensor(bias)?.scales, &inputs, output)?;
         }
         self.finish(operator, Op::FullyConnected(FullyConnected { activation: options.activation(0)? }), inputs, name)
     }

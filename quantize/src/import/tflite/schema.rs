@@ -16,8 +16,16 @@ pub(super) struct Model<'b> {
     pub(super) operators: Vec<Operator<'b>>,
     pub(super) inputs: Vec<i32>,
     pub(super) outputs: Vec<i32>,
+    /// The file's other subgraphs, from the second on: an operator may have one run before the first run.
+    pub(super) initializers: Vec<Subgraph<'b>>,
     /// What may still be copied out of the file.
     pub(super) budget: Budget,
+}
+
+/// A list of operators and their tensors.
+pub(super) struct Subgraph<'b> {
+    pub(super) tensors: Vec<Tensor<'b>>,
+    pub(super) operators: Vec<Operator<'b>>,
 }
 
 /// One tensor's declaration.
@@ -86,18 +94,37 @@ pub(super) fn read(bytes: &[u8]) -> Read<Model<'_>> {
         return damage(root.offset(), "no subgraph");
     }
     let graph = subgraphs.table(0)?;
-    let buffers = root.vector(4, 4)?;
-    let tensor_list = graph.vector(0, 4)?;
-    let operator_list = graph.vector(3, 4)?;
-    if operator_list.len() > OPERATOR_COUNT_MAX || tensor_list.len() > 8 * OPERATOR_COUNT_MAX {
-        return damage(graph.offset(), &format!("more than {OPERATOR_COUNT_MAX} operators or eight times the tensors"));
-    }
-    let tensors = (0..tensor_list.len()).map(|index| tensor(tensor_list.table(index)?, buffers, &budget));
-    let codes = root.vector(1, 4)?;
-    let operators = (0..operator_list.len()).map(|index| operator(operator_list.table(index)?, codes, &budget));
-    let (tensors, operators) = (tensors.collect::<Read<_>>()?, operators.collect::<Read<_>>()?);
+    let lists = Lists { buffers: root.vector(4, 4)?, codes: root.vector(1, 4)?, budget: &budget };
+    let Subgraph { tensors, operators } = lists.subgraph(graph)?;
     let (inputs, outputs) = (graph.vector(1, 4)?.to_i32(&budget)?, graph.vector(2, 4)?.to_i32(&budget)?);
-    Ok(Model { tensors, operators, inputs, outputs, budget })
+    let others = 1..subgraphs.len().min(SUBGRAPH_COUNT_MAX);
+    let initializers = others.map(|index| lists.subgraph(subgraphs.table(index)?)).collect::<Read<_>>()?;
+    Ok(Model { tensors, operators, inputs, outputs, initializers, budget })
+}
+
+/// Subgraphs that are read.
+const SUBGRAPH_COUNT_MAX: usize = 64;
+
+/// What the file's subgraphs refer to.
+struct Lists<'b, 'a> {
+    buffers: Vector<'b>,
+    codes: Vector<'b>,
+    budget: &'a Budget,
+}
+
+impl<'b> Lists<'b, '_> {
+    fn subgraph(&self, graph: Table<'b>) -> Read<Subgraph<'b>> {
+        let tensor_list = graph.vector(0, 4)?;
+        let operator_list = graph.vector(3, 4)?;
+        if operator_list.len() > OPERATOR_COUNT_MAX || tensor_list.len() > 8 * OPERATOR_COUNT_MAX {
+            let problem = format!("more than {OPERATOR_COUNT_MAX} operators or eight times the tensors");
+            return damage(graph.offset(), &problem);
+        }
+        let Lists { buffers, codes, budget } = *self;
+        let tensors = (0..tensor_list.len()).map(|index| tensor(tensor_list.table(index)?, buffers, budget));
+        let operators = (0..operator_list.len()).map(|index| operator(operator_list.table(index)?, codes, budget));
+        Ok(Subgraph { tensors: tensors.collect::<Read<_>>()?, operators: operators.collect::<Read<_>>()? })
+    }
 }
 
 fn tensor<'b>(table: Table<'b>, buffers: Vector<'b>, budget: &Budget) -> Read<Tensor<'b>> {

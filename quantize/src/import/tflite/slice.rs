@@ -197,6 +197,6 @@ impl<'b> Importer<'_, 'b> {
         }
         let x = self.operand(operator, data)?;
         let outputs = operator.outputs.iter().map(|&output| self.value(output)).collect::<Convert<Vec<_>>>()?;
-        self.builder.node(name, Op::Split(split), vec![x], outputs)
+        self.builder.node_of(name, Op::Split(split), vec![x], outputs)
     }
 }

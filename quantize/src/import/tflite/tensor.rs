@@ -35,18 +35,23 @@ impl<'b> Importer<'_, 'b> {
         Ok(id)
     }
 
-    fn declared_value(&self, index: i32) -> Convert<Value> {
-        let tensor = self.tensor(index)?;
-        let dtype = match tensor.dtype {
-            FLOAT32 => DType::F32,
-            INT8 => DType::I8,
-            UINT8 => DType::U8,
-            INT32 => DType::I32,
+    /// The element type of a tensor that is a value of the graph.
+    pub(super) fn element_type(&self, tensor: &Tensor<'_>) -> Convert<DType> {
+        match tensor.dtype {
+            FLOAT32 => Ok(DType::F32),
+            INT8 => Ok(DType::I8),
+            UINT8 => Ok(DType::U8),
+            INT32 => Ok(DType::I32),
             other => {
                 let remedy = "convert with float32 or with full int8 quantization";
-                return refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy);
+                refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy)
             }
-        };
+        }
+    }
+
+    pub(super) fn declared_value(&self, index: i32) -> Convert<Value> {
+        let tensor = self.tensor(index)?;
+        let dtype = self.element_type(tensor)?;
         if tensor.is_variable {
             return refuse(
                 format!("`{}` keeps state between runs", tensor.name),
@@ -59,13 +64,14 @@ impl<'b> Importer<'_, 'b> {
             data => Some(self.elements(tensor, dtype, data)?),
         };
         let quantization = match dtype {
-            DType::F32 | DType::I64 => None,
-            DType::I8 | DType::U8 | DType::I32 => quantization(tensor)?,
+            // No kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
+            DType::F32 | DType::I32 | DType::I64 => None,
+            DType::I8 | DType::U8 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
     }
 
-    fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
+    pub(super) fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
         if tensor.is_sparse {
             return refuse(format!("`{}` is stored sparse", tensor.name), "export without sparse encoding");
         }
@@ -135,19 +141,40 @@ pub(super) fn shape(tensor: &Tensor<'_>) -> Convert<Vec<usize>> {
 }
 
 fn quantization(tensor: &Tensor<'_>) -> Convert<Option<Quantization>> {
-    if tensor.scales.is_empty() {
+    let count = tensor.scales.len();
+    if count == 0 {
         return Ok(None);
     }
-    let zero_points: Option<Vec<i32>> = match tensor.zero_points.len() {
-        0 => Some(vec![0; tensor.scales.len()]),
-        _ => tensor.zero_points.iter().map(|&zero| i32::try_from(zero).ok()).collect(),
+    let zero_points: Option<Vec<i32>> = match tensor.zero_points.as_slice() {
+        [] => Some(vec![0; count]),
+        &[one] => i32::try_from(one).ok().map(|zero| vec![zero; count]),
+        all => all.iter().map(|&zero| i32::try_from(zero).ok()).collect(),
     };
-    let (Some(zero_points), Ok(axis)) = (zero_points, usize::try_from(tensor.quantized_axis)) else {
-        return refuse(format!("`{}` has a zero point or quantized axis out of range", tensor.name), EXPORT_AGAIN);
+    let Some(zero_points) = zero_points else {
+        return refuse(format!("`{}` has a zero point out of range", tensor.name), EXPORT_AGAIN);
     };
     // One scale means one scale for all, whatever axis the file names.
-    let axis = (tensor.scales.len() > 1).then_some(axis);
+    let axis = if count > 1 { Some(quantized_axis(tensor)?) } else { None };
     Ok(Some(Quantization { scales: tensor.scales.clone(), zero_points, axis }))
+}
+
+/// The axis with as many steps as there are scales: the one that the file names, counted from the back if need be. A
+/// file that names one of another extent can only mean the one axis that fits, if there is only one.
+fn quantized_axis(tensor: &Tensor<'_>) -> Convert<usize> {
+    let (named, rank) = (i64::from(tensor.quantized_axis), tensor.shape.len());
+    let counted = if named < 0 { named + rank as i64 } else { named };
+    let fits = |axis: &usize| tensor.shape.get(*axis).is_some_and(|&extent| extent as usize == tensor.scales.len());
+    if let Some(axis) = usize::try_from(counted).ok().filter(fits) {
+        return Ok(axis);
+    }
+    let mut fitting = (0..rank).filter(fits);
+    match (fitting.next(), fitting.next()) {
+        (Some(axis), None) => Ok(axis),
+        _ => refuse(
+            format!("`{}` has {} scales along axis {named} of {:?}", tensor.name, tensor.scales.len(), tensor.shape),
+            EXPORT_AGAIN,
+        ),
+    }
 }
 
 /// The real values of an int8 constant that has passed its check.

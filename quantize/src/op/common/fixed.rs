@@ -6,7 +6,8 @@
 //! here, so that what one of them proves about a layer is what the device computes.
 
 use kinglet_kernels::elementwise::{AddI8, MulI8};
-use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8};
+use kinglet_kernels::float_math;
+use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8, logistic_i8_reference, tanh_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
 
@@ -120,8 +121,40 @@ pub fn mul(a: &Quantization, b: &Quantization, output: &Quantization, activation
     }
 }
 
+/// The quantization of the logistic function's result that the oracle's integer formula has built in.
+pub fn logistic_output() -> Quantization {
+    Quantization::per_tensor(1.0 / 256.0, -128)
+}
+
+/// The same of the hyperbolic tangent.
+pub fn tanh_output() -> Quantization {
+    Quantization::per_tensor(1.0 / 128.0, 0)
+}
+
+/// The logistic function of an int8 value: by the oracle's formula where the output is as that has it, otherwise by
+/// the function on reals.
+pub fn logistic(input: &Quantization, output: &Quantization, code: i8) -> i8 {
+    if *output == logistic_output() {
+        return logistic_i8_reference(&sigmoid(input), code);
+    }
+    quantize_real(float_math::logistic(real(input, code)), output)
+}
+
+/// The hyperbolic tangent of an int8 value, likewise.
+pub fn tanh(input: &Quantization, output: &Quantization, code: i8) -> i8 {
+    if *output == tanh_output() {
+        return tanh_i8_reference(&sigmoid(input), code);
+    }
+    quantize_real(float_math::tanh(real(input, code)), output)
+}
+
+/// The number that a code stands for.
+fn real(quantization: &Quantization, code: i8) -> f32 {
+    Affine { scale: quantization.scale(0), zero_point: quantization.zero_point() }.dequantize(code)
+}
+
 /// Input side of the logistic function and of the hyperbolic tangent.
-pub fn sigmoid(input: &Quantization) -> SigmoidI8 {
+fn sigmoid(input: &Quantization) -> SigmoidI8 {
     let factor = quantize_multiplier(f64::from(input.scale(0)) * 2f64.powi(27));
     // The radius is below 2^31 as soon as the shift is not negative; a tinier scale has no input that far out.
     let radius = (15.0 * 2f64.powi(27 - factor.shift)).floor().min(f64::from(i32::MAX)) as i32;
@@ -146,15 +179,9 @@ pub fn relu(input: &Quantization, output: &Quantization) -> RequantizeI8 {
     }
 }
 
-/// A ReLU6 of its own: clamps and does not rescale, whatever the output's quantization says.
-pub fn relu6(input: &Quantization) -> RequantizeI8 {
-    let (scale, zero_point) = (input.scale(0), input.zero_point());
-    let max = quantized_bound(6.0, scale, zero_point).clamp(-128, 127);
-    RequantizeI8 {
-        input_zero_point: zero_point,
-        factor: FixedPoint { multiplier: 1 << 30, shift: 1 },
-        stage: OutputStage { zero_point, min: zero_point.max(-128), max },
-    }
+/// A ReLU6 of its own. Between equal quantizations this is a clamp to the bit: the factor is exactly one.
+pub fn relu6(input: &Quantization, output: &Quantization) -> RequantizeI8 {
+    RequantizeI8 { stage: output_stage(Activation::Relu6, output), ..requantize(input, output) }
 }
 
 /// The factor of a mean over `reduced` elements: the division by their number is part of it.
@@ -186,6 +213,8 @@ pub fn quantize_real(real: f32, quantization: &Quantization) -> i8 {
 
 #[cfg(test)]
 mod tests {
+    use kinglet_kernels::lookup::requantize_i8_reference;
+
     use super::*;
 
     #[test]
@@ -210,6 +239,26 @@ mod tests {
         assert_eq!((stage.min, stage.max), (-128, 127));
         let stage = output_stage(Activation::Relu6, &Quantization::per_tensor(0.1, 10));
         assert_eq!((stage.min, stage.max), (10, 70));
+    }
+
+    #[test]
+    fn relu6_between_equal_quantizations_is_a_clamp() {
+        for (scale, zero_point) in [(0.01, -128), (0.0235, -128), (0.1, 0), (0.5, 100), (12.0, 127)] {
+            let q = Quantization::per_tensor(scale, zero_point);
+            let six = (zero_point + (6.0 / scale).round() as i32).min(127);
+            for code in i8::MIN..=i8::MAX {
+                let clamped = i32::from(code).max(zero_point).min(six);
+                assert_eq!(i32::from(requantize_i8_reference(&relu6(&q, &q), code)), clamped);
+            }
+        }
+    }
+
+    #[test]
+    fn relu6_between_others_rescales() {
+        let params = relu6(&Quantization::per_tensor(0.1, -28), &Quantization::per_tensor(6.0 / 255.0, -128));
+        let codes = [-128, -28, -27, 12, 32, 127].map(|code| requantize_i8_reference(&params, code));
+        // Reals -10, 0, 0.1, 4, 6 and 15.5, in steps of 6 / 255.
+        assert_eq!(codes, [-128, -128, -124, 42, 127, 127]);
     }
 
     #[test]

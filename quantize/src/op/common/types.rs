@@ -1,8 +1,9 @@
 //! Which element types and quantizations an operator may connect.
 //!
 //! An operator computes either on floats throughout or on int8 throughout (with int32 biases); only
-//! `Quantize` and `Dequantize` cross over. Operators that only move elements need the same quantization on
-//! both sides: the int8 kernels copy bytes and rescale nothing.
+//! `Quantize` and `Dequantize` cross over. Operators that select or join elements need the same quantization on
+//! both sides: their int8 kernels rescale nothing. Reshape and Pad move codes whatever the result's quantization is
+//! called, as their oracles do; readers take it by its name.
 //!
 //! Each error continues a sentence about the node.
 
@@ -53,6 +54,11 @@ pub(crate) fn moving(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) -
         inputs.iter().try_for_each(|value| expect_same(value, output, allowed))?;
         same_quantization(inputs, output)
     })
+}
+
+/// One of the types `allowed` throughout. Codes are moved into whatever quantization the results have.
+pub(crate) fn copying(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) -> Result<(), String> {
+    outputs.iter().try_for_each(|output| inputs.iter().try_for_each(|value| expect_same(value, output, allowed)))
 }
 
 /// Every type there is: for operators that copy elements.

@@ -28,12 +28,14 @@
 
 mod classes;
 mod constants;
+mod explain;
 mod plan;
 mod report;
 mod rewrite;
 mod weighted;
 mod window;
 
+pub use explain::explain;
 pub use report::{Cost, EliminationReport, LayerElimination, layer_cost};
 
 use std::collections::HashSet;

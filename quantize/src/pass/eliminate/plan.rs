@@ -88,6 +88,62 @@ fn remove_all<'g>(
     (planner, removed)
 }
 
+/// Why channels that could be known to hold one value stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// One of those that can only go together cannot go.
+    Pinned,
+    /// A value would be left without any.
+    Last,
+    /// Their readers' biases cannot make up for them.
+    Readers,
+    /// Nothing but the step.
+    FillUp,
+}
+
+impl Obstacle {
+    pub(super) const ALL: [Obstacle; 4] = [Obstacle::Pinned, Obstacle::Last, Obstacle::Readers, Obstacle::FillUp];
+
+    /// Ends a sentence about the channels.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Obstacle::Pinned => {
+                "they are kept in step with channels that cannot go (a model's input or output, Softmax)"
+            }
+            Obstacle::Last => "a value would have no channel left",
+            Obstacle::Readers => {
+                "a layer that reads them sees another value in its padding, or something that is not constant goes \
+                 with them"
+            }
+            Obstacle::FillUp => "they fill up the number of channels that the target's kernels compute at once",
+        }
+    }
+}
+
+/// What keeps each class of channels in `graph`, of which elimination in steps of `step` has left nothing to remove.
+pub(super) fn obstacles(graph: &Graph, step: usize) -> Vec<Option<Obstacle>> {
+    let classes = Classes::new(graph);
+    let members = members(graph, &classes);
+    let planner = Planner::new(graph);
+    let sinks = planner.sinks(&classes);
+    let of = |class: usize| {
+        if members[class].is_empty() {
+            return None;
+        }
+        if classes.is_pinned(class) {
+            return Some(Obstacle::Pinned);
+        }
+        if !planner.leaves_some(&members[class]) {
+            return Some(Obstacle::Last);
+        }
+        match planner.fold(&sinks[class]) {
+            None => Some(Obstacle::Readers),
+            Some(_) => (step > 1).then_some(Obstacle::FillUp),
+        }
+    };
+    (0..classes.len()).map(of).collect()
+}
+
 /// A channel of a value.
 type Channel = (ValueId, usize);
 

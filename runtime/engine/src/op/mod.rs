@@ -79,7 +79,7 @@ dispatch! {
     "copy" Copy I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => shape::check_copy, shape::run_copy;
     "mean-i8" Mean I8: UNARY_I8 => mean::check_i8, mean::run_i8;
     "mean-f32" Mean F32: UNARY_F32 => mean::check_f32, mean::run_f32;
-    "lookup-i8" Lookup I8: UNARY_I8 => unary::check_lookup, unary::run_lookup;
+    "lookup-i8" Lookup I8 | U8: unary::LOOKUP => unary::check_lookup, unary::run_lookup;
     "clamp-f32" Clamp F32: UNARY_F32 => unary::check_f32, unary::run_clamp;
     "logistic-f32" Logistic F32: UNARY_F32 => unary::check_f32, unary::run_logistic;
     "tanh-f32" Tanh F32: UNARY_F32 => unary::check_f32, unary::run_tanh;

@@ -11,6 +11,8 @@ use super::{UNARY_F32, UNARY_I8, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
+/// Bytes to bytes, signed or not.
+pub(super) const LOOKUP: Signature = UNARY_I8.of_any_type();
 /// Floats to int8.
 pub(super) const QUANTIZE: Signature = Signature::new(&[DType::F32], &[DType::I8]);
 /// int8 to floats.
@@ -22,7 +24,7 @@ pub(super) fn elementwise(places: [u32; 2], len: usize, size: usize) -> Spans {
 }
 
 fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(&'b [i8], Spans), LoadRule> {
-    let (places, record): (_, RecordLookup) = record(operator, &UNARY_I8)?;
+    let (places, record): (_, RecordLookup) = record(operator, &LOOKUP)?;
     let table = constants(weights, record.constants).and_then(|bytes| bytes.get(..TABLE_LEN));
     let spans = elementwise(places, product(&[record.len as usize])?, 1);
     Ok((cast::i8s(table.ok_or(LoadRule::ConstantRange)?), spans))
@@ -30,6 +32,13 @@ fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result
 
 pub(super) fn check_lookup(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_lookup(operator, limits.weights)?;
+    let is_byte = |at: usize| {
+        let dtype = operator.body.get(at).and_then(|byte| DType::from_tag(byte & 15));
+        matches!(dtype, Some(DType::I8 | DType::U8))
+    };
+    if !is_byte(2) || !is_byte(3) {
+        return Err(LoadRule::Operands);
+    }
     limits.spans(&spans)
 }
 

@@ -1,7 +1,8 @@
 //! Micro-kernels for particular instruction sets: the only unsafe code of this crate.
 //!
 //! An instruction-set module exports operators' inner kernels with the signature of the portable ones, and the
-//! operators' `mod.rs` choose at compile time. `cfg` stands on these `mod` lines and in those dispatch
+//! operators' `mod.rs` choose at compile time; on application cores a [`Token`](crate::token::Token) chooses at run
+//! time. `cfg` stands on these `mod` lines and in those dispatch
 //! functions, nowhere else.
 
 #[cfg(any(kinglet_isa = "armv6m", kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
@@ -15,5 +16,7 @@ pub(crate) mod armv7m;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
 mod words;
+#[cfg(kinglet_isa = "x86_64")]
+pub(crate) mod x86_64;
 
 pub(crate) use words::words;

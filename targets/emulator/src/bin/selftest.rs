@@ -110,7 +110,7 @@ global_asm!(
 );
 
 // 8 instructions, two of which an IT block skips; doubleword accesses count twice: 2 loads, 2 stores.
-#[cfg(thumb2)]
+#[cfg(not(kinglet_isa = "armv6m"))]
 global_asm!(
     ".syntax unified",
     ".thumb",
@@ -131,7 +131,7 @@ global_asm!(
 );
 
 // 3 + 4 * 5 instructions, of which 2 + 4 * 3 are vector ones, with 8 loads and a store.
-#[cfg(helium)]
+#[cfg(kinglet_isa = "helium")]
 global_asm!(
     ".syntax unified",
     ".cpu cortex-m55",
@@ -160,9 +160,9 @@ unsafe extern "C" {
     fn selftest_multiple(words: *mut u32);
     fn selftest_nested();
     fn selftest_page();
-    #[cfg(thumb2)]
+    #[cfg(not(kinglet_isa = "armv6m"))]
     fn selftest_thumb2(words: *mut u32);
-    #[cfg(helium)]
+    #[cfg(kinglet_isa = "helium")]
     fn selftest_helium(words: *mut u32);
 }
 
@@ -183,12 +183,12 @@ fn main() -> ! {
     unsafe { selftest_nested() };
     // SAFETY: as the first.
     unsafe { selftest_page() };
-    #[cfg(thumb2)]
+    #[cfg(not(kinglet_isa = "armv6m"))]
     // SAFETY: as above; it touches the first sixteen bytes behind its argument.
     unsafe {
         selftest_thumb2(words)
     };
-    #[cfg(helium)]
+    #[cfg(kinglet_isa = "helium")]
     // SAFETY: as above; it touches the first sixteen bytes behind its argument.
     unsafe {
         selftest_helium(words)

@@ -2,6 +2,7 @@
 
 mod operators;
 mod refusals;
+mod scales;
 mod slices;
 pub(crate) mod writer;
 

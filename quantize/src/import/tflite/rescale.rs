@@ -1,0 +1,73 @@
+//! int8 operators that select or copy codes into a result of another scale.
+//!
+//! TensorFlow Lite's kernels refuse such files or hand out codes of the wrong scale, so their formula decides: the
+//! operator in its operand's scale, and then a requantization, with the fused activation if there is one. The graph has
+//! a node for each; its int8 MaxPool2D, AveragePool2D and Concat do not rescale.
+//!
+//! Not here: Reshape and Pad. Every kernel copies codes there whatever the result's scale is, and so does the graph.
+
+use super::Importer;
+use crate::import::build::Convert;
+use crate::ir::{Activation, DType, Op, Value, ValueId};
+use crate::op::{AveragePool2D, MaxPool2D, Quantize, Relu, Relu6};
+
+impl Importer<'_, '_> {
+    /// Adds the node that computes `output`, and what brings codes to its scale where the operator does not.
+    pub(super) fn add_rescaled(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
+        match op {
+            Op::MaxPool2D(MaxPool2D { window, activation }) if self.differs(inputs[0], output) => {
+                let op = Op::MaxPool2D(MaxPool2D { window, activation: Activation::None });
+                self.requantize_result(name, op, activation, inputs, output)
+            }
+            Op::AveragePool2D(AveragePool2D { window, activation }) if self.differs(inputs[0], output) => {
+                let op = Op::AveragePool2D(AveragePool2D { window, activation: Activation::None });
+                self.requantize_result(name, op, activation, inputs, output)
+            }
+            Op::Concat(_) => {
+                let inputs: Convert<Vec<ValueId>> = inputs
+                    .into_iter()
+                    .map(|id| if self.differs(id, output) { self.requantized(name, id, output) } else { Ok(id) })
+                    .collect();
+                self.builder.node(name, op, inputs?, output)
+            }
+            op => self.builder.node(name, op, inputs, output),
+        }
+    }
+
+    /// Whether both are int8 and their codes mean different numbers.
+    fn differs(&self, operand: ValueId, result: ValueId) -> bool {
+        let [x, y] = [operand, result].map(|id| self.builder.graph.value(id));
+        x.dtype == DType::I8 && y.dtype == DType::I8 && x.quantization != y.quantization
+    }
+
+    /// The operator in its operand's scale, then into that of `output`.
+    fn requantize_result(
+        &mut self,
+        name: &str,
+        op: Op,
+        activation: Activation,
+        inputs: Vec<ValueId>,
+        output: ValueId,
+    ) -> Convert<()> {
+        let inner = format!("{name}/in operand's scale");
+        let own = self.builder.apply(&inner, op, inputs)?;
+        let into = match activation {
+            Activation::None => Op::Quantize(Quantize),
+            Activation::Relu => Op::Relu(Relu),
+            Activation::Relu6 => Op::Relu6(Relu6),
+        };
+        self.builder.node(name, into, vec![own], output)
+    }
+
+    /// `operand` with the quantization of `like`.
+    fn requantized(&mut self, name: &str, operand: ValueId, like: ValueId) -> Convert<ValueId> {
+        let quantization = self.builder.graph.value(like).quantization.clone();
+        let operand_value = self.builder.graph.value(operand);
+        let name = format!("{name}/{} requantized", operand_value.name);
+        let shape = operand_value.shape.clone();
+        let value = Value { name: name.clone(), dtype: DType::I8, shape, quantization, elements: None };
+        let result = self.builder.value(value)?;
+        self.builder.node(&name, Op::Quantize(Quantize), vec![operand], result)?;
+        Ok(result)
+    }
+}
