@@ -183,9 +183,9 @@ impl Graph {
         (0..self.nodes.len()).filter(|&index| self.nodes[index].inputs.contains(&id)).collect()
     }
 
-    /// True when some node computes an int8 value.
-    pub fn computes_on_int8(&self) -> bool {
-        self.nodes.iter().flat_map(|node| &node.outputs).any(|&id| self.value(id).dtype == DType::I8)
+    /// True when some node computes a value of this type.
+    pub fn computes_on(&self, dtype: DType) -> bool {
+        self.nodes.iter().flat_map(|node| &node.outputs).any(|&id| self.value(id).dtype == dtype)
     }
 
     /// Every value that is there when a run begins: inputs, then states.

@@ -63,6 +63,8 @@ operators! {
     depthwise_conv2d::DepthwiseConv2D,
     /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
     fully_connected::FullyConnected,
+    /// Each pixel of `x [N, H, W, I]` adds a kernel of `w [O, KH, KW, I / groups]`; optional `b [O]`.
+    transpose_conv2d::TransposeConv2D,
     /// Mean over each window of `x [N, H, W, C]`.
     average_pool2d::AveragePool2D,
     /// Maximum over each window of `x [N, H, W, C]`.

@@ -9,6 +9,7 @@
 
 mod attributes;
 mod constant;
+mod conv_transpose;
 mod convolution;
 mod dense;
 mod elementwise;
@@ -264,6 +265,7 @@ fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
     Ok(Conversion::One(match node.op_type.as_str() {
         "Split" => return Ok(Conversion::Several(Importer::split)),
         "Conv" => Importer::conv,
+        "ConvTranspose" => Importer::conv_transpose,
         "Gemm" => Importer::gemm,
         "MatMul" => Importer::mat_mul,
         "BatchNormalization" => Importer::batch_normalization,
@@ -313,7 +315,7 @@ fn nearest(op_type: &str) -> &'static str {
             "end the model with Softmax or its logits and do this step in the application"
         }
         "LSTM" | "GRU" | "RNN" => "use convolutions over time",
-        "ConvTranspose" | "Resize" | "Upsample" => "use Conv with strides; there is no upsampling",
+        "Resize" | "Upsample" => "use ConvTranspose with strides",
         "InstanceNormalization" | "LayerNormalization" | "GroupNormalization" => "use BatchNormalization",
         "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => {
             "give the float model and calibration data; Kinglet quantizes it"

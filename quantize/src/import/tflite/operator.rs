@@ -8,16 +8,20 @@ use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op, Padding, ValueId, Window};
 use crate::op::{
     Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, Dequantize, FullyConnected, Logistic, MaxPool2D, Mean, Mul,
-    Pad, Quantize, Relu, Relu6, Reshape, Softmax, Tanh,
+    Pad, Quantize, Relu, Relu6, Reshape, Softmax, Tanh, TransposeConv2D,
 };
 
 const EXPORT_AGAIN: &str = "export the model again";
 
-/// How many leading operands carry data; the rest of a reshape's operands only repeat its result's shape.
-pub(super) fn data_operand_count(code: i32) -> usize {
-    match code {
-        names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS | names::STRIDED_SLICE | names::SLICE => 1,
-        _ => usize::MAX,
+/// The operands that carry data; others of a reshape or a transposed convolution repeat the result's shape.
+pub(super) fn data_operands<'o>(operator: &'o Operator<'_>) -> &'o [i32] {
+    let inputs = operator.inputs.as_slice();
+    match operator.code {
+        names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS | names::STRIDED_SLICE | names::SLICE => {
+            &inputs[..inputs.len().min(1)]
+        }
+        names::TRANSPOSE_CONV => &inputs[inputs.len().min(1)..],
+        _ => inputs,
     }
 }
 
@@ -85,6 +89,7 @@ fn options_type(code: i32) -> i8 {
         names::STRIDED_SLICE => 32,
         names::SPLIT => 35,
         names::SPLIT_V => 79,
+        names::TRANSPOSE_CONV => 49,
         _ => 0,
     }
 }
@@ -140,6 +145,7 @@ impl<'b> Importer<'_, 'b> {
         match operator.code {
             names::CONV_2D => self.conv2d(operator, &options, name),
             names::DEPTHWISE_CONV_2D => self.depthwise(operator, &options, name),
+            names::TRANSPOSE_CONV => self.transpose_conv(operator, &options, name),
             names::FULLY_CONNECTED => self.fully_connected(operator, &options, name),
             names::AVERAGE_POOL_2D | names::MAX_POOL_2D => self.pool(operator, &options, name),
             names::ADD | names::MUL => self.elementwise(operator, &options, name),
@@ -201,10 +207,15 @@ impl<'b> Importer<'_, 'b> {
 
     /// `x`, weights and the optional bias.
     fn weighted(&mut self, operator: &Operator<'b>) -> Convert<Vec<ValueId>> {
-        let x = self.operand(operator, 0)?;
-        let weights = self.weights(operator.inputs.get(1).copied().unwrap_or(-1), x)?;
+        self.weighted_at(operator, [0, 1, 2])
+    }
+
+    /// The same from these positions among the operands.
+    fn weighted_at(&mut self, operator: &Operator<'b>, [x, weights, bias]: [usize; 3]) -> Convert<Vec<ValueId>> {
+        let x = self.operand(operator, x)?;
+        let weights = self.weights(operator.inputs.get(weights).copied().unwrap_or(-1), x)?;
         let mut inputs = vec![x, weights];
-        if let Some(&bias) = operator.inputs.get(2).filter(|&&bias| bias != -1) {
+        if let Some(&bias) = operator.inputs.get(bias).filter(|&&bias| bias != -1) {
             let bias = self.weights(bias, x)?;
             // Old converters give it leading axes of one, which no kernel looks at.
             let len = self.builder.graph.value(bias).len();
@@ -252,6 +263,31 @@ impl<'b> Importer<'_, 'b> {
             padding: slide.padding(options.code(0)?, &x)?,
             multiplier: outputs / x[3],
             activation: options.activation(4)?,
+        });
+        self.finish(operator, op, inputs, name)
+    }
+
+    /// The first operand repeats the shape of the result, which is the one that the file declares.
+    fn transpose_conv(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
+        let inputs = self.weighted_at(operator, [2, 1, 3])?;
+        let output = self.value(operator.outputs[0])?;
+        let (w, y) = (self.shape_of(inputs[1]), self.shape_of(output));
+        let (&[_, kernel_h, kernel_w, _], &[_, height, width, _]) = (w.as_slice(), y.as_slice()) else {
+            return refuse(format!("weights have shape {w:?} and the result {y:?}"), "4 axes are needed");
+        };
+        // As if the result were convolved.
+        let slide = Slide {
+            kernel: [kernel_h, kernel_w],
+            stride: [options.extent(2, 0, "stride")?, options.extent(1, 0, "stride")?],
+            dilation: [1, 1],
+        };
+        let padding = slide.padding(options.code(0)?, &y)?;
+        let op = Op::TransposeConv2D(TransposeConv2D {
+            stride: slide.stride,
+            pad: [padding.top, padding.left],
+            size: [height, width],
+            groups: 1,
+            activation: options.activation(3)?,
         });
         self.finish(operator, op, inputs, name)
     }
