@@ -207,7 +207,7 @@ fn compile_graph(
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,
     };
-    let elimination = if options.eliminate && computes_on_int8(&graph) {
+    let elimination = if options.eliminate && graph.computes_on(DType::I8) {
         progress(Stage::Eliminating);
         let step = channel_step(options.target);
         let report = eliminate_in_steps(&mut graph, step)?;
@@ -263,7 +263,7 @@ fn quantize(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Quantized, CompileError> {
-    if computes_on_int8(graph) {
+    if graph.computes_on(DType::I8) || graph.computes_on(DType::I16) {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
     let samples = Samples::read(path, graph)?;
@@ -279,11 +279,6 @@ fn quantize(
     drop(int8_runner);
     *graph = int8;
     Ok(Quantized { samples, errors })
-}
-
-/// True when some node computes an int8 value.
-pub fn computes_on_int8(graph: &Graph) -> bool {
-    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == DType::I8)
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.
@@ -305,6 +300,15 @@ fn vectors(graph: &Graph, samples: Option<&Samples>, count: usize) -> Vec<Vec<Ve
                 let value = graph.value(port.value);
                 let reals = sample.as_ref().and_then(|inputs| inputs.get(index));
                 match (&value.quantization, reals) {
+                    (Some(q), _) if value.dtype == DType::I16 => {
+                        let code = |real: &f32| (real / q.scale(0)).round() as i16;
+                        let codes: Vec<i16> = match reals {
+                            Some(reals) => reals.iter().map(code).collect(),
+                            // All of the range, from one end to the other.
+                            None => synthetic(vector, value.len()).into_iter().map(|x| i16::from(x) * 257).collect(),
+                        };
+                        codes.into_iter().flat_map(i16::to_le_bytes).collect()
+                    }
                     (Some(q), Some(reals)) => {
                         reals.iter().map(|&real| affine::fixed::quantize_real(real, q) as u8).collect()
                     }

@@ -98,7 +98,6 @@ fn parts() -> MutexGuard<'static, Vec<PathBuf>> {
 
 /// Removes the parts of files that are being written and lets nobody begin or end another one until the guard that is
 /// returned is dropped. For the moment before the process ends.
-#[must_use]
 pub fn discard_parts() -> MutexGuard<'static, Vec<PathBuf>> {
     let mut parts = parts();
     for part in parts.drain(..) {

@@ -2,10 +2,31 @@
 
 use core::ops::{Deref, DerefMut};
 
-use kinglet::{Error, Model, NoTracer, Session, Tracer};
+use kinglet::{Error, LoadError, Model, NoTracer, Session, Tracer};
 
 /// Where blobs and arenas start.
 const ALIGN: usize = 16;
+
+/// Why a blob is not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The engine refuses, or stops.
+    #[error("{0}")]
+    Engine(#[from] Error),
+    /// A blob may ask for any arena up to 2 GiB, however short it is.
+    #[error("it asks for an arena of {bytes} bytes, which this machine does not have")]
+    Arena {
+        /// What it asks for.
+        bytes: usize,
+    },
+}
+
+impl From<LoadError> for HostError {
+    fn from(error: LoadError) -> Self {
+        HostError::Engine(error.into())
+    }
+}
 
 /// Bytes at a 16-byte aligned address, as the engine wants blobs and arenas.
 #[derive(Debug)]
@@ -16,7 +37,17 @@ pub struct AlignedBytes {
 }
 
 impl AlignedBytes {
-    /// `len` zeros.
+    /// `len` zeros, or nothing when the machine does not give that much memory.
+    pub fn try_zeroed(len: usize) -> Option<Self> {
+        // Asked for and given back: memory that is zeroed by the system, and touched only where it is used, cannot be
+        // asked for in a way that may fail.
+        let mut asked = Vec::<u8>::new();
+        asked.try_reserve_exact(len.checked_add(ALIGN - 1)?).ok()?;
+        drop(asked);
+        Some(AlignedBytes::zeroed(len))
+    }
+
+    /// `len` zeros, for lengths that are known to be small or to be there already.
     pub fn zeroed(len: usize) -> Self {
         let storage = vec![0; len + ALIGN - 1];
         // The heap does not move when the vector does.
@@ -57,11 +88,12 @@ impl DerefMut for AlignedBytes {
 pub fn with_session<R>(
     blob: &AlignedBytes,
     work: impl FnOnce(&mut Session<'_, '_>) -> Result<R, Error>,
-) -> Result<R, Error> {
+) -> Result<R, HostError> {
     let model = Model::from_bytes(blob)?;
-    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-    let mut session = Session::new(&model, &mut arena)?;
-    work(&mut session)
+    let bytes = model.arena_bytes();
+    let mut arena = AlignedBytes::try_zeroed(bytes).ok_or(HostError::Arena { bytes })?;
+    let mut session = Session::new(&model, &mut arena).map_err(Error::from)?;
+    Ok(work(&mut session)?)
 }
 
 /// One inference: the bytes of every input in port order, and back the bytes of every output.
@@ -88,6 +120,13 @@ pub fn infer_traced(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_is_not_there_is_an_answer() {
+        assert!(AlignedBytes::try_zeroed(usize::MAX).is_none());
+        assert!(AlignedBytes::try_zeroed(isize::MAX as usize).is_none());
+        assert_eq!(AlignedBytes::try_zeroed(5).as_deref(), Some(&[0; 5][..]));
+    }
 
     #[test]
     fn bytes_are_aligned_wherever_they_go() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::affine::LayerErrors;
 use crate::emit::{Assembly, Manifest};
-use crate::ir::Graph;
+use crate::ir::{DType, Graph};
 use crate::pass::eliminate::EliminationReport;
 use crate::stripe::{Cost, SegmentCost};
 
@@ -115,7 +115,7 @@ impl Report {
         Report {
             name: graph.name.clone(),
             target: assembly.target().name(),
-            arithmetic: if crate::compile::computes_on_int8(graph) { "int8" } else { "float32" },
+            arithmetic: arithmetic(graph),
             source_kind: manifest.source.kind.name(),
             source_bytes: manifest.source.bytes,
             blob_bytes: blob.len(),
@@ -210,6 +210,15 @@ impl fmt::Display for Report {
             write!(f, "\n  {head:<11}{sqnr_db:.1} dB  `{}` ({})", layer.node, layer.op)?;
         }
         Ok(())
+    }
+}
+
+/// What most of a graph computes on.
+fn arithmetic(graph: &Graph) -> &'static str {
+    match (graph.computes_on(DType::I8), graph.computes_on(DType::I16)) {
+        (true, _) => "int8",
+        (false, true) => "int16",
+        (false, false) => "float32",
     }
 }
 

@@ -65,33 +65,14 @@ fn distance(known: &str, name: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// True when the target's kernels multiply two 16-bit pairs at once (`SMLAD`) and want
-/// [`kinglet_kernels::conv2d::Packing::Paired`] weights.
-pub fn has_dual_multiply(target: Target) -> bool {
-    target.machine().isa == Isa::Armv7em
-}
-
-/// True when the target's kernels multiply one number at a time with a 32-bit sum (`MLA`) and want
-/// [`kinglet_kernels::conv2d::Packing::Interleaved`] and [`kinglet_kernels::conv2d::Packing::Octets`] weights.
-pub fn has_single_multiply(target: Target) -> bool {
-    target.machine().isa == Isa::Armv7m
-}
-
-/// True when the target has Helium and its kernels want [`kinglet_kernels::conv2d::Packing::Quads`] weights.
-pub fn has_helium(target: Target) -> bool {
-    target.machine().isa == Isa::Helium
+/// The instruction set whose kernels, and so packings, the target's cores have.
+pub fn isa(target: Target) -> Isa {
+    target.machine().isa
 }
 
 /// Channels that the target's kernels compute at once and want complete.
 pub fn channel_step(target: Target) -> usize {
-    if has_helium(target) { 4 } else { 1 }
-}
-
-/// True when the target's kernels compute several pixels by one 32-bit multiplication and want
-/// [`kinglet_kernels::conv2d::Packing::Lanes`], [`kinglet_kernels::conv2d::Packing::WideLanes`] and
-/// [`kinglet_kernels::conv2d::Packing::Fours`] weights.
-pub fn has_lanes(target: Target) -> bool {
-    target.machine().isa == Isa::Armv6m
+    if isa(target) == Isa::Helium { 4 } else { 1 }
 }
 
 #[cfg(test)]

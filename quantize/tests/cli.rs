@@ -237,7 +237,7 @@ fn inspect_describes_operators_and_memory() {
     let live = |operator: &Value| operator["live_bytes"].as_u64().expect("a number");
     let arena = report["arena_bytes"].as_u64().expect("a number");
     assert!(operators.iter().all(|operator| live(operator) > 0 && live(operator) <= arena));
-    assert!(operators.iter().any(|operator| operator["packing"] == "paired"));
+    assert!(operators.iter().any(|operator| operator["packing"] == "channel-pairs"));
     assert!(ok(&["inspect", text(&path)]).contains("memory in use"));
     let features = json(&["ops", text(&path), "--json"]);
     let features: Vec<&str> = features.as_array().expect("a list").iter().filter_map(Value::as_str).collect();

@@ -31,7 +31,7 @@ fn real_constant(value: &Value) -> Option<Vec<f32>> {
     let scale = |i: usize| q.map_or(1e-4, |q| q.scale(i / inner.max(1) % value.shape.get(axis).copied().unwrap_or(1)));
     match value.elements.as_ref()? {
         Elements::F32(all) => Some(all.clone()),
-        Elements::U8(_) => None,
+        Elements::U8(_) | Elements::I16(_) => None,
         Elements::I8(all) if q.is_some_and(|q| q.axis.is_none()) => Some(dequantized(value, all)),
         Elements::I8(all) => Some(all.iter().enumerate().map(|(i, &code)| scale(i) * f32::from(code)).collect()),
         Elements::I32(all) => {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kinglet::Model;
 
 use super::text::{extents, table};
 use super::{Outcome, print, print_json};
+use crate::blob_file;
 use crate::inspect::{Inspection, OperatorLine, PortLine, inspect};
 use crate::report::grouped;
-use crate::{blob_file, host};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
-    let inspection = host::with_session(&blob, |session| Ok(inspect(session.model())))?;
+    let inspection = inspect(&Model::from_bytes(&blob)?);
     if arguments.json { print_json(&inspection) } else { print(&text(&inspection)) }
 }
 

@@ -113,7 +113,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Removes what is half written when a signal ends the program. A signal that is ignored, as under `nohup`, stays so.
+/// Removes what is half written when a signal ends the program. Where one is ignored, as under `nohup`, it stays so, and
+/// the others do what they always do.
 fn leave_no_parts_behind() {
     // What cannot be installed is missed by nobody but who interrupts.
     let _ = ctrlc::try_set_handler(|| {

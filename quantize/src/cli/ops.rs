@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use kinglet::Model;
 
 use super::{Outcome, print, print_json};
-use crate::{blob_file, host};
+use crate::blob_file;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,13 +24,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut features = BTreeSet::new();
     for path in &arguments.blobs {
         let blob = blob_file::read(path)?;
-        host::with_session(&blob, |session| {
-            let model = session.model();
-            features.extend(model.blob().operators().flat_map(|operator| operator.features()));
-            // Without it a build for the machine has no kernels for the machine's packings.
-            features.extend(model.kernel_set().and_then(|set| set.machine().extension));
-            Ok(())
-        })?;
+        let model = Model::from_bytes(&blob)?;
+        features.extend(model.blob().features());
+        // Without it a build for the machine has no kernels for the machine's packings.
+        features.extend(model.kernel_set().and_then(|set| set.machine().extension));
     }
     if arguments.json {
         return print_json(&features);

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kinglet::{DType, Session};
+use kinglet::{DType, Model, Session};
 use serde::Serialize;
 
 use super::{Failure, Outcome, dump, of_inputs, print, print_json};
@@ -61,7 +61,7 @@ struct Ran {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
-    let (inputs, outputs) = host::with_session(&blob, |session| Ok(tensor::ports(session.model())))?;
+    let (inputs, outputs) = tensor::ports(&Model::from_bytes(&blob)?);
     if !arguments.output.is_empty() && arguments.output.len() != outputs.len() {
         let (given, needed) = (arguments.output.len(), outputs.len());
         return Err(Failure::Usage(format!("{given} --output given, the model has {needed} outputs")));

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use kinglet::{Error, SelfTestError};
+use kinglet::{Error, Model, SelfTestError};
 use kinglet_blob::SectionKind;
 use serde::Serialize;
 
 use super::{Failure, Outcome, print, print_json};
+use crate::blob_file;
 use crate::emit::{Certificate, Manifest};
-use crate::{blob_file, host};
+use crate::host::{self, AlignedBytes, HostError};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -42,33 +43,17 @@ struct Verified {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
     let named = |problem: String| Failure::Other(format!("{}: {problem}", arguments.blob.display()));
-    let outcome = host::with_session(&blob, |session| {
-        let model = session.model();
-        let golden_vectors = match session.self_test() {
-            Ok(report) => report.vectors,
-            Err(SelfTestError::NoVectors) => 0,
-            Err(error) => return Err(Error::SelfTest(error)),
-        };
-        let section = |kind| model.blob().section(kind);
-        let has_certificate = !section(SectionKind::Certificate).is_empty();
-        Ok(Verified {
-            ok: true,
-            blob_bytes: model.blob().bytes().len(),
-            operators: model.operator_count(),
-            arena_bytes: model.arena_bytes(),
-            golden_vectors,
-            certificate: has_certificate.then(|| Certificate::is_true_of(model.blob())),
-            manifest: Manifest::decode(section(SectionKind::Manifest)).is_ok(),
-        })
-    });
-    let verified = match outcome {
-        Ok(verified) => verified,
-        Err(Error::SelfTest(SelfTestError::Mismatch { vector, output })) => {
-            return Err(named(format!(
-                "output {output} of test vector {vector} differs from what the compiler computed"
-            )));
-        }
-        Err(error) => return Err(named(error.to_string())),
+    let model = Model::from_bytes(&blob)?;
+    let section = |kind| model.blob().section(kind);
+    let has_certificate = !section(SectionKind::Certificate).is_empty();
+    let verified = Verified {
+        ok: true,
+        blob_bytes: model.blob().bytes().len(),
+        operators: model.operator_count(),
+        arena_bytes: model.arena_bytes(),
+        golden_vectors: if section(SectionKind::Golden).is_empty() { 0 } else { replay(&blob).map_err(named)? },
+        certificate: has_certificate.then(|| Certificate::is_true_of(model.blob())),
+        manifest: Manifest::decode(section(SectionKind::Manifest)).is_ok(),
     };
     if verified.certificate == Some(false) {
         return Err(named("its certificate does not say what its operators add up to".into()));
@@ -86,4 +71,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         verified.operators,
         verified.arena_bytes
     ))
+}
+
+/// Runs the test vectors of a blob, which needs its arena; returns how many there are.
+fn replay(blob: &AlignedBytes) -> Result<u32, String> {
+    match host::with_session(blob, |session| Ok(session.self_test()?.vectors)) {
+        Ok(vectors) => Ok(vectors),
+        Err(HostError::Engine(Error::SelfTest(SelfTestError::Mismatch { vector, output }))) => {
+            Err(format!("output {output} of test vector {vector} differs from what the compiler computed"))
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }

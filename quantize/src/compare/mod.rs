@@ -7,12 +7,13 @@ use core::num::NonZero;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::path::Path;
 
+use kinglet::Model;
 use serde::Serialize;
 
 use crate::calibrate::Samples;
 use crate::calibrate::npy::{Array, ArrayError, read_arrays};
 use crate::emit::BuildError;
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBytes, HostError};
 use crate::import::{self, ImportError, Kind};
 use crate::pass::PassError;
 use crate::tensor::{self, PortSpec, View};
@@ -87,8 +88,8 @@ pub enum CompareError {
     #[error("the blob is not made from this model: {0}")]
     OtherModel(String),
     /// The engine stopped.
-    #[error("the engine stopped: {0}")]
-    Run(#[from] kinglet::Error),
+    #[error("the blob is not run: {0}")]
+    Run(#[from] HostError),
 }
 
 /// Compares the blob with the model in `model_path` on the arrays in `data_path`: inputs under their names or
@@ -103,7 +104,7 @@ pub fn compare(
     let bytes = import::read(model_path)?;
     let kind = Kind::detect(model_path, &bytes).ok_or_else(|| ImportError::UnknownKind { file: file.clone() })?;
     let reference = Reference::new(&bytes, kind, &file)?;
-    let (inputs, outputs) = host::with_session(blob, |session| Ok(tensor::ports(session.model())))?;
+    let (inputs, outputs) = tensor::ports(&Model::from_bytes(blob).map_err(HostError::from)?);
     check_inputs(&inputs, &reference)?;
     let arrays = read_arrays(data_path)?;
     let samples = Samples::from_arrays(data_path, &arrays, &tensor::input_graph(&inputs, View::Source))?;

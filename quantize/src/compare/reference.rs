@@ -3,11 +3,12 @@
 //! ONNX models are run by tract, which shares no code with Kinglet. TensorFlow Lite models are run by Kinglet's
 //! own engine as they are written: without calibration, elimination or a packing.
 
+use kinglet::Model;
 use kinglet_tract::{FloatReference, Tensor};
 
 use super::CompareError;
 use crate::emit::{Assembly, Manifest, Source};
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBytes, HostError};
 use crate::import::{self, Kind};
 use crate::pass::optimize;
 use crate::target::Target;
@@ -33,7 +34,7 @@ impl Reference {
                 optimize(&mut graph)?;
                 let source = Source { kind: kind.into(), bytes: bytes.len() as u64, crc32: 0 };
                 let blob = Assembly::new(&graph, Target::Portable)?.blob(&Manifest::new(&graph, source), &[])?;
-                let (inputs, outputs) = host::with_session(&blob, |session| Ok(tensor::ports(session.model())))?;
+                let (inputs, outputs) = tensor::ports(&Model::from_bytes(&blob).map_err(HostError::from)?);
                 Ok(Reference::Engine { blob, inputs, outputs })
             }
         }

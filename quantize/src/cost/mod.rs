@@ -8,7 +8,7 @@
 mod table;
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{Conv2dF32, Conv2dI8, PoolF32, PoolI8, Window};
+use kinglet_blob::records::{Conv2dF32, Conv2dI8, Conv2dI16, PoolF32, PoolI8, Window};
 use serde::Serialize;
 
 use crate::program::{Record, window_macs};
@@ -32,9 +32,9 @@ impl Work {
     pub fn of(opcode: OpCode, record: &Record, input: u64, output: u64) -> Work {
         let plain = Work { input, output, gathered: 0, macs: record.macs(opcode) };
         match record {
-            Record::Conv2dI8(Conv2dI8 { window, .. }) | Record::Conv2dF32(Conv2dF32 { window, .. }) => {
-                Work::windowed(opcode, window)
-            }
+            Record::Conv2dI8(Conv2dI8 { window, .. })
+            | Record::Conv2dF32(Conv2dF32 { window, .. })
+            | Record::Conv2dI16(Conv2dI16 { window, .. }) => Work::windowed(opcode, window),
             Record::PoolI8(PoolI8 { window, .. }) | Record::PoolF32(PoolF32 { window, .. }) => {
                 Work { macs: output * area(window), ..plain }
             }

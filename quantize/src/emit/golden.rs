@@ -1,12 +1,11 @@
 //! GOLDEN: inputs with the outputs that the engine computed from them when the blob was compiled.
 
-use kinglet::Error;
 use kinglet_blob::golden::padded;
 
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBytes, HostError};
 
 /// The section for `vectors`, each the bytes of every input: runs `blob`, which needs no such section yet.
-pub(super) fn section(blob: &AlignedBytes, vectors: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, Error> {
+pub(super) fn section(blob: &AlignedBytes, vectors: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, HostError> {
     let mut section = (vectors.len() as u32).to_le_bytes().to_vec();
     host::with_session(blob, |session| {
         for inputs in vectors {

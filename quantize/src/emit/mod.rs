@@ -10,13 +10,13 @@ mod manifest;
 pub use certificate::Certificate;
 pub use manifest::{Manifest, ManifestError, PortNote, Source, SourceKind};
 
-use kinglet::{Error, LoadError, Model};
+use kinglet::{LoadError, Model};
 use kinglet_blob::state::StateRecord;
 use kinglet_blob::{DType as PortType, Operand, PortRecord, Writer};
 
 use certificate::weight_bytes;
 
-use crate::host::AlignedBytes;
+use crate::host::{AlignedBytes, HostError};
 use crate::ir::{Graph, Port, State};
 use crate::lower::{LowerError, lower};
 use crate::plan::{MemoryPlan, PlanError, plan};
@@ -50,7 +50,7 @@ pub enum BuildError {
     Refused(LoadError),
     /// The engine stopped while it computed test vectors.
     #[error("the engine could not run the emitted blob: {0}; please report this model")]
-    Run(Error),
+    Run(HostError),
 }
 
 impl From<RamError> for BuildError {

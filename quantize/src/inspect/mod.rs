@@ -4,11 +4,14 @@
 //! while an operator runs follows from going through the operators backwards: a byte is needed if a later
 //! operator (or the caller) reads it before anything else is written there.
 
+mod live;
 mod operator;
 
 use kinglet::{Model, Port};
 use kinglet_blob::{DType, SectionKind};
 use serde::Serialize;
+
+use live::Live;
 
 use crate::cost::Work;
 use crate::emit::{Certificate, Manifest};
@@ -218,18 +221,12 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
         .enumerate()
         .filter_map(|(index, bytes)| operator::line(index, &bytes, model.kernel_set()))
         .collect();
-    let mut needed = vec![false; model.arena_bytes()];
-    let mark = |needed: &mut [bool], range: Range, is_needed: bool| {
-        let end = (range.offset + range.bytes).min(needed.len());
-        if let Some(bytes) = needed.get_mut(range.offset..end) {
-            bytes.fill(is_needed);
-        }
-    };
+    let mut needed = Live::default();
     for index in 0..model.output_count() {
         if let Some(record) = blob.port(model.input_count() + index) {
             let size = DType::from_tag(record.dtype).map_or(0, DType::size_bytes);
             let bytes = record.len().unwrap_or(0) * size;
-            mark(&mut needed, Range { offset: record.arena_offset as usize, bytes }, true);
+            needed.add(Range { offset: record.arena_offset as usize, bytes });
         }
     }
     let records: Vec<Option<PlacedOperator>> = blob.operators().map(|bytes| PlacedOperator::read(&bytes)).collect();
@@ -237,15 +234,15 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
         let mut in_use = needed.clone();
         let second = operator.as_ref().map_or(Range::default(), operator::second_operand);
         let all = [line.input, second, line.output, line.scratch];
-        all.into_iter().for_each(|range| mark(&mut in_use, range, true));
-        line.live_bytes = in_use.iter().filter(|&&byte| byte).count();
+        all.into_iter().for_each(|range| in_use.add(range));
+        line.live_bytes = in_use.bytes();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
         let record = operator.as_ref().map(|operator| &operator.record);
         if !matches!(record, Some(Record::Copy(copy)) if copy.blocks > 1) {
-            mark(&mut needed, line.output, false);
+            needed.remove(line.output);
         }
-        mark(&mut needed, line.input, true);
-        mark(&mut needed, second, true);
+        needed.add(line.input);
+        needed.add(second);
     }
     lines
 }

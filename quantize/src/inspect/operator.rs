@@ -1,10 +1,13 @@
 //! One operator's record in words and numbers.
 
-use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedI8, PoolF32, PoolI8};
+use kinglet_blob::records::{
+    Conv2dF32, Conv2dI8, Conv2dI16, FullyConnectedI8, PoolF32, PoolI8, TransposeConvF32, TransposeConvI8,
+};
 use kinglet_blob::{OpCode, Operand, OperatorBytes};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len};
-use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use super::{OperatorLine, Range};
 use crate::cost::{self, Work};
@@ -17,6 +20,7 @@ pub(super) fn second_operand(operator: &PlacedOperator) -> Range {
     let len = match &operator.record {
         Record::BinaryI8(record) => record.broadcast.b_len,
         Record::BinaryF32(record) => record.broadcast.b_len,
+        Record::BinaryI16(record) => record.broadcast.b_len,
         _ => 0,
     };
     b.map_or(Range::default(), |b| Range { offset: b.offset as usize, bytes: len as usize * b.dtype.size_bytes() })
@@ -70,6 +74,9 @@ fn shapes(record: &Record) -> Shapes {
     match record {
         Record::Conv2dI8(Conv2dI8 { window, .. })
         | Record::Conv2dF32(Conv2dF32 { window, .. })
+        | Record::Conv2dI16(Conv2dI16 { window, .. })
+        | Record::TransposeConvI8(TransposeConvI8 { window, .. })
+        | Record::TransposeConvF32(TransposeConvF32 { window, .. })
         | Record::PoolI8(PoolI8 { window, .. })
         | Record::PoolF32(PoolF32 { window, .. }) => {
             let extents = |shape: [u16; 3]| shape.map(usize::from).to_vec();
@@ -77,6 +84,8 @@ fn shapes(record: &Record) -> Shapes {
         }
         Record::FullyConnectedI8(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
         Record::FullyConnectedF32(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::FullyConnectedI16(r) => two(&[r.rows, r.taps], &[r.rows, r.outputs]),
+        Record::BinaryI16(r) => same(&[r.broadcast.len]),
         Record::BinaryI8(r) => same(&[r.broadcast.len]),
         Record::BinaryF32(r) => same(&[r.broadcast.len]),
         Record::SoftmaxI8(r) => same(&[r.rows, r.depth]),
@@ -108,41 +117,20 @@ fn element_sizes(operator: &PlacedOperator) -> [usize; 2] {
 
 /// Name of the packing and bytes of scratch.
 fn packing(opcode: OpCode, kernel: u8, record: &Record) -> (&'static str, usize) {
-    let dense = |packing: Packing| match packing {
-        Packing::RowMajor => "row-major",
-        Packing::Paired => "paired",
-        Packing::Interleaved => "interleaved",
-        Packing::Octets => "octets",
-        Packing::Quads => "quads",
-        Packing::PairedBlocks => "paired-blocks",
-        Packing::Lanes => "lanes",
-        Packing::WideLanes => "wide-lanes",
-        Packing::Fours => "fours",
-        _ => "unknown",
-    };
     match record {
         Record::Conv2dI8(Conv2dI8 { window, .. }) if opcode == OpCode::Depthwise => {
-            let name = |packing: DepthwisePacking| match packing {
-                DepthwisePacking::RowMajor => "row-major",
-                DepthwisePacking::Planar => "planar",
-                DepthwisePacking::Triples => "triples",
-                DepthwisePacking::Lanes => "lanes",
-                DepthwisePacking::Windows => "windows",
-                DepthwisePacking::WordPlane => "word-plane",
-                _ => "unknown",
-            };
             let geometry = geometry(window, window.input[2].into());
             let scratch = |packing| depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);
-            DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (name(packing), scratch(packing)))
+            DepthwisePacking::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         Record::Conv2dI8(Conv2dI8 { window, .. }) => {
             let geometry = geometry(window, window.groups.into());
             let scratch = |packing| conv2d_i8_scratch_len(&geometry, packing);
-            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         Record::FullyConnectedI8(FullyConnectedI8 { taps, .. }) => {
             let scratch = |packing| fully_connected_i8_scratch_len(*taps as usize, packing);
-            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (dense(packing), scratch(packing)))
+            Packing::from_tag(kernel).map_or(("unknown", 0), |packing| (packing.name(), scratch(packing)))
         }
         _ => ("", 0),
     }

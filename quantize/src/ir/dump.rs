@@ -78,6 +78,7 @@ impl fmt::Display for TypeText<'_> {
             DType::F32 => "f32",
             DType::I8 => "i8",
             DType::U8 => "u8",
+            DType::I16 => "i16",
             DType::I32 => "i32",
             DType::I64 => "i64",
         };

@@ -10,8 +10,8 @@ use kinglet_kernels::numerics::FixedPoint;
 
 use super::constants::{f32_bytes, i8_bytes};
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{Activation, DType, Elements, Node, Op, ValueId};
+use crate::op::fixed;
 use crate::program::{Input, Overlap, Record};
 
 /// Which operand is which, and how the second is read.
@@ -32,6 +32,7 @@ impl Lowering<'_> {
                 let (min, max) = clamp_f32(activation);
                 BinaryF32 { broadcast: roles.broadcast, min, max }.into()
             }
+            DType::I16 if is_add => self.add_i16(node, [roles.a, roles.b], roles.broadcast, activation)?.into(),
             _ if is_add => self.add_i8(node, &roles, activation)?.into(),
             _ => self.mul_i8(node, &roles, activation)?.into(),
         };
@@ -70,7 +71,8 @@ impl Lowering<'_> {
             let offset = match &expanded {
                 Elements::F32(elements) => self.constants.add(f32_bytes(elements))?,
                 Elements::I8(elements) => self.constants.add(i8_bytes(elements))?,
-                _ => return refuse("its constant operand is an integer", "it must be float32 or int8"),
+                Elements::I16(_) => self.constants.add(expanded.bytes())?,
+                _ => return refuse("its constant operand is an integer", "it must be float32, int8 or int16"),
             };
             let second = Input::Constant(self.dtype(b).into(), offset);
             return Ok(Roles { a, b, second, broadcast: extents(broadcast.unwrap_or(all))? });
@@ -166,6 +168,7 @@ fn expand(elements: &Elements, shape: &[usize], output: &[usize]) -> Elements {
     match elements {
         Elements::F32(elements) => Elements::F32((0..len).map(|index| elements[source(index)]).collect()),
         Elements::I8(elements) => Elements::I8((0..len).map(|index| elements[source(index)]).collect()),
+        Elements::I16(elements) => Elements::I16((0..len).map(|index| elements[source(index)]).collect()),
         other => other.clone(),
     }
 }

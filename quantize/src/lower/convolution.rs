@@ -3,16 +3,17 @@
 use crate::op::{Conv2D, DepthwiseConv2D};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8};
 use kinglet_blob::{OpCode, WeightForm};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len, packing};
-use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len, planar};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage, WriteOrder};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::window::Window;
 use super::{Lowering, Reason, choose, clamp_f32};
-use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
+use crate::op::fixed;
 use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {
@@ -30,6 +31,7 @@ impl Lowering<'_> {
         };
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
+            DType::I16 => self.convolution_i16(node, OpCode::Conv2d, &window, *activation),
             _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
         }
     }
@@ -49,20 +51,17 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
-        let packing = if geometry.groups == 1 { choose::convolution(self.target, &matrix) } else { Packing::RowMajor };
+        let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
+        let packing = choose::convolution(self.target, geometry.groups, &numbers);
         let work = Work::windowed(OpCode::Conv2d, &window);
         let is_worth = cost::is_worth_packing(self.target, "conv2d-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        packing::pack(packing, outputs, geometry.runs(), weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { constants, window, quant };
-        let overlap = {
-            let order = if packing == Packing::Quads { PixelOrder::Tiled } else { PixelOrder::ReadThenWrite };
-            Overlap::windowed(&geometry, window.batch.into(), 1, order)
-        };
+        let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());
         let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step {
@@ -119,6 +118,7 @@ impl Lowering<'_> {
         };
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
+            DType::I16 => self.convolution_i16(node, OpCode::Depthwise, &window, *activation),
             _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
         }
     }
@@ -138,8 +138,8 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let packing =
-            choose::depthwise(self.target, &geometry, window.groups.into(), (weights, &layer.bias, &layer.factors));
+        let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
+        let packing = choose::depthwise(self.target, &geometry, window.groups.into(), &numbers);
         let work = Work::windowed(OpCode::Depthwise, &window);
         let is_worth = cost::is_worth_packing(self.target, "depthwise-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { DepthwisePacking::RowMajor };
@@ -148,15 +148,12 @@ impl Lowering<'_> {
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { constants, window, quant };
-        let overlap = match packing {
-            DepthwisePacking::Planar
-            | DepthwisePacking::Triples
-            | DepthwisePacking::Windows
-            | DepthwisePacking::WordPlane => {
-                let in_place = planar::runs_in_place(&geometry, window.groups.into()) && window.batch == 1;
-                if in_place { Overlap::Exactly } else { Overlap::Never }
+        let overlap = match packing.write_order(&geometry) {
+            WriteOrder::Bands(bands) if bands.run_in_place(window.groups.into()) && window.batch == 1 => {
+                Overlap::Exactly
             }
-            _ => Overlap::windowed(&geometry, window.batch.into(), 1, PixelOrder::Interleaved),
+            WriteOrder::Bands(_) => Overlap::Never,
+            WriteOrder::Pixels(order) => Overlap::windowed(&geometry, window.batch.into(), 1, order),
         };
         let step = self.step(OpCode::Depthwise, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = depthwise_i8_scratch_len(&geometry, window.groups.into(), packing);

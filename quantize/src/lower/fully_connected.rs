@@ -2,16 +2,15 @@
 
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
 use kinglet_blob::{OpCode, WeightForm};
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::conv2d::packing::{self, Taps};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::{Lowering, Reason, choose, clamp_f32, narrow};
-use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node};
+use crate::op::fixed;
 use crate::program::{Overlap, Step};
 
 impl Lowering<'_> {
@@ -20,6 +19,7 @@ impl Lowering<'_> {
         let rows = self.graph.value(node.inputs[0]).len() / taps.max(1);
         match self.dtype(node.output()) {
             DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
+            DType::I16 => self.fully_connected_i16(node, [rows, taps, outputs], activation),
             _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
         }
     }
@@ -36,15 +36,15 @@ impl Lowering<'_> {
         let (x, w, y) = (x?, w?, y?);
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
-        let matrix = choose::Matrix { taps, weights, bias: &layer.bias, factors: &layer.factors };
-        let packing = choose::fully_connected(self.target, &matrix);
+        let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
+        let packing = choose::fully_connected(self.target, &numbers);
         let [rows_64, taps_64, outputs_64] = [rows, taps, outputs].map(|extent| extent as u64);
         let macs = rows_64 * taps_64 * outputs_64;
         let work = Work { input: rows_64 * taps_64, output: rows_64 * outputs_64, gathered: 0, macs };
         let is_worth = cost::is_worth_packing(self.target, "fully-connected-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        packing::pack(packing, outputs, Taps::flat(taps), weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, Taps::flat(taps), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = FullyConnectedI8 {
             constants: self.constants.add(constants)?,

@@ -30,9 +30,14 @@ pub(super) struct Channels<'a> {
 }
 
 impl Channels<'_> {
-    fn channel(&self, output: usize) -> impl Iterator<Item = i64> {
-        let start = output * self.channel_stride;
-        (0..self.taps).map(move |tap| i64::from(self.weights[start + tap * self.tap_stride]))
+    pub(super) fn channel(&self, output: usize) -> impl Iterator<Item = i64> {
+        self.indices(output).map(|index| i64::from(self.weights[index]))
+    }
+
+    /// Where the weights of an output channel are.
+    pub(super) fn indices(&self, output: usize) -> impl Iterator<Item = usize> + use<> {
+        let (start, step) = (output * self.channel_stride, self.tap_stride);
+        (0..self.taps).map(move |tap| start + tap * step)
     }
 }
 
@@ -49,11 +54,7 @@ impl Lowering<'_> {
         stage: OutputStage,
     ) -> Result<LayerI8, Reason> {
         let zero_point = self.quantization(node.inputs[0])?.zero_point();
-        let source = match node.inputs.get(2).map(|&id| &self.graph.value(id).elements) {
-            None => None,
-            Some(Some(Elements::I32(bias))) => Some(bias),
-            Some(_) => return refuse("its bias is not an int32 constant", "quantize the whole model"),
-        };
+        let source = self.bias_i32(node)?;
         let factors: Vec<FixedPoint> = factors.into_iter().map(storable).collect();
         let mut bias = Vec::with_capacity(channels.outputs);
         for output in 0..channels.outputs {
@@ -67,16 +68,51 @@ impl Lowering<'_> {
         }
         Ok(LayerI8 { bias, factors, stage, input_zero_point: zero_point as i8 })
     }
+
+    /// The same for kernels that subtract the zero point from each input, of which an output may see any part: the
+    /// bias stays as it is.
+    pub(super) fn unfolded_layer_i8(
+        &self,
+        node: &Node,
+        channels: &Channels<'_>,
+        factors: Vec<FixedPoint>,
+        stage: OutputStage,
+    ) -> Result<LayerI8, Reason> {
+        let zero_point = self.quantization(node.inputs[0])?.zero_point();
+        let source = self.bias_i32(node)?;
+        let factors: Vec<FixedPoint> = factors.into_iter().map(storable).collect();
+        let [lowest, highest] = [-128, 127].map(|code| code - i64::from(zero_point));
+        let mut all = Vec::with_capacity(channels.outputs);
+        for output in 0..channels.outputs {
+            let bias = source.map_or(0, |bias| i64::from(bias[output]));
+            let ends = |w: i64| [w * lowest, w * highest];
+            let low: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::min)).sum();
+            let high: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::max)).sum();
+            let factor = factors.get(output).or(factors.first()).copied();
+            check_range(output, [bias, bias + low, bias + high], factor)?;
+            all.push(bias as i32);
+        }
+        Ok(LayerI8 { bias: all, factors, stage, input_zero_point: zero_point as i8 })
+    }
+
+    /// The bias of an int8 layer, if it has one.
+    fn bias_i32(&self, node: &Node) -> Result<Option<&[i32]>, Reason> {
+        match node.inputs.get(2).map(|&id| &self.graph.value(id).elements) {
+            None => Ok(None),
+            Some(Some(Elements::I32(bias))) => Ok(Some(bias)),
+            Some(_) => refuse("its bias is not an int32 constant", "quantize the whole model"),
+        }
+    }
 }
 
 /// A multiplier always has its top bit set in a packed word, so a factor that is too small for one becomes the
 /// smallest that can be stored: accumulators below `2^31 - 1` times `2^-32` are 0 all the same.
-fn storable(factor: FixedPoint) -> FixedPoint {
+pub(super) fn storable(factor: FixedPoint) -> FixedPoint {
     if factor.multiplier == 0 { FixedPoint { multiplier: 1 << 30, shift: -31 } } else { factor }
 }
 
 /// Every bound of a channel's accumulator stays within 32 bits, after the factor's shift to the left as well.
-fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedPoint>) -> Result<(), Reason> {
+pub(super) fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedPoint>) -> Result<(), Reason> {
     let shift = factor.map_or(0, |factor| factor.shift);
     if shift > 30 {
         return refuse(
@@ -99,8 +135,8 @@ fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedPoint>) -> R
 pub(super) struct PackedRequant {
     words: Vec<u32>,
     extra: Vec<u8>,
-    shift_base: i8,
-    flags: u8,
+    pub(super) shift_base: i8,
+    pub(super) flags: u8,
 }
 
 impl PackedRequant {
@@ -116,6 +152,13 @@ impl PackedRequant {
         let flags = if per_tensor { PER_TENSOR } else { 0 } | if has_extra { EXTRA_SHIFTS } else { 0 };
         let extra = if has_extra { extra } else { Vec::new() };
         PackedRequant { words, extra, shift_base: base as i8, flags }
+    }
+
+    /// Appends the words and the extra shifts, padded to whole words.
+    pub(super) fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend_from_slice(&self.extra);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
     }
 }
 
@@ -133,9 +176,7 @@ impl LayerI8 {
             reserved: 0,
         };
         let mut bytes: Vec<u8> = self.bias.iter().flat_map(|bias| bias.to_le_bytes()).collect();
-        bytes.extend(requant.words.iter().flat_map(|word| word.to_le_bytes()));
-        bytes.extend_from_slice(&requant.extra);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        requant.put(&mut bytes);
         bytes.extend(weights.iter().map(|&weight| weight as u8));
         debug_assert_eq!(
             ConstantsI8::new(self.bias.len(), requant.flags, weights.len()).map(|places| places.end),

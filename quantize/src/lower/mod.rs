@@ -1,7 +1,7 @@
 //! From a graph to operator records and constants; only the arena offsets are still missing.
 //!
 //! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
-//! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
+//! the oracle computes them (`op::fixed`), weights in the order the target's kernels read them
 //! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
 //! with its node and with what would work instead.
 
@@ -11,13 +11,16 @@ mod concat;
 mod constants;
 mod convolution;
 mod fully_connected;
+mod int16;
 mod layer;
 mod mean;
 mod pad;
 mod pool;
+mod slice;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod transpose_conv;
 mod unary;
 mod window;
 
@@ -111,6 +114,9 @@ pub fn lower(graph: &Graph, target: Target) -> Result<Program, LowerError> {
     }
 }
 
+/// Types of tensors that are read and written.
+const ARENA_TYPES: [DType; 4] = [DType::F32, DType::I8, DType::I16, DType::U8];
+
 /// A graph while it is being lowered.
 struct Lowering<'g> {
     graph: &'g Graph,
@@ -126,6 +132,7 @@ impl<'g> Lowering<'g> {
         match &node.op {
             Op::Conv2D(_) => self.convolution(node),
             Op::DepthwiseConv2D(_) => self.depthwise(node),
+            Op::TransposeConv2D(op) => self.transpose_conv(node, op),
             Op::FullyConnected(FullyConnected { activation }) => self.fully_connected(node, *activation),
             Op::AveragePool2D(AveragePool2D { window, activation })
             | Op::MaxPool2D(MaxPool2D { window, activation }) => self.pool(node, window, *activation),
@@ -142,6 +149,8 @@ impl<'g> Lowering<'g> {
                 "batch normalization that no convolution or dense layer precedes has no kernel",
                 "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
             ),
+            Op::Split(split) => self.slices(node, &split.slices(self.shape(node.inputs[0]).len())),
+            Op::Slice(slice) => self.slices(node, core::slice::from_ref(slice)),
             Op::Transpose(Transpose { permutation }) => refuse(
                 format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
                 "only layout changes around channels-first operators are supported",
@@ -166,18 +175,18 @@ impl<'g> Lowering<'g> {
 
     /// Operands that are read from the arena must be computed, and be of a type that kernels know.
     fn check_operands(&self, node: &Node) -> Result<(), Reason> {
-        let weighted = matches!(node.op, Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_));
+        let weighted = node.op.operator().layer().is_some();
         let computed = |id: &ValueId| self.graph.value(*id).elements.is_none();
         let data = if weighted { &node.inputs[..1] } else { &node.inputs[..] };
         if !data.iter().any(computed) {
             return refuse("all its operands are constants", "fold it before compiling");
         }
-        let types = |id: &ValueId| matches!(self.graph.value(*id).dtype, DType::F32 | DType::I8 | DType::U8);
+        let types = |id: &ValueId| ARENA_TYPES.contains(&self.graph.value(*id).dtype);
         if let Some(id) = data.iter().chain(&node.outputs).find(|id| !types(id)) {
             let value = self.graph.value(*id);
             return refuse(
                 format!("`{}` is {:?}", value.name, value.dtype),
-                "activations must be float32, int8 or uint8",
+                "activations must be float32, int8, int16 or uint8",
             );
         }
         if weighted && node.inputs[1..].iter().any(computed) {
@@ -203,8 +212,9 @@ impl<'g> Lowering<'g> {
             if value.elements.is_some() {
                 add("its value does not depend on the model's inputs".into(), "remove it from the model's outputs");
             }
-            if !matches!(value.dtype, DType::F32 | DType::I8 | DType::U8) {
-                add(format!("its type is {:?}", value.dtype), "inputs and outputs must be float32, int8 or uint8");
+            if !ARENA_TYPES.contains(&value.dtype) {
+                let remedy = "inputs and outputs must be float32, int8, int16 or uint8";
+                add(format!("its type is {:?}", value.dtype), remedy);
             }
             if value.shape.is_empty() || value.shape.len() > 4 {
                 add(format!("its shape {:?} has {} axes", value.shape, value.shape.len()), "1 to 4 axes are supported");

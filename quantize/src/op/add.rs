@@ -10,7 +10,7 @@ use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, SCALE_UP_MAX, Scaling};
 use super::rule::rewrite::{ChannelAffine, ReshapeRule};
-use crate::value::{Shape, ShapeError, Value};
+use crate::value::{DType, Shape, ShapeError, Value};
 
 /// `a + b`, with broadcasting of axes of extent 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ impl Operator for Add {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::rescaling(inputs, outputs)
+        types::rescaling_among(inputs, outputs, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {

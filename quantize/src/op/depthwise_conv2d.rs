@@ -6,10 +6,10 @@ use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
 use super::operator::Operator;
-use super::rule::layer::{Layer, WeightOrder};
+use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
-use crate::value::{Shape, ShapeError, Value, fail};
+use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [N, H, W, C]`, `w [1, KH, KW, C * multiplier]`, optional `b [C * multiplier]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl Operator for DepthwiseConv2D {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::weighted(inputs, outputs, 3)
+        types::weighted_among(inputs, outputs, 3, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
@@ -87,7 +87,7 @@ impl Operator for DepthwiseConv2D {
 
     fn layer(&self) -> Option<Layer> {
         let order = WeightOrder::Depthwise { multiplier: self.multiplier };
-        Some(Layer { order, slide: Some(self.slide()), activation: self.activation })
+        Some(Layer { order, kernel: Kernel::Slides(self.slide()), activation: self.activation })
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -6,10 +6,10 @@ use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, activated};
 use super::common::{types, weighted};
 use super::operator::Operator;
-use super::rule::layer::{Layer, WeightOrder};
+use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
-use crate::value::{Shape, ShapeError, Value, fail};
+use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ impl Operator for FullyConnected {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::weighted(inputs, outputs, 0)
+        types::weighted_among(inputs, outputs, 0, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
@@ -69,7 +69,7 @@ impl Operator for FullyConnected {
     }
 
     fn layer(&self) -> Option<Layer> {
-        Some(Layer { order: WeightOrder::Dense { groups: 1 }, slide: None, activation: self.activation })
+        Some(Layer { order: WeightOrder::Dense { groups: 1 }, kernel: Kernel::None, activation: self.activation })
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

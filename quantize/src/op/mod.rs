@@ -15,6 +15,7 @@ pub use common::attributes::{Activation, Padding, Window};
 pub use common::elementwise::broadcast;
 pub use common::fixed;
 pub(crate) use operator::Operator;
+pub use slice::Cut;
 
 /// Declares the operators: for each its file and its struct of attributes.
 macro_rules! operators {
@@ -62,6 +63,8 @@ operators! {
     depthwise_conv2d::DepthwiseConv2D,
     /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
     fully_connected::FullyConnected,
+    /// Each pixel of `x [N, H, W, I]` adds a kernel of `w [O, KH, KW, I / groups]`; optional `b [O]`.
+    transpose_conv2d::TransposeConv2D,
     /// Mean over each window of `x [N, H, W, C]`.
     average_pool2d::AveragePool2D,
     /// Maximum over each window of `x [N, H, W, C]`.
@@ -97,6 +100,10 @@ operators! {
     batch_norm::BatchNorm,
     /// Axis `i` of the output is axis `permutation[i]` of the input.
     transpose::Transpose,
+    /// Parts of `x`, one after the other along `axis`: as many results as `sizes`.
+    split::Split,
+    /// Some indices of each axis of `x`.
+    slice::Slice,
 }
 
 impl Op {

@@ -10,7 +10,7 @@
 
 use super::edit::{add_floats, bypass, per_channel, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, DType, Graph, Node, Op, Padding};
+use crate::ir::{Activation, DType, Graph, Node, Op};
 use crate::op::rule::layer::{self as rule, WeightOrder};
 use crate::op::rule::rewrite::ChannelAffine;
 
@@ -214,6 +214,5 @@ fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), St
 }
 
 fn pads(op: &Op) -> bool {
-    let slide = op.operator().layer().and_then(|layer| layer.slide);
-    slide.is_some_and(|slide| slide.padding != Padding::default())
+    op.operator().layer().is_some_and(|layer| layer.kernel.is_clipped())
 }

@@ -70,6 +70,7 @@ fn moved_elements(graph: &Graph, node: &Node, moves: &Moves) -> Option<Vec<Eleme
         DType::F32 => moved(moves, &all(&operands, Elements::f32s)?).into_iter().map(Elements::F32).collect(),
         DType::I8 => moved(moves, &all(&operands, Elements::i8s)?).into_iter().map(Elements::I8).collect(),
         DType::U8 => moved(moves, &all(&operands, Elements::u8s)?).into_iter().map(Elements::U8).collect(),
+        DType::I16 => moved(moves, &all(&operands, Elements::i16s)?).into_iter().map(Elements::I16).collect(),
         DType::I32 => moved(moves, &all(&operands, Elements::i32s)?).into_iter().map(Elements::I32).collect(),
         DType::I64 => moved(moves, &all(&operands, Elements::i64s)?).into_iter().map(Elements::I64).collect(),
     })

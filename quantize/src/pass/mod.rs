@@ -1,6 +1,6 @@
 //! Rewrites of the graph, each of which keeps its invariants and its meaning.
 //!
-//! [`optimize`] runs the passes in the order of [`PASSES`], again and again until none finds anything, and
+//! [`optimize`] runs the passes in the order of `PASSES`, again and again until none finds anything, and
 //! verifies the graph after each. Order matters little for the result (they meet at a fixed point) but it
 //! is chosen so that one round mostly suffices:
 //!

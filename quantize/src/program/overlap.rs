@@ -12,18 +12,8 @@
 //!
 //! `lead` is found by walking all pixels, so it holds for every stride, dilation, padding and batch.
 
-use kinglet_kernels::conv2d::{Geometry, PIXEL_TILE};
-
-/// When a kernel reads the inputs of a pixel that it writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PixelOrder {
-    /// All inputs of a pixel are read before its first output is written (int8 Conv2D gathers patches).
-    ReadThenWrite,
-    /// A pixel's outputs are written block by block while its inputs are still needed (depthwise, pools).
-    Interleaved,
-    /// Likewise, but for [`PIXEL_TILE`] pixels at a time (int8 Conv2D that reads windows where they are).
-    Tiled,
-}
+use kinglet_kernels::conv2d::Geometry;
+pub use kinglet_kernels::packing::PixelOrder;
 
 /// Whether a result may share memory with the first operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +70,8 @@ fn lead(first_reads: Vec<Option<usize>>, pixel_len: usize, order: PixelOrder) ->
             (Some(first), Some(needed)) => Some(first.min(needed)),
             (first, needed) => first.or(needed),
         };
-        let limit = match order {
-            PixelOrder::ReadThenWrite => later,
-            PixelOrder::Interleaved | PixelOrder::Tiled => needed,
-        };
-        let tile = if order == PixelOrder::Tiled { PIXEL_TILE } else { 1 };
-        let written = (pixel + tile).min(pixels) * pixel_len;
+        let limit = if order.reads_first() { later } else { needed };
+        let written = (pixel + order.tile()).min(pixels) * pixel_len;
         lead = lead.max(limit.map_or(0, |limit| written.saturating_sub(limit)));
     }
     (lead < pixels * pixel_len).then_some(lead)

@@ -1,8 +1,9 @@
 //! The parameters of an operator, whichever it is.
 
 use kinglet_blob::records::{
-    BinaryF32, BinaryI8, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8, Lookup, MeanF32,
-    MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
+    BinaryF32, BinaryI8, BinaryI16, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
+    FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, TransposeConvF32,
+    TransposeConvI8, UnaryF32, Window,
 };
 use kinglet_blob::{Cursor, DType, Field, OpCode, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::conv2d::Geometry;
@@ -53,6 +54,11 @@ records!(
     Lookup,
     UnaryF32,
     Convert,
+    TransposeConvI8,
+    TransposeConvF32,
+    Conv2dI16,
+    FullyConnectedI16,
+    BinaryI16,
 );
 
 /// Reads a record's fields and wraps them; `None` when they do not fill the body.
@@ -65,16 +71,25 @@ impl Record {
     /// The parameters of an operator in a blob whose first operand has type `dtype`; `None` when there is no such
     /// operator or its parameters have another length.
     pub fn read(opcode: OpCode, dtype: DType, parameters: &[u8]) -> Option<Record> {
-        let by_type = |int8: fn(&[u8]) -> Option<Record>, float: fn(&[u8]) -> Option<Record>| match dtype {
+        type Read = fn(&[u8]) -> Option<Record>;
+        let of_types = |int8: Read, float: Read, int16: Option<Read>| match dtype {
             DType::I8 => Some(int8),
             DType::F32 => Some(float),
+            DType::I16 => int16,
             _ => None,
         };
+        let by_type = |int8: Read, float: Read| of_types(int8, float, None);
         let read = match opcode {
-            OpCode::Conv2d | OpCode::Depthwise => by_type(take::<Conv2dI8>, take::<Conv2dF32>)?,
-            OpCode::FullyConnected => by_type(take::<FullyConnectedI8>, take::<FullyConnectedF32>)?,
+            OpCode::Conv2d | OpCode::Depthwise => {
+                of_types(take::<Conv2dI8>, take::<Conv2dF32>, Some(take::<Conv2dI16>))?
+            }
+            OpCode::TransposeConv => by_type(take::<TransposeConvI8>, take::<TransposeConvF32>)?,
+            OpCode::FullyConnected => {
+                of_types(take::<FullyConnectedI8>, take::<FullyConnectedF32>, Some(take::<FullyConnectedI16>))?
+            }
             OpCode::AveragePool | OpCode::MaxPool => by_type(take::<PoolI8>, take::<PoolF32>)?,
-            OpCode::Add | OpCode::Mul => by_type(take::<BinaryI8>, take::<BinaryF32>)?,
+            OpCode::Add => of_types(take::<BinaryI8>, take::<BinaryF32>, Some(take::<BinaryI16>))?,
+            OpCode::Mul => by_type(take::<BinaryI8>, take::<BinaryF32>)?,
             OpCode::Softmax => by_type(take::<SoftmaxI8>, take::<SoftmaxF32>)?,
             OpCode::Mean => by_type(take::<MeanI8>, take::<MeanF32>)?,
             OpCode::Pad => take::<Pad>,
@@ -92,6 +107,7 @@ impl Record {
         match self {
             Record::Conv2dI8(record) => Some(&record.window),
             Record::Conv2dF32(record) => Some(&record.window),
+            Record::Conv2dI16(record) => Some(&record.window),
             Record::PoolI8(record) => Some(&record.window),
             Record::PoolF32(record) => Some(&record.window),
             _ => None,
@@ -103,6 +119,7 @@ impl Record {
         match self {
             Record::Conv2dI8(record) => Some(&mut record.window),
             Record::Conv2dF32(record) => Some(&mut record.window),
+            Record::Conv2dI16(record) => Some(&mut record.window),
             Record::PoolI8(record) => Some(&mut record.window),
             Record::PoolF32(record) => Some(&mut record.window),
             _ => None,
@@ -116,6 +133,10 @@ impl Record {
             Record::Conv2dF32(record) => Some(record.constants),
             Record::FullyConnectedI8(record) => Some(record.constants),
             Record::FullyConnectedF32(record) => Some(record.constants),
+            Record::TransposeConvI8(record) => Some(record.constants),
+            Record::TransposeConvF32(record) => Some(record.constants),
+            Record::Conv2dI16(record) => Some(record.constants),
+            Record::FullyConnectedI16(record) => Some(record.constants),
             _ => None,
         }
     }
@@ -123,9 +144,14 @@ impl Record {
     /// Bytes of weights, without biases, requantization and packing's padding.
     pub fn weight_bytes(&self, opcode: OpCode) -> u64 {
         match self {
-            Record::Conv2dI8(Conv2dI8 { window, .. }) => window_weights(opcode, window),
-            Record::Conv2dF32(Conv2dF32 { window, .. }) => window_weights(opcode, window).saturating_mul(4),
-            Record::FullyConnectedI8(FullyConnectedI8 { taps, outputs, .. }) => product([*taps, *outputs]),
+            Record::Conv2dI8(Conv2dI8 { window, .. })
+            | Record::Conv2dI16(Conv2dI16 { window, .. })
+            | Record::TransposeConvI8(TransposeConvI8 { window, .. }) => window_weights(opcode, window),
+            Record::Conv2dF32(Conv2dF32 { window, .. }) | Record::TransposeConvF32(TransposeConvF32 { window, .. }) => {
+                window_weights(opcode, window).saturating_mul(4)
+            }
+            Record::FullyConnectedI8(FullyConnectedI8 { taps, outputs, .. })
+            | Record::FullyConnectedI16(FullyConnectedI16 { taps, outputs, .. }) => product([*taps, *outputs]),
             Record::FullyConnectedF32(FullyConnectedF32 { taps, outputs, .. }) => product([4, *taps, *outputs]),
             _ => 0,
         }
@@ -134,10 +160,16 @@ impl Record {
     /// Multiplications of a weight with an activation, positions in the padding included.
     pub fn macs(&self, opcode: OpCode) -> u64 {
         match self {
-            Record::Conv2dI8(Conv2dI8 { window, .. }) | Record::Conv2dF32(Conv2dF32 { window, .. }) => {
-                window_macs(opcode, window)
+            Record::Conv2dI8(Conv2dI8 { window, .. })
+            | Record::Conv2dF32(Conv2dF32 { window, .. })
+            | Record::Conv2dI16(Conv2dI16 { window, .. }) => window_macs(opcode, window),
+            Record::TransposeConvI8(TransposeConvI8 { window, .. })
+            | Record::TransposeConvF32(TransposeConvF32 { window, .. }) => {
+                let pixels = product([window.input[0], window.input[1], window.batch]);
+                pixels.saturating_mul(window_weights(opcode, window))
             }
             Record::FullyConnectedI8(FullyConnectedI8 { rows, taps, outputs, .. })
+            | Record::FullyConnectedI16(FullyConnectedI16 { rows, taps, outputs, .. })
             | Record::FullyConnectedF32(FullyConnectedF32 { rows, taps, outputs, .. }) => {
                 product([*rows, *taps, *outputs])
             }

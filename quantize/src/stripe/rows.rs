@@ -4,8 +4,9 @@ use core::ops::Range;
 
 use kinglet_blob::records::{Broadcast, Window};
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::{Packing, conv2d_i8_scratch_len};
-use kinglet_kernels::depthwise::{DepthwisePacking, depthwise_i8_scratch_len};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::ir::{Graph, ValueId};
 use crate::program::{Input, Overlap, PixelOrder, Program, Record, Step, geometry};
@@ -180,8 +181,9 @@ pub(super) fn is_taken(step: &Step) -> bool {
 /// The lead of a windowed operator that may run over its operand.
 fn overlap(step: &Step, window: &Window) -> Overlap {
     let order = match (step.opcode, step.dtype()) {
-        (OpCode::Conv2d, DType::I8) if step.form.packing == Packing::Quads as u8 => PixelOrder::Tiled,
-        (OpCode::Conv2d, DType::I8) => PixelOrder::ReadThenWrite,
+        (OpCode::Conv2d, DType::I8) => {
+            Packing::from_tag(step.form.packing).map_or(PixelOrder::Tiled, Packing::pixel_order)
+        }
         _ => PixelOrder::Interleaved,
     };
     Overlap::windowed(&geometry(window, 1), 1, step.dtype().size_bytes(), order)

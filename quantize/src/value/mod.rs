@@ -22,9 +22,11 @@ pub enum DType {
     I8,
     /// Unsigned 8-bit integer, quantized: at the ends of a model and where it converts from and to them.
     U8,
+    /// Signed 16-bit integer, quantized with zero point 0.
+    I16,
     /// Signed 32-bit integer: biases and indices.
     I32,
-    /// Signed 64-bit integer: shape arithmetic of imported models only, gone after folding.
+    /// Signed 64-bit integer: biases of layers on int16, and shape arithmetic that is gone after folding.
     I64,
 }
 
@@ -48,6 +50,8 @@ pub enum Elements {
     I8(Vec<i8>),
     /// For [`DType::U8`].
     U8(Vec<u8>),
+    /// For [`DType::I16`].
+    I16(Vec<i16>),
     /// For [`DType::I32`].
     I32(Vec<i32>),
     /// For [`DType::I64`].
@@ -89,6 +93,7 @@ typed! {
     f32s: F32(f32),
     i8s: I8(i8),
     u8s: U8(u8),
+    i16s: I16(i16),
     i32s: I32(i32),
     i64s: I64(i64),
 }
@@ -100,6 +105,7 @@ impl Elements {
             Elements::F32(v) => v.len(),
             Elements::I8(v) => v.len(),
             Elements::U8(v) => v.len(),
+            Elements::I16(v) => v.len(),
             Elements::I32(v) => v.len(),
             Elements::I64(v) => v.len(),
         }
@@ -111,6 +117,7 @@ impl Elements {
             DType::F32 => Elements::F32(vec![0.0; len]),
             DType::I8 => Elements::I8(vec![0; len]),
             DType::U8 => Elements::U8(vec![0; len]),
+            DType::I16 => Elements::I16(vec![0; len]),
             DType::I32 => Elements::I32(vec![0; len]),
             DType::I64 => Elements::I64(vec![0; len]),
         }
@@ -122,6 +129,7 @@ impl Elements {
             Elements::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Elements::I8(v) => v.iter().map(|&x| x as u8).collect(),
             Elements::U8(v) => v.clone(),
+            Elements::I16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Elements::I32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Elements::I64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
         }
@@ -138,6 +146,7 @@ impl Elements {
             Elements::F32(_) => DType::F32,
             Elements::I8(_) => DType::I8,
             Elements::U8(_) => DType::U8,
+            Elements::I16(_) => DType::I16,
             Elements::I32(_) => DType::I32,
             Elements::I64(_) => DType::I64,
         }
@@ -168,6 +177,7 @@ impl From<DType> for kinglet_blob::DType {
             DType::F32 => kinglet_blob::DType::F32,
             DType::I8 => kinglet_blob::DType::I8,
             DType::U8 => kinglet_blob::DType::U8,
+            DType::I16 => kinglet_blob::DType::I16,
             DType::I32 | DType::I64 => kinglet_blob::DType::I32,
         }
     }
@@ -178,6 +188,7 @@ impl DType {
     pub fn size_bytes(self) -> usize {
         match self {
             DType::I8 | DType::U8 => 1,
+            DType::I16 => 2,
             DType::F32 | DType::I32 => 4,
             DType::I64 => 8,
         }
@@ -215,7 +226,9 @@ impl Value {
 /// Checks one value's quantization against its type and shape.
 fn check_quantized(value: &Value) -> Result<(), String> {
     match (&value.quantization, value.dtype) {
-        (None, DType::I8 | DType::U8) => Err(format!("is {:?} without a quantization", value.dtype)),
+        (None, DType::I8) => Err("is int8 without a quantization".into()),
+        (None, DType::U8) => Err("is uint8 without a quantization".into()),
+        (None, DType::I16) => Err("is int16 without a quantization".into()),
         (None, _) => Ok(()),
         (Some(_), DType::F32 | DType::I64) => Err(format!("is {:?} and cannot have a quantization", value.dtype)),
         (Some(quantization), _) => check_quantization(quantization, value),
@@ -240,7 +253,7 @@ fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), 
     let range = match value.dtype {
         DType::I8 => -128..=127,
         DType::U8 => 0..=255,
-        DType::F32 | DType::I32 | DType::I64 => 0..=0,
+        DType::F32 | DType::I16 | DType::I32 | DType::I64 => 0..=0,
     };
     if let Some(zero) = zero_points.iter().find(|zero| !range.contains(*zero)) {
         return Err(format!("has the zero point {zero}, outside {} to {}", range.start(), range.end()));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! int8:  bias i32[O] | requantization u32[O or 1] | extra shifts u8[O or 1], if flagged, padded to 4 | weights i8[]
+//! int16: upper halves of biases i32[O], if flagged | then as int8, the bias being the lower halves
 //! f32:   bias f32[O] | weights f32[]
 //! ```
 //!
@@ -11,6 +12,11 @@
 pub const PER_TENSOR: u8 = 1;
 /// Flag of a requantization: extra shift bytes are present.
 pub const EXTRA_SHIFTS: u8 = 2;
+
+/// Flag of a layer on int16 activations: biases and sums of 32 bits, rounded twice.
+pub const ROUND_TWICE: u8 = 4;
+/// Flag of a layer on int16 activations: upper halves of the biases are present.
+pub const LONG_BIAS: u8 = 8;
 
 /// Byte ranges of an int8 operator's constants, relative to its `constants` offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ macro_rules! scalar_field {
         }
     )* };
 }
-scalar_field!(u8, i8, u16, u32, i32, f32, u64);
+scalar_field!(u8, i8, u16, i16, u32, i32, f32, u64);
 
 impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     const SIZE: usize = T::SIZE * N;

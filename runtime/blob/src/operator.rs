@@ -51,18 +51,23 @@ macro_rules! operators {
 }
 
 operators! {
-    /// [`crate::records::Conv2dI8`], [`crate::records::Conv2dF32`]
-    Conv2d = 1 "conv2d" { I8: "conv2d-i8", F32: "conv2d-f32", }
+    /// [`crate::records::Conv2dI8`], [`crate::records::Conv2dF32`], [`crate::records::Conv2dI16`]
+    Conv2d = 1 "conv2d" { I8: "conv2d-i8", F32: "conv2d-f32", I16: "conv2d-i16", }
     /// The same records; `groups` holds the depth multiplier.
-    Depthwise = 2 "depthwise" { I8: "depthwise-i8", F32: "depthwise-f32", }
-    /// [`crate::records::FullyConnectedI8`], [`crate::records::FullyConnectedF32`]
-    FullyConnected = 3 "fully-connected" { I8: "fully-connected-i8", F32: "fully-connected-f32", }
+    Depthwise = 2 "depthwise" { I8: "depthwise-i8", F32: "depthwise-f32", I16: "depthwise-i16", }
+    /// [`crate::records::FullyConnectedI8`], [`crate::records::FullyConnectedF32`],
+    /// [`crate::records::FullyConnectedI16`]
+    FullyConnected = 3 "fully-connected" {
+        I8: "fully-connected-i8",
+        F32: "fully-connected-f32",
+        I16: "fully-connected-i16",
+    }
     /// [`crate::records::PoolI8`], [`crate::records::PoolF32`]
     AveragePool = 4 "average-pool" { I8: "average-pool-i8", F32: "average-pool-f32", }
     /// [`crate::records::PoolI8`], [`crate::records::PoolF32`]
     MaxPool = 5 "max-pool" { I8: "max-pool-i8", F32: "max-pool-f32", }
-    /// [`crate::records::BinaryI8`], [`crate::records::BinaryF32`]
-    Add = 6 "add" { I8: "add-i8", F32: "add-f32", }
+    /// [`crate::records::BinaryI8`], [`crate::records::BinaryF32`], [`crate::records::BinaryI16`]
+    Add = 6 "add" { I8: "add-i8", F32: "add-f32", I16: "add-i16", }
     /// [`crate::records::BinaryI8`], [`crate::records::BinaryF32`]
     Mul = 7 "mul" { I8: "mul-i8", F32: "mul-f32", }
     /// [`crate::records::SoftmaxI8`], [`crate::records::SoftmaxF32`]
@@ -85,6 +90,8 @@ operators! {
     Quantize = 16 "quantize" { F32: "quantize", }
     /// [`crate::records::Convert`]
     Dequantize = 17 "dequantize" { I8: "dequantize", }
+    /// [`crate::records::TransposeConvI8`], [`crate::records::TransposeConvF32`]
+    TransposeConv = 18 "transpose-conv" { I8: "transpose-conv-i8", F32: "transpose-conv-f32", }
 }
 
 impl OpCode {

@@ -50,6 +50,22 @@ record! {
 }
 
 record! {
+    /// How the sums of a layer on int16 activations become outputs.
+    LayerQuantI16 {
+        /// The smallest shift of the layer's factors.
+        shift_base: i8,
+        /// [`crate::constants`] flags.
+        flags: u8,
+        /// Lower clamp.
+        min: i16,
+        /// Upper clamp.
+        max: i16,
+        /// Zero.
+        reserved: u16,
+    }
+}
+
+record! {
     /// Conv2D and DepthwiseConv2D, int8.
     Conv2dI8 {
         /// Weights.
@@ -67,6 +83,44 @@ record! {
         /// Weights.
         constants: u32,
         /// Shapes.
+        window: Window,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+    }
+}
+
+record! {
+    /// Conv2D and DepthwiseConv2D of int16 activations with int8 weights.
+    Conv2dI16 {
+        /// Weights.
+        constants: u32,
+        /// Shapes.
+        window: Window,
+        /// Requantization.
+        quant: LayerQuantI16,
+    }
+}
+
+record! {
+    /// TransposeConv2D, int8; weights in the order of phases, and a bias that does not contain the zero point.
+    TransposeConvI8 {
+        /// Weights.
+        constants: u32,
+        /// Shapes; `kernel` and `stride` are those of the windows that input pixels add, `dilation` is 1.
+        window: Window,
+        /// Requantization; `padding_value` is the input's zero point.
+        quant: LayerQuant,
+    }
+}
+
+record! {
+    /// TransposeConv2D, float; weights in the order of phases.
+    TransposeConvF32 {
+        /// Weights.
+        constants: u32,
+        /// Shapes; `kernel` and `stride` are those of the windows that input pixels add, `dilation` is 1.
         window: Window,
         /// Lower clamp.
         min: f32,
@@ -106,6 +160,22 @@ record! {
         min: f32,
         /// Upper clamp.
         max: f32,
+    }
+}
+
+record! {
+    /// `rows` products of a `[outputs, taps]` int8 matrix with a vector of int16 activations.
+    FullyConnectedI16 {
+        /// Weights.
+        constants: u32,
+        /// Vectors.
+        rows: u32,
+        /// Elements of an input vector.
+        taps: u32,
+        /// Elements of an output vector.
+        outputs: u32,
+        /// Requantization.
+        quant: LayerQuantI16,
     }
 }
 
@@ -189,6 +259,32 @@ record! {
         min: f32,
         /// Upper clamp.
         max: f32,
+    }
+}
+
+record! {
+    /// Add, int16; zero points are 0.
+    BinaryI16 {
+        /// How long.
+        broadcast: Broadcast,
+        /// Factor of the first operand.
+        a_multiplier: i32,
+        /// Factor of the second operand.
+        b_multiplier: i32,
+        /// Factor of the result.
+        output_multiplier: i32,
+        /// Shift of the first factor.
+        a_shift: i8,
+        /// Shift of the second factor.
+        b_shift: i8,
+        /// Shift of the result's factor.
+        output_shift: i8,
+        /// Zero.
+        reserved: u8,
+        /// Lower clamp.
+        min: i16,
+        /// Upper clamp.
+        max: i16,
     }
 }
 

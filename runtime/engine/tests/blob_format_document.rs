@@ -13,6 +13,7 @@ use kinglet_blob::{
     DType, FORMAT_MAJOR, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer, operator_bytes,
 };
 use kinglet_kernels::machine::MACHINES;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -49,7 +50,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 24, "every record of the sources was read");
+    assert_eq!(all.len(), 30, "every record of the sources was read");
     all
 }
 
@@ -57,7 +58,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
 fn size(ty: &str, records: &BTreeMap<String, Vec<(String, String)>>) -> usize {
     match ty {
         "u8" | "i8" => 1,
-        "u16" => 2,
+        "u16" | "i16" => 2,
         "u32" | "i32" | "f32" => 4,
         "u64" => 8,
         _ => match ty.trim_matches(['[', ']']).split_once("; ") {
@@ -130,6 +131,23 @@ fn sections_and_kernel_sets() {
         MACHINES.iter().map(|machine| vec![(machine.set as u16).to_string(), machine.name.to_owned()]).collect();
     assert_eq!(rows, known);
     assert_eq!(MACHINES[0].set as u16, kinglet_blob::PORTABLE);
+}
+
+#[test]
+fn packings_have_their_tags_and_names() {
+    let rows = table(&page(), "### Packings");
+    let said = |depthwise: bool| {
+        let of = rows.iter().filter(move |row| row[0].contains("Depthwise") == depthwise);
+        let mut said: Vec<_> = of.map(|row| (row[1].clone(), row[2].clone())).collect();
+        said.sort();
+        said
+    };
+    let mut dense = Packing::ALL.map(|packing| ((packing as u8).to_string(), packing.name().to_owned()));
+    let mut depthwise = DepthwisePacking::ALL.map(|packing| ((packing as u8).to_string(), packing.name().to_owned()));
+    dense.sort();
+    depthwise.sort();
+    assert_eq!(said(false), dense);
+    assert_eq!(said(true), depthwise);
 }
 
 /// Names and numbers of an enum's variants in a source file.

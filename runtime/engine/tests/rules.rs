@@ -99,8 +99,17 @@ mod conv {
 /// Index of the scratch memory of a layer among its operands.
 const SCRATCH: usize = 2;
 
-/// Names of the four convolutions, int8 first.
-const CONVOLUTIONS: [&str; 4] = ["conv2d-i8", "depthwise-i8", "conv2d-f32", "depthwise-f32"];
+/// Names of operators whose records have constants and a window in the same places, int8 first.
+const CONVOLUTIONS: [&str; 8] = [
+    "conv2d-i8",
+    "depthwise-i8",
+    "transpose-conv-i8",
+    "conv2d-f32",
+    "depthwise-f32",
+    "transpose-conv-f32",
+    "conv2d-i16",
+    "depthwise-i16",
+];
 
 #[test]
 fn unknown_operator() {
@@ -115,7 +124,7 @@ fn packing_not_runnable() {
         assert_eq!(patched(name, 2, &[99]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Other orders than row-major know no groups, planes no dilation, and dense layers no extra shifts.
-    for name in ["conv2d-i8 paired", "conv2d-i8 interleaved", "conv2d-i8 lanes"] {
+    for name in ["conv2d-i8 channel-pairs", "conv2d-i8 four-channels", "conv2d-i8 unsigned-rows-20"] {
         let mut grouped = program(name);
         let record = &mut grouped.operators[0];
         let start = parameters(record);
@@ -123,19 +132,20 @@ fn packing_not_runnable() {
         record[start + conv::GROUPS..][..2].copy_from_slice(&[2, 0]);
         assert_eq!(broken(&grouped).0, LoadRule::PackingNotRunnable, "{name}");
     }
-    for name in ["depthwise-i8 planar", "depthwise-i8 triples", "depthwise-i8 word-plane"] {
+    for name in ["depthwise-i8 four-halfword-planes", "depthwise-i8 four-pair-planes", "depthwise-i8 one-pair-plane"] {
         assert_eq!(parameter(name, conv::DILATION, &[2, 1]), LoadRule::PackingNotRunnable, "{name}");
     }
     // Some orders of dense weights are for one operator.
-    let dense = "fully-connected-i8 fours";
-    let wrong = [("conv2d-i8 interleaved", 3), ("fully-connected-i8 octets", 2), (dense, 6), (dense, 7)];
-    for (name, packing) in wrong.into_iter().chain([("conv2d-i8 lanes", 8)]) {
+    let dense = "fully-connected-i8 four-channels-unsigned";
+    let eight = "fully-connected-i8 eight-channels-unsigned";
+    let wrong = [("conv2d-i8 four-channels", 3), (eight, 2), (dense, 6), (dense, 7)];
+    for (name, packing) in wrong.into_iter().chain([("conv2d-i8 unsigned-rows-20", 8)]) {
         let mut other = program(name);
         other.operators[0][2] = packing;
         other.weights.resize(1024, 0);
         assert_eq!(broken(&other).0, LoadRule::PackingNotRunnable, "{name}");
     }
-    let mut extra = program("fully-connected-i8");
+    let mut extra = program("fully-connected-i8, extra shifts");
     extra.operators[0][2] = 5;
     extra.weights.resize(1024, 0);
     extra.arena_bytes += 64;
@@ -335,6 +345,12 @@ fn shape_that_does_not_fit() {
     assert_eq!(parameter("conv2d-f32", conv::GROUPS, &[4]), LoadRule::Shape);
     assert_eq!(parameter("depthwise-i8", conv::GROUPS, &[3]), LoadRule::Shape);
     assert_eq!(parameter("depthwise-f32", conv::GROUPS, &[1]), LoadRule::Shape);
+    assert_eq!(parameter("transpose-conv-i8", conv::GROUPS, &[2]), LoadRule::Shape);
+    // Transposed windows are not dilated.
+    for name in ["transpose-conv-i8", "transpose-conv-f32"] {
+        assert_eq!(parameter(name, conv::DILATION, &[2, 1]), LoadRule::Shape, "{name}");
+        assert_eq!(parameter(name, conv::DILATION, &[1, 2]), LoadRule::Shape, "{name}");
+    }
     // A pool that changes the number of channels, or has groups.
     for name in ["average-pool-i8", "average-pool-f32", "max-pool-i8", "max-pool-f32"] {
         assert_eq!(parameter(name, 10, &[2]), LoadRule::Shape, "{name}");
@@ -344,7 +360,7 @@ fn shape_that_does_not_fit() {
 
 #[test]
 fn parameter_of_a_layer() {
-    for name in ["conv2d-i8", "depthwise-i8"] {
+    for name in ["conv2d-i8", "depthwise-i8", "transpose-conv-i8"] {
         assert_eq!(parameter(name, conv::MIN, &[121]), LoadRule::Parameter, "{name}: min > max");
         assert_eq!(parameter(name, conv::FLAGS, &[4]), LoadRule::Parameter, "{name}: a flag that does not exist");
         assert_eq!(parameter(name, conv::RESERVED, &[1]), LoadRule::Parameter, "{name}");
@@ -353,11 +369,48 @@ fn parameter_of_a_layer() {
             assert_eq!(parameter(name, conv::SHIFT_BASE, &[shift as u8]), LoadRule::Parameter, "{name}: {shift}");
         }
     }
-    for name in ["conv2d-i8 paired", "depthwise-i8 planar"] {
+    for name in ["conv2d-i8 channel-pairs", "depthwise-i8 four-halfword-planes"] {
         assert_eq!(parameter(name, conv::SHIFT_BASE, &[0]), LoadRule::Parameter, "{name}");
     }
     // A base within the range to which the channels add.
     assert_eq!(parameter("fully-connected-i8", 16, &[30]), LoadRule::Parameter);
+}
+
+#[test]
+fn parameter_of_a_layer_on_int16() {
+    // Where LayerQuantI16 stands in the record.
+    for (name, quant) in [("conv2d-i16", 28), ("depthwise-i16", 28), ("fully-connected-i16", 16)] {
+        let [shift_base, flags, min, reserved] = [0, 1, 2, 6].map(|at| quant + at);
+        assert_eq!(parameter(name, min, &31_001i16.to_le_bytes()), LoadRule::Parameter, "{name}: min > max");
+        assert_eq!(parameter(name, flags, &[16]), LoadRule::Parameter, "{name}: a flag that does not exist");
+        assert_eq!(parameter(name, reserved, &[1]), LoadRule::Parameter, "{name}");
+        assert_eq!(parameter(name, reserved + 1, &[1]), LoadRule::Parameter, "{name}");
+        for shift in [-32i8, 15, 31, 127, -128] {
+            assert_eq!(parameter(name, shift_base, &[shift as u8]), LoadRule::Parameter, "{name}: {shift}");
+        }
+    }
+    // Sums of 32 bits may be shifted further to the left.
+    let mut twice = program("conv2d-i16 rounded twice");
+    let at = parameters(&twice.operators[0]) + 28;
+    twice.operators[0][at] = 20;
+    assert!(is_sound(&twice));
+    assert_eq!(parameter("conv2d-i16 rounded twice", 28, &[31]), LoadRule::Parameter);
+    // Upper halves of biases that are not there.
+    assert_eq!(parameter("conv2d-i16", 29, &[8]), LoadRule::ConstantRange);
+}
+
+#[test]
+fn parameter_of_an_addition_of_int16() {
+    for at in [12, 16, 20] {
+        assert_eq!(parameter("add-i16", at, &(-1i32).to_le_bytes()), LoadRule::Parameter);
+    }
+    for at in [24, 25, 26] {
+        assert_eq!(parameter("add-i16", at, &[1]), LoadRule::Parameter, "factors are below one");
+        assert_eq!(parameter("add-i16", at, &[224]), LoadRule::Parameter);
+    }
+    assert_eq!(parameter("add-i16", 27, &[1]), LoadRule::Parameter);
+    assert_eq!(parameter("add-i16", 28, &31_001i16.to_le_bytes()), LoadRule::Parameter);
+    assert_eq!(placed("add-i16", 1, &[49]), LoadRule::ArenaAlignment);
 }
 
 #[test]
@@ -366,6 +419,7 @@ fn parameter_of_a_float_clamp() {
     let fields = [
         ("conv2d-f32", 28),
         ("depthwise-f32", 28),
+        ("transpose-conv-f32", 28),
         ("fully-connected-f32", 16),
         ("average-pool-f32", 24),
         ("max-pool-f32", 24),
@@ -568,7 +622,7 @@ fn constants_shared_without_end() {
     program.input(DType::I8, &[1], input);
     program.output(DType::I8, &[1000], output);
     let factors = kinglet_test_blobs::Factors { per_tensor: false, extra: true };
-    let row_major = kinglet_kernels::conv2d::Packing::RowMajor;
+    let row_major = kinglet_kernels::packing::Packing::RowMajor;
     program.fully_connected_i8(input, output, [1, 1, 1000], row_major, factors);
     let mut writer = program.writer().clone();
     let record = writer.operators[0].clone();

@@ -129,7 +129,7 @@ fn outputs_stay_until_the_next_run() {
 
 #[test]
 fn models_share_an_arena_one_after_the_other() {
-    let programs = [network_i8(), network_f32(), program("depthwise-i8 planar")];
+    let programs = [network_i8(), network_f32(), program("depthwise-i8 four-halfword-planes")];
     let blobs = programs.each_ref().map(|program| program.blob(2));
     let models = blobs.each_ref().map(|blob| Model::from_bytes(blob).unwrap());
     let largest = models.iter().map(Model::arena_bytes).max().unwrap();

@@ -5,7 +5,6 @@
 
 use core::hint::black_box;
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{Taps, pack};
 use kinglet_kernels::conv2d::{Conv2dF32, Conv2dI8, Geometry, conv2d_i8_scratch_len};
 use kinglet_kernels::copy::CopyBlocks;
 use kinglet_kernels::depthwise::{DepthwiseF32, DepthwiseI8, depthwise_i8_scratch_len};
@@ -13,9 +12,10 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, ElementwiseF32, MulI8, Oper
 use kinglet_kernels::fully_connected::{FullyConnectedF32, FullyConnectedI8, fully_connected_i8_scratch_len};
 use kinglet_kernels::mean::{MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::Taps;
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
-use kinglet_kernels::registry::{KERNELS, Kernel};
+use kinglet_kernels::registry::{Kernel, kernels};
 use std::time::Instant;
 
 const SAMPLES: usize = 11;
@@ -44,11 +44,13 @@ const fn square(size: usize, channels: usize, kernel: usize) -> Geometry {
 fn main() {
     // Cargo passes `--bench` before the arguments of the user.
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
-    println!("{:<55} {:>12} {:>10}", "kernel", "ns", "per ns");
-    for row in KERNELS.iter().filter(|row| row.name.contains(&filter)) {
+    println!("{:<70} {:>12} {:>10}", "kernel", "ns", "per ns");
+    for row in kernels() {
+        let name = row.packing.map_or(row.name().to_owned(), |packing| format!("{} ({packing})", row.name()));
         match row.kernel {
-            Some(kernel) => bench(row.name, kernel),
-            None => println!("{:<55} skipped: not in this build", row.name),
+            _ if !name.contains(&filter) => {}
+            Some(kernel) => bench(&name, kernel),
+            None => println!("{name:<70} skipped: not in this build"),
         }
     }
 }
@@ -83,7 +85,7 @@ fn measure(name: &str, work: usize, mut run: impl FnMut()) {
         .collect();
     samples.sort_by(f64::total_cmp);
     let median = samples[SAMPLES / 2];
-    println!("{name:<55} {median:>12.0} {:>10.2}", work as f64 / median);
+    println!("{name:<70} {median:>12.0} {:>10.2}", work as f64 / median);
 }
 
 /// Runs a kernel with a fresh view of the same memory each time.
@@ -104,16 +106,17 @@ fn len(shape: [usize; 3]) -> usize {
 
 fn bench(name: &str, kernel: Kernel) {
     match kernel {
-        Kernel::Conv2dI8(packing, run) => {
+        Kernel::Conv2dI8(packing, storage, run) => {
             for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
                 let (outputs, taps) = (geometry.output[2], geometry.taps());
-                let mut weights = vec![0; packing.weight_len(outputs, taps)];
-                pack(packing, outputs, geometry.runs(), &bytes(outputs * taps), &mut weights);
+                let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
+                packing.pack(storage, outputs, geometry.runs(), &bytes(outputs * taps), &mut weights);
                 let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
                 let requant = Requant { words: &words, shift_base: -9, extra: &[] };
                 let (padding_value, stage) = (3, STAGE);
+                let weights = &weights;
                 let layer =
-                    Conv2dI8 { geometry, padding_value, stage, packing, weights: &weights, bias: &bias, requant };
+                    Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias: &bias, requant };
                 let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, packing)];
                 let macs = geometry.pixels() * outputs * taps;
                 with_io(&format!("{name} {label}"), macs, &bytes(len(geometry.input)), len(geometry.output), |io| {
@@ -160,15 +163,14 @@ fn bench(name: &str, kernel: Kernel) {
                 run(&layer, io);
             });
         }
-        Kernel::FullyConnectedI8(packing, run) => {
+        Kernel::FullyConnectedI8(packing, storage, run) => {
             let (rows, taps, outputs) = (1, 640, 128);
-            let mut weights = vec![0; packing.weight_len(outputs, taps)];
-            pack(packing, outputs, Taps::flat(taps), &bytes(outputs * taps), &mut weights);
+            let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
+            packing.pack(storage, outputs, Taps::flat(taps), &bytes(outputs * taps), &mut weights);
             let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
             let requant = Requant { words: &words, shift_base: -10, extra: &[] };
-            let stage = STAGE;
-            let layer =
-                FullyConnectedI8 { rows, taps, outputs, stage, packing, weights: &weights, bias: &bias, requant };
+            let (stage, weights, bias) = (STAGE, &weights, &bias);
+            let layer = FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant };
             let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
             with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
         }

@@ -5,13 +5,11 @@
 //! element once for four products, and four sums with their pointers still fit the registers of a Cortex-M3.
 //! No 64-bit multiplication happens before requantization.
 
-use crate::conv2d::Packing;
-use crate::conv2d::packing::{QUAD_LANES, Taps, decode_pair, group_at, weight_at};
 use crate::io::{Io, range};
 use crate::numerics::{OutputStage, Requant};
 use core::ops::Range;
 
-/// Weights `[outputs, taps]` in some packing, and what happens to their sums.
+/// Weights `[outputs, taps]` in some packing, and what happens to their sums. There is a bias for each output.
 #[derive(Clone, Copy)]
 pub(crate) struct Dense<'a> {
     /// Weights of an output.
@@ -53,46 +51,8 @@ impl Dense<'_> {
         }
     }
 
-    /// Computes all `outputs` from weights in pairs and writes them from element `at` on. The vector's taps are in the
-    /// order of [`Taps`](crate::conv2d::packing::Taps), but for that within four.
-    pub(crate) fn paired(&self, io: &mut Io<i8>, packing: Packing, vector: Vector<'_>, outputs: usize, at: usize) {
-        for pair in 0..outputs.div_ceil(2) {
-            let group = |group| group_at(packing, self.taps, pair, group).wrapping_mul(2);
-            let sums = dot_paired(self.vector(io, vector), |index| range(self.weights, group(index), 8));
-            let o = pair.wrapping_mul(2);
-            for (o, sum) in (o..outputs).zip(sums) {
-                io.set(at.wrapping_add(o), self.finish(o, sum));
-            }
-        }
-    }
-
-    /// Computes all outputs, one for each bias, from weights in `packing` and writes them from element `at` on.
-    pub(crate) fn packed(&self, packing: Packing, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {
-        let outputs = self.bias.len();
-        for o in 0..outputs {
-            let taps = self.vector(io, vector).iter().enumerate();
-            let sum = taps.fold(0, |sum, (tap, x)| {
-                multiply_add(sum, *x, weight_at(packing, Taps::flat(self.taps), self.weights, o, tap))
-            });
-            io.set(at.wrapping_add(o), self.finish(o, sum));
-        }
-    }
-
-    /// Computes `outputs` outputs from quads of weights and writes them from element `at` on.
-    pub(crate) fn quads(&self, io: &mut Io<i8>, vector: Vector<'_>, at: usize, outputs: usize) {
-        let vectors = self.taps.div_ceil(QUAD_LANES);
-        let missing = vectors.wrapping_mul(QUAD_LANES).wrapping_sub(self.taps);
-        for o in 0..outputs {
-            let first = (o >> 2).wrapping_mul(vectors).wrapping_mul(4).wrapping_add(o & 3).wrapping_mul(QUAD_LANES);
-            let rows = self.weights.get(first..).unwrap_or_default().chunks(QUAD_LANES).step_by(4).take(vectors);
-            let row = rows.flatten().skip(missing);
-            let sum = self.vector(io, vector).iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w));
-            io.set(at.wrapping_add(o), self.finish(o, sum));
-        }
-    }
-
     #[inline]
-    fn vector<'v>(&self, io: &'v Io<i8>, vector: Vector<'v>) -> &'v [i8] {
+    pub(crate) fn vector<'v>(&self, io: &'v Io<i8>, vector: Vector<'v>) -> &'v [i8] {
         match vector {
             Vector::Gathered(elements) => elements,
             Vector::Input(start) => range(io.input(), start, self.taps),
@@ -114,7 +74,7 @@ impl Dense<'_> {
     }
 
     #[inline]
-    fn finish(&self, o: usize, sum: i32) -> i8 {
+    pub(crate) fn finish(&self, o: usize, sum: i32) -> i8 {
         let acc = sum.wrapping_add(self.bias.get(o).copied().unwrap_or(0));
         self.stage.apply(acc, self.requant.at(o))
     }
@@ -128,7 +88,7 @@ fn store(io: &mut Io<i8>, at: usize, values: &[i8; 4]) {
 }
 
 #[inline]
-fn multiply_add(acc: i32, x: i8, w: i8) -> i32 {
+pub(crate) fn multiply_add(acc: i32, x: i8, w: i8) -> i32 {
     acc.wrapping_add(i32::from(x).wrapping_mul(i32::from(w)))
 }
 
@@ -149,18 +109,4 @@ fn dot_four(x: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
 #[inline]
 fn dot(x: &[i8], row: &[i8]) -> i32 {
     x.iter().zip(row).fold(0, |acc, (x, w)| multiply_add(acc, *x, *w))
-}
-
-/// The sums of the two rows of a pair, four taps at a time: elements hold the taps in the order 0, 2, 1, 3.
-#[inline]
-fn dot_paired<'w>(x: &[i8], group: impl Fn(usize) -> &'w [i8]) -> [i32; 2] {
-    let mut sums = [0_i32; 2];
-    for (index, x) in x.chunks(4).enumerate() {
-        for (element, tap) in group(index).as_chunks::<2>().0.iter().zip([0, 2, 1, 3]) {
-            let [a, b] = decode_pair(*element);
-            let x = x.get(tap).copied().unwrap_or(0);
-            sums = [multiply_add(sums[0], x, a), multiply_add(sums[1], x, b)];
-        }
-    }
-    sums
 }

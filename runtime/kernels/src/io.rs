@@ -59,6 +59,12 @@ impl<'a, T> Io<'a, T> {
         self.output().get_mut(start..start.saturating_add(len)).unwrap_or_default()
     }
 
+    /// The output from element `start` on, by a call.
+    #[inline(never)]
+    pub(crate) fn output_from(&mut self, start: usize) -> &mut [T] {
+        self.output().get_mut(start..).unwrap_or_default()
+    }
+
     /// The elements to write.
     #[inline]
     pub fn output(&mut self) -> &mut [T] {

@@ -30,6 +30,7 @@ pub mod lookup;
 pub mod machine;
 pub mod mean;
 pub mod numerics;
+pub mod packing;
 pub mod pad;
 pub mod pool;
 pub mod quantize;

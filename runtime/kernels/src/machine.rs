@@ -28,12 +28,31 @@ macro_rules! instruction_sets {
                 match self { $(Isa::$isa => $name),* }
             }
 
+            /// The instruction set of that name; the portable one when there is none, which `cfg(kinglet_isa)` then says.
+            pub const fn named(name: &str) -> Isa {
+                $(if is_same(name.as_bytes(), $name.as_bytes()) {
+                    return Isa::$isa;
+                })*
+                Isa::Portable
+            }
+
             /// The name in print.
             pub const fn title(self) -> &'static str {
                 match self { $(Isa::$isa => $title),* }
             }
         }
     };
+}
+
+/// True when both have the same bytes.
+const fn is_same(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([x, after_a @ ..], [y, after_b @ ..]) = (a, b) {
+        if *x != *y {
+            return false;
+        }
+        (a, b) = (after_a, after_b);
+    }
+    a.is_empty() && b.is_empty()
 }
 
 instruction_sets! {

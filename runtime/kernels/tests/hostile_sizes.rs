@@ -4,15 +4,16 @@
 //! for overflow, so an unguarded one fails here.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry, Packing};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
-use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16, DepthwisePacking};
+use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
 use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF32, MulI8, Operand};
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::lookup::lookup_i8;
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
@@ -146,9 +147,11 @@ proptest! {
         let requant = Requant { words, shift_base: numbers.factor.shift, extra };
         let padding_value = STALE;
         for packing in Packing::ALL {
-            let layer = Conv2dI8 { geometry, padding_value, stage: *stage, packing, weights: bytes, bias, requant };
-            run(places, STALE, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; scratch_len]))?;
-            run(places, STALE, |io| conv2d::conv2d_i8_reference(&layer, io))?;
+            for storage in Storage::ALL {
+                let layer = Conv2dI8 { geometry, padding_value, stage: *stage, packing, storage, weights: bytes, bias, requant };
+                run(places, STALE, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; scratch_len]))?;
+                run(places, STALE, |io| conv2d::conv2d_i8_reference(&layer, io))?;
+            }
         }
         let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: floats, bias: floats };
         run(places, 0.0, |io| conv2d::conv2d_f32(&layer, io))?;
@@ -186,8 +189,10 @@ proptest! {
         let requant = Requant { words, shift_base: numbers.factor.shift, extra };
         let (rows, taps, outputs) = shape;
         for packing in Packing::ALL {
-            let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, weights: bytes, bias, requant };
-            run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
+            for storage in Storage::ALL {
+                let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, storage, weights: bytes, bias, requant };
+                run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
+            }
         }
         let layer = FullyConnectedI16 { rows, taps, outputs, weights: bytes, stage: numbers.stage_i16() };
         run(places, STALE_I16, |io| fully_connected::fully_connected_i16(&layer, io))?;

@@ -1,13 +1,14 @@
 //! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
-use kinglet_kernels::depthwise::{self, DepthwiseI8, DepthwisePacking};
+use kinglet_kernels::depthwise::{self, DepthwiseI8};
 use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
 use kinglet_kernels::fully_connected::{self, FullyConnectedI8};
 use kinglet_kernels::mean::{self, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
 
@@ -41,6 +42,7 @@ fn conv2d_pads_with_the_zero_point() {
         padding_value: 10,
         stage: OutputStage::unclamped(-1),
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &[1; 9],
         bias: &[-90],
         requant: requant(&ONE),
@@ -59,6 +61,7 @@ fn conv2d_strides_dilates_and_rounds() {
         padding_value: 0,
         stage: OutputStage::unclamped(0),
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &[1, 10],
         bias: &[0],
         requant: requant(&HALF),
@@ -76,6 +79,7 @@ fn conv2d_groups_see_their_own_channels() {
         padding_value: 0,
         stage: OutputStage { zero_point: 0, min: -20, max: 30 },
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &[1, 0, 0, 1, 1, 1, 1, -10],
         bias: &[0, 0, 100, 0],
         requant: requant(&ONE),
@@ -123,6 +127,7 @@ fn fully_connected_computes_each_row() {
         outputs: 2,
         stage: OutputStage::unclamped(1),
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &[1, 2, 3, -1, 0, 1],
         bias: &[10, 0],
         requant: requant(&ONE),
@@ -223,4 +228,38 @@ fn concat_is_two_copies() {
     let second = CopyBlocks { blocks: 2, block_len: 1, input_stride: 1, output_stride: 3, output_offset: 2 };
     copy_blocks(&second, &mut Io::split(&[10, 20], &mut output));
     assert_eq!(output, [1, 2, 10, 3, 4, 20]);
+}
+
+/// Four bits: the layers of two tests above, with weights as TensorFlow Lite writes them.
+#[test]
+fn weights_of_four_bits() {
+    let layer = FullyConnectedI8 {
+        rows: 2,
+        taps: 3,
+        outputs: 2,
+        stage: OutputStage::unclamped(1),
+        packing: Packing::RowMajor,
+        storage: Storage::Bits4,
+        // 1, 2, 3, -1, 0, 1: the second row starts in the upper half of a byte.
+        weights: &[0x21, 0xf3_u8 as i8, 0x10],
+        bias: &[10, 0],
+        requant: requant(&ONE),
+    };
+    let (input, expected) = ([1, 2, 3, 4, 0, -3], [25, 3, 6, -6]);
+    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8(&layer, io, &mut [])), expected);
+    let layer = Conv2dI8 {
+        geometry: Geometry { groups: 2, ..geometry([1, 1, 4], [1, 1, 4], [1, 1]) },
+        padding_value: 0,
+        stage: OutputStage::unclamped(0),
+        packing: Packing::RowMajor,
+        storage: Storage::Bits4,
+        // 1, 0, 0, 1, 1, 1, 1, -8.
+        weights: &[0x01, 0x10, 0x11, 0x81_u8 as i8],
+        bias: &[0, 0, 100, 0],
+        requant: requant(&ONE),
+    };
+    let expected = [1, 2, 107, -29];
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
 }

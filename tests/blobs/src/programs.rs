@@ -1,6 +1,7 @@
 //! The programs that tests run over: every opcode by itself, operators in place, whole networks.
 
 mod in_place;
+mod int16;
 mod networks;
 
 pub use in_place::in_place;
@@ -8,10 +9,9 @@ pub use networks::{network_f32, network_i8};
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::depthwise::DepthwisePacking;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
-use crate::op::{Factors, operand_arena, operand_constant, operand_same};
+use crate::op::{Factors, geometry, operand_arena, operand_constant, operand_same};
 use crate::program::Program;
 
 /// A pointwise window on one image; tests change what they are about.
@@ -39,9 +39,11 @@ pub(crate) fn single(
 /// Every opcode at least once, by itself.
 pub fn every_opcode() -> Vec<Program> {
     let mut all = convolutions();
+    all.extend(transposed());
     all.extend(dense());
     all.extend(pools());
     all.extend(elementwise());
+    all.extend(int16::all());
     all.extend(shapes());
     all
 }
@@ -75,60 +77,86 @@ fn convolutions() -> Vec<Program> {
     // 3x3 with stride 2 and multiplier 2, two images.
     let doubled =
         Window { kernel: [3, 3], stride: [2, 2], pad: [1, 1], batch: 2, groups: 2, ..window([5, 4, 5], [3, 2, 10]) };
-    let deep = |name: &str, packing: DepthwisePacking, factors: Factors| {
-        single(name, I8, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
-            p.depthwise_i8(input, output, doubled, packing, factors);
-        })
-    };
-    vec![
-        conv("conv2d-i8", same, same_padded(), Packing::RowMajor, plain),
-        conv("conv2d-i8 per tensor", same, same_padded(), Packing::RowMajor, per_tensor),
+    let mut all = vec![
         conv("conv2d-i8 groups, batch", batch, grouped, Packing::RowMajor, extra),
-        conv("conv2d-i8 paired", same, same_padded(), Packing::Paired, plain),
-        conv("conv2d-i8 paired, extra shifts", same, same_padded(), Packing::Paired, extra),
-        conv("conv2d-i8 interleaved", same, same_padded(), Packing::Interleaved, plain),
-        conv("conv2d-i8 interleaved, extra shifts", same, same_padded(), Packing::Interleaved, extra),
-        conv("conv2d-i8 quads", same, same_padded(), Packing::Quads, plain),
-        conv("conv2d-i8 quads, extra shifts", same, same_padded(), Packing::Quads, extra),
-        conv("conv2d-i8 quads, per tensor", same, same_padded(), Packing::Quads, per_tensor),
-        conv("conv2d-i8 lanes", same, same_padded(), Packing::Lanes, plain),
-        conv("conv2d-i8 wide lanes, extra shifts", same, same_padded(), Packing::WideLanes, extra),
         single("conv2d-f32", F32, same, |p, input, output| p.conv2d_f32(input, output, same_padded())),
         single("conv2d-f32 groups, batch", F32, batch, |p, input, output| p.conv2d_f32(input, output, grouped)),
-        deep("depthwise-i8", DepthwisePacking::RowMajor, plain),
-        deep("depthwise-i8 planar", DepthwisePacking::Planar, extra),
-        deep("depthwise-i8 triples", DepthwisePacking::Triples, extra),
-        single("depthwise-i8 windows", I8, [&[2, 5, 4, 8], &[2, 3, 2, 8]], |p, input, output| {
-            let window = Window { groups: 1, input: [5, 4, 8], output: [3, 2, 8], ..doubled };
-            p.depthwise_i8(input, output, window, DepthwisePacking::Windows, extra);
-        }),
-        single("depthwise-i8 lanes", I8, [&[2, 5, 4, 17], &[2, 3, 2, 17]], |p, input, output| {
-            let window = Window { groups: 1, input: [5, 4, 17], output: [3, 2, 17], ..doubled };
-            p.depthwise_i8(input, output, window, DepthwisePacking::Lanes, extra);
-        }),
-        deep("depthwise-i8 word-plane", DepthwisePacking::WordPlane, extra),
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
+    ];
+    for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
+        let name = packed("conv2d-i8", packing.name());
+        all.push(conv(&name, same, same_padded(), packing, plain));
+        all.push(conv(&format!("{name}, per tensor"), same, same_padded(), packing, per_tensor));
+        all.push(conv(&format!("{name}, extra shifts"), same, same_padded(), packing, extra));
+    }
+    for packing in DepthwisePacking::ALL {
+        let name = packed("depthwise-i8", packing.name());
+        for (name, factors) in [(name.clone(), plain), (format!("{name}, extra shifts"), extra)] {
+            let window = taken(packing, doubled);
+            let [input, output] = [window.input, window.output].map(|[h, w, c]| [2, h.into(), w.into(), c.into()]);
+            all.push(single(&name, I8, [&input, &output], |p, input, output| {
+                p.depthwise_i8(input, output, window, packing, factors);
+            }));
+        }
+    }
+    all
+}
+
+/// The name of a program of one operator: row-major weights go without saying.
+pub(crate) fn packed(operator: &str, packing: &str) -> String {
+    if packing == Packing::RowMajor.name() { operator.to_owned() } else { format!("{operator} {packing}") }
+}
+
+/// A depthwise window like this one that the packing takes.
+pub fn taken(packing: DepthwisePacking, window: Window) -> Window {
+    let (geometry, multiplier) = packing.nearest(&geometry(&window, window.input[2].into()), window.groups.into());
+    let wide = |shape: [usize; 3]| shape.map(|extent| extent as u16);
+    let pair = |extents: [usize; 2]| extents.map(|extent| extent as u8);
+    Window {
+        input: wide(geometry.input),
+        output: wide(geometry.output),
+        kernel: pair(geometry.kernel),
+        stride: pair(geometry.stride),
+        dilation: pair(geometry.dilation),
+        pad: pair(geometry.pad),
+        groups: multiplier as u16,
+        ..window
+    }
+}
+
+fn transposed() -> Vec<Program> {
+    let extra = Factors { per_tensor: false, extra: true };
+    // 3x2 with strides 2 and 3, two groups, two images; the output's last columns see nothing.
+    let grouped =
+        Window { kernel: [3, 2], stride: [2, 3], pad: [1, 0], batch: 2, groups: 2, ..window([3, 4, 4], [6, 14, 6]) };
+    let plain = Window { kernel: [3, 3], pad: [1, 1], ..window([4, 5, 3], [4, 5, 4]) };
+    let shapes: [&[u32]; 2] = [&[2, 3, 4, 4], &[2, 6, 14, 6]];
+    vec![
+        single("transpose-conv-i8", I8, [&[4, 5, 3], &[4, 5, 4]], |p, i, o| {
+            p.transpose_conv_i8(i, o, plain, Factors::default());
+        }),
+        single("transpose-conv-i8 groups, batch", I8, shapes, |p, i, o| p.transpose_conv_i8(i, o, grouped, extra)),
+        single("transpose-conv-f32", F32, shapes, |p, i, o| p.transpose_conv_f32(i, o, grouped)),
     ]
 }
 
 fn dense() -> Vec<Program> {
-    let i8s = |name: &str, packing: Packing, factors: Factors| {
-        single(name, I8, [&[3, 9], &[3, 5]], |p, input, output| {
-            p.fully_connected_i8(input, output, [3, 9, 5], packing, factors);
-        })
-    };
-    vec![
-        i8s("fully-connected-i8", Packing::RowMajor, Factors { per_tensor: false, extra: true }),
-        i8s("fully-connected-i8 quads", Packing::Quads, Factors { per_tensor: false, extra: true }),
-        i8s("fully-connected-i8 paired", Packing::PairedBlocks, Factors::default()),
-        i8s("fully-connected-i8 octets", Packing::Octets, Factors::default()),
-        i8s("fully-connected-i8 fours", Packing::Fours, Factors { per_tensor: false, extra: true }),
-        single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
-            p.fully_connected_f32(input, output, [3, 9, 5]);
-        }),
-    ]
+    let mut all = vec![single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
+        p.fully_connected_f32(input, output, [3, 9, 5]);
+    })];
+    for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()) {
+        let name = packed("fully-connected-i8", packing.name());
+        for (name, extra) in [(name.clone(), false), (format!("{name}, extra shifts"), true)] {
+            if packing.runs_fully_connected(extra) {
+                all.push(single(&name, I8, [&[3, 9], &[3, 5]], |p, input, output| {
+                    p.fully_connected_i8(input, output, [3, 9, 5], packing, Factors { per_tensor: false, extra });
+                }));
+            }
+        }
+    }
+    all
 }
 
 fn pools() -> Vec<Program> {

@@ -1,82 +1,111 @@
 //! What a seed means for each family of kernels.
 
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{Taps, lanes_are_exact, limit, pack, paired_is_exact};
-use kinglet_kernels::conv2d::{Conv2dI8, Geometry, Packing, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
-use kinglet_kernels::depthwise::{
-    DepthwiseI8, DepthwisePacking, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len, planar,
-};
+use kinglet_kernels::conv2d::{Conv2dI8, Geometry, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
+use kinglet_kernels::depthwise::{DepthwiseI8, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len};
 use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_reference};
 use kinglet_kernels::fully_connected::{
     FullyConnectedI8, fully_connected_i8, fully_connected_i8_reference, fully_connected_i8_scratch_len,
 };
 use kinglet_kernels::mean::{MeanI8, mean_i8, mean_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, PixelOrder, Storage, Taps, WriteOrder};
 use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, max_pool_i8, max_pool_i8_reference};
+use kinglet_kernels::registry::{Isa, Kernel, Operator, Row, kernels};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
-/// Computes one case; `Ok(false)` when the seed asks for something that the packing does not take.
-pub type Check = fn(u32, &mut Buffers) -> Result<bool, Difference>;
-
-/// The cases of one operator and packing.
+/// The cases of one line of the kernels' list, run through the function that dispatches.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
-    /// Operator and packing.
-    pub name: &'static str,
+    /// The kernel of every machine, which stands for all of the line.
+    row: &'static Row,
+    kind: Kind,
+}
+
+/// What a case computes.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Conv2d(Packing, Storage),
+    FullyConnected(Packing, Storage),
+    Depthwise(DepthwisePacking),
+    Add,
+    AveragePool,
+    MaxPool,
+    Mean,
+}
+
+/// Every family: all int8 operators and packings that have a kernel of their own for some instruction set, and the
+/// portable ones of the same operators.
+pub fn families() -> impl Iterator<Item = Family> {
+    kernels().filter(|row| row.isa == Isa::Portable).filter_map(|row| Some(Family { row, kind: kind(row.kernel?)? }))
+}
+
+/// `None` for kernels that are plain Rust on every machine: the tests of `kinglet-kernels` are theirs.
+fn kind(kernel: Kernel) -> Option<Kind> {
+    match kernel {
+        Kernel::Conv2dI8(packing, storage, _) => Some(Kind::Conv2d(packing, storage)),
+        Kernel::FullyConnectedI8(packing, storage, _) => Some(Kind::FullyConnected(packing, storage)),
+        Kernel::DepthwiseI8(packing, _) => Some(Kind::Depthwise(packing)),
+        Kernel::AddI8(_) => Some(Kind::Add),
+        Kernel::AveragePoolI8(_) => Some(Kind::AveragePool),
+        Kernel::MaxPoolI8(_) => Some(Kind::MaxPool),
+        Kernel::MeanI8(_) => Some(Kind::Mean),
+        Kernel::Conv2dF32(_)
+        | Kernel::DepthwiseF32(_)
+        | Kernel::FullyConnectedF32(_)
+        | Kernel::AveragePoolF32(_)
+        | Kernel::MaxPoolF32(_)
+        | Kernel::MulI8(_)
+        | Kernel::AddF32(_)
+        | Kernel::MulF32(_)
+        | Kernel::MeanF32(_)
+        | Kernel::PadI8(_)
+        | Kernel::CopyI8(_)
+        | Kernel::TransposeConvI8(_)
+        | Kernel::TransposeConvF32(_)
+        | Kernel::Conv2dI16(_)
+        | Kernel::DepthwiseI16(_)
+        | Kernel::FullyConnectedI16(_)
+        | Kernel::AddI16(_)
+        | Kernel::Formula => None,
+    }
+}
+
+impl Family {
+    /// Operator, and the packing of its weights if it has one.
+    pub fn name(&self) -> (Operator, &'static str) {
+        (self.row.operators[0], self.row.packing.unwrap_or_default())
+    }
+
+    /// The list's line.
+    pub fn row(&self) -> &'static Row {
+        self.row
+    }
+
     /// False when this build has no kernel for the packing.
-    pub is_in_this_build: bool,
-    /// Computes a case.
-    pub check: Check,
-}
+    pub fn is_in_this_build(&self) -> bool {
+        match self.kind {
+            Kind::Conv2d(packing, storage) | Kind::FullyConnected(packing, storage) => {
+                packing.is_runnable() && packing.takes_storage(storage)
+            }
+            Kind::Depthwise(packing) => packing.is_runnable(),
+            Kind::Add | Kind::AveragePool | Kind::MaxPool | Kind::Mean => true,
+        }
+    }
 
-/// Every family.
-pub const FAMILIES: [Family; 21] = [
-    Family { name: "add", is_in_this_build: true, check: add },
-    Family { name: "average pool", is_in_this_build: true, check: average_pool },
-    Family { name: "max pool", is_in_this_build: true, check: max_pool },
-    Family { name: "mean", is_in_this_build: true, check: mean },
-    dense("conv2d row-major", Packing::RowMajor, |seed, buffers| conv2d(seed, buffers, Packing::RowMajor)),
-    dense("conv2d paired", Packing::Paired, |seed, buffers| conv2d(seed, buffers, Packing::Paired)),
-    dense("conv2d interleaved", Packing::Interleaved, |seed, buffers| conv2d(seed, buffers, Packing::Interleaved)),
-    dense("conv2d quads", Packing::Quads, |seed, buffers| conv2d(seed, buffers, Packing::Quads)),
-    dense("fully-connected row-major", Packing::RowMajor, |seed, buffers| {
-        fully_connected(seed, buffers, Packing::RowMajor)
-    }),
-    dense("fully-connected octets", Packing::Octets, |seed, buffers| fully_connected(seed, buffers, Packing::Octets)),
-    dense("fully-connected quads", Packing::Quads, |seed, buffers| fully_connected(seed, buffers, Packing::Quads)),
-    dense("fully-connected paired", Packing::PairedBlocks, |seed, buffers| {
-        fully_connected(seed, buffers, Packing::PairedBlocks)
-    }),
-    dense("conv2d lanes", Packing::Lanes, |seed, buffers| conv2d(seed, buffers, Packing::Lanes)),
-    dense("conv2d wide lanes", Packing::WideLanes, |seed, buffers| conv2d(seed, buffers, Packing::WideLanes)),
-    dense("fully-connected fours", Packing::Fours, |seed, buffers| fully_connected(seed, buffers, Packing::Fours)),
-    planes("depthwise row-major", DepthwisePacking::RowMajor, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::RowMajor)
-    }),
-    planes("depthwise planar", DepthwisePacking::Planar, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::Planar)
-    }),
-    planes("depthwise triples", DepthwisePacking::Triples, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::Triples)
-    }),
-    planes("depthwise lanes", DepthwisePacking::Lanes, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::Lanes)
-    }),
-    planes("depthwise windows", DepthwisePacking::Windows, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::Windows)
-    }),
-    planes("depthwise word-plane", DepthwisePacking::WordPlane, |seed, buffers| {
-        depthwise(seed, buffers, DepthwisePacking::WordPlane)
-    }),
-];
-
-const fn dense(name: &'static str, packing: Packing, check: Check) -> Family {
-    Family { name, is_in_this_build: packing.is_runnable(), check }
-}
-
-const fn planes(name: &'static str, packing: DepthwisePacking, check: Check) -> Family {
-    Family { name, is_in_this_build: packing.is_runnable(), check }
+    /// Computes one case; `Ok(false)` when the seed asks for something that the packing does not take.
+    pub fn check(&self, seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
+        match self.kind {
+            Kind::Conv2d(packing, storage) => conv2d(seed, buffers, packing, storage),
+            Kind::FullyConnected(packing, storage) => fully_connected(seed, buffers, packing, storage),
+            Kind::Depthwise(packing) => depthwise(seed, buffers, packing),
+            Kind::Add => add(seed, buffers),
+            Kind::AveragePool => pool(seed, buffers, average_pool_i8, average_pool_i8_reference),
+            Kind::MaxPool => pool(seed, buffers, max_pool_i8, max_pool_i8_reference),
+            Kind::Mean => mean(seed, buffers),
+        }
+    }
 }
 
 /// An output stage: the whole range, a ReLU, or any clamp.
@@ -105,6 +134,28 @@ fn constants(random: &mut Random, buffers: &mut Buffers, outputs: usize, taps: u
         buffers.extra[channel] = if with_extra && base < -5 { random.range(0, 1) as u8 } else { 0 };
     }
     (base, if with_extra { outputs } else { 0 })
+}
+
+/// Weights that a packing and a storage hold.
+fn weights(random: &mut Random, weights: &mut [i8], least: i8, storage: Storage) {
+    random.fill(weights);
+    let narrower = 8 - storage.bits();
+    weights.iter_mut().for_each(|weight| *weight = (*weight >> narrower).max(least));
+}
+
+/// True when the packing's kernels are exact for these numbers.
+fn is_exact(
+    buffers: &mut Buffers,
+    [outputs, taps]: [usize; 2],
+    requant: (i32, usize, usize),
+    exact: impl Fn(&Numbers<'_>) -> bool,
+) -> bool {
+    let Buffers { weights, bias, words, extra, factors, .. } = buffers;
+    let (shift_base, word_count, extra_count) = requant;
+    let requant = Requant { words: &words[..word_count], shift_base, extra: &extra[..extra_count] };
+    factors[..outputs].iter_mut().enumerate().for_each(|(channel, factor)| *factor = requant.at(channel));
+    let weights = &weights[..outputs * taps];
+    exact(&Numbers { taps, weights, bias: &bias[..outputs], factors: &factors[..outputs] })
 }
 
 /// A window that fits small buffers; `None` when it would not. One time in three, any that a blob may hold.
@@ -158,68 +209,62 @@ fn any_geometry(random: &mut Random, multiplier: Option<usize>) -> Geometry {
     }
 }
 
-fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
+fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let Some(mut geometry) = geometry(random, None) else { return Ok(false) };
-    if packing == Packing::RowMajor && random.one_in(4) {
+    if packing.runs_conv2d(2) && random.one_in(4) {
         geometry.groups = geometry.input[2];
         geometry.output[2] = geometry.groups * random.count(1, 2);
     }
     let (taps, outputs) = (geometry.taps(), geometry.output[2]);
     let output_len = geometry.pixels() * outputs;
     let scratch_len = conv2d_i8_scratch_len(&geometry, packing);
-    let weight_len = packing.weight_len(outputs, taps);
+    let weight_len = packing.weight_len(storage, outputs, taps);
     if taps * outputs > MAX_LEN || weight_len > MAX_LEN || scratch_len > MAX_LEN || output_len > MAX_LEN {
         return Ok(false);
     }
     let input_len = geometry.input.iter().product::<usize>();
     random.fill(&mut buffers.input[..input_len]);
-    random.fill(&mut buffers.weights[..taps * outputs]);
-    if matches!(packing, Packing::Paired | Packing::PairedBlocks) {
-        buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
-    }
+    weights(random, &mut buffers.weights[..taps * outputs], packing.least_weight(), storage);
     let (shift_base, extra) = constants(random, buffers, outputs, taps);
     let shift_base = shift_base.max(*packing.shifts().start()).min(packing.shifts().end() - 4);
-    pack(packing, outputs, geometry.runs(), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
-    let row = |o: usize| if o < outputs { &buffers.weights[o * taps..(o + 1) * taps] } else { &[][..] };
-    let exact = (0..outputs).step_by(2).all(|o| {
-        paired_is_exact([row(o), row(o + 1)], [buffers.bias[o], if o + 1 < outputs { buffers.bias[o + 1] } else { 0 }])
-    });
-    if packing == Packing::Paired && !exact {
-        return Ok(false);
-    }
-    let in_lanes = |limit| (0..outputs).all(|o| lanes_are_exact(row(o).iter().copied(), buffers.bias[o], limit));
-    if !limit(packing).is_none_or(in_lanes) {
-        return Ok(false);
-    }
+    let row_major = &buffers.weights[..taps * outputs];
+    packing.pack(storage, outputs, geometry.runs(), row_major, &mut buffers.packed.0[..weight_len]);
     // One time in eight, one factor for all channels.
     let (words, extra) = if random.one_in(8) { (1, 0) } else { (outputs, extra) };
+    if !is_exact(buffers, [outputs, taps], (shift_base, words, extra), |numbers| packing.is_exact(numbers)) {
+        return Ok(false);
+    }
     let reference = Conv2dI8 {
         geometry,
         padding_value: random.range(-128, 127) as i8,
         stage: stage(random),
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &buffers.weights[..taps * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..words], shift_base, extra: &buffers.extra[..extra] },
     };
     let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
     conv2d_i8_reference(&reference, &mut Io::split(input, output));
-    let layer = Conv2dI8 { packing, weights: &buffers.packed.0[..weight_len], ..reference };
+    let layer = Conv2dI8 { packing, storage, weights: &buffers.packed.0[..weight_len], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    let lead = tile_lead(&geometry).next_multiple_of(4);
-    let hull = output_len.max(lead + input_len);
-    let is_plain = geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.input[..2] == geometry.output[..2];
-    let in_place = is_plain && outputs <= geometry.input[2] && packing != Packing::Quads;
+    let lead = match packing.pixel_order() {
+        // Only a pixel that is one window may have its output over its input.
+        PixelOrder::ReadThenWrite => {
+            let is_plain =
+                geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.input[..2] == geometry.output[..2];
+            (is_plain && outputs <= geometry.input[2]).then_some(0)
+        }
+        PixelOrder::Interleaved | PixelOrder::Tiled => {
+            Some(lead(&geometry, packing.pixel_order().tile()).next_multiple_of(4))
+        }
+    };
+    let hull = lead.map_or(0, |lead| output_len.max(lead + input_len));
     buffers.actual[..output_len].fill(99);
-    if packing == Packing::Quads && hull <= MAX_LEN && random.one_in(2) {
+    if let Some(lead) = lead.filter(|_| hull <= MAX_LEN && random.one_in(2)) {
         buffers.actual[lead..lead + input_len].copy_from_slice(&buffers.input[..input_len]);
         let (buffer, input, output) = (&mut buffers.actual[..hull], (lead, input_len), (0, output_len));
-        conv2d_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
-    } else if in_place && random.one_in(2) {
-        // A pixel's output may stand over its input.
-        buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
-        let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
         conv2d_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
     } else {
         let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
@@ -229,8 +274,8 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     Ok(true)
 }
 
-/// How far before the input the output must start when four pixels are written while they are still read.
-fn tile_lead(geometry: &Geometry) -> usize {
+/// How far before the input the output must start when `tile` pixels are written while they are still read.
+fn lead(geometry: &Geometry, tile: usize) -> usize {
     let [height, width, outputs] = geometry.output;
     let (mut lead, mut needed) = (0, usize::MAX);
     for pixel in (0..height * width).rev() {
@@ -240,39 +285,41 @@ fn tile_lead(geometry: &Geometry) -> usize {
                 needed = needed.min(source * geometry.input[2]);
             }
         }
-        lead = lead.max(((pixel + 4).min(height * width) * outputs).saturating_sub(needed));
+        lead = lead.max(((pixel + tile).min(height * width) * outputs).saturating_sub(needed));
     }
     lead
 }
 
-fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
+fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let (rows, taps, outputs) = (random.count(1, 3), random.count(1, 130), random.count(1, 30));
     // Sometimes more inputs than are widened at once.
     let (taps, outputs) = if random.one_in(6) { (taps + 240, outputs) } else { (taps, outputs) };
-    let weight_len = packing.weight_len(outputs, taps);
+    let weight_len = packing.weight_len(storage, outputs, taps);
     random.fill(&mut buffers.input[..rows * taps]);
-    random.fill(&mut buffers.weights[..taps * outputs]);
-    if matches!(packing, Packing::Paired | Packing::PairedBlocks) {
-        buffers.weights[..taps * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
-    }
+    weights(random, &mut buffers.weights[..taps * outputs], packing.least_weight(), storage);
     let (shift_base, _) = constants(random, buffers, outputs, taps);
     let shift_base = shift_base.max(*packing.shifts().start());
-    pack(packing, outputs, Taps::flat(taps), &buffers.weights[..taps * outputs], &mut buffers.packed.0[..weight_len]);
+    let row_major = &buffers.weights[..taps * outputs];
+    packing.pack(storage, outputs, Taps::flat(taps), row_major, &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
+    if !is_exact(buffers, [outputs, taps], (shift_base, words, 0), |numbers| packing.is_exact(numbers)) {
+        return Ok(false);
+    }
     let reference = FullyConnectedI8 {
         rows,
         taps,
         outputs,
         stage: stage(random),
         packing: Packing::RowMajor,
+        storage: Storage::Bits8,
         weights: &buffers.weights[..taps * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..words], shift_base, extra: &[] },
     };
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.expected[..rows * outputs]);
     fully_connected_i8_reference(&reference, &mut Io::split(input, output));
-    let layer = FullyConnectedI8 { packing, weights: &buffers.packed.0[..weight_len], ..reference };
+    let layer = FullyConnectedI8 { packing, storage, weights: &buffers.packed.0[..weight_len], ..reference };
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
     output.fill(99);
     let scratch_len = fully_connected_i8_scratch_len(taps, packing);
@@ -281,27 +328,14 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     Ok(true)
 }
 
-/// Makes a 3x3 layer of `geometry`, whose padding may be wider; false when none fits.
-fn to_windows(geometry: &mut Geometry) -> bool {
-    let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
-    (*kernel, *dilation) = ([3, 3], [1, 1]);
-    *stride = [stride[0]; 2];
-    let after = [output[0] % 3, output[1] % 3];
-    for axis in 0..2 {
-        pad[axis] = pad[axis].min(2);
-        let Some(span) = (input[axis] + pad[axis] + after[axis]).checked_sub(3) else { return false };
-        output[axis] = span / stride[axis] + 1;
-    }
-    output.iter().product::<usize>() <= MAX_LEN / 2
-}
-
 fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     // Some packings take few shapes: a seed has three tries.
     let shape = |random: &mut Random| {
         let multiplier = if random.one_in(4) { random.count(2, 3) } else { 1 };
-        let mut geometry = geometry(random, Some(multiplier))?;
-        let fits = packing != DepthwisePacking::Windows || to_windows(&mut geometry);
+        let (geometry, multiplier) = packing.nearest(&geometry(random, Some(multiplier))?, multiplier);
+        let fits = |shape: [usize; 3]| shape.iter().product::<usize>() <= MAX_LEN / 2;
+        let fits = fits(geometry.input) && fits(geometry.output);
         (fits && packing.takes(&geometry, multiplier)).then_some((geometry, multiplier))
     };
     let Some((mut geometry, multiplier)) = (0..3).find_map(|_| shape(random)) else { return Ok(false) };
@@ -314,15 +348,15 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
-    random.fill(&mut buffers.weights[..area * outputs]);
-    if packing == DepthwisePacking::Lanes {
-        buffers.weights[..area * outputs].iter_mut().for_each(|w| *w = (*w).max(-127));
-    }
+    weights(random, &mut buffers.weights[..area * outputs], packing.least_weight(), Storage::Bits8);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
     // One channel in a while whose accumulator fits no lane.
     if random.one_in(4) {
         let channel = random.count(0, outputs - 1);
         buffers.bias[channel] = random.range(-(1 << 24), 1 << 24);
+    }
+    if !is_exact(buffers, [outputs, area], (shift_base, outputs, extra), |numbers| packing.is_exact(numbers)) {
+        return Ok(false);
     }
     packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
     let reference = DepthwiseI8 {
@@ -339,10 +373,14 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
     let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
-    let by_channels = !matches!(packing, DepthwisePacking::RowMajor | DepthwisePacking::Lanes);
-    if by_channels && planar::runs_in_place(&geometry, multiplier) && random.one_in(2) {
-        buffers.actual[..input_len].copy_from_slice(&buffers.input[..input_len]);
-        let (buffer, input, output) = (&mut buffers.actual[..input_len], (0, input_len), (0, output_len));
+    let lead = match packing.write_order(&geometry) {
+        WriteOrder::Bands(bands) => bands.run_in_place(multiplier).then_some(0),
+        WriteOrder::Pixels(order) => Some(lead(&geometry, order.tile())),
+    };
+    let hull = lead.map_or(0, |lead| output_len.max(lead + input_len));
+    if let Some(lead) = lead.filter(|_| hull <= MAX_LEN && random.one_in(2)) {
+        buffers.actual[lead..lead + input_len].copy_from_slice(&buffers.input[..input_len]);
+        let (buffer, input, output) = (&mut buffers.actual[..hull], (lead, input_len), (0, output_len));
         depthwise_i8(&layer, &mut Io::Overlapped { buffer, input, output }, scratch);
     } else {
         let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
@@ -393,14 +431,6 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
     }
     compare(seed, &buffers.expected[..len], &buffers.actual[..len])?;
     Ok(true)
-}
-
-fn average_pool(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
-    pool(seed, buffers, average_pool_i8, average_pool_i8_reference)
-}
-
-fn max_pool(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
-    pool(seed, buffers, max_pool_i8, max_pool_i8_reference)
 }
 
 fn pool(

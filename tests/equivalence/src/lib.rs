@@ -10,8 +10,10 @@
 mod cases;
 mod random;
 
-pub use cases::{Check, FAMILIES, Family};
+pub use cases::{Family, families};
 pub use random::Random;
+
+use kinglet_kernels::numerics::FixedPoint;
 
 /// Elements of the largest tensor of a case.
 pub const MAX_LEN: usize = 12 * 1024;
@@ -30,6 +32,8 @@ pub struct Buffers {
     pub words: [u32; 256],
     /// Extra shifts.
     pub extra: [u8; 256],
+    /// The factors that words and extra shifts are.
+    pub factors: [FixedPoint; 256],
     /// What the reference computes.
     pub expected: [i8; MAX_LEN],
     /// What the kernel computes; input and output share it when they overlap.
@@ -54,6 +58,7 @@ impl Buffers {
             bias: [0; 256],
             words: [0; 256],
             extra: [0; 256],
+            factors: [FixedPoint { multiplier: 1 << 30, shift: 0 }; 256],
             expected: [0; MAX_LEN],
             actual: [0; MAX_LEN],
             packed: Words([0; MAX_LEN]),

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "importers")]
 mod import;
+mod layers;
 mod plan;
 mod raw;
 mod record;

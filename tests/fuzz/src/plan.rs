@@ -52,8 +52,8 @@ pub(crate) struct Quant {
     pub(crate) zero_point: i8,
     pub(crate) clamp: (i8, i8),
     pub(crate) flags: u8,
-    /// The second packing instead of the first.
-    pub(crate) packed: bool,
+    /// Which of the list of packings.
+    pub(crate) packing: u8,
 }
 
 /// A factor: multiplier and shift.
@@ -86,4 +86,8 @@ pub(crate) enum Operator {
     Mean { is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place },
     Unary { kind: u8, len: u8, clamp: (i8, i8), place: Place },
     Convert { is_dequantize: bool, len: u8, scale: f32, zero_point: i8, place: Place },
+    TransposeConv { is_float: bool, window: Window, quant: Quant, place: Place },
+    ConvI16 { is_depthwise: bool, window: Window, quant: Quant, place: Place },
+    FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
+    AddI16 { source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
 }

@@ -1,11 +1,14 @@
 //! From a planned operator to the bytes of its record.
 
+use core::ops::RangeInclusive;
+
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
     LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
 use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
 
@@ -17,27 +20,27 @@ pub(crate) struct Memory {
 
 /// An operator's addresses.
 #[derive(Clone, Copy)]
-struct Addresses {
-    input: u32,
-    output: u32,
-    scratch: u32,
-    constants: u32,
+pub(crate) struct Addresses {
+    pub(crate) input: u32,
+    pub(crate) output: u32,
+    pub(crate) scratch: u32,
+    pub(crate) constants: u32,
 }
 
 impl Addresses {
     /// One tensor in, one out.
-    fn unary(&self, dtype: DType) -> Operands {
+    pub(crate) fn unary(&self, dtype: DType) -> Operands {
         Operands::unary((dtype, self.input), (dtype, self.output))
     }
 }
 
 /// A record without weights.
-fn plain<R: kinglet_blob::Field>(opcode: OpCode, operands: &Operands, record: &R) -> Vec<u8> {
+pub(crate) fn plain<R: kinglet_blob::Field>(opcode: OpCode, operands: &Operands, record: &R) -> Vec<u8> {
     operator_bytes(opcode, WeightForm::default(), operands, record)
 }
 
 /// int8 or float.
-fn dtype(is_float: bool) -> DType {
+pub(crate) fn dtype(is_float: bool) -> DType {
     if is_float { DType::F32 } else { DType::I8 }
 }
 
@@ -49,7 +52,7 @@ impl Memory {
     }
 
     /// Addresses for an input and an output of so many elements of so many bytes.
-    fn addresses(&self, place: Place, (input, output): (u32, u32), (from, to): (u32, u32)) -> Addresses {
+    pub(crate) fn addresses(&self, place: Place, (input, output): (u32, u32), (from, to): (u32, u32)) -> Addresses {
         let at = self.fit(place.input, input.saturating_mul(from), from);
         let over = place.overlap % 4 == 0;
         Addresses {
@@ -103,17 +106,30 @@ impl Memory {
                 let operands = Operands::unary((dtype(!is_dequantize), input), (dtype(is_dequantize), output));
                 plain(opcode, &operands, &Convert { len, scale: scale.abs(), zero_point })
             }
+            Operator::TransposeConv { is_float, window, quant, place } => {
+                self.transpose_conv(is_float, &window, &quant, place)
+            }
+            Operator::ConvI16 { is_depthwise, window, quant, place } => {
+                self.conv_i16(is_depthwise, &window, &quant, place)
+            }
+            Operator::FullyConnectedI16 { shape, quant, place } => self.fully_connected_i16(shape, &quant, place),
+            Operator::AddI16 { source, lens, factors, clamp, place } => {
+                self.add_i16(source % 3, lens, factors, clamp, place)
+            }
         }
     }
 
     fn conv(&self, is_float: bool, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
         let mut window = window(plan);
-        let packed = quant.packed && !is_float;
+        let dense = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()), quant.packing);
+        let depthwise = pick(DepthwisePacking::ALL.into_iter(), quant.packing);
         if is_depthwise {
             window.groups = u16::from(extent(plan.groups, 3));
             window.output[2] = window.input[2] * window.groups;
-            window.dilation = if packed { [1, 1] } else { window.dilation };
-        } else if !packed {
+            if !is_float {
+                window = kinglet_test_blobs::programs::taken(depthwise, window);
+            }
+        } else if is_float || dense.runs_conv2d(2) {
             // Groups that divide both sides.
             let groups = u16::from(extent(plan.groups, 3));
             window.groups = if plan.groups > 128 { groups } else { 1 };
@@ -128,8 +144,10 @@ impl Memory {
             let (min, max) = clamp_f32(quant.clamp);
             return plain(opcode, &operands, &Conv2dF32 { constants, window, min, max });
         }
-        let record = Conv2dI8 { constants, window, quant: layer_quant(quant) };
-        let form = WeightForm { packing: packed.into(), storage: 0 };
+        let (packing, shifts) =
+            if is_depthwise { (depthwise as u8, depthwise.shifts()) } else { (dense as u8, dense.shifts()) };
+        let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
+        let form = WeightForm { packing, storage: 0 };
         operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -144,8 +162,10 @@ impl Memory {
             let record = FullyConnectedF32 { constants, rows, taps, outputs, min, max };
             return plain(OpCode::FullyConnected, &operands, &record);
         }
-        let record = FullyConnectedI8 { constants, rows, taps, outputs, quant: layer_quant(quant) };
-        let form = WeightForm { packing: quant.packed.into(), storage: 0 };
+        let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
+        let quant = layer_quant(quant, packing.shifts());
+        let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
+        let form = WeightForm { packing: packing as u8, storage: 0 };
         operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -164,7 +184,7 @@ impl Memory {
     }
 
     /// The second operand is in the arena, a constant, or the first.
-    fn operands(&self, dtype: DType, source: u8, lens: [u8; 3], place: Place) -> (Operands, Broadcast) {
+    pub(crate) fn operands(&self, dtype: DType, source: u8, lens: [u8; 3], place: Place) -> (Operands, Broadcast) {
         let [len, inner, b_len] = [1 + u32::from(lens[0]), 1 + u32::from(lens[1] % 16), 1 + u32::from(lens[2] % 64)];
         let size = dtype.size_bytes() as u32;
         let at = self.addresses(place, (len, len), (size, size));
@@ -267,32 +287,32 @@ fn binary(
 }
 
 /// `1 ..= max`, from any byte.
-fn extent(byte: u8, max: u8) -> u8 {
+pub(crate) fn extent(byte: u8, max: u8) -> u8 {
     1 + byte % max
 }
 
 /// In order.
-fn clamp((a, b): (i8, i8)) -> (i8, i8) {
+pub(crate) fn clamp((a, b): (i8, i8)) -> (i8, i8) {
     (a.min(b), a.max(b))
 }
 
 /// The same as floats, a few units wide.
-fn clamp_f32(bounds: (i8, i8)) -> (f32, f32) {
+pub(crate) fn clamp_f32(bounds: (i8, i8)) -> (f32, f32) {
     let (min, max) = clamp(bounds);
     (f32::from(min) / 16.0, f32::from(max) / 16.0)
 }
 
 /// `-31 ..= 30`.
-fn shift(factor: Factor) -> i8 {
+pub(crate) fn shift(factor: Factor) -> i8 {
     (i16::from(factor.shift).rem_euclid(62) - 31) as i8
 }
 
-fn multiplier(factor: Factor) -> i32 {
+pub(crate) fn multiplier(factor: Factor) -> i32 {
     (factor.multiplier & 0x7fff_ffff) as i32
 }
 
 /// A window whose output may be what padding and strides would give, or anything else that is small.
-fn window(plan: &plan::Window) -> Window {
+pub(crate) fn window(plan: &plan::Window) -> Window {
     let small = |extents: [u8; 3]| extents.map(|each| u16::from(extent(each, 7)));
     Window {
         input: small(plan.input),
@@ -306,12 +326,20 @@ fn window(plan: &plan::Window) -> Window {
     }
 }
 
-fn layer_quant(plan: &Quant) -> LayerQuant {
+/// One of the packings: half of the time the first, which has the fewest conditions.
+fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
+    let count = packings.clone().count();
+    let at = usize::from(index / 2) % count * usize::from(index & 1);
+    packings.nth(at).expect("there is a row-major packing")
+}
+
+pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {
     let (min, max) = clamp(plan.clamp);
-    // The second packing's factors have a narrower range, and random words add up to three.
-    let range = if plan.packed { (16, -20) } else { (58, -31) };
+    // Random words add up to three.
+    let first = *shifts.start() as i16;
+    let count = *shifts.end() as i16 - 3 - first;
     LayerQuant {
-        shift_base: (i16::from(plan.shift_base).rem_euclid(range.0) + range.1) as i8,
+        shift_base: (i16::from(plan.shift_base).rem_euclid(count) + first) as i8,
         padding_value: plan.padding_value,
         zero_point: plan.zero_point,
         min,
@@ -323,7 +351,7 @@ fn layer_quant(plan: &Quant) -> LayerQuant {
 }
 
 /// Elements of the input and output of a whole batch.
-fn batch_lens(window: &Window) -> (u32, u32) {
+pub(crate) fn batch_lens(window: &Window) -> (u32, u32) {
     let image = |shape: [u16; 3]| shape.iter().map(|&each| u32::from(each)).product::<u32>();
     let batch = u32::from(window.batch);
     (batch * image(window.input), batch * image(window.output))

@@ -3,7 +3,7 @@
 //! QEMU has no cycle model, but it executes every guest instruction once and in order, so a plugin
 //! can count them without any disturbance: the image needs no timer, no interrupt and no symbol.
 //! The image brackets what it wants measured with marker instructions that compilers never emit
-//! (see [`opcode`]); executing one appends a line to a file:
+//! (see `opcode`); executing one appends a line to a file:
 //!
 //! ```text
 //! begin <instructions> <loads> <stores> <vector instructions> <taken> <moved> <flash loads> <classes ...>
@@ -20,7 +20,7 @@
 //! - A load or store counts one per register moved: `LDM` of four registers is four loads.
 //! - `taken` are the times that execution went on elsewhere than behind the last instruction: branches, calls, returns.
 //! - `moved` are the registers that multiple loads and stores moved; `flash loads` those loads whose address is below the
-//!   RAM of all boards, `0x2000_0000`. Then follows one column for each class of instructions, see [`class`].
+//!   RAM of all boards, `0x2000_0000`. Then follows one column for each class of instructions, see `class`.
 //! - A Helium load or store counts one per instruction: QEMU splits those into one access per lane,
 //!   which says nothing about the core.
 //!

@@ -67,6 +67,7 @@ fn style() -> Vec<Step> {
             formatted.map(|folder| cargo(folder, &["fmt", "--all", "--check"])).collect()
         }),
         step("lints", "clippy is silent on the host, on a board and on the C interface", lints()),
+        step("pages", "the libraries' pages are written without a warning", pages()),
         step("readme", "the README's tables are those of the sources", vec![xtask(&["readme", "--check"])]),
     ]
 }
@@ -86,6 +87,16 @@ fn lints() -> Vec<Command> {
     let mut library = cargo("ffi", &["clippy", "--release"]);
     library.args(board).args(deny);
     vec![host, firmware, library]
+}
+
+/// The pages of the workspaces that others read about. Release, as the lints, which check the same code before.
+fn pages() -> Vec<Command> {
+    let mut host = cargo(".", &["doc", "--release", "--no-deps", "--workspace"]);
+    let mut library = cargo("ffi", &["doc", "--release", "--no-deps"]);
+    for command in [&mut host, &mut library] {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    }
+    vec![host, library]
 }
 
 fn host() -> Vec<Step> {

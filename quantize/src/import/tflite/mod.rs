@@ -13,6 +13,7 @@ mod names;
 mod operator;
 mod rescale;
 mod schema;
+mod slice;
 mod tensor;
 #[cfg(test)]
 mod tests;
@@ -81,8 +82,7 @@ impl Importer<'_, '_> {
             // What is assigned to a variable may be what a later run reads; what is not is dropped later.
             self.converting[index] = operator.outputs.iter().any(reads) || variables::is_of_variables(operator.code);
             if self.converting[index] {
-                let data = &operator.inputs[..operator.inputs.len().min(operator::data_operand_count(operator.code))];
-                data.iter().for_each(|tensor| need(tensor, &mut needed));
+                operator::data_operands(operator).iter().for_each(|tensor| need(tensor, &mut needed));
             }
         }
     }

@@ -65,6 +65,7 @@ pub(super) const FLOAT32: i8 = 0;
 pub(super) const INT32: i8 = 2;
 pub(super) const UINT8: i8 = 3;
 pub(super) const INT64: i8 = 4;
+pub(super) const INT16: i8 = 7;
 pub(super) const INT8: i8 = 9;
 
 /// The schema's name of an element type.

@@ -2,7 +2,7 @@
 
 use super::Importer;
 use super::flatbuffer::{Damage, f32s, i32s, i64s};
-use super::schema::{FLOAT32, INT8, INT32, INT64, Tensor, UINT8, type_name};
+use super::schema::{FLOAT32, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
 
@@ -41,7 +41,10 @@ impl<'b> Importer<'_, 'b> {
             FLOAT32 => Ok(DType::F32),
             INT8 => Ok(DType::I8),
             UINT8 => Ok(DType::U8),
+            INT16 => Ok(DType::I16),
             INT32 => Ok(DType::I32),
+            // Biases of layers on int16.
+            INT64 if !tensor.data.is_empty() => Ok(DType::I64),
             other => {
                 let remedy = "convert with float32 or with full int8 quantization";
                 refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy)
@@ -66,7 +69,7 @@ impl<'b> Importer<'_, 'b> {
         let quantization = match dtype {
             // No kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
             DType::F32 | DType::I32 | DType::I64 => None,
-            DType::I8 | DType::U8 => quantization(tensor)?,
+            DType::I8 | DType::U8 | DType::I16 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
     }
@@ -83,6 +86,7 @@ impl<'b> Importer<'_, 'b> {
             DType::F32 => Elements::F32(f32s(data)),
             DType::I8 => Elements::I8(data.iter().map(|&byte| byte as i8).collect()),
             DType::U8 => Elements::U8(data.to_vec()),
+            DType::I16 => Elements::I16(data.as_chunks().0.iter().map(|&half| i16::from_le_bytes(half)).collect()),
             DType::I32 => Elements::I32(i32s(data)),
             DType::I64 => Elements::I64(i64s(data)),
         })

@@ -49,6 +49,15 @@ pub(crate) struct Slide {
     pub(crate) padding: Padding,
 }
 
+/// How a transposed convolution's kernels lie on its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spread {
+    /// Distance between the kernels of neighbouring pixels along height and width.
+    pub(crate) stride: [usize; 2],
+    /// Rows and columns of the first kernels that lie above and to the left of the result.
+    pub(crate) pad: [usize; 2],
+}
+
 impl Activation {
     /// The activation of `x`.
     pub(crate) fn of(self, x: f32) -> f32 {

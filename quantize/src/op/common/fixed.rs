@@ -5,7 +5,7 @@
 //! `tests/golden/README.md` state the formulas. Quantization, elimination and lowering all take them from
 //! here, so that what one of them proves about a layer is what the device computes.
 
-use kinglet_kernels::elementwise::{AddI8, MulI8};
+use kinglet_kernels::elementwise::{ADD_I16_LEFT_SHIFT, AddI8, AddI16, MulI8};
 use kinglet_kernels::float_math;
 use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8, logistic_i8_reference, tanh_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
@@ -82,6 +82,15 @@ pub fn output_stage(activation: Activation, output: &Quantization) -> OutputStag
     OutputStage { zero_point, min, max }
 }
 
+/// The clamp of a fused activation on int16, where reals and codes are 0 together.
+pub fn clamp_i16(activation: Activation, output: &Quantization) -> (i16, i16) {
+    match activation {
+        Activation::None => (i16::MIN, i16::MAX),
+        Activation::Relu => (0, i16::MAX),
+        Activation::Relu6 => (0, quantized_bound(6.0, output.scale(0), 0).min(i16::MAX.into()) as i16),
+    }
+}
+
 /// The factors of a convolution's or dense layer's output channels: one, or one for each scale of the weights.
 pub fn layer_factors(input: &Quantization, weights: &Quantization, output: &Quantization) -> Vec<FixedPoint> {
     let (sx, sy) = (f64::from(input.scale(0)), f64::from(output.scale(0)));
@@ -95,20 +104,41 @@ pub fn add(
     output: &Quantization,
     activation: Activation,
 ) -> Result<AddI8, FixedPointError> {
-    let twice_max = 2.0 * f64::from(a.scale(0).max(b.scale(0)));
-    let params = AddI8 {
-        a_zero_point: a.zero_point(),
-        b_zero_point: b.zero_point(),
-        a_factor: quantize_multiplier(f64::from(a.scale(0)) / twice_max),
-        b_factor: quantize_multiplier(f64::from(b.scale(0)) / twice_max),
-        output_factor: quantize_multiplier(twice_max / (f64::from(1u32 << 20) * f64::from(output.scale(0)))),
-        stage: output_stage(activation, output),
-    };
-    if [params.a_factor, params.b_factor, params.output_factor].iter().any(|factor| factor.shift > 0) {
-        let (a, b, output) = (a.scale(0), b.scale(0), output.scale(0));
+    let [a_factor, b_factor, output_factor] = add_factors(a, b, output, 20)?;
+    let stage = output_stage(activation, output);
+    Ok(AddI8 { a_zero_point: a.zero_point(), b_zero_point: b.zero_point(), a_factor, b_factor, output_factor, stage })
+}
+
+/// Parameters of an addition of int16 activations.
+pub fn add_i16(
+    a: &Quantization,
+    b: &Quantization,
+    output: &Quantization,
+    activation: Activation,
+) -> Result<AddI16, FixedPointError> {
+    let [a_factor, b_factor, output_factor] = add_factors(a, b, output, ADD_I16_LEFT_SHIFT)?;
+    let (min, max) = clamp_i16(activation, output);
+    Ok(AddI16 { a_factor, b_factor, output_factor, min, max })
+}
+
+/// The factors of the operands and of the sum, when the kernel shifts operands left by `shift` before it scales them.
+fn add_factors(
+    a: &Quantization,
+    b: &Quantization,
+    output: &Quantization,
+    shift: u32,
+) -> Result<[FixedPoint; 3], FixedPointError> {
+    let (a, b, output) = (a.scale(0), b.scale(0), output.scale(0));
+    let twice_max = 2.0 * f64::from(a.max(b));
+    let factors = [
+        quantize_multiplier(f64::from(a) / twice_max),
+        quantize_multiplier(f64::from(b) / twice_max),
+        quantize_multiplier(twice_max / (f64::from(1u32 << shift) * f64::from(output))),
+    ];
+    if factors.iter().any(|factor| factor.shift > 0) {
         return Err(FixedPointError::AddScales { a, b, output });
     }
-    Ok(params)
+    Ok(factors)
 }
 
 /// Parameters of a multiplication.

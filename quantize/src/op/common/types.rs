@@ -1,8 +1,8 @@
 //! Which element types and quantizations an operator may connect.
 //!
-//! An operator computes either on floats throughout or on int8 throughout (with int32 biases); only
-//! `Quantize` and `Dequantize` cross over. Operators that select or join elements need the same quantization on
-//! both sides: their int8 kernels rescale nothing. Reshape and Pad move codes whatever the result's quantization is
+//! An operator computes either on floats throughout or on integers of one type throughout (layers have int8 weights
+//! and wider biases); only `Quantize` and `Dequantize` cross over. Operators that select or join elements need the
+//! same quantization on both sides: their int8 kernels rescale nothing. Reshape and Pad move codes whatever the result's quantization is
 //! called, as their oracles do; readers take it by its name.
 //!
 //! Each error continues a sentence about the node.
@@ -39,9 +39,14 @@ pub(crate) fn activation(value: &Value, dtype: DType) -> Result<(), String> {
 
 /// Float32 or int8 throughout, each value with a quantization of its own.
 pub(crate) fn rescaling(inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+    rescaling_among(inputs, outputs, &[DType::F32, DType::I8])
+}
+
+/// One of the types `allowed` throughout, each value with a quantization of its own.
+pub(crate) fn rescaling_among(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) -> Result<(), String> {
     outputs.iter().try_for_each(|output| {
         inputs.iter().try_for_each(|value| {
-            expect_same(value, output, &[DType::F32, DType::I8])?;
+            expect_same(value, output, allowed)?;
             activation(value, output.dtype)?;
             activation(output, output.dtype)
         })
@@ -62,7 +67,7 @@ pub(crate) fn copying(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) 
 }
 
 /// Every type there is: for operators that copy elements.
-pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::I32, DType::I64];
+pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::U8, DType::I16, DType::I32, DType::I64];
 
 fn same_quantization(inputs: &[&Value], output: &Value) -> Result<(), String> {
     match inputs.iter().find(|value| value.quantization != output.quantization) {
@@ -86,14 +91,27 @@ fn describe(value: &Value) -> String {
 
 /// `x, w, [b]`: all float, or int8 with symmetric weights and an int32 bias.
 pub(crate) fn weighted(inputs: &[&Value], outputs: &[&Value], channel_axis: usize) -> Result<(), String> {
+    weighted_among(inputs, outputs, channel_axis, &[DType::F32, DType::I8])
+}
+
+/// The same for results of one of the types `allowed`; int16 ones come from int8 weights and an int32 or int64 bias.
+pub(crate) fn weighted_among(
+    inputs: &[&Value],
+    outputs: &[&Value],
+    channel_axis: usize,
+    allowed: &[DType],
+) -> Result<(), String> {
     let output = outputs[0];
-    expect(output, &[DType::F32, DType::I8])?;
+    expect(output, allowed)?;
     activation(output, output.dtype)?;
     activation(inputs[0], output.dtype)?;
-    expect(inputs[1], &[output.dtype])?;
-    if let Some(bias) = inputs.get(2) {
-        expect(bias, &[if output.dtype == DType::I8 { DType::I32 } else { DType::F32 }])?;
-    }
+    let (weights, biases) = match output.dtype {
+        DType::I8 => (DType::I8, &[DType::I32][..]),
+        DType::I16 => (DType::I8, &[DType::I32, DType::I64][..]),
+        _ => (DType::F32, &[DType::F32][..]),
+    };
+    expect(inputs[1], &[weights])?;
+    inputs.get(2).map_or(Ok(()), |bias| expect(bias, biases))?;
     let Some(quantization) = &inputs[1].quantization else { return Ok(()) };
     if quantization.axis.is_some_and(|axis| axis != channel_axis) {
         return Err(format!(

@@ -57,7 +57,7 @@ pub(crate) fn element(x: Real<'_>, [n, row, column, channel]: [usize; 4]) -> f64
 }
 
 /// Calls `visit` for every position and channel of a result, in order.
-fn for_each_output(shape: &[usize], mut visit: impl FnMut([usize; 4]) -> f64) -> Vec<f32> {
+pub(crate) fn for_each_output(shape: &[usize], mut visit: impl FnMut([usize; 4]) -> f64) -> Vec<f32> {
     let &[batch, rows, columns, channels] = shape else { return Vec::new() };
     let mut result = Vec::with_capacity(batch * rows * columns * channels);
     for n in 0..batch {

@@ -1,16 +1,27 @@
 //! How an operator with weights reads them.
 
-use crate::op::common::attributes::{Activation, Slide};
+use crate::op::common::attributes::{Activation, Padding, Slide, Spread};
 
 /// An operator on `x, w, [b]`, where `w` and `b` are parameters and an output channel is a sum of products.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Layer {
     /// Which weight multiplies which channel.
     pub(crate) order: WeightOrder,
-    /// How the kernel moves; `None` for an operator without one.
-    pub(crate) slide: Option<Slide>,
+    /// How the weights meet the plane.
+    pub(crate) kernel: Kernel,
     /// Fused activation.
     pub(crate) activation: Activation,
+}
+
+/// How a layer's weights meet the plane of `x [N, H, W, C]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kernel {
+    /// No plane: a dense layer on rows.
+    None,
+    /// A kernel slides over the image.
+    Slides(Slide),
+    /// Every pixel of the image adds a kernel to the result.
+    Spreads(Spread),
 }
 
 /// Which weight multiplies which channel.
@@ -26,6 +37,17 @@ pub(crate) enum WeightOrder {
         /// Outputs for each input channel.
         multiplier: usize,
     },
+}
+
+impl Kernel {
+    /// True when some results may see fewer taps than others.
+    pub(crate) fn is_clipped(self) -> bool {
+        match self {
+            Kernel::None => false,
+            Kernel::Slides(slide) => slide.padding != Padding::default(),
+            Kernel::Spreads(_) => true,
+        }
+    }
 }
 
 impl WeightOrder {

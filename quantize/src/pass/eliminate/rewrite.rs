@@ -85,6 +85,7 @@ fn slice(value: &Value, axis: usize, gone: &[bool]) -> Value {
         Elements::F32(all) => Elements::F32(pick(all, keeps)),
         Elements::I8(all) => Elements::I8(pick(all, keeps)),
         Elements::U8(all) => Elements::U8(pick(all, keeps)),
+        Elements::I16(all) => Elements::I16(pick(all, keeps)),
         Elements::I32(all) => Elements::I32(pick(all, keeps)),
         Elements::I64(all) => Elements::I64(pick(all, keeps)),
     });

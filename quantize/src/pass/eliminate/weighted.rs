@@ -7,7 +7,7 @@ use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use super::window::{Sights, sights};
 use crate::ir::{DType, Elements, Graph, Node, ValueId};
 use crate::op::fixed;
-use crate::op::rule::layer::{Layer, WeightOrder};
+use crate::op::rule::layer::{Kernel, Layer, WeightOrder};
 
 /// A convolution or dense layer on int8 whose weights and bias are constants.
 pub(super) struct Weighted<'g> {
@@ -29,7 +29,7 @@ pub(super) struct Weighted<'g> {
 impl<'g> Weighted<'g> {
     /// The layer a node is, or `None` when it is none or its weights are computed at run time.
     pub(super) fn new(graph: &'g Graph, node: &Node) -> Option<Self> {
-        let Layer { order, slide, activation } = node.op.operator().layer()?;
+        let Layer { order, kernel, activation } = node.op.operator().layer()?;
         let (&input, &weights_id) = (node.inputs.first()?, node.inputs.get(1)?);
         let &[result] = node.outputs.as_slice() else { return None };
         let (x, w, y) = (graph.value(input), graph.value(weights_id), graph.value(result));
@@ -51,11 +51,11 @@ impl<'g> Weighted<'g> {
             order,
             outputs: *y.shape.last()?,
             inputs: *x.shape.last()?,
-            taps: slide.map_or(1, |_| w.shape[1] * w.shape[2]),
+            taps: if kernel == Kernel::None { 1 } else { w.shape[1] * w.shape[2] },
             weights,
             bias,
             input_zero_point: qx.zero_point(),
-            sights: sights(slide.as_ref(), &x.shape, &w.shape, &y.shape),
+            sights: sights(kernel, &x.shape, &w.shape, &y.shape),
             factors: fixed::layer_factors(qx, qw, qy),
             stage: fixed::output_stage(activation, qy),
         })

@@ -3,8 +3,8 @@
 //! Inside the image all taps do; at the borders, some. A layer has few such *sights* however large its image
 //! is, so what must hold at every output position is checked on each sight once.
 
-use crate::op::Padding;
-use crate::op::common::attributes::Slide;
+use crate::op::common::attributes::{Slide, Spread};
+use crate::op::rule::layer::Kernel;
 
 /// Distinct sets of tap indices (row-major in the kernel).
 pub(super) type Sights = Vec<Vec<usize>>;
@@ -14,42 +14,78 @@ pub(super) type Sights = Vec<Vec<usize>>;
 const TAPS_MAX: usize = 1 << 14;
 
 /// The sights of a layer whose operands have these shapes; one of one tap when no kernel slides.
-pub(super) fn sights(slide: Option<&Slide>, input: &[usize], weights: &[usize], output: &[usize]) -> Option<Sights> {
-    let Some(&Slide { stride, dilation, padding: Padding { top, left, .. } }) = slide else {
+pub(super) fn sights(kernel: Kernel, input: &[usize], weights: &[usize], output: &[usize]) -> Option<Sights> {
+    if kernel == Kernel::None {
         return Some(vec![vec![0]]);
-    };
+    }
     if weights[1] * weights[2] > TAPS_MAX {
         return None;
     }
-    let axis = |axis: usize, before: usize| {
-        let (kernel, extent, step) = (weights[1 + axis], input[1 + axis], dilation[axis]);
-        let spans = (0..output[1 + axis]).map(|position| {
-            // Tap `t` is at `position * stride + t * dilation - before`, which must be in `0..extent`.
-            let start = position * stride[axis];
-            let first = before.saturating_sub(start).div_ceil(step).min(kernel);
-            let end = (before + extent).saturating_sub(start).div_ceil(step).min(kernel);
-            (first, end.max(first))
+    let axis = |axis: usize| {
+        let (taps, extent) = (weights[1 + axis], input[1 + axis]);
+        let spans = (0..output[1 + axis]).map(|position| match kernel {
+            Kernel::None => Taps::default(),
+            Kernel::Slides(slide) => Taps::of_slide(&slide, axis, position, taps, extent),
+            Kernel::Spreads(spread) => Taps::of_spread(&spread, axis, position, taps, extent),
         });
-        let mut spans: Vec<(usize, usize)> = spans.collect();
+        let mut spans: Vec<Taps> = spans.collect();
         spans.sort_unstable();
         spans.dedup();
         spans
     };
-    let (rows, columns) = (axis(0, top), axis(1, left));
+    let (rows, columns) = (axis(0), axis(1));
     let taps = rows.len().saturating_mul(columns.len()).saturating_mul(weights[1] * weights[2]);
     if taps > TAPS_MAX {
         return None;
     }
-    let sight = |(first_row, end_row), (first_column, end_column)| {
-        let row = |i| (first_column..end_column).map(move |j| i * weights[2] + j);
-        (first_row..end_row).flat_map(row).collect()
+    let sight = |rows: Taps, columns: Taps| {
+        let row = |i| columns.iter().map(move |j| i * weights[2] + j);
+        rows.iter().flat_map(row).collect()
     };
     Some(rows.iter().flat_map(|&row| columns.iter().map(move |&column| sight(row, column))).collect())
+}
+
+/// The taps along one axis that lie inside the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Taps {
+    first: usize,
+    end: usize,
+    /// One less than the distance from one to the next.
+    between: usize,
+}
+
+impl Taps {
+    /// Tap `t` is at `position * stride + t * dilation - before`, which must be in `0..extent`.
+    fn of_slide(slide: &Slide, axis: usize, position: usize, taps: usize, extent: usize) -> Taps {
+        let (before, step) = ([slide.padding.top, slide.padding.left][axis], slide.dilation[axis]);
+        let start = position * slide.stride[axis];
+        let first = before.saturating_sub(start).div_ceil(step).min(taps);
+        let end = (before + extent).saturating_sub(start).div_ceil(step).min(taps);
+        Taps { first, end: end.max(first), between: 0 }
+    }
+
+    /// Tap `t` meets `(position + before - t) / stride`, which must be a whole number in `0..extent`.
+    fn of_spread(spread: &Spread, axis: usize, position: usize, taps: usize, extent: usize) -> Taps {
+        let stride = spread.stride[axis];
+        let at = position + spread.pad[axis];
+        // Later taps meet earlier pixels.
+        let first = (at % stride).max(at.saturating_sub((extent - 1) * stride)).min(taps);
+        match (at + 1).min(taps).checked_sub(first + 1) {
+            // Up to the last one that is there, so that equal sets are equal.
+            Some(rest) => Taps { first, end: first + rest / stride * stride + 1, between: stride - 1 },
+            None => Taps::default(),
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = usize> {
+        (self.first..self.end).step_by(self.between + 1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::Padding;
 
     fn sights_of(
         [stride, dilation]: [usize; 2],
@@ -59,7 +95,7 @@ mod tests {
         output: &[usize],
     ) -> Option<Sights> {
         let slide = Slide { stride: [stride; 2], dilation: [dilation; 2], padding };
-        sights(Some(&slide), input, weights, output)
+        sights(Kernel::Slides(slide), input, weights, output)
     }
 
     #[test]
@@ -84,6 +120,15 @@ mod tests {
         let padding = Padding { top: 0, bottom: 0, left: 1, right: 0 };
         let found = sights_of([2, 1], padding, &[1, 3, 8, 1], &[1, 3, 3, 1], &[1, 1, 4, 1]).unwrap_or_default();
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn transposed_kernel_is_seen_phase_by_phase() {
+        // 3 columns, stride 2, kernel 3, one column cut off: columns 0 to 4 of the result.
+        let spread = Spread { stride: [1, 2], pad: [0, 1] };
+        let found = sights(Kernel::Spreads(spread), &[1, 1, 3, 1], &[1, 1, 3, 1], &[1, 1, 6, 1]).unwrap_or_default();
+        // Even columns meet the middle tap, odd ones the outer two; the last one only the first pixel behind it.
+        assert_eq!(found, [vec![0, 2], vec![1], vec![2]]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Add and Mul.
 
-use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, Broadcast};
+use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, BinaryI16 as RecordI16, Broadcast};
 use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast};
 use kinglet_kernels::Io;
-use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
+use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::layer::{clamp, stage};
@@ -13,6 +13,8 @@ use crate::memory::{Limits, Memory, Span, Spans, align_of, constants};
 
 /// Two int8 tensors, the second of which may be constant.
 pub(super) const I8: Signature = signature(DType::I8);
+/// The same for int16.
+pub(super) const I16: Signature = signature(DType::I16);
 /// The same for floats.
 pub(super) const F32: Signature = signature(DType::F32);
 
@@ -178,5 +180,37 @@ fn run_f32(
     let (mut io, arena) = memory.f32(&spans)?;
     let layer = ElementwiseF32 { clamp: clamp(record.min, record.max).ok()? };
     kernel(&layer, &mut io, operand(second, &record.broadcast, arena, constant));
+    Some(spans.output)
+}
+
+fn add_i16(record: &RecordI16) -> AddI16 {
+    AddI16 {
+        a_factor: factor(record.a_multiplier, record.a_shift),
+        b_factor: factor(record.b_multiplier, record.b_shift),
+        output_factor: factor(record.output_multiplier, record.output_shift),
+        min: record.min,
+        max: record.max,
+    }
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &I16)?;
+    let add = add_i16(&record);
+    let below_one = |factor: FixedPoint| is_factor(factor) && factor.shift <= 0;
+    let factors = below_one(add.a_factor) && below_one(add.b_factor) && below_one(add.output_factor);
+    if !factors || record.reserved != 0 || record.min > record.max {
+        return Err(LoadRule::Parameter);
+    }
+    check(operator, places, &record.broadcast, 2, limits)
+}
+
+pub(super) fn run_add_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (places, record): (_, RecordI16) = record(operator, &I16).ok()?;
+    let second = Second::of(operator, places).ok()?;
+    let spans = spans(places, second, &record.broadcast, 2).ok()?;
+    let constant = cast::i16s(constant_b(second, &record.broadcast, 2, memory.weights)?)?;
+    let (mut io, arena) = memory.elements(&spans)?;
+    let b = operand(second, &record.broadcast, cast::i16s(arena)?, constant);
+    elementwise::add_i16(&add_i16(&record), &mut io, b);
     Some(spans.output)
 }

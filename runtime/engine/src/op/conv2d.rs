@@ -1,12 +1,15 @@
 //! Conv2D.
 
 use kinglet_blob::OperatorBytes;
-use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
+use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry, Packing};
+use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
+use kinglet_kernels::packing::{Packing, Storage};
 
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32, geometry, image_lens};
-use super::{UNARY_F32, record};
+use super::layer::{
+    LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+};
+use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -24,7 +27,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = packing.weight_len(geometry.output[2], geometry.taps());
+    let storage = Storage::Bits8;
+    let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans {
         input: Span::new(input, input_len, batch),
@@ -35,7 +39,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
-    Ok((record.window.batch, Conv2dI8 { geometry, padding_value, stage, packing, weights, bias, requant }, spans))
+    let layer = Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias, requant };
+    Ok((record.window.batch, layer, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
@@ -43,9 +48,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let resolved = resolve_i8(operator, limits.weights);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    let packing = layer.packing.is_runnable() && layer.packing.is_for_conv2d();
-    let runnable = packing && (layer.packing == Packing::RowMajor || layer.geometry.groups == 1);
-    if !runnable {
+    if !layer.packing.runs_conv2d(layer.geometry.groups) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(spans)
@@ -67,7 +70,7 @@ fn resolve_f32<'b>(
     let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = Packing::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
     let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
     let spans = Spans::unary(places, lens, 4);
@@ -83,6 +86,29 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
     for_each_image(record.window.batch, &layer.geometry, &mut io, |io| conv2d::conv2d_f32(&layer, io));
+    Some(spans.output)
+}
+
+fn resolve_i16<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
+    let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], weight_len)?;
+    let spans = Spans::unary(places, [input_len.saturating_mul(batch), output_len.saturating_mul(batch)], 2);
+    Ok((record.window.batch, Conv2dI16 { geometry, weights, stage }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (_, layer, spans) = resolve_i16(operator, limits.weights)?;
+    check_shifts_i16(&layer.stage, limits)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (batch, layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.elements(&spans)?;
+    for_each_image(batch, &layer.geometry, &mut io, |io| conv2d::conv2d_i16(&layer, io));
     Some(spans.output)
 }
 

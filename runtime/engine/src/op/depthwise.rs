@@ -1,13 +1,15 @@
 //! DepthwiseConv2D. Records are Conv2D's; their `groups` field is the depth multiplier.
 
 use kinglet_blob::OperatorBytes;
-use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8};
+use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwisePacking};
+use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16, DepthwisePacking};
 
 use super::conv2d::for_each_image;
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32, geometry, image_lens};
-use super::{UNARY_F32, record};
+use super::layer::{
+    LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+};
+use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -93,5 +95,32 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
     for_each_image(record.window.batch, &layer.geometry, &mut io, |io| depthwise::depthwise_f32(&layer, io));
+    Some(spans.output)
+}
+
+fn resolve_i16<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(u16, DepthwiseI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], weight_len)?;
+    let spans = Spans::unary(places, [input_len.saturating_mul(batch), output_len.saturating_mul(batch)], 2);
+    let multiplier = record.window.groups.into();
+    Ok((record.window.batch, DepthwiseI16 { geometry, multiplier, weights, stage }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (_, layer, spans) = resolve_i16(operator, limits.weights)?;
+    check_shifts_i16(&layer.stage, limits)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (batch, layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.elements(&spans)?;
+    for_each_image(batch, &layer.geometry, &mut io, |io| depthwise::depthwise_i16(&layer, io));
     Some(spans.output)
 }

@@ -1,12 +1,14 @@
 //! FullyConnected.
 
 use kinglet_blob::OperatorBytes;
-use kinglet_blob::records::{FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8};
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8};
+use kinglet_blob::records::{
+    FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8, FullyConnectedI16 as RecordI16,
+};
+use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use kinglet_kernels::packing::{Packing, Storage};
 
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, clamp, constants_f32};
-use super::{UNARY_F32, product, record};
+use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16};
+use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -17,7 +19,8 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(outputs, taps))?;
+    let storage = Storage::Bits8;
+    let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
         output: Span::new(output, product(&[rows, outputs])?, 1),
@@ -26,16 +29,13 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
         scratch_align: 4,
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
-    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, weights, bias, requant }, spans))
+    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant }, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator, limits.weights)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    // Some kernels know no extra shifts.
-    let knows_extra = matches!(layer.packing, Packing::RowMajor | Packing::Quads | Packing::Fours);
-    let taken = layer.packing.is_for_fully_connected() && (knows_extra || layer.requant.extra.is_empty());
-    if !layer.packing.is_runnable() || !taken {
+    if !layer.packing.runs_fully_connected(!layer.requant.extra.is_empty()) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)
@@ -69,5 +69,30 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let (layer, spans) = resolve_f32(operator, memory.weights).ok()?;
     let (mut io, _) = memory.f32(&spans)?;
     fully_connected::fully_connected_f32(&layer, &mut io);
+    Some(spans.output)
+}
+
+fn resolve_i16<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(FullyConnectedI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let (weights, stage) = layer_i16(&record.quant, constants, outputs, product(&[outputs, taps])?)?;
+    let spans = Spans::unary(places, [product(&[rows, taps])?, product(&[rows, outputs])?], 2);
+    Ok((FullyConnectedI16 { rows, taps, outputs, weights, stage }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (layer, spans) = resolve_i16(operator, limits.weights)?;
+    check_shifts_i16(&layer.stage, limits)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    let (mut io, _) = memory.elements(&spans)?;
+    fully_connected::fully_connected_i16(&layer, &mut io);
     Some(spans.output)
 }

@@ -2,11 +2,12 @@
 
 use core::ops::RangeInclusive;
 
-use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, PER_TENSOR};
-use kinglet_blob::records::{LayerQuant, Window};
+use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
+use kinglet_blob::records::{LayerQuant, LayerQuantI16, Window};
 use kinglet_blob::{DType, Signature, cast};
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
+use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, LONG_SHIFTS, OutputStage, Requant};
 
 use super::product;
 use crate::error::LoadRule;
@@ -77,6 +78,47 @@ impl<'b> LayerI8<'b> {
             },
         })
     }
+}
+
+/// Weights and output stage of a layer on int16 activations, cut out of WEIGHTS. The clamp must be in order and the
+/// flags known.
+pub(super) fn layer_i16<'b>(
+    quant: &LayerQuantI16,
+    constants: &'b [u8],
+    outputs: usize,
+    weight_len: usize,
+) -> Result<(&'b [i8], StageI16<'b>), LoadRule> {
+    let known = PER_TENSOR | EXTRA_SHIFTS | ROUND_TWICE | LONG_BIAS;
+    if quant.flags & !known != 0 || quant.reserved != 0 || quant.min > quant.max {
+        return Err(LoadRule::Parameter);
+    }
+    let high_len = if quant.flags & LONG_BIAS != 0 { outputs } else { 0 };
+    let high_end = high_len.checked_mul(4).ok_or(LoadRule::ConstantRange)?;
+    let (high, constants) = constants.split_at_checked(high_end).ok_or(LoadRule::ConstantRange)?;
+    let places = ConstantsI8::new(outputs, quant.flags, weight_len).ok_or(LoadRule::ConstantRange)?;
+    let part = |from: usize, to: usize| constants.get(from..to).ok_or(LoadRule::ConstantRange);
+    let i32s = |bytes: &'b [u8]| cast::i32s(bytes).ok_or(LoadRule::ConstantRange);
+    let stage = StageI16 {
+        bias: LongBias { low: i32s(part(0, places.bias_end)?)?, high: i32s(high)? },
+        requant: Requant {
+            words: cast::u32s(part(places.bias_end, places.requant_end)?).ok_or(LoadRule::ConstantRange)?,
+            shift_base: i32::from(quant.shift_base),
+            extra: part(places.requant_end, places.extra_end)?,
+        },
+        rounding: if quant.flags & ROUND_TWICE != 0 { Rounding::Twice } else { Rounding::Once },
+        min: quant.min,
+        max: quant.max,
+    };
+    Ok((cast::i8s(part(places.weights_start, places.end)?), stage))
+}
+
+/// Shifts are in the range of the layer's rounding.
+pub(super) fn check_shifts_i16(stage: &StageI16<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let allowed = match stage.rounding {
+        Rounding::Once => LONG_SHIFTS,
+        Rounding::Twice => ALL_SHIFTS,
+    };
+    check_shifts(&stage.requant, &allowed, limits)
 }
 
 /// Shifts are in the range that the kernels of a packing document.

@@ -12,6 +12,7 @@ mod mean;
 mod pool;
 mod shape;
 mod softmax;
+mod transpose_conv;
 mod unary;
 
 use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature};
@@ -60,16 +61,20 @@ macro_rules! dispatch {
 dispatch! {
     "conv2d-i8" Conv2d I8: layer::WEIGHTED_I8 => conv2d::check_i8, conv2d::run_i8;
     "conv2d-f32" Conv2d F32: UNARY_F32 => conv2d::check_f32, conv2d::run_f32;
+    "conv2d-i16" Conv2d I16: UNARY_I16 => conv2d::check_i16, conv2d::run_i16;
     "depthwise-i8" Depthwise I8: layer::WEIGHTED_I8 => depthwise::check_i8, depthwise::run_i8;
     "depthwise-f32" Depthwise F32: UNARY_F32 => depthwise::check_f32, depthwise::run_f32;
+    "depthwise-i16" Depthwise I16: UNARY_I16 => depthwise::check_i16, depthwise::run_i16;
     "fully-connected-i8" FullyConnected I8: layer::WEIGHTED_I8 => fully_connected::check_i8, fully_connected::run_i8;
     "fully-connected-f32" FullyConnected F32: UNARY_F32 => fully_connected::check_f32, fully_connected::run_f32;
+    "fully-connected-i16" FullyConnected I16: UNARY_I16 => fully_connected::check_i16, fully_connected::run_i16;
     "average-pool-i8" AveragePool I8: UNARY_I8 => pool::check_i8, pool::run_average_i8;
     "average-pool-f32" AveragePool F32: UNARY_F32 => pool::check_f32, pool::run_average_f32;
     "max-pool-i8" MaxPool I8: UNARY_I8 => pool::check_i8, pool::run_max_i8;
     "max-pool-f32" MaxPool F32: UNARY_F32 => pool::check_f32, pool::run_max_f32;
     "add-i8" Add I8: binary::I8 => binary::check_i8, binary::run_add_i8;
     "add-f32" Add F32: binary::F32 => binary::check_f32, binary::run_add_f32;
+    "add-i16" Add I16: binary::I16 => binary::check_i16, binary::run_add_i16;
     "mul-i8" Mul I8: binary::I8 => binary::check_i8, binary::run_mul_i8;
     "mul-f32" Mul F32: binary::F32 => binary::check_f32, binary::run_mul_f32;
     "softmax-i8" Softmax I8: UNARY_I8 => softmax::check_i8, softmax::run_i8;
@@ -85,10 +90,14 @@ dispatch! {
     "tanh-f32" Tanh F32: UNARY_F32 => unary::check_f32, unary::run_tanh;
     "quantize" Quantize F32: unary::QUANTIZE => unary::check_quantize, unary::run_quantize;
     "dequantize" Dequantize I8: unary::DEQUANTIZE => unary::check_dequantize, unary::run_dequantize;
+    "transpose-conv-i8" TransposeConv I8: UNARY_I8 => transpose_conv::check_i8, transpose_conv::run_i8;
+    "transpose-conv-f32" TransposeConv F32: UNARY_F32 => transpose_conv::check_f32, transpose_conv::run_f32;
 }
 
 /// One int8 tensor to another.
 const UNARY_I8: Signature = Signature::new(&[DType::I8], &[DType::I8]);
+/// One int16 tensor to another.
+const UNARY_I16: Signature = Signature::new(&[DType::I16], &[DType::I16]);
 /// One float tensor to another.
 const UNARY_F32: Signature = Signature::new(&[DType::F32], &[DType::F32]);
 

@@ -3,13 +3,12 @@
 //! Gathering costs one copy for each tap and pays for itself: the inner loop runs over two contiguous
 //! vectors, and the output may overlap the input. Patches are `[groups, KH, KW, C / groups]`.
 
-use super::packing::quads_scratch;
 use super::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
 use crate::io::{Io, range};
 
 /// Any convolution in [`super::Packing::RowMajor`]. Does nothing if `scratch` is too short.
-pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let taps = geometry.taps();
     let group_outputs = geometry.output[2].checked_div(geometry.groups).unwrap_or(0);
@@ -24,50 +23,8 @@ pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     });
 }
 
-/// Any convolution in [`super::Packing::Paired`], decoding the pairs as it goes: what runs a Cortex-M4 blob
-/// on other machines. Does nothing if `scratch` is too short.
-pub fn conv2d_i8_paired(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let outputs = layer.geometry.output[2];
-    let taps = layer.geometry.taps();
-    let Some((ordered, scratch)) = scratch.split_at_mut_checked(taps) else { return };
-    for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        layer.geometry.runs().order(patch, ordered);
-        let vector = Vector::Gathered(ordered);
-        dense(layer).paired(io, layer.packing, vector, outputs, pixel.wrapping_mul(outputs));
-    });
-}
-
-/// Any convolution in any packing, weight by weight: what runs blobs for Cortex-M0 and M3 on other machines. Takes as
-/// much scratch as the kernel there and uses one patch of it.
-pub fn conv2d_i8_packed(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let outputs = layer.geometry.output[2];
-    for_each_patch(layer, io, scratch, |io, patch, pixel| {
-        dense(layer).packed(layer.packing, io, Vector::Gathered(patch), pixel.wrapping_mul(outputs));
-    });
-}
-
-/// Any convolution in [`super::Packing::Quads`]: what runs a Cortex-M55 blob on other machines. Does nothing if
-/// `scratch` is too short.
-pub fn conv2d_i8_quads(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let geometry = &layer.geometry;
-    let [height, width, outputs] = geometry.output;
-    if quads_scratch(geometry) > 0 {
-        for_each_patch(layer, io, scratch, |io, patch, pixel| {
-            dense(layer).quads(io, Vector::Gathered(patch), pixel.wrapping_mul(outputs), outputs);
-        });
-        return;
-    }
-    let mut pixel: usize = 0;
-    for y in 0..height {
-        for x in 0..width {
-            let source = geometry.source_pixel((y, x), (0, 0)).unwrap_or(0).wrapping_mul(geometry.input[2]);
-            dense(layer).quads(io, Vector::Input(source), pixel.wrapping_mul(outputs), outputs);
-            pixel = pixel.wrapping_add(1);
-        }
-    }
-}
-
-fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
+/// The weights, and what happens to their sums.
+pub(crate) fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
     Dense {
         taps: layer.geometry.taps(),
         weights: layer.weights,
@@ -78,7 +35,7 @@ fn dense<'a>(layer: &Conv2dI8<'a>) -> Dense<'a> {
 }
 
 /// Gathers the patch of each pixel in raster order and calls `compute(io, patch, pixel)`.
-fn for_each_patch(
+pub(crate) fn for_each_patch(
     layer: &Conv2dI8,
     io: &mut Io<i8>,
     scratch: &mut [i8],

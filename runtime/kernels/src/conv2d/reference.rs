@@ -1,6 +1,6 @@
 //! Conv2D as its formula: one loop per letter. Input and output must not overlap.
 
-use super::{Conv2dF32, Conv2dI8, Geometry, packing};
+use super::{Conv2dF32, Conv2dI8, Geometry};
 use crate::Io;
 
 /// The convolution that every `conv2d_i8` kernel equals to the bit, in any packing.
@@ -11,7 +11,7 @@ pub fn conv2d_i8_reference(layer: &Conv2dI8, io: &mut Io<i8>) {
         for tap in 0..geometry.taps() {
             let x = source(geometry, place, tap).and_then(|at| io.input().get(at).copied());
             let x = i32::from(x.unwrap_or(layer.padding_value));
-            let w = i32::from(packing::weight_at(layer.packing, geometry.runs(), layer.weights, place.output, tap));
+            let w = i32::from(layer.weight_at(place.output, tap));
             acc = acc.wrapping_add(x.wrapping_mul(w));
         }
         io.set(output_index, layer.stage.apply(acc, layer.requant.at(place.output)));

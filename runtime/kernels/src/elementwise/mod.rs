@@ -11,7 +11,7 @@
 mod chunks;
 mod float;
 mod int16;
-pub mod portable;
+pub(crate) mod portable;
 mod reference;
 
 pub use float::{add_f32, mul_f32};
@@ -19,7 +19,8 @@ pub use int16::{ADD_I16_LEFT_SHIFT, AddI16, add_i16, add_i16_reference};
 pub use portable::mul_i8;
 pub use reference::{add_f32_reference, add_i8_reference, mul_f32_reference, mul_i8_reference};
 
-use crate::Io;
+pub use crate::registry::add_i8;
+
 use crate::numerics::{ClampF32, FixedPoint, OutputStage};
 
 /// Bits that int8 Add shifts its operands left before scaling them.
@@ -125,25 +126,4 @@ impl MulI8 {
 pub struct ElementwiseF32 {
     /// Fused activation.
     pub clamp: ClampF32,
-}
-
-/// Computes the sum with the fastest kernel this target has for the layer. No scratch.
-pub fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
-    #[cfg(kinglet_isa = "armv6m")]
-    if crate::arch::armv6m::add_i8(layer, io, &b) {
-        return;
-    }
-    #[cfg(kinglet_isa = "armv7em")]
-    if crate::arch::armv7em::add_i8(layer, io, &b) {
-        return;
-    }
-    #[cfg(kinglet_isa = "helium")]
-    if crate::arch::helium::add_i8(layer, io, &b) {
-        return;
-    }
-    #[cfg(kinglet_isa = "armv7m")]
-    if crate::arch::armv7m::add_i8(layer, io, &b) {
-        return;
-    }
-    portable::add_i8(layer, io, b);
 }

@@ -5,7 +5,7 @@ use super::{AddI8, MulI8, Operand};
 use crate::Io;
 
 /// Computes the sum. No scratch.
-pub fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
     binary(io, b, |a, b| layer.apply(a, b));
 }
 

@@ -11,7 +11,7 @@
 
 mod float;
 mod int16;
-pub mod portable;
+pub(crate) mod portable;
 mod reference;
 
 pub use float::fully_connected_f32;
@@ -19,8 +19,8 @@ pub use int16::{FullyConnectedI16, fully_connected_i16, fully_connected_i16_refe
 pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
 
 use crate::Io;
-use crate::conv2d::Packing;
 use crate::numerics::{ClampF32, OutputStage, Requant};
+use crate::packing::{Packing, Storage, Taps};
 
 /// Everything an int8 dense layer needs besides its activations.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +35,21 @@ pub struct FullyConnectedI8<'a> {
     pub stage: OutputStage,
     /// Order of `weights`.
     pub packing: Packing,
+    /// What each of them is in memory.
+    pub storage: Storage,
     /// See [`Packing`].
     pub weights: &'a [i8],
     /// `[outputs]`, with the input's zero point folded in.
     pub bias: &'a [i32],
     /// One factor for each output, or one for all.
     pub requant: Requant<'a>,
+}
+
+impl FullyConnectedI8<'_> {
+    /// Weight `tap` of output `output`.
+    pub(crate) fn weight_at(&self, output: usize, tap: usize) -> i8 {
+        self.packing.weight_at(self.storage, [self.outputs, output], Taps::flat(self.taps), self.weights, tap)
+    }
 }
 
 /// Everything a float dense layer needs besides its activations.
@@ -66,60 +75,12 @@ pub const WIDENED_GROUPS: usize = 76;
 
 /// Bytes of scratch [`fully_connected_i8`] needs.
 pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
-    // What this build cannot run is refused anyway; without this line its layouts would be linked.
-    if !packing.is_runnable() {
-        return 0;
-    }
-    match packing {
-        Packing::RowMajor
-        | Packing::Paired
-        | Packing::Interleaved
-        | Packing::Octets
-        | Packing::Quads
-        | Packing::Lanes
-        | Packing::WideLanes
-        | Packing::Fours => 0,
-        // The last taps of a row widened to 16 bits.
-        Packing::PairedBlocks => taps.div_ceil(4).min(WIDENED_GROUPS).saturating_mul(8),
-    }
+    packing.fully_connected_scratch(taps)
 }
 
 /// Computes the layer with the fastest kernel this target has for its packing.
 ///
 /// `scratch` has at least [`fully_connected_i8_scratch_len`] bytes and is 4-byte aligned.
 pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    match layer.packing {
-        #[cfg(feature = "row-major")]
-        Packing::RowMajor => portable::fully_connected_i8(layer, io, scratch),
-        #[cfg(kinglet_isa = "armv7em")]
-        Packing::PairedBlocks => crate::arch::armv7em::fully_connected_i8(layer, io, scratch),
-        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7em")))]
-        Packing::PairedBlocks => portable::fully_connected_i8_paired(layer, io, scratch),
-        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7em")))]
-        Packing::PairedBlocks => {}
-        Packing::Paired => {}
-        #[cfg(kinglet_isa = "armv7m")]
-        Packing::Octets => crate::arch::armv7m::fully_connected_i8(layer, io, scratch),
-        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv7m")))]
-        Packing::Octets => portable::fully_connected_i8_packed(layer, io, scratch),
-        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv7m")))]
-        Packing::Octets => {}
-        // Conv2D only.
-        Packing::Interleaved => {}
-        #[cfg(kinglet_isa = "helium")]
-        Packing::Quads => crate::arch::helium::fully_connected_i8(layer, io, scratch),
-        #[cfg(all(kinglet_emulation, not(kinglet_isa = "helium")))]
-        Packing::Quads => portable::fully_connected_i8_quads(layer, io, scratch),
-        #[cfg(not(any(kinglet_emulation, kinglet_isa = "helium")))]
-        Packing::Quads => {}
-        #[cfg(kinglet_isa = "armv6m")]
-        Packing::Fours => crate::arch::armv6m::fully_connected_i8(layer, io, scratch),
-        #[cfg(all(kinglet_emulation, not(kinglet_isa = "armv6m")))]
-        Packing::Fours => portable::fully_connected_i8_packed(layer, io, scratch),
-        #[cfg(not(any(kinglet_emulation, kinglet_isa = "armv6m")))]
-        Packing::Fours => {}
-        Packing::Lanes | Packing::WideLanes => {}
-        #[cfg(not(feature = "row-major"))]
-        Packing::RowMajor => {}
-    }
+    Packing::fully_connected(layer, io, scratch);
 }

@@ -2,7 +2,6 @@
 
 use super::{FullyConnectedF32, FullyConnectedI8};
 use crate::Io;
-use crate::conv2d::packing::{Taps, weight_at};
 
 /// The layer that every `fully_connected_i8` kernel equals to the bit, in any packing.
 pub fn fully_connected_i8_reference(layer: &FullyConnectedI8, io: &mut Io<i8>) {
@@ -11,9 +10,7 @@ pub fn fully_connected_i8_reference(layer: &FullyConnectedI8, io: &mut Io<i8>) {
             let mut acc = layer.bias.get(o).copied().unwrap_or(0);
             for k in 0..layer.taps {
                 let x = io.input().get(row.wrapping_mul(layer.taps).wrapping_add(k)).copied().unwrap_or(0);
-                let taps = Taps::flat(layer.taps);
-                let w = weight_at(layer.packing, taps, layer.weights, o, k);
-                acc = acc.wrapping_add(i32::from(x).wrapping_mul(i32::from(w)));
+                acc = acc.wrapping_add(i32::from(x).wrapping_mul(i32::from(layer.weight_at(o, k))));
             }
             let value = layer.stage.apply(acc, layer.requant.at(o));
             io.set(row.wrapping_mul(layer.outputs).wrapping_add(o), value);

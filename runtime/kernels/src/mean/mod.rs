@@ -8,13 +8,14 @@
 
 mod blocks;
 mod float;
-pub mod portable;
+pub(crate) mod portable;
 mod reference;
 
 pub use float::mean_f32;
 pub use reference::{mean_f32_reference, mean_i8_reference};
 
-use crate::Io;
+pub use crate::registry::mean_i8;
+
 use crate::numerics::{FixedPoint, OutputStage};
 
 /// An int8 mean. From the scales `sx` and `sy` and `n = reduced` the host computes:
@@ -38,14 +39,6 @@ pub struct MeanI8 {
     pub factor: FixedPoint,
     /// Zero point and clamp of the output.
     pub stage: OutputStage,
-}
-
-/// Computes the mean with the fastest kernel this target has for the layer. No scratch.
-pub fn mean_i8(layer: &MeanI8, io: &mut Io<i8>) {
-    #[cfg(kinglet_isa = "helium")]
-    crate::arch::helium::mean_i8(layer, io);
-    #[cfg(not(kinglet_isa = "helium"))]
-    portable::mean_i8(layer, io);
 }
 
 /// A float mean.

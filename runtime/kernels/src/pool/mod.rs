@@ -13,7 +13,7 @@
 
 mod blocks;
 mod float;
-pub mod portable;
+pub(crate) mod portable;
 mod reference;
 
 pub use float::{average_pool_f32, max_pool_f32};
@@ -21,7 +21,8 @@ pub use reference::{
     average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference, max_pool_i8_reference,
 };
 
-use crate::Io;
+pub use crate::registry::{average_pool_i8, max_pool_i8};
+
 use crate::conv2d::Geometry;
 use crate::numerics::ClampF32;
 
@@ -57,24 +58,6 @@ pub struct PoolF32 {
     pub geometry: Geometry,
     /// Fused activation.
     pub clamp: ClampF32,
-}
-
-/// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.
-pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
-    #[cfg(kinglet_isa = "helium")]
-    crate::arch::helium::average_pool_i8(layer, io);
-    #[cfg(kinglet_isa = "armv7em")]
-    crate::arch::armv7em::average_pool_i8(layer, io);
-    #[cfg(not(any(kinglet_isa = "helium", kinglet_isa = "armv7em")))]
-    portable::average_pool_i8(layer, io);
-}
-
-/// Computes the maximum pooling with the fastest kernel this target has for the layer. No scratch.
-pub fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
-    #[cfg(kinglet_isa = "helium")]
-    crate::arch::helium::max_pool_i8(layer, io);
-    #[cfg(not(kinglet_isa = "helium"))]
-    portable::max_pool_i8(layer, io);
 }
 
 /// `sum / count`, to nearest, halves away from zero; 0 for an empty window.

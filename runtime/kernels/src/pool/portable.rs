@@ -5,7 +5,7 @@ use super::blocks::{BLOCK, Place, for_each_block, for_each_tap};
 use crate::Io;
 
 /// Computes the average pooling. No scratch.
-pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     for_each_block(
         &layer.geometry,
         io,
@@ -15,7 +15,7 @@ pub fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 }
 
 /// Computes the maximum pooling. No scratch.
-pub fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
     for_each_block(
         &layer.geometry,
         io,

@@ -1,14 +1,13 @@
 //! FullyConnected.
 
 use super::harness::{Overlap, check_all, compare, elements, float};
-use super::layers::{clamp, factors, weight};
+use super::layers::{clamp, factors, fixed_points, weight};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::conv2d::packing::{Taps, pack};
 use kinglet_kernels::fully_connected::{
     FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
     fully_connected_i8_scratch_len,
 };
+use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
 use proptest::prelude::*;
 
 /// Rows, taps and outputs.
@@ -21,28 +20,37 @@ pub(super) fn before([rows, taps, outputs]: [usize; 3]) -> Overlap {
     Overlap::Before((0..rows).map(|row| ((row + 1) * outputs).saturating_sub(row * taps)).max().unwrap_or(0))
 }
 
-pub(crate) fn fully_connected_i8(packing: Packing, run: fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8])) {
+pub(crate) fn fully_connected_i8(
+    packing: Packing,
+    storage: Storage,
+    run: fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8]),
+) {
     let layers = shape().prop_flat_map(move |shape| {
         let [rows, taps, outputs] = shape;
-        let weights = elements(weight(packing), outputs * taps);
+        let weights = elements(weight(packing.least_weight(), storage), outputs * taps);
         let bias = elements(-20_000..=20_000, outputs);
         (Just(shape), weights, bias, factors(outputs, packing.shifts()), elements(any::<i8>(), rows * taps))
     });
     check_all(layers, |(shape, row_major, bias, factors, input)| {
         let [rows, taps, outputs] = shape;
-        let mut weights = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, Taps::flat(taps), &row_major, &mut weights);
+        let factor = fixed_points(&factors, outputs);
+        prop_assume!(packing.is_exact(&Numbers { taps, weights: &row_major, bias: &bias, factors: &factor }));
+        prop_assume!(packing.runs_fully_connected(!factors.requant().extra.is_empty()));
+        let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, Taps::flat(taps), &row_major, &mut weights);
         let packed = FullyConnectedI8 {
             rows,
             taps,
             outputs,
             stage: factors.stage,
             packing,
+            storage,
             weights: &weights,
             bias: &bias,
             requant: factors.requant(),
         };
-        let plain = FullyConnectedI8 { packing: Packing::RowMajor, weights: &row_major, ..packed };
+        let plain =
+            FullyConnectedI8 { packing: Packing::RowMajor, storage: Storage::Bits8, weights: &row_major, ..packed };
         compare(
             &input,
             rows * outputs,

@@ -4,15 +4,14 @@ use super::geometry::{Rule, closest, geometry};
 use super::harness::{Overlap, check_all, compare, elements, float};
 use core::ops::RangeInclusive;
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{lanes_are_exact, limit, pack, paired_is_exact};
 use kinglet_kernels::conv2d::{
-    Conv2dF32, Conv2dI8, Geometry, Packing, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
+    Conv2dF32, Conv2dI8, Geometry, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
 };
 use kinglet_kernels::depthwise::{
-    DepthwiseF32, DepthwiseI8, DepthwisePacking, depthwise_f32_reference, depthwise_i8_reference,
-    depthwise_i8_scratch_len,
+    DepthwiseF32, DepthwiseI8, depthwise_f32_reference, depthwise_i8_reference, depthwise_i8_scratch_len,
 };
-use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, PixelOrder, Storage, WriteOrder};
 use proptest::prelude::*;
 
 /// Factors that leave sums of a few hundred products within reach of the `i8` range.
@@ -49,9 +48,14 @@ pub(crate) fn factors(outputs: usize, shifts: RangeInclusive<i32>) -> impl Strat
     })
 }
 
-/// Weights that a packing holds: `paired_is_exact` excludes -128.
-pub(crate) fn weight(packing: Packing) -> impl Strategy<Value = i8> {
-    if packing == Packing::Paired { -127..=127 } else { i8::MIN..=i8::MAX }
+/// The factor of each output.
+pub(crate) fn fixed_points(factors: &Factors, outputs: usize) -> Vec<FixedPoint> {
+    (0..outputs).map(|output| factors.requant().at(output)).collect()
+}
+
+/// Weights that a packing and a storage hold.
+pub(crate) fn weight(least: i8, storage: Storage) -> impl Strategy<Value = i8> {
+    least.max(*storage.range().start())..=*storage.range().end()
 }
 
 /// The shape that `closest` allows, sometimes with more room.
@@ -59,13 +63,22 @@ pub(super) fn before(geometry: &Geometry, rule: Rule) -> Overlap {
     Overlap::Before(closest(geometry, rule))
 }
 
-pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [i8])) {
-    let groups = if packing == Packing::RowMajor { 1..=3_usize } else { 1..=1 };
+/// The rule of kernels with this order.
+fn rule(order: PixelOrder) -> Rule {
+    match order {
+        PixelOrder::ReadThenWrite => Rule::ReadsPixelFirst,
+        PixelOrder::Interleaved => Rule::WritesInBlocks,
+        PixelOrder::Tiled => Rule::WritesTilesInBlocks,
+    }
+}
+
+pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &mut Io<i8>, &mut [i8])) {
+    let groups = if packing.runs_conv2d(2) { 1..=3_usize } else { 1..=1 };
     let shapes = (groups, 1..=19_usize, 1..=9_usize).prop_flat_map(|(g, c, o)| geometry(g, c, o));
     let layers = shapes.prop_flat_map(move |geometry| {
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let input_len = geometry.input.iter().product();
-        let weights = elements(weight(packing), outputs * taps);
+        let weights = elements(weight(packing.least_weight(), storage), outputs * taps);
         let bias = elements(-20_000..=20_000, outputs);
         (
             Just(geometry),
@@ -78,32 +91,24 @@ pub(crate) fn conv2d_i8(packing: Packing, run: fn(&Conv2dI8, &mut Io<i8>, &mut [
     });
     check_all(layers, |(geometry, row_major, bias, factors, input, padding_value)| {
         let (outputs, taps) = (geometry.output[2], geometry.taps());
-        if packing == Packing::Paired {
-            let rows: Vec<&[i8]> = row_major.chunks(taps).collect();
-            let exact = rows.chunks(2).zip(bias.chunks(2)).all(|(rows, bias)| {
-                paired_is_exact([rows[0], rows.get(1).unwrap_or(&rows[0])], [bias[0], *bias.get(1).unwrap_or(&0)])
-            });
-            prop_assume!(exact);
-        }
-        if let Some(limit) = limit(packing) {
-            let rows = || row_major.chunks(taps).zip(&bias);
-            prop_assume!(rows().all(|(row, &bias)| lanes_are_exact(row.iter().copied(), bias, limit)));
-        }
-        let mut weights = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, geometry.runs(), &row_major, &mut weights);
+        let factor = fixed_points(&factors, outputs);
+        prop_assume!(packing.is_exact(&Numbers { taps, weights: &row_major, bias: &bias, factors: &factor }));
+        let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, geometry.runs(), &row_major, &mut weights);
         let requant = factors.requant();
         let packed = Conv2dI8 {
             geometry,
             padding_value,
             stage: factors.stage,
             packing,
+            storage,
             weights: &weights,
             bias: &bias,
             requant,
         };
-        let plain = Conv2dI8 { packing: Packing::RowMajor, weights: &row_major, ..packed };
+        let plain = Conv2dI8 { packing: Packing::RowMajor, storage: Storage::Bits8, weights: &row_major, ..packed };
         let output_len = geometry.output.iter().product();
-        let rule = if packing == Packing::Quads { Rule::WritesTilesInBlocks } else { Rule::ReadsPixelFirst };
+        let rule = rule(packing.pixel_order());
         compare(
             &input,
             output_len,
@@ -150,32 +155,13 @@ pub(super) fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
     })
 }
 
-/// A shape like `geometry` that the packing takes, and its multiplier.
-fn taken(packing: DepthwisePacking, geometry: Geometry, multiplier: usize) -> (Geometry, usize) {
-    if packing != DepthwisePacking::Windows {
-        return (geometry, multiplier);
-    }
-    let channels = geometry.input[2].next_multiple_of(4);
-    let Geometry { input: [height, width, _], output: [rows, columns, _], stride, pad, .. } = geometry;
-    let geometry = Geometry {
-        input: [height, width, channels],
-        output: [rows, columns, channels],
-        kernel: [3, 3],
-        stride: [stride[0].min(2); 2],
-        dilation: [1, 1],
-        pad: pad.map(|pad| pad.min(2)),
-        ..geometry
-    };
-    (geometry, 1)
-}
-
 pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])) {
     let layers = depthwise_shape().prop_flat_map(move |(geometry, multiplier)| {
-        let (geometry, multiplier) = taken(packing, geometry, multiplier);
+        let (geometry, multiplier) = packing.nearest(&geometry, multiplier);
         let outputs = geometry.output[2];
         let area = geometry.kernel[0] * geometry.kernel[1];
         let input_len = geometry.input.iter().product();
-        let weights = elements(any::<i8>(), area * outputs);
+        let weights = elements(weight(packing.least_weight(), Storage::Bits8), area * outputs);
         let bias = elements(-20_000..=20_000, outputs);
         let numbers =
             (weights, bias, factors(outputs, packing.shifts()), elements(any::<i8>(), input_len), any::<i8>());
@@ -185,19 +171,11 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
         let area = geometry.kernel[0] * geometry.kernel[1];
         let mut weights = vec![0; packing.weight_len(geometry.output[2], area)];
         packing.pack(geometry.output[2], area, &row_major, &mut weights);
-        // The planar kernels work channel by channel: they need the whole input until the end, or all of a
-        // channel before its output.
-        let (geometry, overlap) = match packing {
-            DepthwisePacking::RowMajor | DepthwisePacking::Lanes => (geometry, before(&geometry, Rule::WritesInBlocks)),
-            _ => {
-                let mut geometry = Geometry { dilation: [1, 1], ..geometry };
-                if packing == DepthwisePacking::WordPlane {
-                    geometry.stride[1] = geometry.stride[1].min(2);
-                }
-                prop_assume!(packing.takes(&geometry, multiplier));
-                let same = geometry.input == geometry.output && geometry.stride == [1, 1];
-                (geometry, if same { Overlap::Exact } else { Overlap::Never })
-            }
+        prop_assume!(packing.takes(&geometry, multiplier));
+        let overlap = match packing.write_order(&geometry) {
+            WriteOrder::Pixels(order) => before(&geometry, rule(order)),
+            WriteOrder::Bands(bands) if bands.run_in_place(multiplier) => Overlap::Exact,
+            WriteOrder::Bands(_) => Overlap::Never,
         };
         let layer = DepthwiseI8 {
             geometry,

@@ -11,7 +11,7 @@ use core::cell::UnsafeCell;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use kinglet_emulator::machine;
-use kinglet_equivalence::{Buffers, FAMILIES, Family};
+use kinglet_equivalence::{Buffers, families};
 
 /// Seeds tried for each family.
 const SEEDS: u32 = 600;
@@ -32,24 +32,25 @@ fn main() -> ! {
     // SAFETY: `main` runs once, so this is the only reference.
     let buffers = unsafe { &mut *BUFFERS.0.get() };
     let mut clean = true;
-    for Family { name, is_in_this_build, check } in FAMILIES {
-        if !is_in_this_build {
-            hprintln!("{}: not in this build", name);
+    for family in families() {
+        let (operator, packing) = family.name();
+        if !family.is_in_this_build() {
+            hprintln!("{:?} {}: not in this build", operator, packing);
             continue;
         }
         let (mut checked, mut differences) = (0, 0);
         for seed in 0..SEEDS {
-            match check(seed, buffers) {
+            match family.check(seed, buffers) {
                 Ok(ran) => checked += u32::from(ran),
                 Err(difference) => {
                     differences += 1;
                     if differences <= PRINTED {
-                        hprintln!("{}: {:?}", name, difference);
+                        hprintln!("{:?} {}: {:?}", operator, packing, difference);
                     }
                 }
             }
         }
-        hprintln!("{}: {} cases, {} differences", name, checked, differences);
+        hprintln!("{:?} {}: {} cases, {} differences", operator, packing, checked, differences);
         clean &= differences == 0 && checked > 0;
     }
     machine::exit(clean)

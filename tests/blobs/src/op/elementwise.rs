@@ -40,12 +40,18 @@ pub fn operand_same() -> Second {
 
 impl Second {
     /// How many elements of a constant there are.
-    fn constant_len(self) -> usize {
+    pub(super) fn constant_len(self) -> usize {
         if let Second::Constant([_, b_len]) = self { b_len as usize } else { 0 }
     }
 
     /// The operands of a record, and how the second one is read. `constant` is where a constant stands.
-    fn operands(self, dtype: DType, [a, output]: [u32; 2], len: usize, constant: u32) -> (Operands, Broadcast) {
+    pub(super) fn operands(
+        self,
+        dtype: DType,
+        [a, output]: [u32; 2],
+        len: usize,
+        constant: u32,
+    ) -> (Operands, Broadcast) {
         let len = len as u32;
         let (b, [inner, b_len]) = match self {
             Second::Arena(at, period) => (Operand { offset: at, ..Operand::unplaced(dtype) }, period),
@@ -168,7 +174,7 @@ impl Program {
 }
 
 /// The operand as the kernels take it.
-fn kernel_operand<'x, T>(b: Second, values: &'x [T], broadcast: &Broadcast) -> elementwise::Operand<'x, T> {
+pub(super) fn kernel_operand<'x, T>(b: Second, values: &'x [T], broadcast: &Broadcast) -> elementwise::Operand<'x, T> {
     let period = elementwise::Broadcast { inner: broadcast.inner as usize, len: broadcast.b_len as usize };
     match b {
         Second::Same => elementwise::Operand::SameAsInput,

@@ -4,11 +4,9 @@ use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
 use kinglet_blob::{Field, OpCode, WeightForm};
 use kinglet_kernels::Io;
-use kinglet_kernels::conv2d::packing::{Taps, pack};
-use kinglet_kernels::conv2d::{self, Packing};
-use kinglet_kernels::depthwise::{self, DepthwisePacking};
-use kinglet_kernels::fully_connected;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
+use kinglet_kernels::{conv2d, depthwise, fully_connected};
 
 use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
@@ -24,20 +22,20 @@ pub struct Factors {
 }
 
 /// An int8 layer's constants as the references take them.
-struct Constants {
-    weights: Vec<i8>,
-    bias: Vec<i32>,
-    words: Vec<u32>,
-    extra: Vec<u8>,
-    quant: LayerQuant,
+pub(super) struct Constants {
+    pub(super) weights: Vec<i8>,
+    pub(super) bias: Vec<i32>,
+    pub(super) words: Vec<u32>,
+    pub(super) extra: Vec<u8>,
+    pub(super) quant: LayerQuant,
 }
 
 impl Constants {
-    fn requant(&self) -> Requant<'_> {
+    pub(super) fn requant(&self) -> Requant<'_> {
         Requant { words: &self.words, shift_base: self.quant.shift_base.into(), extra: &self.extra }
     }
 
-    fn stage(&self) -> OutputStage {
+    pub(super) fn stage(&self) -> OutputStage {
         let LayerQuant { zero_point, min, max, .. } = self.quant;
         OutputStage { zero_point: zero_point.into(), min: min.into(), max: max.into() }
     }
@@ -45,7 +43,7 @@ impl Constants {
 
 impl Program {
     /// Random constants for `outputs` channels of `taps` weights.
-    fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
+    pub(super) fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
         let random = &mut self.random;
         let words = if factors.per_tensor { 1 } else { outputs };
         let mut weights = vec![0i8; outputs * taps];
@@ -72,7 +70,7 @@ impl Program {
     }
 
     /// Puts constants into WEIGHTS with the weights in the order `packed`.
-    fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
+    pub(super) fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
         let mut bytes = Vec::new();
         constants.bias.iter().for_each(|bias| bias.put(&mut bytes));
         constants.words.iter().for_each(|word| word.put(&mut bytes));
@@ -83,7 +81,7 @@ impl Program {
     }
 
     /// Random floats in WEIGHTS: `outputs` biases, then `weight_len` weights.
-    fn constants_f32(&mut self, outputs: usize, weight_len: usize) -> (u32, Vec<f32>, Vec<f32>) {
+    pub(super) fn constants_f32(&mut self, outputs: usize, weight_len: usize) -> (u32, Vec<f32>, Vec<f32>) {
         let random = &mut self.random;
         let all: Vec<f32> = (0..outputs + weight_len).map(|_| random.range(-999, 999) as f32 / 700.0).collect();
         let bytes: Vec<u8> = all.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -96,8 +94,8 @@ impl Program {
         let geometry = geometry(&window, window.groups.into());
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, geometry.runs(), &layer.weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
         let record = Conv2dI8 { constants, window, quant: layer.quant };
@@ -107,6 +105,7 @@ impl Program {
                 padding_value: layer.quant.padding_value,
                 stage: layer.stage(),
                 packing: Packing::RowMajor,
+                storage: Storage::Bits8,
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
@@ -204,8 +203,8 @@ impl Program {
         factors: Factors,
     ) {
         let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(outputs, taps)];
-        pack(packing, outputs, Taps::flat(taps), &layer.weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
+        packing.pack(Storage::Bits8, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
@@ -218,6 +217,7 @@ impl Program {
                 outputs,
                 stage: layer.stage(),
                 packing: Packing::RowMajor,
+                storage: Storage::Bits8,
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),

@@ -4,11 +4,14 @@
 //! references copy the input first and therefore always compute what disjoint memory would give.
 
 mod elementwise;
+mod int16;
 mod layer;
 mod pool;
 mod shape;
+mod transpose_conv;
 
 pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
+pub use int16::Sums;
 pub use layer::Factors;
 
 use kinglet_blob::records::Window;
@@ -23,6 +26,21 @@ fn unary_i8(input: u32, output: u32) -> Operands {
 /// One float tensor in, one out.
 fn unary_f32(input: u32, output: u32) -> Operands {
     Operands::unary((DType::F32, input), (DType::F32, output))
+}
+
+/// One int16 tensor in, one out.
+fn unary_i16(input: u32, output: u32) -> Operands {
+    Operands::unary((DType::I16, input), (DType::I16, output))
+}
+
+/// `len` int16 elements from byte `at` on.
+fn read_i16(arena: &[u8], at: u32, len: usize) -> Vec<i16> {
+    arena[at as usize..][..2 * len].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
+}
+
+fn write_i16(arena: &mut [u8], at: u32, values: &[i16]) {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    arena[at as usize..].iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
 }
 
 /// `len` int8 elements from byte `at` on.
@@ -46,7 +64,7 @@ fn write_f32(arena: &mut [u8], at: u32, values: &[f32]) {
 }
 
 /// The kernels' geometry of a window.
-fn geometry(window: &Window, groups: usize) -> Geometry {
+pub(crate) fn geometry(window: &Window, groups: usize) -> Geometry {
     let wide = |extents: [u16; 3]| extents.map(usize::from);
     let pair = |extents: [u8; 2]| extents.map(usize::from);
     Geometry {

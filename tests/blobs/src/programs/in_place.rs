@@ -2,11 +2,10 @@
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::depthwise::DepthwisePacking;
+use kinglet_kernels::packing::{DepthwisePacking, Packing, WriteOrder};
 
-use super::window;
-use crate::op::{Factors, operand_constant, operand_same};
+use super::{packed, taken, window};
+use crate::op::{Factors, geometry, operand_constant, operand_same};
 use crate::program::Program;
 
 /// A program whose output starts at byte 0 of one piece of memory and whose input starts at byte `lead` of it.
@@ -45,28 +44,8 @@ fn layers() -> Vec<Program> {
     let row_ahead: (u32, [&[u32]; 2]) = (7 * 6, [&[4, 5, 6], &[4, 5, 6]]);
     let pool = Window { kernel: [2, 2], stride: [2, 2], ..window([4, 6, 3], [2, 3, 3]) };
     let pool_ahead: (u32, [&[u32]; 2]) = (3, [&[4, 6, 3], &[2, 3, 3]]);
-    vec![
-        overlapped("in place: conv2d-i8", DType::I8, conv, |p, i, o| {
-            p.conv2d_i8(i, o, pointwise, Packing::RowMajor, plain);
-        }),
-        overlapped("in place: conv2d-i8 paired", DType::I8, conv, |p, i, o| {
-            p.conv2d_i8(i, o, pointwise, Packing::Paired, plain);
-        }),
-        // Four pixels are written while they are read: three more.
-        overlapped("in place: conv2d-i8 quads", DType::I8, (4 * 5, conv.1), |p, i, o| {
-            p.conv2d_i8(i, o, pointwise, Packing::Quads, plain);
-        }),
+    let mut all = vec![
         overlapped("in place: conv2d-f32", DType::F32, conv_f32, |p, i, o| p.conv2d_f32(i, o, pointwise)),
-        overlapped("in place: depthwise-i8", DType::I8, row_ahead, |p, i, o| {
-            p.depthwise_i8(i, o, same, DepthwisePacking::RowMajor, plain);
-        }),
-        overlapped("in place: depthwise-i8 planar", DType::I8, (0, row_ahead.1), |p, i, o| {
-            p.depthwise_i8(i, o, same, DepthwisePacking::Planar, plain);
-        }),
-        overlapped("in place: depthwise-i8 windows", DType::I8, (0, [&[4, 5, 8], &[4, 5, 8]]), |p, i, o| {
-            let same = Window { input: [4, 5, 8], output: [4, 5, 8], ..same };
-            p.depthwise_i8(i, o, same, DepthwisePacking::Windows, plain);
-        }),
         overlapped("in place: depthwise-f32", DType::F32, (4 * row_ahead.0, row_ahead.1), |p, i, o| {
             p.depthwise_f32(i, o, same);
         }),
@@ -79,7 +58,27 @@ fn layers() -> Vec<Program> {
         overlapped("in place: average-pool-f32", DType::F32, (4 * pool_ahead.0, pool_ahead.1), |p, i, o| {
             p.pool_f32(OpCode::AveragePool, i, o, pool);
         }),
-    ]
+    ];
+    for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
+        let name = format!("in place: {}", packed("conv2d-i8", packing.name()));
+        // A pixel's output may lie over its own input, or must begin before that of the first pixel of its tile.
+        let order = packing.pixel_order();
+        let lead = if order.reads_first() { 0 } else { 5 * order.tile() as u32 };
+        all.push(overlapped(&name, DType::I8, (lead, conv.1), |p, i, o| p.conv2d_i8(i, o, pointwise, packing, plain)));
+    }
+    for packing in DepthwisePacking::ALL {
+        let name = format!("in place: {}", packed("depthwise-i8", packing.name()));
+        let window = taken(packing, same);
+        let shape = window.input.map(u32::from);
+        let lead = match packing.write_order(&geometry(&window, shape[2] as usize)) {
+            WriteOrder::Bands(_) => 0,
+            // As above: a row and two pixels.
+            WriteOrder::Pixels(_) => (shape[1] + 2) * shape[2],
+        };
+        let build = |p: &mut Program, i, o| p.depthwise_i8(i, o, window, packing, plain);
+        all.push(overlapped(&name, DType::I8, (lead, [&shape, &shape]), build));
+    }
+    all
 }
 
 fn elementwise() -> Vec<Program> {

@@ -2,8 +2,7 @@
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::Packing;
-use kinglet_kernels::depthwise::DepthwisePacking;
+use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use super::window;
 use crate::op::{Factors, operand_arena, operand_constant};
@@ -21,7 +20,7 @@ pub fn network_i8() -> Program {
     let conv = Window { kernel: [2, 2], ..window([5, 5, 3], [4, 4, 6]) };
     p.conv2d_i8(padded, features, conv, Packing::RowMajor, plain);
     let depth = Window { kernel: [3, 3], pad: [1, 1], ..window([4, 4, 6], [4, 4, 6]) };
-    p.depthwise_i8(features, branch, depth, DepthwisePacking::Planar, plain);
+    p.depthwise_i8(features, branch, depth, DepthwisePacking::FourHalfwordPlanes, plain);
     p.lookup_i8(branch, branch, 96);
     p.binary_i8(OpCode::Add, features, features, 96, operand_arena(branch, 1, 96));
     p.binary_i8(OpCode::Mul, features, features, 96, operand_constant(1, 6));
@@ -32,7 +31,7 @@ pub fn network_i8() -> Program {
     p.copy(pooled, features, [4, 6], [6, 12]);
     p.copy(branch, features + 6, [4, 6], [6, 12]);
     p.mean_i8(features, pooled, [1, 4, 12]);
-    p.fully_connected_i8(pooled, image, [1, 12, 5], Packing::PairedBlocks, plain);
+    p.fully_connected_i8(pooled, image, [1, 12, 5], Packing::ChannelPairsByFour, plain);
     p.softmax_i8(image, image, [1, 5]);
     p.convert(OpCode::Dequantize, image, float_in, 5);
     p.output(DType::F32, &[1, 5], float_in);

@@ -43,6 +43,54 @@ fn conv_in_two_dimensions() {
     }
 }
 
+/// A transposed convolution with random weights `[C, O / groups, KH, KW]` and a random bias of `outputs`.
+fn conv_transpose(shape: &[i64], weights: &[i64], outputs: usize, attributes: &[(&str, Attr<'_>)]) -> Onnx {
+    let len = weights.iter().product::<i64>() as usize;
+    Onnx::new(13)
+        .floats("w", weights, &numbers(1, len))
+        .floats("b", &[outputs as i64], &numbers(2, outputs))
+        .input("x", shape)
+        .node("ConvTranspose", &["x", "w", "b"], "y", attributes)
+        .output("y")
+}
+
+#[test]
+fn conv_transpose_in_two_dimensions() {
+    let plain = conv_transpose(&[1, 3, 4, 5], &[3, 2, 3, 2], 2, &[]);
+    assert_eq!(agrees(plain), ["TransposeConv2D"]);
+    let attributes = [
+        ("strides", Attr::Ints(&[2, 3])),
+        ("pads", Attr::Ints(&[1, 0, 2, 1])),
+        ("output_padding", Attr::Ints(&[1, 2])),
+        ("kernel_shape", Attr::Ints(&[4, 3])),
+    ];
+    assert_eq!(agrees(conv_transpose(&[1, 3, 4, 5], &[3, 2, 4, 3], 2, &attributes)), ["TransposeConv2D"]);
+    let groups = [("group", Attr::Int(2)), ("strides", Attr::Ints(&[2, 2]))];
+    assert_eq!(agrees(conv_transpose(&[1, 4, 3, 3], &[4, 3, 3, 3], 6, &groups)), ["TransposeConv2D"]);
+}
+
+#[test]
+fn conv_transpose_of_a_wanted_size() {
+    let size = |attributes: &[(&str, Attr<'_>)]| {
+        let onnx = conv_transpose(&[1, 2, 4, 5], &[2, 3, 3, 3], 3, attributes);
+        let graph = import(onnx);
+        let found = graph.nodes.iter().find_map(|node| match &node.op {
+            Op::TransposeConv2D(op) => Some((op.pad, op.size)),
+            _ => None,
+        });
+        found.expect("a transposed convolution")
+    };
+    let strides = || ("strides", Attr::Ints(&[2, 2]));
+    // Without attributes 9 rows and 11 columns.
+    assert_eq!(size(&[strides()]), ([0, 0], [9, 11]));
+    // The odd row is cut off in front unless the mode says otherwise.
+    assert_eq!(size(&[strides(), ("output_shape", Attr::Ints(&[8, 8]))]), ([1, 2], [8, 8]));
+    assert_eq!(size(&[strides(), ("auto_pad", Attr::Text("SAME_UPPER"))]), ([0, 0], [8, 10]));
+    assert_eq!(size(&[strides(), ("auto_pad", Attr::Text("SAME_LOWER"))]), ([1, 1], [8, 10]));
+    assert_eq!(size(&[strides(), ("auto_pad", Attr::Text("VALID"))]), ([0, 0], [9, 11]));
+    assert_eq!(size(&[strides(), ("output_shape", Attr::Ints(&[12, 11]))]), ([0, 0], [12, 11]));
+}
+
 #[test]
 fn conv_in_groups() {
     let groups = |count| [("group", Attr::Int(count)), ("pads", Attr::Ints(&[1, 1, 1, 1]))];

@@ -1,7 +1,7 @@
 //! What cannot be used is said, all of it, by name and with what to do; damage is told by its offset.
 
 use super::problems;
-use super::writer::{Field, INT8, Tflite, UINT8, small_network};
+use super::writer::{Field, INT8, Tflite, small_network};
 use crate::import::{ImportError, Kind, Problem, from_bytes};
 
 fn malformed(bytes: &[u8]) -> String {
@@ -17,10 +17,13 @@ fn only(mut problems: Vec<Problem>) -> Problem {
     problems.remove(0)
 }
 
+/// The code of an element type that no operator takes.
+const UINT16: i8 = 16;
+
 #[test]
 fn everything_is_reported_at_once() {
     let mut file = Tflite::new();
-    let x = file.tensor("x", &[1, 4], UINT8, &[]);
+    let x = file.tensor("x", &[1, 4], UINT16, &[]);
     let z = file.float("z", &[1, 4]);
     let z = file.set(z, 7, Field::I32s(vec![-1, -1]));
     let [a, b, c, y] = ["a", "b", "c", "y"].map(|name| file.float(name, &[1, 4]));
@@ -40,7 +43,7 @@ fn everything_is_reported_at_once() {
         ("3:y", "ADD"),
     ];
     assert_eq!(found, expected);
-    assert!(problems[0].problem.contains("UINT8") && problems[0].remedy.contains("int8"), "{}", problems[0]);
+    assert!(problems[0].problem.contains("UINT16") && problems[0].remedy.contains("int8"), "{}", problems[0]);
     assert!(problems[1].remedy.contains("fixed input shape"));
     assert!(problems[2].remedy.contains("RELU"));
     assert!(problems[4].problem.contains("TANH"));

@@ -6,7 +6,7 @@
 
 use crate::Io;
 use crate::arch::addition::{HALF, terms};
-use crate::elementwise::{AddI8, Operand};
+use crate::elementwise::{AddI8, Operand, portable};
 
 /// Arguments of the assembly, which knows their order.
 #[repr(C)]
@@ -43,9 +43,15 @@ unsafe extern "C" {
     fn kinglet_armv6m_add(arguments: *const Add);
 }
 
-/// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly takes: a
-/// broadcast, or factors that the host does not make.
-pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
+/// See [`crate::elementwise::add_i8`].
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
+    if !add_by_assembly(layer, io, &b) {
+        portable::add_i8(layer, io, b);
+    }
+}
+
+/// False, and nothing done, when the layer is not one that the assembly takes: a broadcast, or factors that the host does not make.
+fn add_by_assembly(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
     let Some([first, second]) = terms(layer, io, b) else { return false };
     // Twice one half and a shift by 1 is the same as one half.

@@ -1,8 +1,9 @@
-//! Conv2D over [`Packing::Lanes`] and [`Packing::WideLanes`]: six pixels at a time.
+//! Conv2D over [`Packing::UnsignedRows20`] and [`Packing::UnsignedRows23`]: six pixels at a time.
 
 use crate::Io;
-use crate::conv2d::lanes::{CHUNK, Layout, PIXELS, STEP_BYTES};
-use crate::conv2d::{Conv2dI8, Packing};
+use crate::conv2d::Conv2dI8;
+use crate::packing::Packing;
+use crate::packing::dense::unsigned_rows_20::{CHUNK, Layout, PIXELS, STEP_BYTES};
 
 /// Bytes of a tap in the unrolled loop, and taps in it.
 const TAP_BYTES: usize = 20;
@@ -75,7 +76,7 @@ unsafe extern "C" {
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [_, width, outputs] = geometry.output;
-    let layout = Layout::new(geometry, layer.packing);
+    let layout = Layout::new(geometry, is_wide(layer));
     if !fits(layer, io, scratch, &layout) {
         return;
     }
@@ -114,6 +115,11 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         start = end;
         rest = rest.wrapping_sub(count);
     }
+}
+
+/// True when accumulators have 23 bits, of which each sum is taken in chunks.
+fn is_wide(layer: &Conv2dI8) -> bool {
+    layer.packing == Packing::UnsignedRows23
 }
 
 /// Every slice is as long as the assembly will believe.
@@ -185,10 +191,9 @@ fn gather(layer: &Conv2dI8, layout: &Layout, input: &[i8], scratch: &mut [i8], c
 fn arguments(layer: &Conv2dI8, layout: &Layout, scratch: &[i8]) -> Lanes {
     let [_, _, outputs] = layer.geometry.output;
     let (stage, requant) = (layer.stage, &layer.requant);
-    let wide = layer.packing == Packing::WideLanes;
     let skip = layout.first.div_ceil(UNROLLED).wrapping_mul(UNROLLED).wrapping_sub(layout.first);
     let stride = if requant.words.len() == 1 { 0 } else { 4 };
-    let kind = usize::from(stage.min == stage.zero_point && !wide);
+    let kind = usize::from(stage.min == stage.zero_point && !is_wide(layer));
     let (product, half) = if kind > 0 { (10, 1 << 9) } else { (7, 1 << 6) };
     Lanes {
         words: scratch.as_ptr().cast(),

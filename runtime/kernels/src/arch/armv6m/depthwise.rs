@@ -1,8 +1,8 @@
-//! DepthwiseConv2D over [`DepthwisePacking::WordPlane`](crate::depthwise::DepthwisePacking::WordPlane).
+//! DepthwiseConv2D over [`DepthwisePacking::OnePairPlane`](crate::packing::DepthwisePacking::OnePairPlane).
 
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::lanes::{self, LaneKernel, Plane, Rows, Task};
+use crate::packing::depthwise::one_pair_plane::{self, Plane, PlaneKernel, Rows, Task};
 
 /// Bits that the product of an accumulator and a multiplier still has to be shifted by, see `requant.s`.
 const PRODUCT: i32 = 10;
@@ -94,13 +94,13 @@ unsafe extern "C" {
 
 /// See [`crate::depthwise::depthwise_i8`].
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    lanes::depthwise_i8(layer, io, scratch, &Assembly);
+    one_pair_plane::depthwise_i8(layer, io, scratch, &Assembly);
 }
 
 /// The assembly behind the plane.
 struct Assembly;
 
-impl LaneKernel for Assembly {
+impl PlaneKernel for Assembly {
     #[inline(never)]
     fn fill(&self, plane: &Plane, words: &mut [i32], source: &[i8], rows: &Rows, padding: i8) {
         let stride = plane.geometry().stride[1];

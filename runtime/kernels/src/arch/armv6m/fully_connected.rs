@@ -1,4 +1,4 @@
-//! FullyConnected over [`Packing::Fours`](crate::conv2d::Packing::Fours) weights.
+//! FullyConnected over [`Packing::FourChannelsUnsigned`](crate::packing::Packing::FourChannelsUnsigned) weights.
 
 use crate::Io;
 use crate::fully_connected::FullyConnectedI8;

@@ -12,7 +12,7 @@
 //! `-2^20..2^20`: `2^11 S2` is `2^11 s1` modulo 2^22, so `S1 - 2^11 S2` is `s0` modulo 2^22, which is all of it; then
 //! `s1 = (S1 - s0) >> 11` and `s2 = (S2 - s1) >> 11`. Eight instructions for three sums.
 //!
-//! **Conv2D** ([`Packing::Lanes`], [`Packing::WideLanes`], `lanes.s`) takes six pixels. A tap is one `LDM` of four words,
+//! **Conv2D** ([`Packing::UnsignedRows20`], [`Packing::UnsignedRows23`], `lanes.s`) takes six pixels. A tap is one `LDM` of four words,
 //! one `LDRB` of a weight, four `MULS` and four `ADD`, three of these to high registers, which are good for nothing
 //! else: ten instructions for six multiply-accumulates. Loading the words again for each channel costs no more than
 //! the `MOV` that would keep them. Only `LDRB` has an offset, so weights are stored plus 128; what that adds,
@@ -20,12 +20,12 @@
 //! 60 taps never leave a lane whatever the weights; sums over more are separated in chunks, unless the host proves that
 //! a whole channel fits.
 //!
-//! **DepthwiseConv2D** (`plane.s`, `fill.s`) has the words in a plane, see [`depthwise::lanes`]: neighbouring words are
+//! **DepthwiseConv2D** (`plane.s`, `fill.s`) has the words in a plane, see [`one_pair_plane`]: neighbouring words are
 //! what neighbouring outputs need.
 //!
 //! # Four sums in three words
 //!
-//! **FullyConnected** ([`Packing::Fours`], `quads.s`) has one vector only, so the *weights* are in lanes: a word of
+//! **FullyConnected** ([`Packing::FourChannelsUnsigned`], `quads.s`) has one vector only, so the *weights* are in lanes: a word of
 //! flash is `a + 2^8 b + 2^16 c + 2^24 d`, four channels. Its products with `x`, those of the word with the bytes of its
 //! halves exchanged (`REV16`) and those of the word reversed (`REV`) give, for the sums `A` to `D`,
 //!
@@ -46,10 +46,10 @@
 //! lower clamp is the zero point, as behind a ReLU, a negative accumulator is not multiplied at all; there alone is
 //! the shorter product worth its code in `lanes.s`.
 //!
-//! [`Packing::Lanes`]: crate::conv2d::Packing::Lanes
-//! [`Packing::WideLanes`]: crate::conv2d::Packing::WideLanes
-//! [`Packing::Fours`]: crate::conv2d::Packing::Fours
-//! [`depthwise::lanes`]: crate::depthwise::lanes
+//! [`Packing::UnsignedRows20`]: crate::packing::Packing::UnsignedRows20
+//! [`Packing::UnsignedRows23`]: crate::packing::Packing::UnsignedRows23
+//! [`Packing::FourChannelsUnsigned`]: crate::packing::Packing::FourChannelsUnsigned
+//! [`one_pair_plane`]: crate::packing::depthwise::one_pair_plane
 //! [`NARROW_LIMIT`]: crate::numerics::NARROW_LIMIT
 //! [`WIDE_LIMIT`]: crate::numerics::WIDE_LIMIT
 

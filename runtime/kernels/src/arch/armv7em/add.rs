@@ -6,7 +6,7 @@
 
 use crate::Io;
 use crate::arch::addition::terms;
-use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand};
+use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand, portable};
 use crate::numerics::{DUAL_MULTIPLY_SHIFTS, FixedPoint};
 
 /// An operand's way to the common scale.
@@ -57,9 +57,15 @@ unsafe extern "C" {
 
 core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
 
-/// See [`crate::elementwise::add_i8`]. False, and nothing done, when the layer is not one that the assembly
-/// takes: a broadcast, or factors outside its range.
-pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
+/// See [`crate::elementwise::add_i8`].
+pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
+    if !add_by_assembly(layer, io, &b) {
+        portable::add_i8(layer, io, b);
+    }
+}
+
+/// False, and nothing done, when the layer is not one that the assembly takes: a broadcast, or factors outside its range.
+fn add_by_assembly(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> bool {
     let len = io.input().len();
     let Some([first, second]) = terms(layer, io, b) else { return false };
     let output = layer.output_factor;

@@ -1,4 +1,4 @@
-//! Conv2D over [`Packing::Paired`](crate::conv2d::Packing::Paired) weights: gather four pixels, multiply, store.
+//! Conv2D over [`Packing::ChannelPairs`](crate::packing::Packing::ChannelPairs) weights: gather four pixels, multiply, store.
 //!
 //! A window that lies inside the image is gathered straight from it. Another one, or one with taps that are apart
 //! along the width, is first copied to a patch.
@@ -8,8 +8,8 @@ use super::tile::{
     kinglet_armv7em_gather1, kinglet_armv7em_gather3x3x3, kinglet_armv7em_tile4,
 };
 use crate::Io;
-use crate::conv2d::packing::Taps;
 use crate::conv2d::{Conv2dI8, Geometry, PIXEL_TILE};
+use crate::packing::Taps;
 
 /// Bytes of a step group, four taps, in the unrolled loop.
 const GROUP_CODE: usize = 96;

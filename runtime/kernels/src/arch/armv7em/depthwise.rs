@@ -1,4 +1,4 @@
-//! The plane kernels of [`crate::depthwise::planar`].
+//! The plane kernels of [`crate::packing::depthwise::four_halfword_planes`].
 //!
 //! Four outputs of a row at a time: with a 3x3 window their sums, the inputs of a row and its three weights fill the
 //! registers, and inputs shared by neighbours are loaded once. Odd pairs of inputs come by unaligned loads, which
@@ -7,7 +7,7 @@
 use super::tile::{Stage, kinglet_armv7em_fill};
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::planar::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
+use crate::packing::depthwise::four_halfword_planes::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
 
 /// Arguments of the plane kernels; the assembly knows the offsets.
 #[repr(C)]
@@ -143,7 +143,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
     let extra = layer.requant.extra.len();
     let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);
     if constants && layer.weights.len() >= outputs.saturating_mul(area) {
-        planar::depthwise_i8(layer, io, scratch, &Dsp);
+        four_halfword_planes::depthwise_i8(layer, io, scratch, &Dsp);
     }
 }
 

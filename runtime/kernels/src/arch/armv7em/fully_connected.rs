@@ -1,4 +1,4 @@
-//! FullyConnected over [`Packing::PairedBlocks`](crate::conv2d::Packing::PairedBlocks) weights.
+//! FullyConnected over [`Packing::ChannelPairsByFour`](crate::packing::Packing::ChannelPairsByFour) weights.
 //!
 //! The last groups of a row are widened once, as many as scratch holds; those before them are widened in passing, for
 //! each block of channels again, which costs two instructions for 32 multiplications.

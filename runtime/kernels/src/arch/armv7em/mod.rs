@@ -4,18 +4,18 @@
 //!
 //! `SMLAD` multiplies the halves of two registers and adds both products to a third: two MACs. Weights are
 //! 8-bit in flash, so the usual price is one unpacking instruction for each `SMLAD`. Here a 16-bit weight is
-//! `256 * b + a`, the weights of two output channels for the same tap ([`Packing::Paired`]). `SMLAD` on the raw
+//! `256 * b + a`, the weights of two output channels for the same tap ([`Packing::ChannelPairs`]). `SMLAD` on the raw
 //! word accumulates `256 * B + A`; `SXTB16` extracts `a` exactly, and a second `SMLAD` accumulates `A`. The
 //! channel sums are `A` and `(256 * B + A - A) >> 8`. One load and one unpacking instruction thus serve two
 //! channels times two taps, times as many pixels as there are accumulators. It is exact while
 //! `512 * |B| < 2^31` with the doubling below, which the host proves from the weights
-//! ([`packing::paired_is_exact`]).
+//! ([`channel_pairs`]).
 //!
 //! Four pixels' windows are first gathered as columns of 16-bit values, two taps in a word. `SXTB16` makes of four
 //! bytes the pairs 0, 2 and 1, 3, so that is the order of taps in the blob.
 //!
-//! [`Packing::Paired`]: crate::conv2d::Packing::Paired
-//! [`packing::paired_is_exact`]: crate::conv2d::packing::paired_is_exact
+//! [`Packing::ChannelPairs`]: crate::packing::Packing::ChannelPairs
+//! [`channel_pairs`]: crate::packing::dense::channel_pairs
 //!
 //! # Requantization
 //!

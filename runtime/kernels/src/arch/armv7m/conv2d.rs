@@ -1,4 +1,4 @@
-//! Conv2D over [`Packing::Interleaved`](crate::conv2d::Packing::Interleaved) weights.
+//! Conv2D over [`Packing::FourChannels`](crate::packing::Packing::FourChannels) weights.
 //!
 //! ```text
 //! scratch: | Channel of each output | [taps][2] words of the tile | [3][taps] bytes, unless all windows lie inside |
@@ -6,8 +6,8 @@
 
 use super::tile::{Channel, Strip, TILE, kinglet_armv7m_strip};
 use crate::Io;
-use crate::conv2d::packing::chunk_of;
 use crate::conv2d::{Conv2dI8, Geometry, portable};
+use crate::packing::dense::four_channels::chunk_of;
 use core::ops::Range;
 
 /// See [`crate::conv2d::conv2d_i8`].

@@ -1,10 +1,10 @@
-//! The plane kernels of [`crate::depthwise::triples`].
+//! The plane kernels of [`crate::packing::depthwise::four_pair_planes`].
 
 use super::tile::Channel;
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::planar::BLOCK;
-use crate::depthwise::triples::{self, PlaneKernel, Planes, Task, Transfer};
+use crate::packing::depthwise::four_halfword_planes::BLOCK;
+use crate::packing::depthwise::four_pair_planes::{self, PlaneKernel, Planes, Task, Transfer};
 
 /// Arguments of the plane kernels; the assembly knows the offsets.
 #[repr(C)]
@@ -87,7 +87,7 @@ core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), opti
 // A function of its own, so that its frame and the engine's are not one.
 #[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    triples::depthwise_i8(layer, io, scratch, &Single);
+    four_pair_planes::depthwise_i8(layer, io, scratch, &Single);
 }
 
 /// The assembly behind the planes.

@@ -1,4 +1,4 @@
-//! FullyConnected over [`Packing::Octets`](crate::conv2d::Packing::Octets) weights.
+//! FullyConnected over [`Packing::EightChannelsUnsigned`](crate::packing::Packing::EightChannelsUnsigned) weights.
 
 use crate::Io;
 use crate::fully_connected::FullyConnectedI8;

@@ -16,12 +16,12 @@
 //! all modulo `2^32`, and exact while sums are below `2^20`: [`packing::chunk_of`]. Four channels of one tap are an
 //! `LDRD`, four `LDRSB` and eight `MLA`, twelve products in thirteen instructions; eight accumulators, two words, a
 //! weight, two pointers and the end of the chunk fill the registers. Depthwise windows read the same words from planes
-//! ([`depthwise::triples`]).
+//! ([`four_pair_planes`]).
 //!
 //! # Four products of three multiplications
 //!
 //! A fully connected layer has one pixel. There the weights of four channels are one word, as unsigned bytes, and an
-//! activation is multiplied by the word, by its second and fourth byte, and by its upper half ([`Packing::Octets`]).
+//! activation is multiplied by the word, by its second and fourth byte, and by its upper half ([`Packing::EightChannelsUnsigned`]).
 //!
 //! # Requantization
 //!
@@ -30,9 +30,9 @@
 //! `x`: `SMLAL` adds both for nothing when its register pair starts at `2^31` and `constant + (x >> 31)`. A shift and a
 //! saturation follow: five instructions an output, for `1 <= e <= 20`.
 //!
-//! [`packing::chunk_of`]: crate::conv2d::packing::chunk_of
-//! [`depthwise::triples`]: crate::depthwise::triples
-//! [`Packing::Octets`]: crate::conv2d::Packing::Octets
+//! [`packing::chunk_of`]: crate::packing::dense::four_channels::chunk_of
+//! [`four_pair_planes`]: crate::packing::depthwise::four_pair_planes
+//! [`Packing::EightChannelsUnsigned`]: crate::packing::Packing::EightChannelsUnsigned
 
 mod add;
 mod conv2d;

@@ -1,17 +1,17 @@
-//! Conv2D over [`Packing::Quads`](crate::conv2d::Packing::Quads) weights.
+//! Conv2D over [`Packing::FourBySixteen`](crate::packing::Packing::FourBySixteen) weights.
 
 use super::kernel::{Constants, Kernel};
 use super::patch::Walk;
 use crate::Io;
-use crate::conv2d::packing::{quads_patches, quads_read_in_place, quads_scratch};
 use crate::conv2d::{Conv2dI8, PIXEL_TILE};
+use crate::packing::dense::four_by_sixteen::{patches, reads_in_place, scratch as scratch_len};
 
 /// See [`crate::conv2d::conv2d_i8`].
 #[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
     let [height, width, outputs] = geometry.output;
-    let enough = scratch.len() >= quads_scratch(geometry)
+    let enough = scratch.len() >= scratch_len(geometry)
         && io.output().len() >= geometry.pixels().saturating_mul(outputs)
         && geometry.groups == 1;
     let mut pixels = Pixels::new(layer);
@@ -61,8 +61,8 @@ impl<'a> Pixels<'a> {
     fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8], (height, width): (usize, usize), is_one_line: bool) {
         let layer = self.layer;
         let geometry = &layer.geometry;
-        let in_place = quads_read_in_place(geometry);
-        let (taps, most) = (geometry.taps(), quads_patches(geometry));
+        let in_place = reads_in_place(geometry);
+        let (taps, most) = (geometry.taps(), patches(geometry));
         let (mut gathered, mut y, mut x) = (0usize, 0usize, 0usize);
         while y < height || gathered > 0 {
             let direct = match in_place && y < height {

@@ -1,4 +1,4 @@
-//! FullyConnected over [`Packing::Quads`](crate::conv2d::Packing::Quads) weights.
+//! FullyConnected over [`Packing::FourBySixteen`](crate::packing::Packing::FourBySixteen) weights.
 
 use super::kernel::{Constants, Kernel};
 use crate::Io;

@@ -1,7 +1,7 @@
 //! The matrix and the vector micro-kernel: a line of pixels, or one pixel, by blocks of four channels.
 
-use crate::conv2d::packing::QUAD_LANES;
 use crate::numerics::{OutputStage, Requant};
+use crate::packing::dense::four_by_sixteen::TILE_TAPS;
 
 /// Arguments of both; the assembly knows the offsets. A layer has one of these and changes what differs from call to
 /// call, because stack is dear.
@@ -92,7 +92,7 @@ impl Constants<'_> {
 
     /// Bytes of a block's weights.
     fn block_bytes(&self) -> usize {
-        self.taps.div_ceil(QUAD_LANES).saturating_mul(4 * QUAD_LANES)
+        self.taps.div_ceil(TILE_TAPS).saturating_mul(4 * TILE_TAPS)
     }
 
     /// True when the whole layer can be computed from the constants where they are: whole blocks, each channel with a
@@ -157,8 +157,8 @@ impl Kernel {
 
     /// Windows of `rows` rows of `run` taps, `row_bytes` apart; windows are `pixel_bytes` apart.
     pub(super) fn windows(&mut self, (rows, run): (usize, usize), row_bytes: usize, pixel_bytes: usize) {
-        let vectors = run.div_ceil(QUAD_LANES);
-        let len = vectors.wrapping_mul(QUAD_LANES);
+        let vectors = run.div_ceil(TILE_TAPS);
+        let len = vectors.wrapping_mul(TILE_TAPS);
         let more = vectors.wrapping_sub(1);
         self.more = more;
         self.count = more.div_ceil(4);

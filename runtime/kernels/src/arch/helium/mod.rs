@@ -4,7 +4,7 @@
 //!
 //! `VMLADAVA.S8` multiplies sixteen pairs of bytes and adds all products to one core register: sixteen MACs, without
 //! any widening. Its sums live in even core registers, of which there are eight: two pixels by four channels, so that
-//! six loads serve eight multiplications. Weights of four channels alternate every 16 taps ([`Packing::Quads`]) and
+//! six loads serve eight multiplications. Weights of four channels alternate every 16 taps ([`Packing::FourBySixteen`]) and
 //! one pointer walks over all of them; windows are read where they lie, row by row, when a row of the window is a
 //! whole number of vectors. Eight sums in core registers leave none for a low-overhead loop (it needs `LR`): the loop
 //! over taps is unrolled four times and entered in the middle instead.
@@ -22,20 +22,20 @@
 //! Assembly is in files of their own, whole functions by `global_asm!`: stable Rust has neither a register class for
 //! `q` registers nor intrinsics, and `.cpu cortex-m55` in the text needs no compiler flag.
 //!
-//! [`Packing::Quads`]: crate::conv2d::Packing::Quads
+//! [`Packing::FourBySixteen`]: crate::packing::Packing::FourBySixteen
 
 mod add;
+mod channel_vectors;
 mod conv2d;
 mod fully_connected;
 mod kernel;
-mod lanes;
 mod patch;
 mod pool;
 mod windows;
 
 pub(crate) use add::add_i8;
+pub(crate) use channel_vectors::depthwise_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use fully_connected::fully_connected_i8;
-pub(crate) use lanes::depthwise_i8;
 pub(crate) use pool::{average_pool_i8, max_pool_i8, mean_i8};
 pub(crate) use windows::depthwise_i8_windows;

@@ -1,5 +1,5 @@
-//! DepthwiseConv2D over [`DepthwisePacking::Windows`](crate::depthwise::DepthwisePacking::Windows): 3x3 windows as
-//! vectors, see [`crate::depthwise::windows`] for the layout of the scratch memory.
+//! DepthwiseConv2D over [`DepthwisePacking::Windows3x3`](crate::packing::DepthwisePacking::Windows3x3): 3x3 windows as
+//! vectors, see [`crate::packing::depthwise::windows_3x3`] for the layout of the scratch memory.
 //!
 //! `VST4` interleaves four columns of sixteen channels into words; a gather of four words, one below the other, is a
 //! vector with the 3x3 windows of two by two outputs, and one `VMLADAV` with the channel's weights, shifted by a byte
@@ -10,7 +10,7 @@
 use super::patch::{copy, fill};
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
-use crate::depthwise::windows::{self, Task, WindowKernel, Windows};
+use crate::packing::depthwise::windows_3x3::{self, Task, WindowKernel, Windows};
 
 /// Arguments of the transposition; the assembly knows the offsets.
 #[repr(C)]
@@ -114,7 +114,7 @@ pub(crate) fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch
         min: bytes(layer.stage.min),
         max: bytes(layer.stage.max),
     };
-    windows::depthwise_i8(layer, io, scratch, &mut Helium { band: &mut band });
+    windows_3x3::depthwise_i8(layer, io, scratch, &mut Helium { band: &mut band });
 }
 
 /// See [`Band::places`], for lines whose rows all exist.
@@ -203,7 +203,7 @@ impl WindowKernel for Helium<'_> {
         band.bias = layer.bias.as_ptr().wrapping_add(first);
         let kernel = if stride == 1 { kinglet_helium_windows_s1 } else { kinglet_helium_windows_s2 };
         for _ in 0..task.channels / 4 {
-            // SAFETY: `windows::depthwise_i8` has checked constants for all channels, of which these four are some;
+            // SAFETY: `windows_3x3::depthwise_i8` has checked constants for all channels, of which these four are some;
             // rows and sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are the
             // task's rows, of which the places name no other.
             unsafe { kernel(band) }

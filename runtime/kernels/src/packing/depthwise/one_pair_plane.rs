@@ -1,4 +1,5 @@
-//! DepthwiseConv2D over a plane of words: [`DepthwisePacking::WordPlane`](super::DepthwisePacking::WordPlane).
+//! One pair plane: `[C * multiplier, KH, KW]`, for kernels that compute three outputs by two multiplications. Not for
+//! dilation, strides beyond 2 along the width, or more than [`MAX_AREA`] taps.
 //!
 //! One input channel at a time is spread over a plane in which each word holds two elements of the padded image,
 //! `stride` columns apart:
@@ -14,24 +15,28 @@
 //! row:     | stride words of slack | words |            behind the last row: stride words of slack
 //! ```
 //!
-//! As in [`planar`](super::planar), rows that two bands share are moved, so each input element is read exactly once and,
-//! where [`runs_in_place`](super::planar::runs_in_place) says so, before anything is written over it.
+//! As in [`four_halfword_planes`](super::four_halfword_planes), rows that two bands share are moved, so each input element
+//! is read exactly once and, where [`Bands::run_in_place`] says so, before anything is written over it.
 //!
-//! What is fast on some machine is behind [`LaneKernel`]; the order of work is here, once.
+//! What is fast on some machine is behind [`PlaneKernel`]; the order of work is here, once.
 
-use super::DepthwiseI8;
-use super::triples::along_rows;
+use super::four_pair_planes::along_rows;
+use super::{DepthwisePacking, Order, WriteOrder, undilated};
 use crate::Io;
 use crate::arch::words;
 use crate::conv2d::Geometry;
+use crate::depthwise::DepthwiseI8;
 use crate::io::range;
-use crate::numerics::{self, FixedPoint, NARROW_SHIFTS};
+use crate::numerics::{self, ALL_SHIFTS, FixedPoint, NARROW_SHIFTS};
+use crate::packing::Bands;
+use crate::registry::{Isa, Kernel, Operator, Row, in_build, packed};
+use core::ops::RangeInclusive;
 
 /// Scratch that the plane should not exceed, unless one output row needs more.
-pub const BAND_BYTES: usize = 2048;
+pub(crate) const BAND_BYTES: usize = 2048;
 
 /// Most taps of a kernel.
-pub const MAX_AREA: usize = 64;
+pub(crate) const MAX_AREA: usize = 64;
 
 /// Outputs computed together.
 const OUTPUTS: usize = 3;
@@ -39,19 +44,50 @@ const OUTPUTS: usize = 3;
 /// See [`numerics::NARROW_LIMIT`].
 const NARROW_LIMIT: u32 = numerics::NARROW_LIMIT as u32;
 
-/// Bits of a lane.
+/// Bits from one element of a word to the other.
 const LANE: u32 = 11;
 
-/// True when a layer of this shape can be computed over lanes.
-pub fn takes(geometry: &Geometry) -> bool {
-    let geometry = along_rows(geometry);
-    let area = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
-    geometry.dilation == [1, 1] && matches!(geometry.stride[1], 1 | 2) && area <= MAX_AREA
+/// See the module.
+pub(crate) struct OnePairPlane;
+
+impl Order for OnePairPlane {
+    packed! { "armv6m", DepthwisePacking::OnePairPlane;
+        run KERNELS: DepthwiseConv2D, DepthwiseI8[] = crate::arch::armv6m::depthwise_i8,
+            emulated by crate::packing::depthwise::one_pair_plane::emulated;
+    }
+
+    /// The kernels tell by themselves which channels need the long way.
+    const SHIFTS: RangeInclusive<i32> = ALL_SHIFTS;
+
+    fn takes(geometry: &Geometry, _multiplier: usize) -> bool {
+        let geometry = along_rows(geometry);
+        let area = geometry.kernel[0].saturating_mul(geometry.kernel[1]);
+        geometry.dilation == [1, 1] && matches!(geometry.stride[1], 1 | 2) && area <= MAX_AREA
+    }
+
+    fn nearest(geometry: &Geometry, multiplier: usize) -> (Geometry, usize) {
+        let Geometry { stride: [down, across], .. } = *geometry;
+        (Geometry { stride: [down, across.min(2)], ..undilated(geometry) }, multiplier)
+    }
+
+    fn write_order(geometry: &Geometry) -> WriteOrder {
+        let plane = Plane::new(geometry);
+        WriteOrder::Bands(Bands::along_rows(plane.geometry(), 1, plane.band_rows()))
+    }
+
+    fn scratch(geometry: &Geometry) -> usize {
+        Plane::new(geometry).scratch_len()
+    }
+}
+
+/// The whole layer with the inner loops of every machine.
+pub(crate) fn emulated(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise_i8(layer, io, scratch, &PortableKernel);
 }
 
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Plane {
+pub(crate) struct Plane {
     geometry: Geometry,
     row_words: usize,
     band_rows: usize,
@@ -59,7 +95,7 @@ pub struct Plane {
 
 impl Plane {
     /// The layout for a layer. A column of single pixels is treated as a row.
-    pub fn new(geometry: &Geometry) -> Self {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
         let geometry = along_rows(geometry);
         let [output_rows, output_width, _] = geometry.output;
         let (stride, kernel_width) = (geometry.stride[1], geometry.kernel[1]);
@@ -73,32 +109,32 @@ impl Plane {
     }
 
     /// Output rows of a band.
-    pub fn band_rows(&self) -> usize {
+    pub(crate) fn band_rows(&self) -> usize {
         self.band_rows
     }
 
     /// The geometry, with a column turned into a row.
-    pub fn geometry(&self) -> &Geometry {
+    pub(crate) fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
     /// Words of a row, with its slack.
-    pub fn row_words(&self) -> usize {
+    pub(crate) fn row_words(&self) -> usize {
         self.row_words
     }
 
     /// Input rows under `rows` output rows.
-    pub fn input_rows(&self, rows: usize) -> usize {
+    pub(crate) fn input_rows(&self, rows: usize) -> usize {
         rows.saturating_sub(1).saturating_mul(self.geometry.stride[0]).saturating_add(self.geometry.kernel[0])
     }
 
     /// Words of widened weights.
-    pub fn weight_words(&self) -> usize {
+    pub(crate) fn weight_words(&self) -> usize {
         self.geometry.kernel[0].saturating_mul(self.geometry.kernel[1])
     }
 
     /// Bytes of scratch.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         let rows = self.input_rows(self.band_rows).saturating_mul(self.row_words);
         let words = rows.saturating_add(self.weight_words()).saturating_add(self.geometry.stride[1]);
         words.saturating_mul(4)
@@ -106,75 +142,71 @@ impl Plane {
 
     /// Index among the scratch's words of word `x` of row `row`.
     #[inline]
-    pub fn word(&self, row: usize, x: usize) -> usize {
+    pub(crate) fn word(&self, row: usize, x: usize) -> usize {
         let start = self.weight_words().wrapping_add(self.geometry.stride[1]);
         start.wrapping_add(row.wrapping_mul(self.row_words)).wrapping_add(x)
     }
 
     /// The word of two elements.
     #[inline]
-    pub fn join(low: i8, high: i8) -> i32 {
+    pub(crate) fn join(low: i8, high: i8) -> i32 {
         i32::from(low).wrapping_add(i32::from(high) << LANE)
     }
 
     /// The lower element of a word.
     #[inline]
-    pub fn low(word: i32) -> i32 {
+    pub(crate) fn low(word: i32) -> i32 {
         word << (32 - LANE) >> (32 - LANE)
     }
 
     /// The upper element of a word.
     #[inline]
-    pub fn high(word: i32) -> i32 {
+    pub(crate) fn high(word: i32) -> i32 {
         word.wrapping_sub(Self::low(word)) >> LANE
     }
 }
 
 /// One output channel of a band of rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// Output rows.
-    pub rows: usize,
-    /// The output channel.
-    pub channel: usize,
+    pub(crate) rows: usize,
     /// Its bias.
-    pub bias: i32,
+    pub(crate) bias: i32,
     /// Its factor.
-    pub factor: FixedPoint,
+    pub(crate) factor: FixedPoint,
 }
 
 /// Rows of the input to spread over the plane.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     /// How many, not zero.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Elements from a pixel to the next.
-    pub pixel: usize,
+    pub(crate) pixel: usize,
     /// Elements from a row to the next.
-    pub row: usize,
+    pub(crate) row: usize,
     /// Pixels of a row, not zero.
-    pub width: usize,
-    /// Row of the plane.
-    pub target: usize,
+    pub(crate) width: usize,
     /// Index among the scratch's words of the first word that holds an element.
-    pub first: usize,
+    pub(crate) first: usize,
 }
 
 /// The inner loops of a machine.
-pub trait LaneKernel {
+pub(crate) trait PlaneKernel {
     /// Spreads rows of one channel; `source` starts at the first element.
     fn fill(&self, plane: &Plane, words: &mut [i32], source: &[i8], rows: &Rows, padding: i8);
 
-    /// Computes `task`, whose sums fit the lanes, from the plane and the widened weights in `words`. `output` starts at the first output; the next
-    /// ones stand [`Geometry::output`]`[2]` elements apart, row after row.
+    /// Computes `task`, whose sums fit, from the plane and the widened weights in `words`. `output` starts at the first
+    /// output; the next ones stand [`Geometry::output`]`[2]` elements apart, row after row.
     fn convolve(&self, layer: &DepthwiseI8, plane: &Plane, task: &Task, words: &[i32], output: &mut [i8]);
 }
 
 /// The kernel of every machine, and the one that tells what the others must compute.
 #[derive(Clone, Copy, Debug)]
-pub struct PortableKernel;
+pub(crate) struct PortableKernel;
 
-impl LaneKernel for PortableKernel {
+impl PlaneKernel for PortableKernel {
     fn fill(&self, plane: &Plane, words: &mut [i32], source: &[i8], rows: &Rows, padding: i8) {
         let stride = plane.geometry().stride[1];
         for row in 0..rows.count {
@@ -224,14 +256,18 @@ impl LaneKernel for PortableKernel {
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
 #[inline(never)]
-pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl LaneKernel) {
+pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let words = words(scratch);
     let plane = Plane::new(&layer.geometry);
     let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
     let whole = io.input().len() >= len(layer.geometry.input) && io.output().len() >= len(layer.geometry.output);
     let [_, _, channels] = layer.geometry.input;
     let consistent = channels.checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
-    if !(whole && consistent && takes(&layer.geometry) && words.len() >= plane.scratch_len() / 4) {
+    if !(whole
+        && consistent
+        && OnePairPlane::takes(&layer.geometry, layer.multiplier)
+        && words.len() >= plane.scratch_len() / 4)
+    {
         return;
     }
     words.fill(Plane::join(layer.padding_value, layer.padding_value));
@@ -248,7 +284,7 @@ struct Channel<'a, K> {
     channel: usize,
 }
 
-impl<K: LaneKernel> Channel<'_, K> {
+impl<K: PlaneKernel> Channel<'_, K> {
     /// Band after band.
     fn run(&self, io: &mut Io<i8>, words: &mut [i32]) {
         let plane = self.plane;
@@ -266,7 +302,7 @@ impl<K: LaneKernel> Channel<'_, K> {
                 let start = first.wrapping_mul(width).wrapping_mul(outputs).wrapping_add(channel);
                 if let Some(output) = io.output().get_mut(start..) {
                     let bias = self.layer.bias.get(channel).copied().unwrap_or(0);
-                    let task = Task { rows, channel, bias, factor: self.layer.requant.at(channel) };
+                    let task = Task { rows, bias, factor: self.layer.requant.at(channel) };
                     if is_narrow(&task, magnitude) {
                         self.kernel.convolve(self.layer, plane, &task, words, output);
                     } else {
@@ -320,7 +356,6 @@ impl<K: LaneKernel> Channel<'_, K> {
                         pixel: channels,
                         row: row_len,
                         width: width.min(limit),
-                        target: row,
                         first: plane.word(row, pad[1]).wrapping_sub(stride[1]),
                     };
                     self.kernel.fill(plane, words, elements.unwrap_or_default(), &rows, padding);

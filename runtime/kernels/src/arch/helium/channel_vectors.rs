@@ -1,4 +1,4 @@
-//! DepthwiseConv2D over [`DepthwisePacking::Lanes`](crate::depthwise::DepthwisePacking::Lanes): any window, sixteen
+//! DepthwiseConv2D over [`DepthwisePacking::RowMajorSymmetric`](crate::packing::DepthwisePacking::RowMajorSymmetric): any window, sixteen
 //! channels at a time.
 //!
 //! `VMULLB` and `VMULLT` give 16-bit products of the even and of the odd channels. Two taps' products add up within 16
@@ -7,11 +7,12 @@
 
 use super::patch::Walk;
 use crate::Io;
-use crate::depthwise::{DepthwiseI8, LANES};
+use crate::depthwise::DepthwiseI8;
+use crate::packing::depthwise::row_major_symmetric::VECTOR;
 
 /// Arguments of the assembly, which knows the offsets.
 #[repr(C)]
-struct Lanes {
+struct ChannelVectors {
     /// 0: the first pixel's window.
     input: *const i8,
     /// 4: rows of the window.
@@ -52,10 +53,10 @@ struct Lanes {
 
 unsafe extern "C" {
     /// Computes all channels of `pixels` pixels; the extents are what the fields say. No count is zero.
-    fn kinglet_helium_lanes(lanes: *const Lanes);
+    fn kinglet_helium_channel_vectors(call: *const ChannelVectors);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("lanes.s"), options(raw));
+core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("channel_vectors.s"), options(raw));
 
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]
@@ -66,14 +67,14 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
     let taps = kernel_rows.saturating_mul(kernel_columns).saturating_mul(channels);
     let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
     let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
-    let shape = layer.multiplier == 1 && geometry.input[2] == channels && channels >= LANES && taps > 0;
+    let shape = layer.multiplier == 1 && geometry.input[2] == channels && channels >= VECTOR && taps > 0;
     if !(constants && shape && layer.weights.len() >= taps && scratch.len() >= taps) {
         return;
     }
     let walk = Walk::new(geometry, layer.padding_value);
-    let one_word = [layer.requant.words.first().copied().unwrap_or(0); LANES];
-    let one_extra = [layer.requant.extra.first().copied().unwrap_or(0); LANES];
-    let mut lanes = Lanes {
+    let one_word = [layer.requant.words.first().copied().unwrap_or(0); VECTOR];
+    let one_extra = [layer.requant.extra.first().copied().unwrap_or(0); VECTOR];
+    let mut call = ChannelVectors {
         input: core::ptr::null(),
         rows: 0,
         columns: 0,
@@ -102,33 +103,33 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
         let mut x = 0usize;
         while x < width {
             let inside = walk.inside_from((y, x));
-            lanes.pixels = inside.max(1);
+            call.pixels = inside.max(1);
             if inside > 0 {
                 let start = walk.start((y, x));
                 let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else { return };
-                lanes.input = input.as_ptr();
-                lanes.window(
+                call.input = input.as_ptr();
+                call.window(
                     [kernel_rows, kernel_columns],
                     walk.row_bytes(),
                     geometry.dilation[1].wrapping_mul(channels),
                 );
             } else {
                 walk.gather_one(io.input(), (y, x), scratch);
-                lanes.input = scratch.as_ptr();
-                lanes.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
+                call.input = scratch.as_ptr();
+                call.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
             }
-            let len = lanes.pixels.wrapping_mul(channels);
+            let len = call.pixels.wrapping_mul(channels);
             let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return };
-            lanes.output = output.as_mut_ptr();
+            call.output = output.as_mut_ptr();
             // SAFETY: the windows lie in the input, or in the patch of `taps` bytes; `output` holds all pixels'
             // channels; the lengths of the constants were checked above.
-            unsafe { kinglet_helium_lanes(&lanes) };
-            (at, x) = (at.wrapping_add(len), x.wrapping_add(lanes.pixels));
+            unsafe { kinglet_helium_channel_vectors(&call) };
+            (at, x) = (at.wrapping_add(len), x.wrapping_add(call.pixels));
         }
     }
 }
 
-impl Lanes {
+impl ChannelVectors {
     /// Taps `tap_bytes` apart in rows `row_bytes` apart. A single column is treated as a row.
     fn window(&mut self, [rows, columns]: [usize; 2], row_bytes: usize, tap_bytes: usize) {
         if columns == 1 {

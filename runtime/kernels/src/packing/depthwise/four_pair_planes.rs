@@ -1,4 +1,5 @@
-//! DepthwiseConv2D over planes of overlapping pairs: [`DepthwisePacking::Triples`](super::DepthwisePacking::Triples).
+//! Four pair planes: `[C * multiplier, KH, KW]`, for kernels that work on planes of overlapping pairs. Not for dilation,
+//! and only for windows of up to [`MAX_AREA`] positions.
 //!
 //! For cores that multiply one number at a time. A plane is one channel of a band of rows, and its word at column `i`
 //! is `x[i] + 2^11 * x[i + stride]`. A weight times that word is a product for two outputs, and a weight times the two
@@ -18,25 +19,69 @@
 //! plane:   rows of: stride words that nobody reads, left padding, a row of the input, right padding
 //! ```
 //!
-//! Bands, the order of work, and where the output may stand are as in [`super::planar`].
+//! Bands, the order of work, and where the output may stand are as in [`super::four_halfword_planes`].
 
-use super::DepthwiseI8;
-use super::planar::BLOCK;
+use super::four_halfword_planes::BLOCK;
+use super::{DepthwisePacking, Order, WriteOrder, biases_can_be_doubled, undilated};
 use crate::Io;
 use crate::conv2d::Geometry;
+use crate::depthwise::DepthwiseI8;
+use crate::numerics::DUAL_MULTIPLY_SHIFTS;
+use crate::packing::{Bands, Numbers};
+use crate::registry::{Isa, Kernel, Operator, Row, in_build, packed};
+use core::ops::RangeInclusive;
 
 /// Bits from one value of a word to the other.
-pub const LANE_BITS: u32 = 11;
+pub(crate) const LANE_BITS: u32 = 11;
 
 /// The largest window for which sums of any weights and activations stay below `2^20`.
-pub const MAX_AREA: usize = 63;
+pub(crate) const MAX_AREA: usize = 63;
 
 /// Scratch that is always granted to the planes of a block; a large layer's may take an eighth of its activations.
 const BAND_BYTES: usize = 2048;
 
+/// See the module.
+pub(crate) struct FourPairPlanes;
+
+impl Order for FourPairPlanes {
+    packed! { "armv7m", DepthwisePacking::FourPairPlanes;
+        run KERNELS: DepthwiseConv2D, DepthwiseI8[] = crate::arch::armv7m::depthwise_i8,
+            emulated by crate::packing::depthwise::four_pair_planes::emulated;
+    }
+
+    const SHIFTS: RangeInclusive<i32> = DUAL_MULTIPLY_SHIFTS;
+
+    fn takes(geometry: &Geometry, _multiplier: usize) -> bool {
+        geometry.dilation == [1, 1] && geometry.taps() <= MAX_AREA
+    }
+
+    fn nearest(geometry: &Geometry, multiplier: usize) -> (Geometry, usize) {
+        (undilated(geometry), multiplier)
+    }
+
+    /// The kernels double the accumulators.
+    fn is_exact(numbers: &Numbers<'_>) -> bool {
+        biases_can_be_doubled(numbers)
+    }
+
+    fn write_order(geometry: &Geometry) -> WriteOrder {
+        let planes = Planes::new(geometry);
+        WriteOrder::Bands(Bands::along_rows(planes.geometry(), BLOCK, planes.band_rows()))
+    }
+
+    fn scratch(geometry: &Geometry) -> usize {
+        Planes::new(geometry).scratch_len()
+    }
+}
+
+/// The whole layer with the inner loops of every machine.
+pub(crate) fn emulated(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise_i8(layer, io, scratch, &PortableKernel);
+}
+
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Planes {
+pub(crate) struct Planes {
     geometry: Geometry,
     row_words: usize,
     band_rows: usize,
@@ -46,7 +91,7 @@ pub struct Planes {
 
 impl Planes {
     /// The layout for a layer. A column of single pixels is treated as a row, so that its outputs are neighbours.
-    pub fn new(geometry: &Geometry) -> Self {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
         let geometry = along_rows(geometry);
         let [output_rows, output_width, _] = geometry.output;
         let stride = geometry.stride[1];
@@ -67,44 +112,44 @@ impl Planes {
     }
 
     /// The geometry, with a column turned into a row.
-    pub fn geometry(&self) -> &Geometry {
+    pub(crate) fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
     /// Output rows of a band.
-    pub fn band_rows(&self) -> usize {
+    pub(crate) fn band_rows(&self) -> usize {
         self.band_rows
     }
 
     /// Words of a plane's row.
-    pub fn row_words(&self) -> usize {
+    pub(crate) fn row_words(&self) -> usize {
         self.row_words
     }
 
     /// Words of one plane.
-    pub fn plane_words(&self) -> usize {
+    pub(crate) fn plane_words(&self) -> usize {
         self.plane_words
     }
 
     /// Input rows under `rows` output rows.
-    pub fn input_rows(&self, rows: usize) -> usize {
+    pub(crate) fn input_rows(&self, rows: usize) -> usize {
         rows.saturating_sub(1).saturating_mul(self.geometry.stride[0]).saturating_add(self.geometry.kernel[0])
     }
 
     /// Weights of a channel.
-    pub fn area(&self) -> usize {
+    pub(crate) fn area(&self) -> usize {
         self.area
     }
 
     /// Bytes of scratch: weights and planes.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         let planes = self.plane_words().saturating_mul(BLOCK);
         planes.saturating_add(self.area()).saturating_add(self.geometry.stride[1]).saturating_mul(4)
     }
 
     /// Index in scratch of the word before row `row` of plane `lane`; column 0 is `stride` words later.
     #[inline]
-    pub fn row(&self, lane: usize, row: usize) -> usize {
+    pub(crate) fn row(&self, lane: usize, row: usize) -> usize {
         let rows = lane.wrapping_mul(self.plane_words()).wrapping_add(row.wrapping_mul(self.row_words));
         self.area().wrapping_add(rows)
     }
@@ -128,7 +173,7 @@ impl Planes {
 
 /// The word of two values.
 #[inline]
-pub fn pair(low: i8, high: i8) -> [i8; 4] {
+pub(crate) fn pair(low: i8, high: i8) -> [i8; 4] {
     let word = i32::from(low).wrapping_add(i32::from(high).wrapping_shl(LANE_BITS));
     word.to_le_bytes().map(|byte| byte as i8)
 }
@@ -142,28 +187,28 @@ fn values(word: [i8; 4]) -> [i32; 2] {
 
 /// One output channel of a band of rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// The plane to read.
-    pub lane: usize,
+    pub(crate) lane: usize,
     /// Output rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// The output channel.
-    pub channel: usize,
+    pub(crate) channel: usize,
 }
 
 /// Rows of the input on their way into rows of the planes.
 #[derive(Clone, Copy, Debug)]
-pub struct Transfer<'a> {
+pub(crate) struct Transfer<'a> {
     /// From the first channel of the block in the first pixel of the first row on.
-    pub pixels: &'a [i8],
+    pub(crate) pixels: &'a [i8],
     /// From a row to the next, and from a pixel to the next.
-    pub lens: [usize; 2],
+    pub(crate) lens: [usize; 2],
     /// Rows, and pixels of a row to take, of which a row of padding has none.
-    pub counts: [usize; 2],
+    pub(crate) counts: [usize; 2],
     /// First row of the planes, and the padded column of the first pixel.
-    pub place: (usize, usize),
+    pub(crate) place: (usize, usize),
     /// What stands left and right of the pixels.
-    pub padding: i8,
+    pub(crate) padding: i8,
 }
 
 impl Transfer<'_> {
@@ -175,10 +220,10 @@ impl Transfer<'_> {
                 let target = words.get_mut(planes.row(lane, self.place.0.wrapping_add(row))..).unwrap_or_default();
                 if self.counts[1] == 0 {
                     let word = pair(self.padding, self.padding);
-                    target.iter_mut().take(planes.row_words).for_each(|place| *place = word);
+                    target.iter_mut().take(planes.row_words()).for_each(|place| *place = word);
                     continue;
                 }
-                for (column, word) in target.iter_mut().take(planes.row_words).skip(stride).enumerate() {
+                for (column, word) in target.iter_mut().take(planes.row_words()).skip(stride).enumerate() {
                     let second = column.wrapping_add(stride);
                     *word = pair(self.value(lane, row, column), self.value(lane, row, second));
                 }
@@ -200,7 +245,7 @@ impl Transfer<'_> {
 }
 
 /// The inner loops of a machine.
-pub trait PlaneKernel {
+pub(crate) trait PlaneKernel {
     /// Moves the last `count` words, a multiple of four, to the front.
     fn shift(&self, words: &mut [[i8; 4]], count: usize);
 
@@ -215,7 +260,7 @@ pub trait PlaneKernel {
 
 /// The kernel of every machine.
 #[derive(Clone, Copy, Debug)]
-pub struct PortableKernel;
+pub(crate) struct PortableKernel;
 
 impl PlaneKernel for PortableKernel {
     fn shift(&self, words: &mut [[i8; 4]], count: usize) {
@@ -258,7 +303,7 @@ impl PlaneKernel for PortableKernel {
 }
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
-pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
+pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
     if !fits(layer, [io.input().len(), io.output().len()], scratch) || scratch.len() < planes.scratch_len() {
         return;
@@ -346,7 +391,7 @@ impl<K: PlaneKernel> Block<'_, K> {
         let pixels = start.and_then(|start| input.get(start..)).unwrap_or_default();
         let rows = row.map_or(1, |row| rows.min(height.wrapping_sub(row)));
         // What is left and right of the pixels still holds the padding that the planes started with.
-        let count = if row.is_some() { width.min(planes.row_words.saturating_sub(left)) } else { 0 };
+        let count = if row.is_some() { width.min(planes.row_words().saturating_sub(left)) } else { 0 };
         let transfer =
             Transfer { pixels, lens: [row_len, channels], counts: [rows, count], place: (target, left), padding };
         if !(count > 0 && self.lanes.1 == BLOCK && self.kernel.transfer(planes, words, &transfer)) {
@@ -357,7 +402,7 @@ impl<K: PlaneKernel> Block<'_, K> {
 }
 
 /// `[H, 1, C]` under a `[KH, 1]` kernel is the same memory and the same sums as `[1, H, C]` under `[1, KH]`.
-pub(super) fn along_rows(geometry: &Geometry) -> Geometry {
+pub(crate) fn along_rows(geometry: &Geometry) -> Geometry {
     let column = geometry.input[1] == 1 && geometry.output[1] == 1 && geometry.kernel[1] == 1 && geometry.pad[1] == 0;
     if !column {
         return *geometry;

@@ -1,4 +1,4 @@
-@ Depthwise convolution, sixteen channels at a time. See lanes.rs for the method and the arguments.
+@ Depthwise convolution, sixteen channels at a time. See channel_vectors.rs for the method and the arguments.
 @ r0: channel; r1: activations; r2: weights; r3: rows; r4: bytes from tap to tap; r5: channels; r6: bytes from the
 @ end of a row of taps to the next; r7: pairs of taps in a row; r8: not zero when one more is left over; r9: window;
 @ r10: outputs; r11: arguments; r12: pixels left
@@ -48,12 +48,12 @@
     add r2, r2, r5
     .endm
 
-    .section .text.kinglet_helium_lanes, "ax", %progbits
+    .section .text.kinglet_helium_channel_vectors, "ax", %progbits
     .p2align 2
-    .global kinglet_helium_lanes
-    .type kinglet_helium_lanes, %function
+    .global kinglet_helium_channel_vectors
+    .type kinglet_helium_channel_vectors, %function
     .thumb_func
-kinglet_helium_lanes:
+kinglet_helium_channel_vectors:
     push {r4-r11, lr}
     sub sp, #4
     vpush {d8-d15}
@@ -169,4 +169,4 @@ kinglet_helium_lanes:
     vpop {d8-d15}
     add sp, #4
     pop {r4-r11, pc}
-    .size kinglet_helium_lanes, . - kinglet_helium_lanes
+    .size kinglet_helium_channel_vectors, . - kinglet_helium_channel_vectors

@@ -1,4 +1,5 @@
-//! Layout of [`DepthwisePacking::Windows`](super::DepthwisePacking::Windows): 3x3 windows as single vectors.
+//! Windows of 3x3: `[C, KH, KW]`, for kernels that have such windows in vectors. With stride 1 or 2 along both axes, less
+//! than 3 rows and columns of padding before the image, a multiple of four channels, no dilation and no multiplier.
 //!
 //! Activations are channels-last, so the four columns that two neighbouring windows span are four loads of sixteen
 //! channels. Stored interleaved they become, for each channel, a word of four columns; four such words, of four rows
@@ -9,25 +10,77 @@
 //! group g: channel 0, columns 2g .. 2g + 4 | channel 1, columns 2g .. 2g + 4 | ...
 //! ```
 //!
-//! Rows are transposed once. As in [`super::planar`], scratch holds a band of them, the rows that two bands share are
+//! Rows are transposed once. As in [`super::four_halfword_planes`], scratch holds a band of them, the rows that two bands share are
 //! moved to the top, and each input element is read before anything is written over it when the output starts exactly
-//! where the input does and [`super::planar::runs_in_place`].
+//! where the input does and [`Bands::run_in_place`].
 
-use super::DepthwiseI8;
+use super::{DepthwisePacking, Order, WriteOrder, undilated};
 use crate::Io;
 use crate::conv2d::Geometry;
+use crate::depthwise::DepthwiseI8;
+use crate::numerics::RIGHT_SHIFTS;
+use crate::packing::Bands;
+use crate::registry::{Isa, Kernel, Operator, Row, in_build, packed};
+use core::ops::RangeInclusive;
 
 /// Channels transposed together.
-pub const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 16;
 
 /// Scratch that the rows of a block should not exceed, unless one output row needs more.
 const BAND_BYTES: usize = 2048;
 /// Bytes that four stores of a transposition write, whatever part of them a group is.
 const STORE_BYTES: usize = 64;
 
+/// See the module.
+pub(crate) struct Windows3x3;
+
+impl Order for Windows3x3 {
+    packed! { "helium", DepthwisePacking::Windows3x3;
+        run KERNELS: DepthwiseConv2D, DepthwiseI8[] = crate::arch::helium::depthwise_i8_windows,
+            emulated by crate::packing::depthwise::windows_3x3::emulated;
+    }
+
+    const SHIFTS: RangeInclusive<i32> = RIGHT_SHIFTS;
+
+    fn takes(geometry: &Geometry, multiplier: usize) -> bool {
+        let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
+        let shape = *kernel == [3, 3] && *dilation == [1, 1] && (*stride == [1, 1] || *stride == [2, 2]);
+        let channels = input[2] == output[2] && input[2].is_multiple_of(4) && multiplier == 1;
+        shape && channels && pad[0] < 3 && pad[1] < 3
+    }
+
+    fn nearest(geometry: &Geometry, _multiplier: usize) -> (Geometry, usize) {
+        let Geometry { input: [height, width, channels], output: [rows, columns, _], .. } = *geometry;
+        let channels = channels.div_ceil(4).saturating_mul(4);
+        let stride = geometry.stride[0].clamp(1, 2);
+        let nearest = Geometry {
+            input: [height, width, channels],
+            output: [rows, columns, channels],
+            kernel: [3, 3],
+            stride: [stride, stride],
+            pad: geometry.pad.map(|pad| pad.min(2)),
+            ..undilated(geometry)
+        };
+        (nearest, 1)
+    }
+
+    fn write_order(geometry: &Geometry) -> WriteOrder {
+        WriteOrder::Bands(Bands::along_rows(geometry, BLOCK, Windows::new(geometry).band_rows()))
+    }
+
+    fn scratch(geometry: &Geometry) -> usize {
+        Windows::new(geometry).scratch_len()
+    }
+}
+
+/// The whole layer with the inner loops of every machine.
+pub(crate) fn emulated(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise_i8(layer, io, scratch, &mut PortableKernel);
+}
+
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Windows {
+pub(crate) struct Windows {
     stride: usize,
     groups: usize,
     group_bytes: usize,
@@ -35,16 +88,8 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// True when the kernels take the layer.
-    pub fn takes(geometry: &Geometry, multiplier: usize) -> bool {
-        let Geometry { input, output, kernel, stride, dilation, pad, .. } = geometry;
-        let shape = *kernel == [3, 3] && *dilation == [1, 1] && (*stride == [1, 1] || *stride == [2, 2]);
-        let channels = input[2] == output[2] && input[2].is_multiple_of(4) && multiplier == 1;
-        shape && channels && pad[0] < 3 && pad[1] < 3
-    }
-
     /// The layout for a layer.
-    pub fn new(geometry: &Geometry) -> Self {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
         let [height, width, _] = geometry.output;
         let stride = geometry.stride[0].clamp(1, 2);
         // At stride 1 a group holds two windows of a row, at stride 2 one; outputs are computed four at a time.
@@ -59,32 +104,32 @@ impl Windows {
     }
 
     /// Groups of a row.
-    pub fn groups(&self) -> usize {
+    pub(crate) fn groups(&self) -> usize {
         self.groups
     }
 
     /// Bytes of a group.
-    pub fn group_bytes(&self) -> usize {
+    pub(crate) fn group_bytes(&self) -> usize {
         self.group_bytes
     }
 
     /// Bytes of a row.
-    pub fn row_bytes(&self) -> usize {
+    pub(crate) fn row_bytes(&self) -> usize {
         self.groups.saturating_mul(self.group_bytes)
     }
 
     /// Output rows of a band.
-    pub fn band_rows(&self) -> usize {
+    pub(crate) fn band_rows(&self) -> usize {
         self.band_rows
     }
 
     /// Output rows that are computed together: two at stride 1.
-    pub fn rows_together(&self) -> usize {
+    pub(crate) fn rows_together(&self) -> usize {
         if self.stride == 1 { 2 } else { 1 }
     }
 
     /// Input rows under `rows` output rows.
-    pub fn input_rows(&self, rows: usize) -> usize {
+    pub(crate) fn input_rows(&self, rows: usize) -> usize {
         if self.stride == 1 {
             rows.next_multiple_of(2).saturating_add(2)
         } else {
@@ -93,41 +138,41 @@ impl Windows {
     }
 
     /// Bytes before the sums: the rows of a band.
-    pub fn rows_bytes(&self) -> usize {
+    pub(crate) fn rows_bytes(&self) -> usize {
         let rows = self.input_rows(self.band_rows);
         rows.saturating_mul(self.row_bytes()).saturating_add(STORE_BYTES)
     }
 
     /// Four outputs of four channels each.
-    pub fn sums(&self, rows: usize) -> usize {
+    pub(crate) fn sums(&self, rows: usize) -> usize {
         if self.stride == 1 {
-            rows.div_ceil(2).saturating_mul(self.groups)
+            rows.div_ceil(self.rows_together()).saturating_mul(self.groups)
         } else {
             rows.saturating_mul(self.groups / 4)
         }
     }
 
     /// Bytes of scratch: rows and sums.
-    pub fn scratch_len(&self) -> usize {
+    pub(crate) fn scratch_len(&self) -> usize {
         self.rows_bytes().saturating_add(self.sums(self.band_rows).saturating_mul(64))
     }
 }
 
 /// Rows and channels of one call: channels `channel .. channel + channels`, output rows `first .. first + rows`.
 #[derive(Clone, Copy, Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// First channel.
-    pub channel: usize,
+    pub(crate) channel: usize,
     /// At most [`BLOCK`].
-    pub channels: usize,
+    pub(crate) channels: usize,
     /// First output row.
-    pub first: usize,
+    pub(crate) first: usize,
     /// Output rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// The inner loops of a machine.
-pub trait WindowKernel {
+pub(crate) trait WindowKernel {
     /// Transposes the columns of `pixels`, a row of the image, into `target`: groups of columns from `-pad` on. Where
     /// there is no pixel stands the padding value.
     fn transpose(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, pixels: &[i8], target: &mut [i8]);
@@ -143,7 +188,7 @@ pub trait WindowKernel {
 }
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned and has [`Windows::scratch_len`] bytes.
-pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &mut impl WindowKernel) {
+pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &mut impl WindowKernel) {
     let windows = Windows::new(&layer.geometry);
     let channels = layer.geometry.output[2];
     if !is_sound(layer, &windows, io, scratch) {
@@ -166,7 +211,7 @@ fn is_sound(layer: &DepthwiseI8, windows: &Windows, io: &mut Io<i8>, scratch: &[
     let channels = geometry.output[2];
     let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
     let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
-    let shape = Windows::takes(geometry, layer.multiplier) && layer.weights.len() >= channels.saturating_mul(9);
+    let shape = Windows3x3::takes(geometry, layer.multiplier) && layer.weights.len() >= channels.saturating_mul(9);
     let memory = io.input().len() >= len(geometry.input) && io.output().len() >= len(geometry.output);
     let room = scratch.len() >= windows.scratch_len() && (scratch.as_ptr() as usize).is_multiple_of(4);
     constants && shape && memory && room && len(geometry.output) > 0
@@ -232,7 +277,7 @@ fn fill_rows(
 
 /// The kernel of every machine, and the one that tells what the others must compute.
 #[derive(Clone, Copy, Debug)]
-pub struct PortableKernel;
+pub(crate) struct PortableKernel;
 
 impl WindowKernel for PortableKernel {
     fn transpose(&self, layer: &DepthwiseI8, windows: &Windows, task: &Task, pixels: &[i8], target: &mut [i8]) {

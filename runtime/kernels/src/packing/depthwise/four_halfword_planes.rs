@@ -1,4 +1,4 @@
-//! DepthwiseConv2D over planes: [`DepthwisePacking::Planar`](super::DepthwisePacking::Planar).
+//! Four halfword planes: `[C * multiplier, KH, KW]`, for kernels that work on planes of 16-bit numbers. Not for dilation.
 //!
 //! Channels-last activations put a channel's neighbours far apart, where a dual multiply-accumulate finds
 //! nothing to pair. Four channels at a time are therefore transposed into four planes of 16-bit values, in which
@@ -11,43 +11,83 @@
 //!
 //! Planes hold a band of rows, as many as fit [`BAND_BYTES`]. The rows that two bands share are moved to the
 //! top of the plane instead of being read again, so each input element is read exactly once and, where
-//! [`runs_in_place`] says so, before anything is written over it: then the output may start exactly where the
-//! input does. No other overlap is allowed, because channels are the outer loop.
+//! [`Bands::run_in_place`] says so, before anything is written over it.
 //!
 //! Outputs are computed four at a time along a row. An image that is one band may as well lie on its side, and does
 //! when that takes fewer groups of four: 25 x 5 pixels are 50 groups, 5 x 25 are 35.
 //!
 //! What is fast on some machine is behind [`PlaneKernel`]; the order of work is here, once.
 
-use super::DepthwiseI8;
+use super::{DepthwisePacking, Order, WriteOrder, biases_can_be_doubled, undilated};
 use crate::Io;
 use crate::conv2d::Geometry;
+use crate::depthwise::DepthwiseI8;
 use crate::io::range;
+use crate::numerics::DUAL_MULTIPLY_SHIFTS;
+use crate::packing::{Bands, Numbers};
+use crate::registry::{Isa, Kernel, Operator, Row, in_build, packed};
+use core::ops::RangeInclusive;
 
 /// Channels transposed together.
-pub const BLOCK: usize = 4;
+pub(crate) const BLOCK: usize = 4;
 
 /// Outputs of a row that kernels compute together. Those behind the row's end are dropped.
 const GROUP: usize = 4;
 
 /// Scratch that the planes of a block should not exceed, unless one output row needs more.
-pub const BAND_BYTES: usize = 4096;
+pub(crate) const BAND_BYTES: usize = 4096;
 
-/// True when the output may start exactly where the input does.
-///
-/// With as many channels on both sides, a channel's outputs touch inputs of the same channel only. Output row
-/// `y` ends, then, no later than input row `y`, which is in the planes by the time row `y` is written: the window
-/// of row `y` reaches down to input row `y * stride + kernel - 1 - pad`. Planes on their side hold all rows. A layer
-/// that is padded by a whole window is refused although it may be one band: other packings have other bands.
-pub fn runs_in_place(geometry: &Geometry, multiplier: usize) -> bool {
-    let Geometry { input, output, kernel, pad, .. } = geometry;
-    let fits = multiplier == 1 && input[2] == output[2] && output[0] <= input[0] && output[1] <= input[1];
-    fits && pad[0] < kernel[0]
+/// See the module.
+pub(crate) struct FourHalfwordPlanes;
+
+impl Order for FourHalfwordPlanes {
+    packed! { "armv7em", DepthwisePacking::FourHalfwordPlanes;
+        run KERNELS: DepthwiseConv2D, DepthwiseI8[] = crate::arch::armv7em::depthwise_i8,
+            emulated by crate::packing::depthwise::four_halfword_planes::emulated;
+    }
+
+    const SHIFTS: RangeInclusive<i32> = DUAL_MULTIPLY_SHIFTS;
+
+    fn takes(geometry: &Geometry, _multiplier: usize) -> bool {
+        geometry.dilation == [1, 1]
+    }
+
+    fn nearest(geometry: &Geometry, multiplier: usize) -> (Geometry, usize) {
+        (undilated(geometry), multiplier)
+    }
+
+    /// The kernels double the accumulators.
+    fn is_exact(numbers: &Numbers<'_>) -> bool {
+        biases_can_be_doubled(numbers)
+    }
+
+    fn write_order(geometry: &Geometry) -> WriteOrder {
+        let planes = Planes::new(geometry);
+        let walk = |extents: [usize; 2], steps: [usize; 2]| [(extents[0], steps[0]), (extents[1], steps[1])];
+        WriteOrder::Bands(Bands {
+            block: BLOCK,
+            rows: planes.band_rows(),
+            window: planes.input_rows(1),
+            stride: planes.stride()[0],
+            pad: planes.padding()[0],
+            input: walk(planes.input(), planes.input_steps()),
+            output: walk(planes.output(), planes.output_steps()),
+        })
+    }
+
+    fn scratch(geometry: &Geometry) -> usize {
+        Planes::new(geometry).scratch_len()
+    }
+}
+
+/// The whole layer with the inner loops of every machine.
+pub(crate) fn emulated(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    depthwise_i8(layer, io, scratch, &PortableKernel);
 }
 
 /// Layout of the scratch of one layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Planes<'a> {
+pub(crate) struct Planes<'a> {
     geometry: &'a Geometry,
     is_turned: bool,
     row_len: usize,
@@ -58,7 +98,7 @@ pub struct Planes<'a> {
 
 impl<'a> Planes<'a> {
     /// The layout for a layer.
-    pub fn new(geometry: &'a Geometry) -> Self {
+    pub(crate) fn new(geometry: &'a Geometry) -> Self {
         let mut planes =
             Planes { geometry, is_turned: true, row_len: 0, band_rows: 0, plane_bytes: 0, weight_bytes: 0 };
         planes.lay_out();
@@ -101,7 +141,7 @@ impl<'a> Planes<'a> {
     }
 
     /// True when the planes hold the whole image.
-    pub fn is_single_band(&self) -> bool {
+    pub(crate) fn is_single_band(&self) -> bool {
         self.band_rows == self.output()[0]
     }
 
@@ -112,77 +152,77 @@ impl<'a> Planes<'a> {
     }
 
     /// Height and width of the input.
-    pub fn input(&self) -> [usize; 2] {
+    pub(crate) fn input(&self) -> [usize; 2] {
         let [height, width, _] = self.geometry.input;
         self.turn([height, width])
     }
 
     /// Height and width of the output.
-    pub fn output(&self) -> [usize; 2] {
+    pub(crate) fn output(&self) -> [usize; 2] {
         let [height, width, _] = self.geometry.output;
         self.turn([height, width])
     }
 
     /// Height and width of the window.
-    pub fn kernel(&self) -> [usize; 2] {
+    pub(crate) fn kernel(&self) -> [usize; 2] {
         self.turn(self.geometry.kernel)
     }
 
     /// Steps along both.
-    pub fn stride(&self) -> [usize; 2] {
+    pub(crate) fn stride(&self) -> [usize; 2] {
         self.turn(self.geometry.stride)
     }
 
     /// Padding before both.
-    pub fn padding(&self) -> [usize; 2] {
+    pub(crate) fn padding(&self) -> [usize; 2] {
         self.turn(self.geometry.pad)
     }
 
     /// Elements from a row to the next and from a pixel to the next, in the input.
-    pub fn input_steps(&self) -> [usize; 2] {
+    pub(crate) fn input_steps(&self) -> [usize; 2] {
         let [_, width, channels] = self.geometry.input;
         self.turn([width.wrapping_mul(channels), channels])
     }
 
     /// The same in the output.
-    pub fn output_steps(&self) -> [usize; 2] {
+    pub(crate) fn output_steps(&self) -> [usize; 2] {
         let [_, width, channels] = self.geometry.output;
         self.turn([width.wrapping_mul(channels), channels])
     }
 
     /// The same in the weights of a channel.
-    pub fn weight_steps(&self) -> [usize; 2] {
+    pub(crate) fn weight_steps(&self) -> [usize; 2] {
         self.turn([self.geometry.kernel[1], 1])
     }
 
     /// Elements of a plane's row.
-    pub fn row_len(&self) -> usize {
+    pub(crate) fn row_len(&self) -> usize {
         self.row_len
     }
 
     /// Output rows of a band.
-    pub fn band_rows(&self) -> usize {
+    pub(crate) fn band_rows(&self) -> usize {
         self.band_rows
     }
 
     /// Input rows under `rows` output rows.
-    pub fn input_rows(&self, rows: usize) -> usize {
+    pub(crate) fn input_rows(&self, rows: usize) -> usize {
         rows.saturating_sub(1).saturating_mul(self.stride()[0]).saturating_add(self.kernel()[0])
     }
 
     /// Bytes of one plane.
-    pub fn plane_bytes(&self) -> usize {
+    pub(crate) fn plane_bytes(&self) -> usize {
         self.plane_bytes
     }
 
     /// Bytes of scratch: weights and planes.
-    pub fn scratch_len(&self) -> usize {
-        self.plane_bytes.saturating_mul(BLOCK).saturating_add(self.weight_bytes)
+    pub(crate) fn scratch_len(&self) -> usize {
+        self.plane_bytes().saturating_mul(BLOCK).saturating_add(self.weight_bytes)
     }
 
     /// Byte offset of element `x` of row `row` of plane `lane`.
     #[inline]
-    pub fn byte(&self, lane: usize, row: usize, x: usize) -> usize {
+    pub(crate) fn byte(&self, lane: usize, row: usize, x: usize) -> usize {
         let element = row.wrapping_mul(self.row_len).wrapping_add(x).wrapping_mul(2);
         self.weight_bytes.wrapping_add(lane.wrapping_mul(self.plane_bytes)).wrapping_add(element)
     }
@@ -214,32 +254,32 @@ impl<'a> Planes<'a> {
 
 /// Pixels to transpose: `rows` rows of `width` pixels from the start of a slice on, at these steps.
 #[derive(Clone, Copy, Debug)]
-pub struct Pixels {
+pub(crate) struct Pixels {
     /// Rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Pixels of a row.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Elements from a row to the next, and from a pixel to the next.
-    pub steps: [usize; 2],
+    pub(crate) steps: [usize; 2],
 }
 
 /// Some output channels of a band of rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Band {
+pub(crate) struct Band {
     /// The plane of the first channel.
-    pub lane: usize,
+    pub(crate) lane: usize,
     /// Planes from a channel to the next: 1, or 0 when the channels have one input.
-    pub lane_step: usize,
+    pub(crate) lane_step: usize,
     /// The first output channel, and how many there are.
-    pub channel: usize,
+    pub(crate) channel: usize,
     /// How many there are.
-    pub channels: usize,
+    pub(crate) channels: usize,
     /// Output rows.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// The inner loops of a machine.
-pub trait PlaneKernel {
+pub(crate) trait PlaneKernel {
     /// Transposes [`BLOCK`] channels of `pixels` into the planes, at row `place.0` from element `place.1` on. False
     /// when it did nothing.
     fn transpose(
@@ -274,7 +314,7 @@ pub trait PlaneKernel {
 
 /// The kernel of every machine, and the one that tells what the others must compute.
 #[derive(Clone, Copy, Debug)]
-pub struct PortableKernel;
+pub(crate) struct PortableKernel;
 
 impl PlaneKernel for PortableKernel {
     fn transpose(&self, _: &Planes, _: &mut [i8], _: &[i8], _: &Pixels, _: (usize, usize)) -> bool {
@@ -332,7 +372,7 @@ fn element(scratch: &[i8], at: usize) -> i32 {
 }
 
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
-pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
+pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
     let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
     let output_len = len(layer.geometry.output);
@@ -350,7 +390,7 @@ pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], ke
         // The last block overlaps the one before it; only its new lanes are computed.
         let first = channel.min(channels.saturating_sub(BLOCK));
         let lanes = (channel.wrapping_sub(first), BLOCK.min(channels));
-        Block { layer, planes: &planes, kernel, channel: first, lanes, output_len }.run(io, scratch);
+        Block { layer, planes: &planes, kernel, channel: first, lanes }.run(io, scratch);
         channel = channel.wrapping_add(BLOCK);
     }
 }
@@ -363,7 +403,6 @@ struct Block<'a, K> {
     channel: usize,
     /// Lanes to compute, from the first to behind the last.
     lanes: (usize, usize),
-    output_len: usize,
 }
 
 impl<K: PlaneKernel> Block<'_, K> {
@@ -441,7 +480,7 @@ impl<K: PlaneKernel> Block<'_, K> {
             let channels = lanes.wrapping_mul(layer.multiplier);
             let band = Band { lane, lane_step: usize::from(layer.multiplier == 1), channel, channels, rows };
             let at = start.wrapping_add(channel);
-            let output = io.output_range(at, self.output_len.saturating_sub(at));
+            let output = io.output_from(at);
             self.kernel.convolve(layer, planes, &band, scratch, output);
             lane = lane.wrapping_add(lanes);
         }

@@ -1,0 +1,125 @@
+//! Transposed convolution over the plane, in groups of channels: every pixel adds a kernel to the result.
+
+use core::fmt;
+
+use super::common::attributes::{Activation, Spread};
+use super::common::real::{Real, Reals, activated};
+use super::common::{operands, types, weighted, window};
+use super::operator::Operator;
+use super::rule::layer::{Kernel, Layer, WeightOrder};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::value::{Shape, ShapeError, VALUE_LEN_MAX, Value, fail};
+
+/// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
+///
+/// Pixel `(y, x)` adds the kernel from row `y * stride - pad` and the like column on; what lies outside the result is
+/// cut off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransposeConv2D {
+    /// Distance between the kernels of neighbouring pixels along height and width.
+    pub stride: [usize; 2],
+    /// Rows and columns that are cut off above and to the left.
+    pub pad: [usize; 2],
+    /// Height and width of the result.
+    pub size: [usize; 2],
+    /// Number of independent channel groups.
+    pub groups: usize,
+    /// Fused activation.
+    pub activation: Activation,
+}
+
+impl TransposeConv2D {
+    /// The pixel under `tap` at `position` of the result, along `axis`.
+    fn source(&self, axis: usize, position: usize, tap: usize, extent: usize) -> Option<usize> {
+        let from = (position + self.pad[axis]).checked_sub(tap)?;
+        (from % self.stride[axis] == 0).then_some(from / self.stride[axis]).filter(|&source| source < extent)
+    }
+}
+
+impl Operator for TransposeConv2D {
+    fn name(&self) -> &'static str {
+        "TransposeConv2D"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TransposeConv2D { stride, pad, size, groups, activation } = self;
+        write!(f, " stride {stride:?} pad {pad:?} size {size:?}")?;
+        if *groups != 1 {
+            write!(f, " groups {groups}")?;
+        }
+        write!(f, "{activation}")
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        let TransposeConv2D { stride, pad, size, groups, .. } = *self;
+        let (x, w, bias) = weighted::with_bias(inputs)?;
+        let [n, _, _, channels] = operands::nhwc(x)?;
+        let &[outputs, kernel_h, kernel_w, group_channels] = w else {
+            return fail(format!("weights have shape {w:?}, 4 axes [O, KH, KW, I / groups] are needed"));
+        };
+        if groups == 0 || outputs % groups != 0 || group_channels.checked_mul(groups) != Some(channels) {
+            return fail(format!("input {x:?} and weights {w:?} do not fit {groups} groups"));
+        }
+        if stride.contains(&0) || size.contains(&0) || kernel_h == 0 || kernel_w == 0 {
+            return fail(format!("kernel {w:?}, stride {stride:?} and size {size:?} must not be zero"));
+        }
+        if pad.iter().any(|&pad| pad > VALUE_LEN_MAX) {
+            return fail(format!("padding {pad:?} is too large"));
+        }
+        weighted::check_bias(bias, outputs)?;
+        Ok(vec![vec![n, size[0], size[1], outputs]])
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::weighted(inputs, outputs, 0)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
+        let (x, w) = (inputs[0], inputs[1]);
+        let (&[_, height, width, _], &[outputs, kernel_h, kernel_w, depth]) = (x.shape, w.shape) else { return None };
+        let sum = |[n, row, column, output]: [usize; 4]| {
+            let first = output / (outputs / self.groups) * depth;
+            let mut sum = inputs.get(2).map_or(0.0, |bias| f64::from(bias.data[output]));
+            for tap_h in 0..kernel_h {
+                let Some(y) = self.source(0, row, tap_h, height) else { continue };
+                for tap_w in 0..kernel_w {
+                    let Some(z) = self.source(1, column, tap_w, width) else { continue };
+                    let weights = ((output * kernel_h + tap_h) * kernel_w + tap_w) * depth;
+                    for channel in 0..depth {
+                        let weight = f64::from(w.data[weights + channel]);
+                        sum += window::element(x, [n, y, z, first + channel]) * weight;
+                    }
+                }
+            }
+            sum
+        };
+        activated(window::for_each_output(shapes[0], sum), self.activation)
+    }
+
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        Some(&mut self.activation)
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation
+    }
+
+    fn layer(&self) -> Option<Layer> {
+        let order = WeightOrder::Dense { groups: self.groups };
+        let kernel = Kernel::Spreads(Spread { stride: self.stride, pad: self.pad });
+        Some(Layer { order, kernel, activation: self.activation })
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Fixed
+    }
+
+    fn codes(&self) -> Codes {
+        Codes::Rescaled
+    }
+
+    fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        vec![of_accumulator(scaling)]
+    }
+}

@@ -1,0 +1,126 @@
+//! Row-major: `[O, KH, KW, C / groups]` as it is written, for any layer on any machine.
+//!
+//! Weights may have fewer than eight bits: the layout is the same, a place is smaller, and the kernels unpack a weight
+//! where they multiply it.
+
+#[cfg(feature = "int4")]
+use super::narrow;
+use super::{Numbers, Order, Packing, Storage, Taps};
+use crate::Io;
+use crate::conv2d::{self, Conv2dI8, Geometry};
+use crate::fully_connected::{self, FullyConnectedI8};
+use crate::numerics::ALL_SHIFTS;
+use crate::registry::{Isa, Kernel, Operator, Row};
+use core::ops::RangeInclusive;
+
+/// See the module.
+pub(crate) struct RowMajor;
+
+impl Order for RowMajor {
+    const ISA: Isa = Isa::Portable;
+    const IS_RUNNABLE: bool = cfg!(feature = "row-major");
+    const SHIFTS: RangeInclusive<i32> = ALL_SHIFTS;
+    const CONV2D: &'static [Row] = &[
+        Row {
+            kernel: Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, conv2d::portable::conv2d_i8)),
+            ..Row::packed("conv2d::portable::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
+        },
+        Row {
+            kernel: CONV2D_4_BIT,
+            ..Row::packed("packing::dense::narrow::conv2d_i8", &[Operator::Conv2D], "row-major, 4-bit")
+        },
+    ];
+    const FULLY_CONNECTED: &'static [Row] = &[
+        Row {
+            kernel: Some(Kernel::FullyConnectedI8(
+                Packing::RowMajor,
+                Storage::Bits8,
+                fully_connected::portable::fully_connected_i8,
+            )),
+            ..Row::packed(
+                "fully_connected::portable::fully_connected_i8",
+                &[Operator::FullyConnected],
+                Packing::RowMajor.name(),
+            )
+        },
+        Row {
+            kernel: FULLY_CONNECTED_4_BIT,
+            ..Row::packed("packing::dense::narrow::fully_connected_i8", &[Operator::FullyConnected], "row-major, 4-bit")
+        },
+    ];
+
+    fn takes_storage(_storage: Storage) -> bool {
+        true
+    }
+
+    fn takes_groups() -> bool {
+        true
+    }
+
+    fn is_exact(_numbers: &Numbers<'_>) -> bool {
+        true
+    }
+
+    #[inline]
+    fn places(outputs: usize, taps: usize) -> usize {
+        outputs.saturating_mul(taps)
+    }
+
+    #[inline]
+    fn place(_outputs: usize, taps: Taps, output: usize, tap: usize) -> usize {
+        output.wrapping_mul(taps.count()).wrapping_add(tap)
+    }
+
+    /// One patch of all groups: gathered even when it lies in one piece, so that the output may overlap.
+    fn conv2d_scratch(geometry: &Geometry) -> usize {
+        geometry.taps().saturating_mul(geometry.groups)
+    }
+
+    #[inline(always)]
+    fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+        #[cfg(feature = "int4")]
+        if layer.storage != Storage::Bits8 {
+            return narrow::conv2d_i8(layer, io, scratch);
+        }
+        #[cfg(feature = "row-major")]
+        conv2d::portable::conv2d_i8(layer, io, scratch);
+        #[cfg(not(feature = "row-major"))]
+        let _ = (layer, io, scratch);
+    }
+
+    #[inline(always)]
+    fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+        #[cfg(feature = "int4")]
+        if layer.storage != Storage::Bits8 {
+            return narrow::fully_connected_i8(layer, io, scratch);
+        }
+        #[cfg(feature = "row-major")]
+        fully_connected::portable::fully_connected_i8(layer, io, scratch);
+        #[cfg(not(feature = "row-major"))]
+        let _ = (layer, io, scratch);
+    }
+}
+
+/// The kernel of four bits, if this build has it.
+const CONV2D_4_BIT: Option<Kernel> = {
+    #[cfg(feature = "int4")]
+    {
+        Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits4, narrow::conv2d_i8))
+    }
+    #[cfg(not(feature = "int4"))]
+    {
+        None
+    }
+};
+
+/// Likewise.
+const FULLY_CONNECTED_4_BIT: Option<Kernel> = {
+    #[cfg(feature = "int4")]
+    {
+        Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits4, narrow::fully_connected_i8))
+    }
+    #[cfg(not(feature = "int4"))]
+    {
+        None
+    }
+};

@@ -1,0 +1,202 @@
+//! The list of kernels: one that is not here cannot be called, one that is here is tested on every core.
+//!
+//! Three lists make it, and from each follow both the function that calls a kernel and the rows that tests, benchmarks
+//! and the README read ([`kernels`]):
+//!
+//! - operators without weights that have kernels of their own for some instruction set: `kernels!` below;
+//! - packings, in `packing/dense` and `packing/depthwise`, each of which names its kernels;
+//! - what is the same everywhere: `PLAIN` below.
+//!
+//! Nothing on a device refers to rows.
+
+mod macros;
+mod names;
+mod table;
+
+pub use crate::machine::Isa;
+pub(crate) use macros::{in_build, kernels, packed};
+pub use names::{Element, Operator};
+pub use table::write_table;
+
+use crate::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16};
+use crate::copy::CopyBlocks;
+use crate::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
+use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, Operand};
+use crate::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use crate::mean::{self, MeanF32, MeanI8};
+use crate::packing::{DepthwisePacking, Packing, Storage};
+use crate::pad::PadGeometry;
+use crate::pool::{self, PoolF32, PoolI8};
+use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
+use crate::{Io, copy, packing, pad};
+
+/// One kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The function, as the list writes it.
+    pub(crate) function: &'static str,
+    /// The operators it computes.
+    pub operators: &'static [Operator],
+    /// Type of its activations.
+    pub element: Element,
+    /// Where it runs.
+    pub isa: Isa,
+    /// The packing of its weights, if they can have several.
+    pub packing: Option<&'static str>,
+    /// The instruction set whose kernel it stands for on hosts.
+    pub emulates: Option<Isa>,
+    /// The function, if this build has it.
+    pub kernel: Option<Kernel>,
+}
+
+impl Row {
+    /// Path of the function below this crate's root.
+    pub fn name(&self) -> &'static str {
+        let path = self.function.strip_prefix("crate::").unwrap_or(self.function);
+        path.split("::<").next().unwrap_or(path)
+    }
+
+    /// A kernel for every machine.
+    pub(crate) const fn plain(
+        function: &'static str,
+        operators: &'static [Operator],
+        element: Element,
+        kernel: Kernel,
+    ) -> Row {
+        let (isa, packing, emulates) = (Isa::Portable, None, None);
+        Row { function, operators, element, isa, packing, emulates, kernel: Some(kernel) }
+    }
+
+    /// A kernel for int8 weights in a packing; the caller adds where it runs.
+    pub(crate) const fn packed(function: &'static str, operators: &'static [Operator], packing: &'static str) -> Row {
+        Row { packing: Some(packing), ..Row::plain(function, operators, Element::I8, Kernel::Formula) }
+    }
+}
+
+/// A kernel with the signature of its operator, to be compared with that operator's reference.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Kernel {
+    Conv2dI8(Packing, Storage, fn(&Conv2dI8, &mut Io<i8>, &mut [i8])),
+    Conv2dF32(fn(&Conv2dF32, &mut Io<f32>)),
+    DepthwiseI8(DepthwisePacking, fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])),
+    DepthwiseF32(fn(&DepthwiseF32, &mut Io<f32>)),
+    FullyConnectedI8(Packing, Storage, fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8])),
+    FullyConnectedF32(fn(&FullyConnectedF32, &mut Io<f32>)),
+    AveragePoolI8(fn(&PoolI8, &mut Io<i8>)),
+    MaxPoolI8(fn(&PoolI8, &mut Io<i8>)),
+    AveragePoolF32(fn(&PoolF32, &mut Io<f32>)),
+    MaxPoolF32(fn(&PoolF32, &mut Io<f32>)),
+    AddI8(fn(&AddI8, &mut Io<i8>, Operand<'_, i8>)),
+    MulI8(fn(&MulI8, &mut Io<i8>, Operand<'_, i8>)),
+    AddF32(fn(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>)),
+    MulF32(fn(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>)),
+    MeanI8(fn(&MeanI8, &mut Io<i8>)),
+    MeanF32(fn(&MeanF32, &mut Io<f32>)),
+    PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
+    CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
+    TransposeConvI8(fn(&TransposeConvI8, &mut Io<i8>)),
+    TransposeConvF32(fn(&TransposeConvF32, &mut Io<f32>)),
+    Conv2dI16(fn(&Conv2dI16, &mut Io<i16>)),
+    DepthwiseI16(fn(&DepthwiseI16, &mut Io<i16>)),
+    FullyConnectedI16(fn(&FullyConnectedI16, &mut Io<i16>)),
+    AddI16(fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)),
+    /// The formula itself is what runs; its own tests compare it with known values.
+    Formula,
+}
+
+kernels! {
+    /// Computes the sum with the fastest kernel this target has for the layer. No scratch.
+    add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) = (layer, io, b); AddI8, I8, Add;
+        "armv6m" => crate::arch::armv6m::add_i8,
+        "armv7m" => crate::arch::armv7m::add_i8,
+        "armv7em" => crate::arch::armv7em::add_i8,
+        "helium" => crate::arch::helium::add_i8,
+        portable => crate::elementwise::portable::add_i8;
+
+    /// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.
+    average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) = (layer, io); AveragePoolI8, I8, AveragePool2D;
+        "armv7em" => crate::arch::armv7em::average_pool_i8,
+        "helium" => crate::arch::helium::average_pool_i8,
+        portable => crate::pool::portable::average_pool_i8;
+
+    /// Computes the maximum pooling with the fastest kernel this target has for the layer. No scratch.
+    max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) = (layer, io); MaxPoolI8, I8, MaxPool2D;
+        "helium" => crate::arch::helium::max_pool_i8,
+        portable => crate::pool::portable::max_pool_i8;
+
+    /// Computes the mean with the fastest kernel this target has for the layer. No scratch.
+    mean_i8(layer: &MeanI8, io: &mut Io<i8>) = (layer, io); MeanI8, I8, Mean;
+        "helium" => crate::arch::helium::mean_i8,
+        portable => crate::mean::portable::mean_i8;
+}
+
+/// Kernels that are the same everywhere.
+const PLAIN: &[Row] = &{
+    use Element::{Any, F32, I8, I16};
+    use Operator as O;
+    const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Quantize];
+    [
+        Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
+        Row::plain(
+            "depthwise::depthwise_f32",
+            &[O::DepthwiseConv2D],
+            F32,
+            Kernel::DepthwiseF32(depthwise::depthwise_f32),
+        ),
+        Row::plain(
+            "fully_connected::fully_connected_f32",
+            &[O::FullyConnected],
+            F32,
+            Kernel::FullyConnectedF32(fully_connected::fully_connected_f32),
+        ),
+        Row::plain("pool::average_pool_f32", &[O::AveragePool2D], F32, Kernel::AveragePoolF32(pool::average_pool_f32)),
+        Row::plain("pool::max_pool_f32", &[O::MaxPool2D], F32, Kernel::MaxPoolF32(pool::max_pool_f32)),
+        Row::plain("elementwise::mul_i8", &[O::Mul], I8, Kernel::MulI8(elementwise::mul_i8)),
+        Row::plain("elementwise::add_f32", &[O::Add], F32, Kernel::AddF32(elementwise::add_f32)),
+        Row::plain("elementwise::mul_f32", &[O::Mul], F32, Kernel::MulF32(elementwise::mul_f32)),
+        Row::plain("mean::mean_f32", &[O::Mean], F32, Kernel::MeanF32(mean::mean_f32)),
+        Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
+        Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
+        Row::plain("conv2d::conv2d_i16", &[O::Conv2D], I16, Kernel::Conv2dI16(conv2d::conv2d_i16)),
+        Row::plain(
+            "depthwise::depthwise_i16",
+            &[O::DepthwiseConv2D],
+            I16,
+            Kernel::DepthwiseI16(depthwise::depthwise_i16),
+        ),
+        Row::plain(
+            "fully_connected::fully_connected_i16",
+            &[O::FullyConnected],
+            I16,
+            Kernel::FullyConnectedI16(fully_connected::fully_connected_i16),
+        ),
+        Row::plain("elementwise::add_i16", &[O::Add], I16, Kernel::AddI16(elementwise::add_i16)),
+        Row::plain(
+            "transpose_conv::transpose_conv_i8",
+            &[O::TransposeConv2D],
+            I8,
+            Kernel::TransposeConvI8(transpose_conv::transpose_conv_i8),
+        ),
+        Row::plain(
+            "transpose_conv::transpose_conv_f32",
+            &[O::TransposeConv2D],
+            F32,
+            Kernel::TransposeConvF32(transpose_conv::transpose_conv_f32),
+        ),
+        Row::plain("softmax::softmax_i8", &[O::Softmax], I8, Kernel::Formula),
+        Row::plain("softmax::softmax_f32", &[O::Softmax], F32, Kernel::Formula),
+        Row::plain("lookup::lookup_i8", LOOKUP, I8, Kernel::Formula),
+        Row::plain("unary_f32::clamp_f32", &[O::Relu, O::Relu6], F32, Kernel::Formula),
+        Row::plain("unary_f32::logistic_f32", &[O::Logistic], F32, Kernel::Formula),
+        Row::plain("unary_f32::tanh_f32", &[O::Tanh], F32, Kernel::Formula),
+        Row::plain("quantize::quantize_f32_i8", &[O::Quantize], F32, Kernel::Formula),
+        Row::plain("quantize::dequantize_i8_f32", &[O::Dequantize], I8, Kernel::Formula),
+    ]
+};
+
+/// Every kernel.
+pub fn kernels() -> impl Iterator<Item = &'static Row> {
+    let packed = packing::dense::ROWS.iter().chain(packing::depthwise::ROWS).copied().flatten();
+    packed.chain(DISPATCHED).copied().flatten().chain(PLAIN)
+}

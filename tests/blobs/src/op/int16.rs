@@ -1,0 +1,152 @@
+//! Operators on int16 activations.
+
+use kinglet_blob::constants::{LONG_BIAS, ROUND_TWICE};
+use kinglet_blob::records::{BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, Window};
+use kinglet_blob::{DType, Field, OpCode};
+use kinglet_kernels::elementwise::{self, AddI16};
+use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
+use kinglet_kernels::numerics::FixedPoint;
+use kinglet_kernels::{Io, conv2d, depthwise, fully_connected};
+
+use super::elementwise::kernel_operand;
+use super::layer::Constants;
+use super::{batch_lens, each_image, geometry, read_i16, unary_i16, write_i16};
+use crate::program::Apply;
+use crate::{Factors, Program, Second};
+
+/// How a layer's sums become outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Sums {
+    /// Rounded twice, in 32 bits.
+    pub twice: bool,
+    /// With upper halves of the biases.
+    pub long_bias: bool,
+}
+
+/// A layer's constants as the references take them.
+struct Layer {
+    constants: Constants,
+    high: Vec<i32>,
+    quant: LayerQuantI16,
+}
+
+impl Layer {
+    fn stage(&self) -> StageI16<'_> {
+        StageI16 {
+            bias: LongBias { low: &self.constants.bias, high: &self.high },
+            requant: self.constants.requant(),
+            rounding: if self.quant.flags & ROUND_TWICE != 0 { Rounding::Twice } else { Rounding::Once },
+            min: self.quant.min,
+            max: self.quant.max,
+        }
+    }
+}
+
+impl Program {
+    /// Random constants for `outputs` channels of `taps` weights, and where they stand.
+    fn layer_i16(&mut self, outputs: usize, taps: usize, factors: Factors, sums: Sums) -> (Layer, u32) {
+        let mut constants = self.constants_i8(outputs, taps, factors);
+        constants.quant.shift_base = -9;
+        let high: Vec<i32> = if sums.long_bias { (0..outputs).map(|o| o as i32 % 3 - 1).collect() } else { Vec::new() };
+        let flags = [(sums.twice, ROUND_TWICE), (sums.long_bias, LONG_BIAS)];
+        let flags = flags.into_iter().filter(|(on, _)| *on).fold(constants.quant.flags, |all, (_, flag)| all | flag);
+        let quant =
+            LayerQuantI16 { shift_base: constants.quant.shift_base, flags, min: -32_000, max: 31_000, reserved: 0 };
+        let mut bytes = Vec::new();
+        high.iter().for_each(|half| half.put(&mut bytes));
+        let at = self.constants(&bytes);
+        // The rest follows without a gap.
+        let stored = self.store(&constants, &constants.weights);
+        assert_eq!(stored, at + bytes.len() as u32);
+        (Layer { constants, high, quant }, at)
+    }
+
+    /// Conv2D, int16.
+    pub fn conv2d_i16(&mut self, input: u32, output: u32, window: Window, factors: Factors, sums: Sums) {
+        let geometry = geometry(&window, window.groups.into());
+        let (layer, constants) = self.layer_i16(geometry.output[2], geometry.taps(), factors, sums);
+        let record = Conv2dI16 { constants, window, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let params = conv2d::Conv2dI16 { geometry, weights: &layer.constants.weights, stage: layer.stage() };
+            let images = read_i16(arena, input, batch_lens(&window).0);
+            let run = |from: &[i16], to: &mut [i16]| conv2d::conv2d_i16_reference(&params, &mut Io::split(from, to));
+            write_i16(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::Conv2d, &unary_i16(input, output), &record, reference);
+    }
+
+    /// DepthwiseConv2D, int16; `window.groups` is the multiplier.
+    pub fn depthwise_i16(&mut self, input: u32, output: u32, window: Window, factors: Factors, sums: Sums) {
+        let geometry = geometry(&window, window.input[2].into());
+        let multiplier = usize::from(window.groups);
+        let (layer, constants) = self.layer_i16(geometry.output[2], geometry.taps(), factors, sums);
+        let record = Conv2dI16 { constants, window, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let weights = &layer.constants.weights;
+            let params = depthwise::DepthwiseI16 { geometry, multiplier, weights, stage: layer.stage() };
+            let images = read_i16(arena, input, batch_lens(&window).0);
+            let run =
+                |from: &[i16], to: &mut [i16]| depthwise::depthwise_i16_reference(&params, &mut Io::split(from, to));
+            write_i16(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::Depthwise, &unary_i16(input, output), &record, reference);
+    }
+
+    /// FullyConnected, int16, of shape `[rows, taps, outputs]`.
+    pub fn fully_connected_i16(
+        &mut self,
+        input: u32,
+        output: u32,
+        [rows, taps, outputs]: [usize; 3],
+        factors: Factors,
+        sums: Sums,
+    ) {
+        let (layer, constants) = self.layer_i16(outputs, taps, factors, sums);
+        let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
+        let record =
+            FullyConnectedI16 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let (weights, stage) = (&layer.constants.weights, layer.stage());
+            let params = fully_connected::FullyConnectedI16 { rows, taps, outputs, weights, stage };
+            let (from, mut to) = (read_i16(arena, input, rows * taps), vec![0; rows * outputs]);
+            fully_connected::fully_connected_i16_reference(&params, &mut Io::split(&from, &mut to));
+            write_i16(arena, output, &to);
+        });
+        self.push(OpCode::FullyConnected, &unary_i16(input, output), &record, reference);
+    }
+
+    /// Add of `len` int16 elements; `b` comes from one of the `operand` functions.
+    pub fn add_i16(&mut self, a: u32, output: u32, len: usize, b: Second) {
+        let constant: Vec<i16> = (0..b.constant_len()).map(|_| self.random.range(-32_768, 32_767) as i16).collect();
+        let stored = self.constants(&constant.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+        let (operands, broadcast) = b.operands(DType::I16, [a, output], len, stored);
+        let layer = AddI16 {
+            a_factor: FixedPoint { multiplier: 1_300_000_000, shift: -1 },
+            b_factor: FixedPoint { multiplier: 1_900_000_000, shift: -2 },
+            output_factor: FixedPoint { multiplier: 1_400_000_000, shift: -14 },
+            min: -32_000,
+            max: 31_000,
+        };
+        let record = BinaryI16 {
+            broadcast,
+            a_multiplier: layer.a_factor.multiplier,
+            b_multiplier: layer.b_factor.multiplier,
+            output_multiplier: layer.output_factor.multiplier,
+            a_shift: layer.a_factor.shift as i8,
+            b_shift: layer.b_factor.shift as i8,
+            output_shift: layer.output_factor.shift as i8,
+            reserved: 0,
+            min: layer.min,
+            max: layer.max,
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let (from, mut to) = (read_i16(arena, a, len), vec![0; len]);
+            let b_len = broadcast.b_len as usize;
+            let values = if let Second::Arena(at, _) = b { read_i16(arena, at, b_len) } else { constant.clone() };
+            let operand = kernel_operand(b, &values, &broadcast);
+            elementwise::add_i16_reference(&layer, &mut Io::split(&from, &mut to), operand);
+            write_i16(arena, output, &to);
+        });
+        self.push(OpCode::Add, &operands, &record, reference);
+    }
+}

@@ -1,0 +1,101 @@
+//! Records of transposed convolutions and of operators on int16 activations.
+
+use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
+use kinglet_blob::records::{
+    BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, TransposeConvF32, TransposeConvI8,
+};
+use kinglet_blob::{DType, OpCode};
+use kinglet_kernels::numerics::ALL_SHIFTS;
+
+use crate::plan::{self, Factor, Place, Quant};
+use crate::record::{
+    Memory, batch_lens, clamp, clamp_f32, dtype, extent, layer_quant, multiplier, plain, shift, window,
+};
+
+impl Memory {
+    pub(crate) fn transpose_conv(&self, is_float: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.dilation = [1, 1];
+        window.groups = u16::from(extent(plan.groups, 3));
+        window.input[2] = window.input[2].next_multiple_of(window.groups);
+        window.output[2] = window.output[2].next_multiple_of(window.groups);
+        let size = if is_float { 4 } else { 1 };
+        let at = self.addresses(place, batch_lens(&window), (size, size));
+        let (operands, constants) = (at.unary(dtype(is_float)), at.constants);
+        if is_float {
+            let (min, max) = clamp_f32(quant.clamp);
+            return plain(OpCode::TransposeConv, &operands, &TransposeConvF32 { constants, window, min, max });
+        }
+        let quant = layer_quant(quant, ALL_SHIFTS);
+        plain(OpCode::TransposeConv, &operands, &TransposeConvI8 { constants, window, quant })
+    }
+
+    pub(crate) fn conv_i16(&self, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.groups = u16::from(extent(plan.groups, 3));
+        if is_depthwise {
+            window.output[2] = window.input[2] * window.groups;
+        } else {
+            window.input[2] = window.input[2].next_multiple_of(window.groups);
+            window.output[2] = window.output[2].next_multiple_of(window.groups);
+        }
+        let at = self.addresses(place, batch_lens(&window), (2, 2));
+        let opcode = if is_depthwise { OpCode::Depthwise } else { OpCode::Conv2d };
+        let record = Conv2dI16 { constants: at.constants, window, quant: quant_i16(quant) };
+        plain(opcode, &at.unary(DType::I16), &record)
+    }
+
+    pub(crate) fn fully_connected_i16(&self, shape: [u8; 3], quant: &Quant, place: Place) -> Vec<u8> {
+        let [rows, taps, outputs] = [extent(shape[0], 4), extent(shape[1], 64), extent(shape[2], 32)].map(u32::from);
+        let at = self.addresses(place, (rows * taps, rows * outputs), (2, 2));
+        let record = FullyConnectedI16 { constants: at.constants, rows, taps, outputs, quant: quant_i16(quant) };
+        plain(OpCode::FullyConnected, &at.unary(DType::I16), &record)
+    }
+
+    pub(crate) fn add_i16(
+        &self,
+        source: u8,
+        lens: [u8; 3],
+        factors: [Factor; 3],
+        bounds: (i8, i8),
+        place: Place,
+    ) -> Vec<u8> {
+        let (operands, broadcast) = self.operands(DType::I16, source, lens, place);
+        let [a_multiplier, b_multiplier, output_multiplier] = factors.map(multiplier);
+        let [a_shift, b_shift, output_shift] = factors.map(|factor| shift(factor).min(0));
+        let (min, max) = clamp_i16(bounds);
+        let record = BinaryI16 {
+            broadcast,
+            a_multiplier,
+            b_multiplier,
+            output_multiplier,
+            a_shift,
+            b_shift,
+            output_shift,
+            reserved: 0,
+            min,
+            max,
+        };
+        plain(OpCode::Add, &operands, &record)
+    }
+}
+
+/// In order, and up to the ends of the range.
+fn clamp_i16(bounds: (i8, i8)) -> (i16, i16) {
+    let (min, max) = clamp(bounds);
+    (i16::from(min) * 256, i16::from(max) * 256 + 255)
+}
+
+fn quant_i16(plan: &Quant) -> LayerQuantI16 {
+    let (min, max) = clamp_i16(plan.clamp);
+    let known = PER_TENSOR | ROUND_TWICE | LONG_BIAS;
+    LayerQuantI16 {
+        // Random words add up to three.
+        shift_base: (i16::from(plan.shift_base).rem_euclid(43) - 31) as i8,
+        // Random extra shifts are nearly always too large.
+        flags: plan.flags & if plan.flags > 240 { known | EXTRA_SHIFTS } else { known },
+        min,
+        max,
+        reserved: 0,
+    }
+}
