@@ -13,8 +13,9 @@ use crate::affine::{self, LayerErrors, QuantizeError};
 use crate::calibrate::npy::ArrayError;
 use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, calibrate};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
-use crate::host::AlignedBytes;
+use crate::host::{self, AlignedBytes};
 use crate::import::{self, ImportError, Kind};
+use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
 use crate::pass::{PassError, PassReport, optimize};
@@ -22,6 +23,7 @@ use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
+use crate::tensor;
 use crate::warning;
 
 /// Samples on which the int8 graph is compared with the float one for the report.
@@ -36,8 +38,10 @@ pub struct Options {
     pub calibration: Option<PathBuf>,
     /// How ranges are chosen from the samples.
     pub range_method: RangeMethod,
-    /// Test vectors to put into the blob.
+    /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
+    /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
+    pub golden_data: Option<GoldenData>,
     /// Working memory that the model must fit; first layers are computed in stripes if it does not otherwise.
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
@@ -52,6 +56,15 @@ pub struct Options {
     pub labels: Vec<String>,
 }
 
+/// Inputs of test vectors, in files. Of a model with state they are the steps of one sequence.
+#[derive(Clone, Debug)]
+pub struct GoldenData {
+    /// One for each input in the model's order, or one `.npz` with all of them by name.
+    pub files: Vec<PathBuf>,
+    /// `.npy` files hold the blob's own type instead of reals.
+    pub is_raw: bool,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {
@@ -59,6 +72,7 @@ impl Default for Options {
             calibration: None,
             range_method: RangeMethod::MinMax,
             golden: 0,
+            golden_data: None,
             ram: None,
             eliminate: true,
             explain: false,
@@ -106,6 +120,9 @@ pub enum CompileError {
     /// The float model has no int8 form.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    /// The data for test vectors does not fit the model.
+    #[error("golden data: {0}")]
+    GoldenData(#[from] InputError),
     /// Elimination failed.
     #[error(transparent)]
     Eliminate(#[from] EliminateError),
@@ -190,7 +207,7 @@ fn compile_graph(
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,
     };
-    let elimination = if options.eliminate && computes_on_int8(&graph) {
+    let elimination = if options.eliminate && graph.computes_on(DType::I8) {
         progress(Stage::Eliminating);
         let step = channel_step(options.target);
         let report = eliminate_in_steps(&mut graph, step)?;
@@ -214,8 +231,11 @@ fn compile_graph(
     let mut manifest = Manifest::new(&graph, source);
     manifest.version.clone_from(&options.version);
     manifest.labels.clone_from(&options.labels);
-    let samples = quantized.as_ref().map(|quantized| &quantized.samples);
-    let blob = assembly.blob(&manifest, &vectors(&graph, samples, options.golden))?;
+    let vectors = match &options.golden_data {
+        Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options.golden)?,
+        None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
+    };
+    let blob = assembly.blob(&manifest, &vectors)?;
     let errors = quantized.map(|quantized| quantized.errors);
     let report = Report::new(&Facts {
         assembly: &assembly,
@@ -224,7 +244,7 @@ fn compile_graph(
         blob: &blob,
         elimination: &elimination,
         errors: errors.as_ref(),
-        golden_vectors: options.golden,
+        golden_vectors: vectors.len(),
     });
     let warnings = warning::of(&graph);
     Ok(Compiled { blob, report, graph, passes, warnings })
@@ -243,7 +263,7 @@ fn quantize(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Quantized, CompileError> {
-    if computes_on(graph, DType::I8) || computes_on(graph, DType::I16) {
+    if graph.computes_on(DType::I8) || graph.computes_on(DType::I16) {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
     let samples = Samples::read(path, graph)?;
@@ -261,14 +281,12 @@ fn quantize(
     Ok(Quantized { samples, errors })
 }
 
-/// True when some node computes an int8 value.
-pub fn computes_on_int8(graph: &Graph) -> bool {
-    computes_on(graph, DType::I8)
-}
-
-/// True when some node computes a value of this type.
-pub fn computes_on(graph: &Graph, dtype: DType) -> bool {
-    graph.nodes.iter().flat_map(|node| &node.outputs).any(|&id| graph.value(id).dtype == dtype)
+/// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.
+fn vectors_of(data: &GoldenData, blob: &AlignedBytes, count: usize) -> Result<Vec<Vec<Vec<u8>>>, CompileError> {
+    let ports = host::with_session(blob, |session| Ok(tensor::ports(session.model()).0)).map_err(BuildError::Run)?;
+    let (option, raw_option) = ("--golden-data", "--golden-raw");
+    let inferences = InputFiles { files: &data.files, is_raw: data.is_raw, option, raw_option }.read(&ports)?;
+    Ok((0..inferences.count.min(count)).map(|index| inferences.get(index)).collect())
 }
 
 /// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the

@@ -12,6 +12,7 @@ pub mod emit;
 pub mod file;
 pub mod host;
 pub mod import;
+pub mod input_files;
 pub mod inspect;
 pub mod ir;
 pub mod lower;

@@ -5,7 +5,6 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::affine::LayerErrors;
-use crate::compile::computes_on;
 use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::EliminationReport;
@@ -216,7 +215,7 @@ impl fmt::Display for Report {
 
 /// What most of a graph computes on.
 fn arithmetic(graph: &Graph) -> &'static str {
-    match (computes_on(graph, DType::I8), computes_on(graph, DType::I16)) {
+    match (graph.computes_on(DType::I8), graph.computes_on(DType::I16)) {
         (true, _) => "int8",
         (false, true) => "int16",
         (false, false) => "float32",

@@ -284,6 +284,14 @@ fn wrong_usage_is_exit_code_2() {
     fails(&["compile", "m.onnx", "--range", "mse"], 2, "--calib");
     fails(&["run", text(&path), "--input", "a.bin", "--input", "b.bin"], 2, "the model has 1 inputs");
     fails(&["run", text(&path), "--input", "a.txt"], 2, "must end in");
+    let model = format!("{DIGITS}/model.onnx");
+    let out = scratch.path("out.kgl");
+    let compile = |more: &[&'static str]| [&["compile", &model, "-o", text(&out)], more].concat();
+    fails(&compile(&["--golden", "1001"]), 2, "more than 1000");
+    fails(&compile(&["--golden-raw"]), 2, "--golden-data");
+    fails(&compile(&["--golden-data", "a.bin", "--golden-data", "b.bin"]), 2, "2 --golden-data given, the model has 1");
+    fails(&compile(&["--golden-data", "a.txt"]), 2, "must end in");
+    fails(&compile(&["--golden-data", "nowhere.bin"]), 1, "cannot read nowhere.bin");
     fails(&["bench", text(&path), "--seconds", "0"], 2, "seconds");
     assert_eq!(kinglet(&["--help"]).status.code(), Some(0));
     assert_eq!(kinglet(&["--version"]).status.code(), Some(0));
@@ -317,6 +325,43 @@ fn failures_are_exit_code_1_and_leave_no_file() {
     let short = model("short.bin", &[0; 10]);
     fails(&["run", text(&blob), "--input", text(&short)], 1, "10 bytes");
     assert!(!scratch.files().iter().any(|name| name == "out.kgl" || name.contains(".part")), "{:?}", scratch.files());
+    scratch.remove();
+}
+
+#[test]
+fn test_vectors_come_from_files() {
+    let scratch = Scratch::new("golden-data");
+    let (blob, input, codes) = (scratch.path("digits.kgl"), scratch.path("in.npy"), scratch.path("codes.npy"));
+    let (model, calib) = (format!("{DIGITS}/model.onnx"), format!("{DIGITS}/calib.npz"));
+    let pixels: Vec<u8> = (0..3 * 784_u32).map(|at| (at * at % 251) as u8).collect();
+    let reals: Vec<u8> = pixels.iter().flat_map(|&pixel| (f32::from(pixel) / 255.0).to_le_bytes()).collect();
+    std::fs::write(&input, npy_bytes(ElementType::F32, &[3, 1, 28, 28], &reals)).expect("written");
+    let with = |more: &[&str]| {
+        let base = ["compile", &model, "--calib", &calib, "--json", "-o", text(&blob)];
+        json(&[&base[..], more].concat())["golden_vectors"].clone()
+    };
+    assert_eq!(with(&["--golden-data", text(&input)]), 3);
+    assert_eq!(json(&["verify", text(&blob), "--json"])["golden_vectors"], 3);
+    let all = std::fs::read(&blob).expect("readable");
+    // The vectors are at the end: inputs as `run` quantizes them, and outputs as it computes them.
+    let output = scratch.path("out.bin");
+    ok(&["run", text(&blob), "--input", text(&input), "--output", text(&output)]);
+    let outputs = std::fs::read(&output).expect("readable");
+    let vectors = &all[all.len() - 3 * (784 + 12)..];
+    for (index, vector) in vectors.chunks(784 + 12).enumerate() {
+        assert_eq!(vector[784..794], outputs[10 * index..][..10], "vector {index}");
+    }
+    // The same codes given as codes make the same blob.
+    let inputs: Vec<u8> = vectors.chunks(784 + 12).flat_map(|vector| vector[..784].to_vec()).collect();
+    std::fs::write(&codes, npy_bytes(ElementType::I8, &[3, 1, 28, 28], &inputs)).expect("written");
+    assert_eq!(with(&["--golden-data", text(&codes), "--golden-raw"]), 3);
+    assert_eq!(std::fs::read(&blob).expect("readable"), all);
+    assert_eq!(with(&["--golden-data", text(&codes), "--golden-raw", "--golden", "2"]), 2);
+    assert_eq!(with(&["--golden-data", text(&codes)]), 3);
+    assert_ne!(std::fs::read(&blob).expect("readable"), all, "without --golden-raw they are reals");
+    let raw_reals = ["--golden-data", text(&input), "--golden-raw"];
+    let base = ["compile", &model, "--calib", &calib, "-o", text(&blob)];
+    fails(&[&base[..], &raw_reals].concat(), 1, "holds F32, with --golden-raw input");
     scratch.remove();
 }
 

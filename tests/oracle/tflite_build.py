@@ -1,9 +1,10 @@
-"""Builds .tflite files of one operator, to be run by the oracle and imported by our tests.
+"""Builds .tflite files of one operator or a few, to be run by the oracle and imported by our tests.
 
 The flatbuffer comes from the object interface of the schema inside the `tflite_micro` wheel. Files are plain
-schema version 3 with one subgraph, as a converter would write them, only without names and metadata.
+schema version 3, as a converter would write them, only without names and metadata.
 """
 
+import copy
 from dataclasses import dataclass, field
 
 import flatbuffers
@@ -16,6 +17,9 @@ DTYPES = {
     np.dtype(np.int64): schema.TensorType.INT64,
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.uint8): schema.TensorType.UINT8,
+    # What stands for a variable has no elements that a model could name.
+    np.dtype(np.void): schema.TensorType.RESOURCE,
 }
 
 NONE = schema.ActivationFunctionType.NONE
@@ -70,6 +74,25 @@ class Model:
         return [tensor for tensor in self.inputs if tensor is not None and tensor.data is None]
 
 
+@dataclass
+class Step:
+    """An operator of a graph. A tensor is known by its identity: what a step computes, others read."""
+
+    operator: str
+    inputs: list
+    outputs: list
+    options: dict = field(default_factory=dict)
+
+
+@dataclass
+class Graph:
+    """A subgraph: its steps run in their order."""
+
+    steps: list
+    inputs: list = field(default_factory=list)
+    outputs: list = field(default_factory=list)
+
+
 OPTIONS = {
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -89,6 +112,11 @@ OPTIONS = {
     "TRANSPOSE_CONV": "TransposeConvOptions",
     "SQUEEZE": "SqueezeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "CALL_ONCE": "CallOnceOptions",
+    "VAR_HANDLE": "VarHandleOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
 }
 
 
@@ -106,51 +134,72 @@ def _tensor_table(tensor, buffer):
     return table
 
 
-def serialize(model):
-    """The bytes of the .tflite file."""
-    root = schema.ModelT()
-    root.version = 3
+def _code(name):
     code = schema.OperatorCodeT()
-    builtin = getattr(schema.BuiltinOperator, model.operator)
+    builtin = getattr(schema.BuiltinOperator, name)
     code.builtinCode = builtin
     code.deprecatedBuiltinCode = min(builtin, 127)
     code.version = 1
-    root.operatorCodes = [code]
-    root.buffers = [schema.BufferT()]
+    return code
 
-    graph = schema.SubGraphT()
-    graph.tensors = []
+
+def _operator(step, opcode, indices):
     operator = schema.OperatorT()
-    operator.opcodeIndex = 0
-    operator.inputs = []
-    for tensor in model.inputs:
-        if tensor is None:
-            operator.inputs.append(-1)
-            continue
-        buffer = 0
-        if tensor.data is not None:
-            table = schema.BufferT()
-            table.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
-            root.buffers.append(table)
-            buffer = len(root.buffers) - 1
-        operator.inputs.append(len(graph.tensors))
-        graph.tensors.append(_tensor_table(tensor, buffer))
-    graph.inputs = [
-        index for index, tensor in zip(operator.inputs, model.inputs) if tensor is not None and tensor.data is None
-    ]
-    operator.outputs = [len(graph.tensors)]
-    graph.tensors.append(_tensor_table(model.output, 0))
-    graph.outputs = list(operator.outputs)
-    if model.operator in OPTIONS:
-        name = OPTIONS[model.operator]
+    operator.opcodeIndex = opcode
+    operator.inputs, operator.outputs = indices
+    if step.operator in OPTIONS:
+        name = OPTIONS[step.operator]
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
         operator.builtinOptions = getattr(schema, name + "T")()
-        for key, value in model.options.items():
+        for key, value in step.options.items():
             assert hasattr(operator.builtinOptions, key), key
             setattr(operator.builtinOptions, key, value)
-    graph.operators = [operator]
-    root.subgraphs = [graph]
+    return operator
+
+
+def serialize_graphs(graphs):
+    """The bytes of the .tflite file of these subgraphs, the first of which is the model."""
+    root = schema.ModelT()
+    root.version = 3
+    names = list(dict.fromkeys(step.operator for graph in graphs for step in graph.steps))
+    root.operatorCodes = [_code(name) for name in names]
+    root.buffers = [schema.BufferT()]
+    root.subgraphs = []
+    for graph in graphs:
+        table = schema.SubGraphT()
+        table.tensors = []
+        known = {}
+
+        def index_of(tensor):
+            if tensor is None:
+                return -1
+            if id(tensor) not in known:
+                buffer = 0
+                if tensor.data is not None:
+                    constant = schema.BufferT()
+                    constant.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+                    root.buffers.append(constant)
+                    buffer = len(root.buffers) - 1
+                known[id(tensor)] = len(table.tensors)
+                table.tensors.append(_tensor_table(tensor, buffer))
+            return known[id(tensor)]
+
+        table.operators = []
+        for step in graph.steps:
+            indices = [[index_of(tensor) for tensor in side] for side in (step.inputs, step.outputs)]
+            table.operators.append(_operator(step, names.index(step.operator), indices))
+        table.inputs = [index_of(tensor) for tensor in graph.inputs]
+        table.outputs = [index_of(tensor) for tensor in graph.outputs]
+        root.subgraphs.append(table)
 
     builder = flatbuffers.Builder(1024)
     builder.Finish(root.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def serialize(model):
+    """The bytes of the .tflite file of one operator."""
+    # An activation in no unit may be given as the operand itself.
+    output = copy.copy(model.output)
+    step = Step(model.operator, model.inputs, [output], model.options)
+    return serialize_graphs([Graph([step], model.activations, [output])])

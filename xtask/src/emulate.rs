@@ -106,6 +106,31 @@ fn option_value(path: &Path) -> Result<String> {
     Ok(text.replace(',', ",,"))
 }
 
+/// Runs an image without the counter; what it prints is shown. True when it ended with success.
+pub(crate) fn run_shown(board: &Board, image: &Path) -> Result<bool> {
+    wait(plain(board, image).spawn().with_context(|| format!("cannot start {QEMU}"))?)
+}
+
+/// Runs an image without the counter, and returns what it printed; an error when it did not end with success.
+pub(crate) fn run_quietly(board: &Board, image: &Path) -> Result<String> {
+    let log = image.with_extension("log");
+    let child = plain(board, image).stdout(create(&log)?).spawn().with_context(|| format!("cannot start {QEMU}"))?;
+    let success = wait(child)?;
+    let text = fs::read_to_string(&log).unwrap_or_default().trim().to_owned();
+    if !success {
+        bail!("{} fails: {text}", image.display());
+    }
+    Ok(text)
+}
+
+/// QEMU without the counter.
+fn plain(board: &Board, image: &Path) -> Command {
+    let mut qemu = Command::new(QEMU);
+    qemu.args(["-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]);
+    qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(image).stdin(Stdio::null());
+    qemu
+}
+
 /// True when the process ended with status zero in time.
 pub(crate) fn wait(mut child: Child) -> Result<bool> {
     let start = Instant::now();

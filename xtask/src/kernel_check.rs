@@ -3,14 +3,14 @@
 //! The host runs the same random cases (`tests/equivalence`), but not the assembly. The image is
 //! `targets/emulator/src/bin/kernels.rs`; what it prints is shown, and its exit status decides.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::board::{self, Board};
 use crate::emulate;
 use crate::image::{self, Recipe};
-use crate::prerequisites::{self, QEMU};
+use crate::prerequisites;
 use crate::tree;
 
 #[derive(clap::Args)]
@@ -39,9 +39,5 @@ fn check(board: &Board) -> Result<bool> {
     let keep_as = tree::firmware_target().join("kernel-check").join(board.core).join("kernels.elf");
     let recipe =
         Recipe { board, binary: "kernels", features: vec!["kernel-check".into()], variables: Vec::new(), keep_as };
-    let image = image::build(&recipe)?;
-    let mut qemu = Command::new(QEMU);
-    qemu.args(["-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]);
-    qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(&image).stdin(Stdio::null());
-    emulate::wait(qemu.spawn().with_context(|| format!("cannot start {QEMU}"))?)
+    emulate::run_shown(board, &image::build(&recipe)?)
 }

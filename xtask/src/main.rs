@@ -24,6 +24,7 @@ mod panic_proof;
 mod prerequisites;
 mod profile;
 mod readme;
+mod sequences;
 mod test;
 mod tflite_oracle;
 mod tree;
@@ -62,6 +63,8 @@ enum Command {
     PanicProof(panic_proof::Arguments),
     /// Compile and run folders of small models, each with what is right.
     Cases(cases::Arguments),
+    /// Run models that keep tensors from run to run over sequences with known outputs, here and on an emulated board.
+    Sequences(sequences::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
     /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
+        Command::Sequences(arguments) => sequences::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

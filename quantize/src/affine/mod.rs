@@ -165,7 +165,7 @@ impl Quantizer<'_> {
     fn operands(&self, graph: &mut Graph, index: usize, node: &mut Node, nodes: &mut Vec<Node>) {
         for position in 0..node.inputs.len() {
             let operand = node.inputs[position];
-            let into = self.scales.requantized(index, position, node.output());
+            let into = self.scales.requantized(index, position, node.outputs[0]);
             node.inputs[position] = match into {
                 Some(into) if self.float.value(operand).elements.is_none() => requantize(graph, operand, into, nodes),
                 into => self.constant_operand(graph, operand, into),

@@ -2,7 +2,7 @@
 //!
 //! What is calibrated with is thereby what is shipped: the same kernels, the same order of additions. The engine
 //! shows what it writes; values that it never writes on their own (a Reshape is the same memory, operands of a
-//! Concat may be computed in place) are put together from those it did.
+//! Concat may be computed in place, results of a Split stay in its operand) are put together from those it did.
 
 use kinglet::Tracer;
 use kinglet_blob::OpCode;
@@ -146,8 +146,7 @@ impl Trace<'_> {
 
     /// What an operator that only moves elements makes of its operands, whether or not the engine runs it.
     fn moved(&self, node: &Node) -> Option<Vec<Vec<u8>>> {
-        let shapes: Vec<&[usize]> = node.outputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
-        let moves = node.op.operator().moves(&node.operand_shapes(self.graph), &shapes)?;
+        let moves = node.moves(self.graph)?;
         let operands: Vec<Vec<u8>> = node.inputs.iter().map(|&id| self.bytes(id)).collect::<Option<_>>()?;
         let size = self.graph.value(*node.inputs.first()?).dtype.size_bytes();
         let of = |sources: &Vec<Source>| {

@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{Failure, Outcome, print, print_json};
+use super::{Failure, Outcome, of_inputs, print, print_json};
 use crate::calibrate::RangeMethod;
-use crate::compile::{Compiled, Options, Stage, compile_file};
+use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
 use crate::pass::{Note, PassReport};
 use crate::report::Report;
@@ -33,9 +33,17 @@ pub(super) struct Arguments {
     /// How activation ranges are chosen from the calibration data
     #[arg(long, value_enum, default_value_t = RangeChoice::MinMax, requires = "calib")]
     range: RangeChoice,
-    /// Put N test vectors into the blob, which a self-test replays
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1000))]
-    golden: u16,
+    /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
+    /// [default: 0, or all of --golden-data but no more than 65535]
+    #[arg(long, value_name = "N")]
+    golden: Option<u16>,
+    /// Data that the test vectors are made of, one file for each input in the model's order (or one .npz with all of
+    /// them by name), as for `kinglet run --input`. Of a model with state they are the steps of one sequence
+    #[arg(long, value_name = "IN.npy|IN.bin")]
+    golden_data: Vec<PathBuf>,
+    /// .npy files of --golden-data hold the blob's own type
+    #[arg(long, requires = "golden_data")]
+    golden_raw: bool,
     /// Bytes of working memory that the model must fit, or `min`: computes first layers in stripes if need be
     #[arg(long, value_name = "BYTES", value_parser = parse_ram)]
     ram: Option<Ram>,
@@ -58,6 +66,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// The most test vectors without data for them.
+const MADE_VECTORS_MAX: u16 = 1000;
 
 /// The largest file of class names that is read.
 const LABELS_SIZE_BYTES_MAX: u64 = 1 << 20;
@@ -90,7 +101,11 @@ fn parse_ram(text: &str) -> Result<Ram, String> {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let output = output_path(arguments)?;
     let options = options(arguments)?;
-    let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress))?;
+    let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress));
+    let compiled = compiled.map_err(|error| match error {
+        CompileError::GoldenData(error) => of_inputs(error),
+        other => other.into(),
+    })?;
     file::write(&output, &compiled.blob)
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
     for warning in &compiled.warnings {
@@ -160,7 +175,9 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             RangeChoice::Percentile => RangeMethod::Percentile(99.99),
             RangeChoice::Mse => RangeMethod::MeanSquaredError,
         },
-        golden: arguments.golden.into(),
+        golden: vector_count(arguments)?,
+        golden_data: (!arguments.golden_data.is_empty())
+            .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
         explain: arguments.explain,
@@ -168,6 +185,17 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         version: arguments.model_version.clone(),
         labels,
     })
+}
+
+/// How many test vectors at most.
+fn vector_count(arguments: &Arguments) -> Result<usize, Failure> {
+    let has_data = !arguments.golden_data.is_empty();
+    let count = arguments.golden.unwrap_or(if has_data { u16::MAX } else { 0 });
+    if count > MADE_VECTORS_MAX && !has_data {
+        let problem = format!("--golden {count} is more than {MADE_VECTORS_MAX}: give --golden-data with as many");
+        return Err(Failure::Usage(problem));
+    }
+    Ok(count.into())
 }
 
 fn output_path(arguments: &Arguments) -> Result<PathBuf, Failure> {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use kinglet::{DType, OpCode, Session, Tracer};
 
-use super::run::element_type;
 use super::{Failure, Outcome};
 use crate::file;
 use crate::host;
+use crate::input_files::element_type;
 use crate::inspect::{OperatorLine, inspect};
 use crate::npy_file::npy_bytes;
 

@@ -23,6 +23,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::file;
+use crate::input_files::InputError;
 
 /// The exit code after a signal, as shells count it.
 const INTERRUPTED: i32 = 128 + 2;
@@ -71,6 +72,14 @@ impl<E: core::error::Error> From<E> for Failure {
 }
 
 type Outcome = Result<(), Failure>;
+
+/// Files that were named wrongly are wrong usage.
+fn of_inputs(error: InputError) -> Failure {
+    match error {
+        InputError::Usage(message) => Failure::Usage(message),
+        InputError::Data(_) | InputError::Array(_) => error.into(),
+    }
+}
 
 /// Runs the command with the given arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -9,14 +9,14 @@ use clap::Args;
 use kinglet::{DType, Model, Session};
 use serde::Serialize;
 
-use super::{Failure, Outcome, dump, print, print_json};
+use super::{Failure, Outcome, dump, of_inputs, print, print_json};
 use crate::blob_file;
-use crate::calibrate::Samples;
-use crate::calibrate::npy::{self, Array, ElementType, read_arrays};
+use crate::calibrate::npy::ElementType;
 use crate::file;
 use crate::host::{self, AlignedBytes};
+use crate::input_files::{Format, Inferences, InputFiles, element_type};
 use crate::npy_file::npy_bytes;
-use crate::tensor::{self, PortSpec, View};
+use crate::tensor::{self, PortSpec};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -67,9 +67,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::Usage(format!("{given} --output given, the model has {needed} outputs")));
     }
     for path in &arguments.output {
-        Format::of(path)?;
+        Format::of(path).map_err(of_inputs)?;
     }
-    let batches = read_inputs(arguments, &inputs)?;
+    let files = InputFiles { files: &arguments.input, is_raw: arguments.raw, option: "--input", raw_option: "--raw" };
+    let batches = files.read(&inputs).map_err(of_inputs)?;
     let results = infer_all(&blob, &batches, arguments)?;
     for (path, (port, bytes)) in arguments.output.iter().zip(outputs.iter().zip(&results)) {
         write_output(path, port, bytes, batches.count, arguments.raw)?;
@@ -86,133 +87,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     print(&format!("{inferences}, written to {}", files.join(", ")))
 }
 
-/// A file format, told by the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Npy,
-    Npz,
-    Bin,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self, Failure> {
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-        match extension.as_deref() {
-            Some("npy") => Ok(Format::Npy),
-            Some("npz") => Ok(Format::Npz),
-            Some("bin") => Ok(Format::Bin),
-            _ => Err(Failure::Usage(format!("{} must end in .npy, .npz or .bin", path.display()))),
-        }
-    }
-}
-
-/// Inputs of all inferences, in the blob's layout and type.
-struct Batches {
-    /// By port; the inferences one after the other.
-    inputs: Vec<Vec<u8>>,
-    /// Bytes of one inference, by port.
-    bytes: Vec<usize>,
-    count: usize,
-}
-
-fn read_inputs(arguments: &Arguments, ports: &[PortSpec]) -> Result<Batches, Failure> {
-    let archive = arguments.input.len() == 1 && Format::of(&arguments.input[0])? == Format::Npz;
-    if archive {
-        let path = &arguments.input[0];
-        return from_reals(path, &read_arrays(path)?, ports);
-    }
-    if arguments.input.len() != ports.len() {
-        let (given, needed) = (arguments.input.len(), ports.len());
-        return Err(Failure::Usage(format!("{given} --input given, the model has {needed} inputs")));
-    }
-    let mut inputs = Vec::new();
-    let mut count = None;
-    for (path, port) in arguments.input.iter().zip(ports) {
-        let bytes = match Format::of(path)? {
-            Format::Bin => raw_bytes(path, port, &read_bin(path)?)?,
-            Format::Npz => return Err(Failure::Usage("one .npz holds all inputs; give it alone".into())),
-            Format::Npy if arguments.raw => raw_bytes(path, port, &raw_array(path, port)?)?,
-            Format::Npy => {
-                let mut arrays = read_arrays(path)?;
-                arrays.iter_mut().for_each(|array| array.name.clone_from(&port.name));
-                from_reals(path, &arrays, core::slice::from_ref(port))?.inputs.concat()
-            }
-        };
-        let inferences = bytes.len() / port.bytes().max(1);
-        if *count.get_or_insert(inferences) != inferences {
-            let problem = format!("{} holds {inferences} inferences, the files before it others", path.display());
-            return Err(Failure::Other(problem));
-        }
-        inputs.push(bytes);
-    }
-    Ok(Batches { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: count.unwrap_or(0) })
-}
-
-/// Reals of any numeric type, in the source's layout.
-fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Batches, Failure> {
-    let samples = Samples::from_arrays(path, arrays, &tensor::input_graph(ports, View::Blob))?;
-    let mut inputs = vec![Vec::new(); ports.len()];
-    for index in 0..samples.len() {
-        for ((port, reals), input) in ports.iter().zip(samples.get(index)).zip(&mut inputs) {
-            input.extend(port.encode(reals));
-        }
-    }
-    Ok(Batches { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: samples.len() })
-}
-
-fn read_bin(path: &Path) -> Result<Vec<u8>, Failure> {
-    file::read(path, npy::SIZE_BYTES_MAX)
-        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
-}
-
-/// The bytes of an array that has the blob's element type.
-fn raw_array(path: &Path, port: &PortSpec) -> Result<Vec<u8>, Failure> {
-    let needed = element_type(port.dtype);
-    match read_arrays(path)?.pop() {
-        Some(array) if array.element_type == needed => Ok(array.bytes),
-        Some(array) => {
-            let (found, name) = (array.element_type, path.display());
-            Err(Failure::Other(format!("{name} holds {found:?}, with --raw input `{}` takes {needed:?}", port.name)))
-        }
-        None => Err(Failure::Other(format!("{} holds no array", path.display()))),
-    }
-}
-
-/// Checks the length of raw data and brings each inference into the blob's layout.
-fn raw_bytes(path: &Path, port: &PortSpec, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-    let each = port.bytes();
-    if bytes.is_empty() || !bytes.len().is_multiple_of(each) {
-        return Err(Failure::Other(format!(
-            "{} has {} bytes; input `{}` takes {each} for each inference ({:?} {:?})",
-            path.display(),
-            bytes.len(),
-            port.name,
-            port.source_shape,
-            element_type(port.dtype)
-        )));
-    }
-    Ok(bytes.chunks_exact(each).flat_map(|chunk| port.bytes_from_source(chunk)).collect())
-}
-
-pub(super) fn element_type(dtype: DType) -> ElementType {
-    match dtype {
-        DType::F32 => ElementType::F32,
-        DType::I8 => ElementType::I8,
-        DType::U8 => ElementType::U8,
-        DType::I16 => ElementType::I16,
-        DType::I32 => ElementType::I32,
-        _ => ElementType::Bool,
-    }
-}
-
 /// The bytes of each output, all inferences one after the other, in the blob's layout.
-fn infer_all(blob: &AlignedBytes, batches: &Batches, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
+fn infer_all(blob: &AlignedBytes, batches: &Inferences, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
     host::with_session(blob, |session| Ok(infer_each(session, batches, arguments)))?
 }
 
 fn infer_each(
     session: &mut Session<'_, '_>,
-    batches: &Batches,
+    batches: &Inferences,
     arguments: &Arguments,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let mut results = vec![Vec::new(); session.model().output_count()];
@@ -221,8 +103,7 @@ fn infer_each(
         if arguments.independent {
             session.reset();
         }
-        let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
-        let inputs: Vec<Vec<u8>> = batches.inputs.iter().zip(&batches.bytes).map(part).collect();
+        let inputs = batches.get(index);
         let outputs = match &dump {
             Some((folder, operators)) => dump::infer(session, &inputs, (folder, index, operators))?,
             None => host::infer(session, &inputs)?,
@@ -236,7 +117,7 @@ fn infer_each(
 
 fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: bool) -> Outcome {
     let source: Vec<u8> = bytes.chunks_exact(port.bytes()).flat_map(|chunk| port.bytes_to_source(chunk)).collect();
-    let contents = match Format::of(path)? {
+    let contents = match Format::of(path).map_err(of_inputs)? {
         Format::Bin => source,
         Format::Npz => return Err(Failure::Usage("outputs are written as .npy or .bin".into())),
         Format::Npy if raw => npy_bytes(element_type(port.dtype), &port.batch_shape(count), &source),

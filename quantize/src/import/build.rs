@@ -5,7 +5,7 @@ use crate::op::Reshape;
 use std::collections::HashSet;
 
 use super::{ImportError, Problem};
-use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer_one};
+use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer, infer_one};
 
 /// Why one node or tensor cannot be used, before it is known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,12 @@ impl Builder {
 
     /// Adds a node that computes `output`.
     pub(super) fn node(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
-        let node = Node { name: name.into(), op, inputs, outputs: vec![output] };
+        self.node_of(name, op, inputs, vec![output])
+    }
+
+    /// Adds a node with any number of results.
+    pub(super) fn node_of(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, outputs: Vec<ValueId>) -> Convert<()> {
+        let node = Node { name: name.into(), op, inputs, outputs };
         match self.graph.check_node(&node) {
             Ok(()) => {
                 self.graph.nodes.push(node);
@@ -67,6 +72,14 @@ impl Builder {
     pub(super) fn apply(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<ValueId> {
         let shape = infer_one(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
         self.apply_as(name, op, inputs, shape)
+    }
+
+    /// Adds a node with several results and the values it computes, all typed and quantized like its first operand.
+    pub(super) fn apply_all(&mut self, name: &str, op: Op, inputs: Vec<ValueId>) -> Convert<Vec<ValueId>> {
+        let shapes = infer(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
+        let outputs = shapes.into_iter().map(|shape| self.result(name, &inputs, shape)).collect::<Convert<Vec<_>>>()?;
+        self.node_of(name, op, inputs, outputs.clone())?;
+        Ok(outputs)
     }
 
     /// Reshapes `input` to `shape`, or hands it back when it has that shape already. A constant is reshaped
@@ -84,13 +97,18 @@ impl Builder {
     }
 
     fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {
+        let output = self.result(name, &inputs, shape)?;
+        self.node(name, op, inputs, output)?;
+        Ok(output)
+    }
+
+    /// Adds a value that is typed and quantized like the first of `inputs`.
+    fn result(&mut self, name: &str, inputs: &[ValueId], shape: Vec<usize>) -> Convert<ValueId> {
         let Some(&first) = inputs.first() else {
             return refuse("has no operand", "export the model again");
         };
         let (dtype, quantization) = (self.graph.value(first).dtype, self.graph.value(first).quantization.clone());
-        let output = self.value(Value { name: name.into(), dtype, shape, quantization, elements: None })?;
-        self.node(name, op, inputs, output)?;
-        Ok(output)
+        self.value(Value { name: name.into(), dtype, shape, quantization, elements: None })
     }
 
     /// Gives both operands of an elementwise operator the same number of axes, as NumPy's rules align them.

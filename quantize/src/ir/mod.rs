@@ -25,6 +25,8 @@ pub(crate) use interpret::{dequantized, evaluate};
 pub use shape::{infer, infer_one, infer_shapes};
 pub use verify::GraphError;
 
+use crate::op::rule::memory::Placement;
+use crate::op::rule::moves::Moves;
 pub use crate::op::{Activation, Op, Padding, Window, broadcast};
 pub use crate::value::{
     DType, Elements, Quantization, RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, Value, ValueId, checked_len, inverse,
@@ -104,6 +106,17 @@ impl Node {
     pub(crate) fn operand_shapes<'g>(&self, graph: &'g Graph) -> Vec<&'g [usize]> {
         self.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect()
     }
+
+    /// Where every element of its results comes from, when it only moves elements.
+    pub(crate) fn moves(&self, graph: &Graph) -> Option<Moves> {
+        let shapes: Vec<&[usize]> = self.outputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        self.op.operator().moves(&self.operand_shapes(graph), &shapes)
+    }
+
+    /// Which of its results and operands can be the same memory.
+    pub(crate) fn placement(&self, graph: &Graph) -> Placement {
+        self.op.operator().placement(&self.operand_shapes(graph))
+    }
 }
 
 impl Graph {
@@ -168,6 +181,11 @@ impl Graph {
     /// Indices of the nodes that read `id`.
     pub fn consumers(&self, id: ValueId) -> Vec<usize> {
         (0..self.nodes.len()).filter(|&index| self.nodes[index].inputs.contains(&id)).collect()
+    }
+
+    /// True when some node computes a value of this type.
+    pub fn computes_on(&self, dtype: DType) -> bool {
+        self.nodes.iter().flat_map(|node| &node.outputs).any(|&id| self.value(id).dtype == dtype)
     }
 
     /// Every value that is there when a run begins: inputs, then states.

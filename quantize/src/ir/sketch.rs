@@ -1,9 +1,9 @@
 //! Small graphs and data for tests.
 
-use crate::op::Reshape;
+use crate::op::{Reshape, Split};
 use std::io::Write;
 
-use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer_one};
+use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer, infer_one};
 
 /// Numbers that look random and are the same in every run (a linear congruential generator).
 pub(crate) struct Numbers(u32);
@@ -81,6 +81,23 @@ impl Sketch {
         (value.quantization, value.dtype) = (quantization, dtype);
         self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: vec![output] });
         output
+    }
+
+    /// The results of a node that takes `x` apart.
+    pub(crate) fn parts(&mut self, split: Split, x: ValueId) -> Vec<ValueId> {
+        let op = Op::Split(split);
+        let shapes = infer(&self.graph, &op, &[x]).expect("the sketch fits");
+        let Value { dtype, quantization, .. } = self.graph.value(x).clone();
+        let part = |shape| {
+            let id = self.graph.add_intermediate("part", shape);
+            let value = self.graph.value_mut(id);
+            (value.quantization, value.dtype) = (quantization.clone(), dtype);
+            id
+        };
+        let outputs: Vec<ValueId> = shapes.into_iter().map(part).collect();
+        let name = format!("Split{}", self.graph.nodes.len());
+        self.graph.nodes.push(Node { name, op, inputs: vec![x], outputs: outputs.clone() });
+        outputs
     }
 
     pub(crate) fn value(&mut self, value: Value) -> ValueId {

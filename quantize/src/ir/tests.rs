@@ -5,7 +5,10 @@ use super::{
     Activation, DType, Elements, Graph, GraphError, Node, Op, Padding, Port, Quantization, VALUE_LEN_MAX, ValueId,
     Window, broadcast, checked_len, infer_shapes, interpret,
 };
-use crate::op::{Add, AveragePool2D, Concat, Conv2D, FullyConnected, MaxPool2D, Mean, Pad, Relu, Softmax, Transpose};
+use crate::op::{
+    Add, AveragePool2D, Concat, Conv2D, Cut, FullyConnected, MaxPool2D, Mean, Pad, Relu, Slice, Softmax, Split,
+    Transpose,
+};
 
 const NONE: Activation = Activation::None;
 
@@ -50,6 +53,17 @@ fn operators_state_what_they_need() {
     );
     refused(Op::FullyConnected(FullyConnected { activation: NONE }), &[&[1, 4], &[3, 5]], "differ in depth");
     refused(Op::Concat(Concat { axis: 1 }), &[&[1, 4], &[2, 4]], "differ outside axis 1");
+    let split = |axis, sizes: &[usize]| Op::Split(Split { axis, sizes: sizes.to_vec() });
+    refused(split(2, &[1]), &[&[1, 4]], "axis 2");
+    refused(split(1, &[1, 2]), &[&[1, 4]], "cannot be split");
+    refused(split(1, &[4, 0]), &[&[1, 4]], "cannot be split");
+    refused(split(1, &[usize::MAX, 5]), &[&[1, 4]], "cannot be split");
+    let slice = |begin, end, stride| Op::Slice(Slice { cuts: vec![Cut::ALL, Cut { begin, end, stride }] });
+    refused(Op::Slice(Slice { cuts: vec![Cut::ALL] }), &[&[1, 4]], "1 cuts for 2 axes");
+    refused(slice(4, None, 1), &[&[1, 4]], "takes nothing");
+    refused(slice(2, Some(2), 1), &[&[1, 4]], "takes nothing");
+    refused(slice(0, Some(5), 1), &[&[1, 4]], "more than there is");
+    refused(slice(0, None, 0), &[&[1, 4]], "takes nothing");
     refused(Op::Mean(Mean { axes: vec![1, 1], keep_dims: false }), &[&[1, 4]], "ascending");
     refused(Op::Transpose(Transpose { permutation: vec![0, 0] }), &[&[1, 4]], "no permutation");
     refused(Op::Pad(Pad { before: vec![0], after: vec![0, 0], value: 0.0 }), &[&[1, 4]], "paddings");

@@ -10,8 +10,8 @@ use kinglet_kernels::numerics::FixedPoint;
 
 use super::constants::{f32_bytes, i8_bytes};
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{Activation, DType, Elements, Node, Op, ValueId};
+use crate::op::fixed;
 use crate::program::{Input, Overlap, Record};
 
 /// Which operand is which, and how the second is read.

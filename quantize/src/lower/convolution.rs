@@ -11,9 +11,9 @@ use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::window::Window;
 use super::{Lowering, Reason, choose, clamp_f32};
-use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
+use crate::op::fixed;
 use crate::program::{Overlap, PixelOrder, Step, geometry};
 
 impl Lowering<'_> {

@@ -8,9 +8,9 @@ use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
 use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::{Lowering, Reason, choose, clamp_f32, narrow};
-use crate::affine::fixed;
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node};
+use crate::op::fixed;
 use crate::program::{Overlap, Step};
 
 impl Lowering<'_> {

@@ -1,7 +1,7 @@
 //! From a graph to operator records and constants; only the arena offsets are still missing.
 //!
 //! Each family of operators has a file that turns a node into one or more [`Step`]s: parameters computed as
-//! the oracle computes them (`affine::fixed`), weights in the order the target's kernels read them
+//! the oracle computes them (`op::fixed`), weights in the order the target's kernels read them
 //! (`choose`). What a record cannot say is refused, and all refusals of a graph are reported together, each
 //! with its node and with what would work instead.
 
@@ -16,6 +16,7 @@ mod layer;
 mod mean;
 mod pad;
 mod pool;
+mod slice;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -148,6 +149,8 @@ impl<'g> Lowering<'g> {
                 "batch normalization that no convolution or dense layer precedes has no kernel",
                 "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
             ),
+            Op::Split(split) => self.slices(node, &split.slices(self.shape(node.inputs[0]).len())),
+            Op::Slice(slice) => self.slices(node, core::slice::from_ref(slice)),
             Op::Transpose(Transpose { permutation }) => refuse(
                 format!("the permutation {permutation:?} could not be moved to an input or output of the model"),
                 "only layout changes around channels-first operators are supported",

@@ -5,8 +5,8 @@ use kinglet_blob::records::{PoolF32, PoolI8};
 
 use super::window::Window;
 use super::{Lowering, Reason, clamp_f32};
-use crate::affine::fixed;
 use crate::ir::{self, Activation, DType, Node, Op};
+use crate::op::fixed;
 use crate::program::{Overlap, PixelOrder, Record, geometry};
 
 impl Lowering<'_> {

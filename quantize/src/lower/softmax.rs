@@ -4,8 +4,8 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{SoftmaxF32, SoftmaxI8};
 
 use super::{Lowering, Reason, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{DType, Node};
+use crate::op::fixed;
 use crate::program::Overlap;
 
 impl Lowering<'_> {

@@ -8,8 +8,8 @@ use kinglet_kernels::lookup::{RequantizeI8, relu_i8_reference, requantize_i8_ref
 
 use super::constants::i8_bytes;
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{Activation, DType, Node, Op, Quantization, ValueId};
+use crate::op::fixed;
 use crate::program::Overlap;
 
 impl Lowering<'_> {

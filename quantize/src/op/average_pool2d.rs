@@ -50,6 +50,10 @@ impl Operator for AveragePool2D {
         self.activation
     }
 
+    fn pool(&self) -> Option<Window> {
+        Some(self.window)
+    }
+
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         self.activation == Activation::None && self.window.is_one_element()
     }

@@ -8,6 +8,7 @@ use super::common::types;
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
+use super::rule::memory::Placement;
 use super::rule::moves::{Moves, Source};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
 use crate::value::{Shape, ShapeError, Value, fail};
@@ -66,6 +67,20 @@ impl Operator for Concat {
             }
         }
         Some(vec![result])
+    }
+
+    fn placement(&self, inputs: &[&[usize]]) -> Placement {
+        let outer = inputs.first().and_then(|shape| shape.get(..self.axis));
+        if outer.is_none_or(|outer| outer.iter().any(|&extent| extent > 1)) {
+            return Placement::Joined(Vec::new());
+        }
+        let mut next = 0;
+        let start = |shape: &&[usize]| {
+            let start = next;
+            next += shape.iter().product::<usize>();
+            start
+        };
+        Placement::Joined(inputs.iter().map(start).collect())
     }
 
     fn changes_nothing(&self, operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {

@@ -15,6 +15,7 @@ pub use common::attributes::{Activation, Padding, Window};
 pub use common::elementwise::broadcast;
 pub use common::fixed;
 pub(crate) use operator::Operator;
+pub use slice::Cut;
 
 /// Declares the operators: for each its file and its struct of attributes.
 macro_rules! operators {
@@ -99,6 +100,10 @@ operators! {
     batch_norm::BatchNorm,
     /// Axis `i` of the output is axis `permutation[i]` of the input.
     transpose::Transpose,
+    /// Parts of `x`, one after the other along `axis`: as many results as `sizes`.
+    split::Split,
+    /// Some indices of each axis of `x`.
+    slice::Slice,
 }
 
 impl Op {

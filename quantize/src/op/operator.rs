@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use super::common::attributes::{Activation, Padding};
+use super::common::attributes::{Activation, Padding, Window};
 use super::common::real::{Real, Reals};
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layer::Layer;
 use super::rule::layout::LayoutRule;
+use super::rule::memory::Placement;
 use super::rule::moves::Moves;
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::{ChannelAffine, ReshapeRule};
@@ -43,6 +44,12 @@ pub(crate) trait Operator {
         None
     }
 
+    /// Which of its results and operands, of shapes `inputs`, can be the same memory; only asked when
+    /// [`Operator::moves`] knows where every element comes from.
+    fn placement(&self, _inputs: &[&[usize]]) -> Placement {
+        Placement::Apart
+    }
+
     /// The activation fused into it, when it can carry one.
     fn activation_mut(&mut self) -> Option<&mut Activation> {
         None
@@ -65,6 +72,11 @@ pub(crate) trait Operator {
 
     /// How it reads its weights; `None` when it has none. Operands of a layer but the first are parameters.
     fn layer(&self) -> Option<Layer> {
+        None
+    }
+
+    /// The window that it slides over each channel on its own, without weights.
+    fn pool(&self) -> Option<Window> {
         None
     }
 

@@ -8,6 +8,7 @@ use super::common::{operands, types};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known, channel_count, gcd};
 use super::rule::layout::LayoutRule;
+use super::rule::memory::Placement;
 use super::rule::moves::{Moves, from_first};
 use super::rule::quantization::{Codes, End, Scaling};
 use crate::value::{Shape, ShapeError, Value, checked_len};
@@ -45,6 +46,10 @@ impl Operator for Reshape {
 
     fn moves(&self, inputs: &[&[usize]], _outputs: &[&[usize]]) -> Option<Moves> {
         Some(from_first(0..inputs.first()?.iter().product()))
+    }
+
+    fn placement(&self, _inputs: &[&[usize]]) -> Placement {
+        Placement::Renamed
     }
 
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::access;
 use super::place::{Item, Pair, Problem, Rect};
-use crate::ir::{Graph, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
+use crate::op::rule::memory::Placement;
 use crate::program::{Layout, Overlap, Part, Program};
 
 /// Alignment of inputs and outputs, which users view as they like.
@@ -23,6 +24,18 @@ impl Spans {
         let (first, last) = (&mut self.first[id.0 as usize], &mut self.last[id.0 as usize]);
         *first = Some(first.map_or(step, |first| first.min(step)));
         *last = Some(last.map_or(step, |last| last.max(step)));
+    }
+
+    /// Results that stay in the operand are there as soon as it is, and from the next step on instead of it.
+    fn take(&mut self, graph: &Graph, layout: &Layout, node: &Node, starts: &[usize]) {
+        let Some((operand, there)) = node.inputs.first().and_then(|&id| Some((id, self.last[id.0 as usize]?))) else {
+            return;
+        };
+        for (&output, start) in node.outputs.iter().zip(starts) {
+            if layout.is_slice(output, operand, start * graph.value(output).dtype.size_bytes()) {
+                self.touch(output, there + 1);
+            }
+        }
     }
 }
 
@@ -49,10 +62,14 @@ fn items_and_pairs(graph: &Graph, program: &Program) -> (Vec<Item>, Vec<Pair>) {
         step.reads().chain(step.writes()).for_each(|(id, _)| spans.touch(id, index));
     }
     for (index, node) in graph.nodes.iter().enumerate() {
-        if let Op::Concat(_) = node.op {
-            // Slices become the whole at the first step behind them.
-            let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
-            node.inputs.iter().chain(&node.outputs).for_each(|&id| spans.touch(id, whole));
+        match node.placement(graph) {
+            Placement::Apart | Placement::Renamed => {}
+            Placement::Joined(_) => {
+                // Slices become the whole at the first step behind them.
+                let whole = steps.iter().position(|step| step.node >= index).unwrap_or(steps.len());
+                node.inputs.iter().chain(&node.outputs).for_each(|&id| spans.touch(id, whole));
+            }
+            Placement::Taken(starts) => spans.take(graph, layout, node, &starts),
         }
     }
     for port in &graph.outputs {

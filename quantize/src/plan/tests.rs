@@ -4,7 +4,8 @@ use super::place::{BUDGET, Item, Pair, Problem, Rect, solve};
 use super::*;
 use crate::ir::{Activation, DType, Op, Padding, Quantization, Value, Window};
 use crate::lower::lower;
-use crate::op::{Add, Concat, MaxPool2D, Relu, Relu6, Reshape};
+use crate::op::{Add, Concat, Cut, MaxPool2D, Relu, Relu6, Reshape, Slice, Split};
+use crate::program::{Record, Step};
 use crate::sample::Lcg;
 use crate::target::Target;
 
@@ -175,6 +176,82 @@ fn the_verifier_finds_every_shifted_buffer() {
     let mut out = plan.clone();
     out.buffers[0] = arena - 255;
     assert!(matches!(check(&out), Err(VerifyError::OutOfArena { .. })));
+}
+
+#[test]
+fn parts_stay_in_the_whole_when_nothing_else_reads_it() {
+    let copies =
+        |program: &Program| program.steps.iter().filter(|step| step.opcode == kinglet_blob::OpCode::Copy).count();
+    let mut b = Builder::default();
+    let x = b.input(&[1, 12]);
+    let y = b.op(Op::Relu(Relu), &[x], &[1, 12]);
+    let parts = [b.value(&[1, 4]), b.value(&[1, 4]), b.value(&[1, 4])];
+    let op = Op::Split(Split { axis: 1, sizes: vec![4; 3] });
+    b.0.nodes.push(crate::ir::Node { name: "split".into(), op, inputs: vec![y], outputs: parts.to_vec() });
+    let sum = b.add(parts[0], parts[1]);
+    let sum = b.add(sum, parts[2]);
+    b.output(sum);
+    let (program, plan) = b.planned();
+    assert_eq!((copies(&program), program.steps.len()), (0, 3));
+    // All of it runs in place.
+    assert_eq!(plan.arena_bytes, 16);
+    // Another reader of the whole, or a part at no word's address: copies.
+    let mut other = Builder(b.0.clone());
+    let all = other.op(Op::Relu(Relu), &[y], &[1, 12]);
+    other.output(all);
+    assert_eq!(copies(&other.planned().0), 3);
+    let mut odd = Builder::default();
+    let x = odd.input(&[2, 3, 4]);
+    let tail =
+        odd.op(Op::Slice(Slice { cuts: vec![Cut { begin: 1, ..Cut::ALL }, Cut::ALL, Cut::ALL] }), &[x], &[1, 3, 4]);
+    let last = odd.op(
+        Op::Slice(Slice {
+            cuts: vec![Cut::ALL, Cut { begin: 1, end: Some(2), stride: 1 }, Cut { begin: 3, ..Cut::ALL }],
+        }),
+        &[tail],
+        &[1, 1, 1],
+    );
+    let last = odd.op(Op::Relu(Relu), &[last], &[1, 1, 1]);
+    odd.output(last);
+    assert_eq!(copies(&odd.planned().0), 1);
+}
+
+#[test]
+fn copies_of_the_wrong_bytes_are_found() {
+    let mut b = Builder::default();
+    let x = b.input(&[1, 5, 4, 3]);
+    let cuts = vec![Cut::ALL, Cut { begin: 1, end: None, stride: 2 }, Cut { begin: 1, ..Cut::ALL }, Cut::ALL];
+    let y = b.op(Op::Slice(Slice { cuts }), &[x], &[1, 2, 3, 3]);
+    b.output(y);
+    let (program, plan) = b.planned();
+    let check = |program: &Program| {
+        verify(&b.0, program, &plan.place(program), &|id| plan.offset(program, id), plan.arena_bytes)
+    };
+    assert_eq!(check(&program), Ok(()));
+    assert_eq!(program.steps.len(), 1);
+    let changed = |change: &dyn Fn(&mut Step)| {
+        let mut program = program.clone();
+        program.steps.iter_mut().for_each(change);
+        check(&program)
+    };
+    let records: [fn(&mut kinglet_blob::records::Copy); 4] = [
+        |copy| copy.blocks -= 1,
+        |copy| copy.block_bytes -= 1,
+        |copy| copy.input_stride -= 1,
+        |copy| copy.output_stride += 1,
+    ];
+    for change in records {
+        let found = changed(&|step| {
+            if let Record::Copy(copy) = &mut step.record {
+                change(copy)
+            }
+        });
+        assert!(found.is_err());
+    }
+    for offset in (0..30).filter(|&offset| offset != program.steps[0].input_offset) {
+        assert!(changed(&|step| step.input_offset = offset).is_err(), "{offset}");
+    }
+    assert!(changed(&|step| step.output_offset += 3).is_err());
 }
 
 #[test]

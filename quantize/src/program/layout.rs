@@ -3,12 +3,13 @@
 //! ```text
 //! Reshape(x) = y             y is x under another shape: one buffer, no operator
 //! Concat(p, q) = y           | p | q |: where the blocks are contiguous, p and q are computed in place
+//! Split(x) = p, q            | p | q |: where the blocks are contiguous and nothing else reads x, p and q stay in it
 //! ```
 //!
 //! Every computed value is a range of exactly one buffer.
 
-use crate::ir::{Graph, Node, Op, ValueId};
-use crate::op::Concat;
+use crate::ir::{Graph, Node, ValueId};
+use crate::op::rule::memory::Placement;
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +36,11 @@ impl Layout {
     pub fn new(graph: &Graph) -> Self {
         let mut links = Links { parent: (0..graph.values.len()).map(|value| (value, 0)).collect() };
         for node in &graph.nodes {
-            match &node.op {
-                Op::Reshape(_) => links.attach(node.output(), node.inputs[0], 0),
-                Op::Concat(Concat { axis }) => attach_slices(graph, node, *axis, &mut links),
-                _ => {}
+            match node.placement(graph) {
+                Placement::Apart => {}
+                Placement::Renamed => links.attach(node.output(), node.inputs[0], 0),
+                Placement::Joined(starts) => attach_operands(graph, node, &starts, &mut links),
+                Placement::Taken(starts) => attach_results(graph, node, &starts, &mut links),
             }
         }
         let computed = graph.sources().chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
@@ -121,19 +123,42 @@ impl Links {
 ///
 /// An operand must be contiguous in the result, computed by an operator of its own and read by this Concat
 /// alone: then nothing else can want it elsewhere, and no operator reads the whole and a slice at once.
-fn attach_slices(graph: &Graph, node: &Node, axis: usize, links: &mut Links) {
-    let output = graph.value(node.output());
-    if output.shape[..axis].iter().any(|&extent| extent > 1) {
+fn attach_operands(graph: &Graph, node: &Node, starts: &[usize], links: &mut Links) {
+    let size = graph.value(node.output()).dtype.size_bytes();
+    for (&input, start) in node.inputs.iter().zip(starts) {
+        let is_computed = graph.producer(input).is_some();
+        if read_once(graph, input) && is_computed && is_own(graph, input) && !graph.is_output(input) {
+            links.attach(input, node.output(), start * size);
+        }
+    }
+}
+
+/// Where a result that stays in an operand may start: kernels load words.
+const RESULT_ALIGN: usize = 4;
+
+/// Attaches the results of a Split that can stay in the operand.
+///
+/// Nothing but this Split may read the operand, under this name or another: its bytes are the results' from then on.
+fn attach_results(graph: &Graph, node: &Node, starts: &[usize], links: &mut Links) {
+    let operand = node.inputs[0];
+    let is_kept = graph.is_output(operand) || graph.states.iter().any(|state| state.value == operand);
+    if is_kept || graph.value(operand).elements.is_some() || !read_once(graph, operand) || !is_own(graph, operand) {
         return;
     }
-    let mut offset = 0;
-    for &input in &node.inputs {
-        let uses = graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&id| id == input).count();
-        let producer = graph.producer(input).map(|index| &graph.nodes[index].op);
-        let is_own = producer.is_some_and(|op| !matches!(op, Op::Reshape(_)));
-        if uses == 1 && is_own && !graph.is_output(input) {
-            links.attach(input, node.output(), offset);
+    for (&output, start) in node.outputs.iter().zip(starts) {
+        let offset = start * graph.value(output).dtype.size_bytes();
+        if offset.is_multiple_of(RESULT_ALIGN) && !graph.is_output(output) {
+            links.attach(output, operand, offset);
         }
-        offset += graph.value(input).len() * output.dtype.size_bytes();
     }
+}
+
+/// True when one operator reads `id`, once.
+fn read_once(graph: &Graph, id: ValueId) -> bool {
+    graph.nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == id).count() == 1
+}
+
+/// True when `id` is no other name for another value.
+fn is_own(graph: &Graph, id: ValueId) -> bool {
+    graph.producer(id).is_none_or(|index| graph.nodes[index].placement(graph) != Placement::Renamed)
 }

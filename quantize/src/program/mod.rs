@@ -75,6 +75,8 @@ pub struct Step {
     pub outputs: Vec<Tensor>,
     /// What it keeps from run to run.
     pub states: Vec<Tensor>,
+    /// Bytes of the first operand before the first one this operator reads.
+    pub input_offset: usize,
     /// Bytes of the first result before the first one this operator writes.
     pub output_offset: usize,
     /// Temporary memory. `None` for an operator whose records know none.
@@ -114,6 +116,7 @@ impl Step {
             inputs: vec![Input::Tensor(input)],
             outputs: vec![output],
             states: Vec::new(),
+            input_offset: 0,
             output_offset: 0,
             scratch_bytes: None,
             overlap,

@@ -28,7 +28,8 @@ impl PlacedOperator {
         let stripe = step.stripe.as_ref();
         let input = |(index, input): (usize, &Input)| match input {
             Input::Tensor(tensor) => {
-                operand(tensor, stripe.and_then(|stripe| stripe.inputs.get(index)).copied().unwrap_or_default())
+                let whole = Part { at: if index == 0 { step.input_offset } else { 0 }, bytes: 0 };
+                operand(tensor, stripe.map_or(whole, |stripe| stripe.inputs.get(index).copied().unwrap_or_default()))
             }
             Input::Constant(dtype, offset) => Operand::constant(*dtype, *offset),
         };

@@ -1,6 +1,7 @@
 //! Segments: operators that may take turns.
 
-use crate::ir::{Graph, Op, ValueId};
+use crate::ir::{Graph, ValueId};
+use crate::op::rule::memory::Placement;
 use crate::program::{Input, Program, Step};
 
 use super::rows::{ByRows, Second};
@@ -49,8 +50,9 @@ impl Segment {
         let (Some(&first), Some(&last)) = (self.steps.first(), self.steps.last()) else { return false };
         let nodes = || program.steps[first..=last].iter().map(|step| step.node);
         let (Some(lowest), Some(highest)) = (nodes().min(), nodes().max()) else { return false };
-        // Slices become a whole between two nodes; the order of nodes around that must stay.
-        let has_concat = graph.nodes[lowest..=highest].iter().any(|node| matches!(node.op, Op::Concat(_)));
+        // Slices become a whole, or a whole slices, between two nodes; the order of nodes around that must stay.
+        let joins = |placement| matches!(placement, Placement::Joined(_) | Placement::Taken(_));
+        let has_joint = graph.nodes[lowest..=highest].iter().any(|node| joins(node.placement(graph)));
         let own = |id: ValueId| self.steps.iter().any(|&step| program.steps[step].output() == id);
         let sound = |index: usize| {
             let step = &program.steps[index];
@@ -63,7 +65,7 @@ impl Segment {
                 by_rows.second != Second::Whole || !step.inputs.get(1).and_then(Input::tensor).is_some_and(own);
             operands(step).all(known) && whole_is_outside
         };
-        !has_concat && self.steps.iter().all(|&index| sound(index))
+        !has_joint && self.steps.iter().all(|&index| sound(index))
     }
 
     /// True for a value that only operators of the segment read, of which not all rows need be there at once.

@@ -8,7 +8,8 @@
 mod arithmetic;
 
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Softmax, Transpose,
+    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Slice, Softmax,
+    Split, Transpose,
 };
 use std::collections::HashMap;
 
@@ -48,9 +49,11 @@ pub(crate) fn run(graph: &Graph, inputs: &[Vec<i8>]) -> Values {
         values.insert(port.value, tensor(value, input.clone()));
     }
     for node in &graph.nodes {
-        let output = evaluate(graph, node, &values);
-        assert_eq!(output.elements.len(), output.shape.iter().product::<usize>(), "{}", node.name);
-        values.insert(node.output(), output);
+        for (position, &id) in node.outputs.iter().enumerate() {
+            let output = evaluate(graph, node, position, &values);
+            assert_eq!(output.elements.len(), output.shape.iter().product::<usize>(), "{}", node.name);
+            values.insert(id, output);
+        }
     }
     values
 }
@@ -96,8 +99,9 @@ fn clamp(v: i32, (lo, hi): (i32, i32)) -> i32 {
     v.max(lo).min(hi)
 }
 
-fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
-    let y = tensor(graph.value(node.output()), Vec::new());
+/// Result `position` of a node.
+fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Tensor {
+    let y = tensor(graph.value(node.outputs[position]), Vec::new());
     let x = &values[&node.inputs[0]];
     let elements = match &node.op {
         Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_) => weighted(graph, node, values, &y),
@@ -135,6 +139,15 @@ fn evaluate(graph: &Graph, node: &Node, values: &Values) -> Tensor {
                 index[*axis] -= part.shape[*axis];
             }
             unreachable!("beyond the last part")
+        }),
+        Op::Split(Split { axis, sizes }) => each_index(&y.shape, |o| {
+            let mut index = o.to_vec();
+            index[*axis] += sizes[..position].iter().sum::<usize>();
+            x.at(&index)
+        }),
+        Op::Slice(Slice { cuts }) => each_index(&y.shape, |o| {
+            let index: Vec<usize> = o.iter().zip(cuts).map(|(i, cut)| cut.begin + i * cut.stride).collect();
+            x.at(&index)
         }),
         Op::Mean(Mean { axes, keep_dims }) => mean(x, &y, axes, *keep_dims),
         Op::Transpose(Transpose { permutation }) => each_index(&y.shape, |o| {

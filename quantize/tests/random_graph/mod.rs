@@ -7,8 +7,8 @@ use kinglet_quantize::ir::{
     Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad, Quantize,
-    Relu, Relu6, Reshape, Softmax, Tanh, Transpose,
+    Add, AveragePool2D, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad,
+    Quantize, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -153,7 +153,7 @@ impl Grower {
         let x = self.operand();
         let shape = self.shape(x);
         let spatial = shape.len() == 4;
-        let _ = match kind % 16 {
+        let _ = match kind % 18 {
             0..=3 if spatial => self.conv(x, &shape),
             4..=6 if spatial => self.depthwise(x, &shape),
             0..=7 => self.dense(x, &shape),
@@ -163,6 +163,8 @@ impl Grower {
             12 => self.pad(x, &shape),
             13 => self.concat(x, &shape),
             14 => self.mean(x, &shape),
+            16 => self.slice(x, &shape),
+            17 => self.split(x, &shape),
             _ => self.unary(x, &shape),
         };
     }
@@ -332,6 +334,41 @@ impl Grower {
         }
         let axis = if self.random.chance(60) { shape.len() - 1 } else { self.random.below(shape.len()) };
         self.node(Op::Concat(Concat { axis }), inputs, quantization)
+    }
+
+    fn slice(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
+        let mut cuts = vec![Cut::ALL; shape.len()];
+        for (cut, &extent) in cuts.iter_mut().zip(shape) {
+            if self.random.chance(40) {
+                let begin = self.random.below(extent);
+                let end = begin + 1 + self.random.below(extent - begin);
+                let stride = if self.random.chance(30) { 2 } else { 1 };
+                *cut = Cut { begin, end: (end < extent).then_some(end), stride };
+            }
+        }
+        self.node(Op::Slice(Slice { cuts }), vec![x], self.quantization_of(x))
+    }
+
+    fn split(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
+        let axis = if self.random.chance(60) { shape.len() - 1 } else { self.random.below(shape.len()) };
+        let mut sizes = Vec::new();
+        let mut rest = shape[axis];
+        while rest > 0 && sizes.len() < 4 {
+            let size = if sizes.len() == 3 { rest } else { 1 + self.random.below(rest) };
+            sizes.push(size);
+            rest -= size;
+        }
+        let part = |&size: &usize| {
+            let mut part = shape.to_vec();
+            part[axis] = size;
+            self.value(part, self.quantization_of(x))
+        };
+        let outputs: Vec<ValueId> = sizes.iter().map(part).collect();
+        let name = format!("n{}", self.graph.nodes.len());
+        self.open.extend(&outputs);
+        let op = Op::Split(Split { axis, sizes });
+        self.graph.nodes.push(Node { name, op, inputs: vec![x], outputs: outputs.clone() });
+        outputs.first().copied()
     }
 
     fn mean(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {

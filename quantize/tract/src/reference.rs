@@ -37,12 +37,13 @@ pub struct FloatReference {
 /// Operators tract may run for us: those of Kinglet's importer and some common float ones. None can ask
 /// for a result out of all proportion, as `Expand`, `Tile` or `Loop` can.
 #[rustfmt::skip] // A table of words reads better in lines than in a column.
-const OPERATORS: [&str; 47] = [
-    "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
-    "ConvTranspose", "DequantizeLinear", "Div", "Dropout", "Elu", "Exp", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid",
+const OPERATORS: [&str; 48] = [
+    "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv", "ConvTranspose",
+    "DequantizeLinear", "Div", "Dropout", "Elu", "Exp", "Flatten", "Gather", "Gemm", "GlobalAveragePool",
+    "GlobalMaxPool", "HardSigmoid",
     "HardSwish", "Identity", "LeakyRelu", "LogSoftmax", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Pad", "Pow",
-    "QuantizeLinear", "ReduceMax", "ReduceMean", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt",
-    "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+    "QuantizeLinear", "ReduceMax", "ReduceMean", "Relu", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Split",
+    "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
 ];
 
 /// Largest input, in elements.

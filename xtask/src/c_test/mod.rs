@@ -8,6 +8,7 @@
 //! | shared | the same with `libkinglet.so` |
 //! | soak | random calls in random order, each status predicted: instrumented, with overflow checks, under valgrind |
 //! | models | real models on this machine, golden outputs |
+//! | state | a model that keeps tensors: calls keep them, a reset and a new session forget them |
 //! | example | `examples/c` builds as its README says, and prints what the model gives |
 //! | device | the same source on emulated Cortex-M boards, without a C library |
 //!
@@ -85,6 +86,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         models::find(arguments.kinglet.as_deref(), &mut bench.subjects)
     };
     report.lane("models compiled", found);
+    let with_state = if arguments.no_models {
+        Ok(Outcome::Skipped("--no-models".into()))
+    } else {
+        models::with_state(arguments.kinglet.as_deref())
+    };
+    report.lane("state", with_state);
     report.lane("example", bench.example());
     for subject in &bench.subjects {
         report.lane(&format!("host {}", subject.name), models::on_host(subject));

@@ -10,6 +10,7 @@ use kinglet_blob::{DType, SectionKind, golden};
 use super::compiler::{self, Dialect, Program};
 use super::small_blob::SmallBlob;
 use super::{Outcome, write};
+use crate::cases::Array;
 use crate::library::Library;
 use crate::mcu_bench::operators;
 use crate::{prerequisites, tree};
@@ -66,6 +67,28 @@ pub(crate) fn find(kinglet: Option<&Path>, subjects: &mut Vec<Subject>) -> Resul
         subjects.push(Subject { name, blob, input: golden("in"), expected: golden("out"), core });
     }
     Ok(Outcome::Passed("digits, keywords".into()))
+}
+
+/// A model that keeps a tensor from run to run, over a sequence: calls keep it, a reset forgets it.
+pub(crate) fn with_state(kinglet: Option<&Path>) -> Result<Outcome> {
+    if let Some(missing) = Dialect::C11.missing() {
+        return Ok(Outcome::Skipped(missing));
+    }
+    let kinglet = prerequisites::kinglet(kinglet)?;
+    let folder = tree::root().join("tests/sequences/stream");
+    let data = folder.join("in.npy").into_os_string();
+    let options = [OsStr::new("--golden-data"), &data, OsStr::new("--golden-raw")];
+    let blob = compile(&kinglet, &folder.join("model.tflite"), "stream", "portable", &options)?;
+    let raw = |name: &str| {
+        let numbers = Array::read(&folder.join(name))?.numbers;
+        // Codes of one byte: int8 in, uint8 out.
+        write(&format!("stream.{name}.bin"), &numbers.iter().map(|&code| code as i16 as u8).collect::<Vec<u8>>())
+    };
+    let (inputs, expected) = (raw("in.npy")?, raw("out.npy")?);
+    let library = Library { debug: true, ..Library::default() }.build()?;
+    let (name, dialect, sources) = ("state", Dialect::C11, &["state.c"][..]);
+    let program = Program { name, dialect, sources, library: &library, arguments: super::SANITIZE }.build()?;
+    compiler::run(Command::new(program).args([&blob, &inputs, &expected])).map(Outcome::Passed)
 }
 
 fn compile(kinglet: &Path, source: &Path, name: &str, target: &str, options: &[&OsStr]) -> Result<PathBuf> {

@@ -7,16 +7,16 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// An array's numbers. 64-bit integers of cases are small, so that `f64` holds every element exactly.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Array {
+pub(crate) struct Array {
     /// NumPy's code of the element type, for example `<f4`.
-    pub(super) element_type: String,
+    pub(crate) element_type: String,
     /// In row-major order.
-    pub(super) numbers: Vec<f64>,
+    pub(crate) numbers: Vec<f64>,
 }
 
 impl Array {
     /// Reads a file.
-    pub(super) fn read(path: &Path) -> Result<Array> {
+    pub(crate) fn read(path: &Path) -> Result<Array> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Array::from_bytes(&bytes).with_context(|| format!("cannot use {}", path.display()))
     }

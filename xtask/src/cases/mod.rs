@@ -20,6 +20,7 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
+pub(crate) use self::array::Array;
 use self::attempt::{Outcome, attempt};
 use self::case::{Case, When};
 use crate::{prerequisites, tree};

@@ -162,6 +162,13 @@ fn c_and_boards() -> Vec<Step> {
             qemu,
             bench(),
         ),
+        // Without QEMU the part that needs it is skipped.
+        step(
+            "sequences",
+            "models with state over whole sequences, here and on a board",
+            nothing,
+            vec![xtask(&["sequences"])],
+        ),
         step("firmware", "the example firmware reads its digit", qemu, firmware_example()),
         step(
             "boards-real",

@@ -10,6 +10,7 @@ use kinglet_tract::Attribute;
 use super::attributes::{Call, normal_axes, normal_axis};
 use super::constant::{Constant, Numbers, is_plausible};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
+use super::slice::{Span, spans};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{broadcast, checked_len, is_permutation, transposed};
@@ -191,37 +192,21 @@ fn gather(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Con
     }
 }
 
-/// Along one axis at a time, forward steps of 1: what exporters write to take a shape apart.
+/// Along one axis at a time: what exporters write to take a shape apart.
 fn slice(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
-    let list = |name: &str, index: usize| call.integers(name, index);
-    let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
-        return refuse("has no starts or ends", EXPORT_AGAIN);
-    };
-    let axes = match list("axes", 3)? {
-        Some(axes) => axes,
-        None => (0..starts.len() as i64).collect(),
-    };
-    if list("steps", 4)?.is_some_and(|steps| steps.iter().any(|&step| step != 1)) {
-        return refuse("takes steps other than 1", "slice with steps of 1");
-    }
-    if starts.len() != ends.len() || axes.len() != starts.len() {
-        return refuse("starts, ends and axes differ in number", EXPORT_AGAIN);
-    }
     let mut sliced = data.clone();
-    for ((&start, &end), &axis) in starts.iter().zip(&ends).zip(&axes) {
-        let axis = normal_axis(axis, sliced.shape.len())?;
-        let extent = sliced.shape[axis] as i64;
-        let bound = |at: i64| (if at < 0 { at.saturating_add(extent) } else { at }).clamp(0, extent) as usize;
-        let (start, end) = (bound(start), bound(end));
-        let (rows, block) =
-            (sliced.shape[..axis].iter().product::<usize>(), sliced.shape[axis + 1..].iter().product::<usize>());
-        let span = |row: usize| (row * extent as usize + start) * block..(row * extent as usize + end) * block;
-        let positions: Vec<usize> = (0..rows).flat_map(span).collect();
+    for Span { axis, begin, end, step } in spans(call, &data.shape)? {
+        let extent = sliced.shape[axis];
+        let rows: usize = sliced.shape[..axis].iter().product();
+        let block: usize = sliced.shape[axis + 1..].iter().product();
+        let taken = || (begin..end).step_by(step);
+        let starts = (0..rows).flat_map(|row| taken().map(move |index| (row * extent + index) * block));
+        let positions: Vec<usize> = starts.flat_map(|start| start..start + block).collect();
         let Some(numbers) = select(&sliced.numbers, &positions) else {
             return refuse("reaches outside the data", EXPORT_AGAIN);
         };
         sliced.numbers = numbers;
-        sliced.shape[axis] = end.saturating_sub(start);
+        sliced.shape[axis] = taken().count();
     }
     Ok(sliced)
 }

@@ -16,6 +16,7 @@ mod elementwise;
 mod fold;
 mod pool;
 mod reshape;
+mod slice;
 #[cfg(test)]
 mod tests;
 
@@ -141,9 +142,10 @@ impl Importer<'_> {
                 }
                 Err(Failure::Unknown) => Vec::new(),
             };
-            let mut results = results.into_iter();
-            for output in node.outputs.iter().filter(|output| !output.is_empty()) {
-                self.entries.insert(output.clone(), results.next().unwrap_or(Entry::Unknown));
+            // A result without a name is not wanted.
+            for (position, output) in node.outputs.iter().enumerate().filter(|(_, output)| !output.is_empty()) {
+                let entry = results.get(position).cloned().unwrap_or(Entry::Unknown);
+                self.entries.insert(output.clone(), entry);
             }
         }
     }
@@ -166,11 +168,11 @@ impl Importer<'_> {
             });
         }
         let call = Call { node, name, operands, opset: self.opset };
-        let entry = match self.fold(&call)? {
-            Some(constant) => Entry::Constant(Rc::new(constant)),
-            None => convert(self, &call)?,
-        };
-        Ok(vec![entry])
+        Ok(match (self.fold(&call)?, convert) {
+            (Some(constant), _) => vec![Entry::Constant(Rc::new(constant))],
+            (None, Conversion::One(convert)) => vec![convert(self, &call)?],
+            (None, Conversion::Several(convert)) => convert(self, &call)?,
+        })
     }
 
     fn outputs(&mut self) {
@@ -244,8 +246,13 @@ fn twice(name: &str) -> Refusal {
     Refusal { problem: format!("`{name}` is computed twice"), remedy: "export the model again".into() }
 }
 
-/// Converts one node whose operands are known to its one result.
-type Conversion<'m> = fn(&mut Importer<'m>, &Call<'_>) -> Convert<Entry>;
+/// Converts one node whose operands are known to its results.
+enum Conversion<'m> {
+    /// To the one that it has.
+    One(fn(&mut Importer<'m>, &Call<'_>) -> Convert<Entry>),
+    /// To all of them, in order.
+    Several(fn(&mut Importer<'m>, &Call<'_>) -> Convert<Vec<Entry>>),
+}
 
 /// The conversion of a node's operator.
 fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
@@ -255,7 +262,8 @@ fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
             "export with ONNX's own operators only",
         );
     }
-    Ok(match node.op_type.as_str() {
+    Ok(Conversion::One(match node.op_type.as_str() {
+        "Split" => return Ok(Conversion::Several(Importer::split)),
         "Conv" => Importer::conv,
         "ConvTranspose" => Importer::conv_transpose,
         "Gemm" => Importer::gemm,
@@ -276,6 +284,7 @@ fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
         "Pad" => Importer::pad,
         "Concat" => Importer::concat,
         "ReduceMean" => Importer::reduce_mean,
+        "Slice" => Importer::slice,
         "Flatten" => Importer::flatten,
         "Reshape" => Importer::reshape,
         "Squeeze" => Importer::squeeze,
@@ -285,11 +294,11 @@ fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
         "Dropout" => Importer::dropout,
         "Cast" => Importer::cast,
         // Numbers only: these are folded, and get here when their operand is not a constant.
-        "Constant" | "Shape" | "Gather" | "Slice" | "ConstantOfShape" => {
+        "Constant" | "Shape" | "Gather" | "ConstantOfShape" => {
             |_, call| refuse("its operand is computed at run time", nearest(&call.node.op_type))
         }
         other => return refuse("this operator is not supported", nearest(other)),
-    })
+    }))
 }
 
 /// The nearest thing to an operator that would work.
@@ -297,10 +306,9 @@ fn nearest(op_type: &str) -> &'static str {
     match op_type {
         "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "HardSwish" | "HardSigmoid" | "Gelu" | "Mish" | "Softplus"
         | "Celu" | "ThresholdedRelu" => "use Relu, Clip(0, 6), Sigmoid or Tanh and train again",
-        "Gather" | "Slice" | "Shape" | "ConstantOfShape" | "Expand" | "Tile" | "Range" => {
+        "Gather" | "Shape" | "ConstantOfShape" | "Expand" | "Tile" | "Range" => {
             "export with fixed input shapes, so that shapes are constants; only arithmetic on shapes is supported"
         }
-        "Split" => "run one convolution or dense layer per part",
         "GlobalMaxPool" | "ReduceMax" => "use MaxPool over the whole extent",
         "ReduceSum" => "use ReduceMean and scale the following weights",
         "LogSoftmax" | "ArgMax" | "TopK" => {

@@ -13,6 +13,7 @@ mod names;
 mod operator;
 mod rescale;
 mod schema;
+mod slice;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,12 @@ pub(super) const CUSTOM: i32 = 32;
 pub(super) const PAD: i32 = 34;
 pub(super) const MEAN: i32 = 40;
 pub(super) const SQUEEZE: i32 = 43;
+pub(super) const STRIDED_SLICE: i32 = 45;
+pub(super) const SPLIT: i32 = 49;
+pub(super) const SLICE: i32 = 65;
 pub(super) const TRANSPOSE_CONV: i32 = 67;
 pub(super) const EXPAND_DIMS: i32 = 70;
+pub(super) const SPLIT_V: i32 = 102;
 pub(super) const QUANTIZE: i32 = 114;
 pub(super) const CALL_ONCE: i32 = 129;
 pub(super) const VAR_HANDLE: i32 = 142;
@@ -55,7 +59,7 @@ pub(super) fn nearest(code: i32) -> &'static str {
         | "SVDF"
         | "UNIDIRECTIONAL_SEQUENCE_RNN"
         | "BIDIRECTIONAL_SEQUENCE_RNN" => "use convolutions over time",
-        "SHAPE" | "STRIDED_SLICE" | "PACK" | "GATHER" | "SLICE" => {
+        "SHAPE" | "PACK" | "GATHER" => {
             "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE"
         }
         "CAST" => "use QUANTIZE or DEQUANTIZE",

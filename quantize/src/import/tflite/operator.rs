@@ -13,29 +13,31 @@ use crate::op::{
 
 const EXPORT_AGAIN: &str = "export the model again";
 
-/// The operands that carry data; others of a reshape or a transposed convolution only repeat the result's shape.
+/// The operands that carry data; others of a reshape or a transposed convolution repeat the result's shape.
 pub(super) fn data_operands<'o>(operator: &'o Operator<'_>) -> &'o [i32] {
     let inputs = operator.inputs.as_slice();
     match operator.code {
-        names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS => &inputs[..inputs.len().min(1)],
+        names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS | names::STRIDED_SLICE | names::SLICE => {
+            &inputs[..inputs.len().min(1)]
+        }
         names::TRANSPOSE_CONV => &inputs[inputs.len().min(1)..],
         _ => inputs,
     }
 }
 
 /// Attributes of an operator; an absent table has every default.
-struct Options<'b>(Option<Table<'b>>);
+pub(super) struct Options<'b>(Option<Table<'b>>);
 
 impl Options<'_> {
     fn code(&self, slot: usize) -> Convert<i8> {
         Ok(self.0.map_or(Ok(0), |table| table.i8(slot))?)
     }
 
-    fn flag(&self, slot: usize) -> Convert<bool> {
+    pub(super) fn flag(&self, slot: usize) -> Convert<bool> {
         Ok(self.code(slot)? != 0)
     }
 
-    fn int(&self, slot: usize, default: i32) -> Convert<i32> {
+    pub(super) fn int(&self, slot: usize, default: i32) -> Convert<i32> {
         Ok(self.0.map_or(Ok(default), |table| table.i32(slot, default))?)
     }
 
@@ -84,6 +86,9 @@ fn options_type(code: i32) -> i8 {
         names::ADD => 11,
         names::MUL => 21,
         names::MEAN => 27,
+        names::STRIDED_SLICE => 32,
+        names::SPLIT => 35,
+        names::SPLIT_V => 79,
         names::TRANSPOSE_CONV => 49,
         _ => 0,
     }
@@ -136,10 +141,6 @@ impl<'b> Importer<'_, 'b> {
         if options.is_some() && operator.options_type != expected {
             return refuse(format!("attributes of type {}", operator.options_type), EXPORT_AGAIN);
         }
-        if operator.outputs.len() != 1 {
-            let count = operator.outputs.len();
-            return refuse(format!("has {count} results"), nearest(operator.code));
-        }
         let options = Options(options);
         match operator.code {
             names::CONV_2D => self.conv2d(operator, &options, name),
@@ -152,6 +153,10 @@ impl<'b> Importer<'_, 'b> {
             names::RESHAPE | names::SQUEEZE | names::EXPAND_DIMS => self.unary(operator, Op::Reshape(Reshape), name),
             names::PAD => self.pad(operator, name),
             names::CONCATENATION => self.concat(operator, &options, name),
+            names::STRIDED_SLICE => self.strided_slice(operator, &options, name),
+            names::SLICE => self.slice(operator, name),
+            names::SPLIT => self.split(operator, &options, name),
+            names::SPLIT_V => self.split_v(operator, &options, name),
             names::MEAN => self.mean(operator, &options, name),
             names::RELU => self.unary(operator, Op::Relu(Relu), name),
             names::RELU6 => self.unary(operator, Op::Relu6(Relu6), name),
@@ -164,14 +169,22 @@ impl<'b> Importer<'_, 'b> {
     }
 
     /// Adds the node that computes the operator's one result.
-    fn finish(&mut self, operator: &Operator<'b>, op: Op, inputs: Vec<ValueId>, name: &str) -> Convert<()> {
-        let output = self.value(operator.outputs[0])?;
+    pub(super) fn finish(&mut self, operator: &Operator<'b>, op: Op, inputs: Vec<ValueId>, name: &str) -> Convert<()> {
+        let output = self.result(operator)?;
         super::int8::check(&self.builder.graph, &op, output)?;
         self.add_rescaled(name, op, inputs, output)
     }
 
+    /// The operator's one result.
+    pub(super) fn result(&mut self, operator: &Operator<'b>) -> Convert<ValueId> {
+        match operator.outputs.as_slice() {
+            &[output] => self.value(output),
+            outputs => refuse(format!("has {} results", outputs.len()), EXPORT_AGAIN),
+        }
+    }
+
     /// Operand `position`, which must be there.
-    fn operand(&mut self, operator: &Operator<'b>, position: usize) -> Convert<ValueId> {
+    pub(super) fn operand(&mut self, operator: &Operator<'b>, position: usize) -> Convert<ValueId> {
         let tensor = operator.inputs.get(position).copied().unwrap_or(-1);
         self.value(tensor)
     }
@@ -183,7 +196,7 @@ impl<'b> Importer<'_, 'b> {
         Ok(self.model.budget.charge(len, value.dtype.size_bytes())?)
     }
 
-    fn shape_of(&self, id: ValueId) -> Vec<usize> {
+    pub(super) fn shape_of(&self, id: ValueId) -> Vec<usize> {
         self.builder.graph.value(id).shape.clone()
     }
 
@@ -289,7 +302,7 @@ impl<'b> Importer<'_, 'b> {
         let &[outputs, depth] = w.as_slice() else {
             return refuse(format!("weights have shape {w:?}"), "2 axes are needed");
         };
-        let output = self.value(operator.outputs[0])?;
+        let output = self.result(operator)?;
         let x = self.shape_of(inputs[0]);
         let row_wise: Vec<usize> = x.iter().rev().skip(1).rev().copied().chain([outputs]).collect();
         if x.last() != Some(&depth) || self.shape_of(output) != row_wise {
@@ -369,7 +382,7 @@ impl<'b> Importer<'_, 'b> {
 }
 
 /// An axis counted from the front, from one that may count from the back.
-fn normal_axis(axis: i64, rank: usize) -> Convert<usize> {
+pub(super) fn normal_axis(axis: i64, rank: usize) -> Convert<usize> {
     let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
     match counted.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank) {
         Some(axis) => Ok(axis),

@@ -3,6 +3,7 @@
 pub(crate) mod channels;
 pub(crate) mod layer;
 pub(crate) mod layout;
+pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod quantization;
 pub(crate) mod rewrite;

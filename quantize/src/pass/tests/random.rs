@@ -7,8 +7,8 @@ use super::optimized;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
-    Add, AveragePool2D, BatchNorm, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul,
-    Pad, Relu, Relu6, Softmax, Tanh, Transpose,
+    Add, AveragePool2D, BatchNorm, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean,
+    Mul, Pad, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -55,7 +55,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
     let shape = sketch.graph.value(x).shape.clone();
     let (rank, last) = (shape.len(), *shape.last()?);
     let axis = sketch.numbers.below(rank);
-    Some(match sketch.numbers.below(16) {
+    Some(match sketch.numbers.below(18) {
         0..=3 => {
             let permutation = shuffled(sketch, rank);
             sketch.node(Op::Transpose(Transpose { permutation }), &[x])
@@ -87,6 +87,17 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
         }
         12 => padded(sketch, x, rank, axis),
         13 => sketch.node(Op::Concat(Concat { axis }), &[x, x]),
+        15 => {
+            let mut cuts = vec![Cut::ALL; rank];
+            let begin = sketch.numbers.below(shape[axis]);
+            cuts[axis] = Cut { begin, end: None, stride: 1 + sketch.numbers.below(2) };
+            sketch.node(Op::Slice(Slice { cuts }), &[x])
+        }
+        16 if shape[axis] > 1 => {
+            let first = 1 + sketch.numbers.below(shape[axis] - 1);
+            let parts = sketch.parts(Split { axis, sizes: vec![first, shape[axis] - first] }, x);
+            parts[sketch.numbers.below(2)]
+        }
         14 => sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[x]),
         _ if rank == 4 => windowed(sketch, x, &shape)?,
         _ => return None,

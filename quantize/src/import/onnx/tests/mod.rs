@@ -2,6 +2,7 @@
 
 mod operators;
 mod refusals;
+mod slices;
 pub(crate) mod writer;
 
 use kinglet_tract::{FloatReference, Tensor};

@@ -33,7 +33,7 @@ fn everything_is_reported_at_once() {
         .typed_input("z", &[1, 3, 4], 7)
         .node("LeakyRelu", &["x"], "a", &[])
         .node("Add", &["a", "z"], "b", &[])
-        .foreign_node("com.example", "Fancy", &["b"], "c", &[])
+        .foreign_node("com.example", "Fancy", &["b"], &["c"], &[])
         .node("Clip", &["x", "low"], "d", &[])
         .node("GRU", &["c", "d"], "y", &[])
         .output("y");

@@ -66,7 +66,18 @@ impl Onnx {
     }
 
     pub(crate) fn node(self, op_type: &str, inputs: &[&str], output: &str, attributes: &[(&str, Attr<'_>)]) -> Self {
-        self.foreign_node("", op_type, inputs, output, attributes)
+        self.foreign_node("", op_type, inputs, &[output], attributes)
+    }
+
+    /// A node with any number of results.
+    pub(crate) fn node_of(
+        self,
+        op_type: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attributes: &[(&str, Attr<'_>)],
+    ) -> Self {
+        self.foreign_node("", op_type, inputs, outputs, attributes)
     }
 
     pub(crate) fn foreign_node(
@@ -74,13 +85,13 @@ impl Onnx {
         domain: &str,
         op_type: &str,
         inputs: &[&str],
-        output: &str,
+        outputs: &[&str],
         attributes: &[(&str, Attr<'_>)],
     ) -> Self {
         let mut node = Vec::new();
         inputs.iter().for_each(|input| bytes(&mut node, 1, input.as_bytes()));
-        bytes(&mut node, 2, output.as_bytes());
-        bytes(&mut node, 3, format!("node_{output}").as_bytes());
+        outputs.iter().for_each(|output| bytes(&mut node, 2, output.as_bytes()));
+        bytes(&mut node, 3, format!("node_{}", outputs.concat()).as_bytes());
         bytes(&mut node, 4, op_type.as_bytes());
         bytes(&mut node, 7, domain.as_bytes());
         for (name, value) in attributes {

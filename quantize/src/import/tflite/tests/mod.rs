@@ -3,6 +3,7 @@
 mod operators;
 mod refusals;
 mod scales;
+mod slices;
 pub(crate) mod writer;
 
 use crate::import::{ImportError, Kind, Problem, from_bytes};

@@ -174,21 +174,26 @@ impl Tflite {
 
     /// Adds an operator; `options` are its attributes' type code and fields.
     pub(crate) fn operator(&mut self, code: i32, inputs: &[i32], output: i32, options: (i8, Table)) {
+        self.operator_of(code, inputs, &[output], options);
+    }
+
+    /// Adds an operator with any number of results.
+    pub(crate) fn operator_of(&mut self, code: i32, inputs: &[i32], outputs: &[i32], options: (i8, Table)) {
         self.codes.push(vec![(0, Field::I8(code.min(127) as i8)), (3, Field::I32(code))]);
-        self.push_operator(inputs, output, options);
+        self.push_operator(inputs, outputs, options);
     }
 
     pub(crate) fn custom_operator(&mut self, name: &str, inputs: &[i32], output: i32) {
         let name = Field::Bytes(name.as_bytes().to_vec());
         self.codes.push(vec![(0, Field::I8(32)), (1, name), (3, Field::I32(32))]);
-        self.push_operator(inputs, output, (0, Vec::new()));
+        self.push_operator(inputs, &[output], (0, Vec::new()));
     }
 
-    fn push_operator(&mut self, inputs: &[i32], output: i32, (kind, options): (i8, Table)) {
+    fn push_operator(&mut self, inputs: &[i32], outputs: &[i32], (kind, options): (i8, Table)) {
         let mut operator = vec![
             (0, Field::U32(self.codes.len() as u32 - 1)),
             (1, Field::I32s(inputs.to_vec())),
-            (2, Field::I32s(vec![output])),
+            (2, Field::I32s(outputs.to_vec())),
         ];
         if kind != 0 {
             operator.extend([(3, Field::I8(kind)), (4, Field::Table(options))]);

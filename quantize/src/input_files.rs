@@ -1,0 +1,174 @@
+//! Files with a model's inputs, for many inferences: what `kinglet run --input` and `compile --golden-data` take.
+//!
+//! Data is in the source model's layout. A first axis of `N` times the model's batch means `N` inferences.
+
+use std::path::{Path, PathBuf};
+
+use kinglet::DType;
+
+use crate::calibrate::Samples;
+use crate::calibrate::npy::{self, Array, ArrayError, ElementType, read_arrays};
+use crate::file;
+use crate::tensor::{self, PortSpec, View};
+
+/// Why files are no inputs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// Too many or too few of them, or of no kind that is read.
+    #[error("{0}")]
+    Usage(String),
+    /// What is in them does not fit the model.
+    #[error("{0}")]
+    Data(String),
+    /// They are no arrays.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+}
+
+/// A file format, told by the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Npy,
+    Npz,
+    Bin,
+}
+
+impl Format {
+    pub(crate) fn of(path: &Path) -> Result<Self, InputError> {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("npy") => Ok(Format::Npy),
+            Some("npz") => Ok(Format::Npz),
+            Some("bin") => Ok(Format::Bin),
+            _ => Err(InputError::Usage(format!("{} must end in .npy, .npz or .bin", path.display()))),
+        }
+    }
+}
+
+/// Inputs of all inferences, in the blob's layout and type.
+pub(crate) struct Inferences {
+    /// By port; the inferences one after the other.
+    inputs: Vec<Vec<u8>>,
+    /// Bytes of one inference, by port.
+    bytes: Vec<usize>,
+    pub(crate) count: usize,
+}
+
+impl Inferences {
+    /// The bytes of every input of one of them, in port order.
+    pub(crate) fn get(&self, index: usize) -> Vec<Vec<u8>> {
+        let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
+        self.inputs.iter().zip(&self.bytes).map(part).collect()
+    }
+}
+
+/// Files, one for each input in the model's order, or one `.npz` with all of them by name.
+pub(crate) struct InputFiles<'a> {
+    pub(crate) files: &'a [PathBuf],
+    /// `.npy` files hold the blob's own type.
+    pub(crate) is_raw: bool,
+    /// The option that named them, for errors.
+    pub(crate) option: &'static str,
+    /// The option that makes `is_raw`.
+    pub(crate) raw_option: &'static str,
+}
+
+impl InputFiles<'_> {
+    /// Reads them for a model with these inputs.
+    pub(crate) fn read(&self, ports: &[PortSpec]) -> Result<Inferences, InputError> {
+        if let [path] = self.files
+            && Format::of(path)? == Format::Npz
+        {
+            return from_reals(path, &read_arrays(path)?, ports);
+        }
+        if self.files.len() != ports.len() {
+            let (given, option, needed) = (self.files.len(), self.option, ports.len());
+            return Err(InputError::Usage(format!("{given} {option} given, the model has {needed} inputs")));
+        }
+        let mut inputs = Vec::new();
+        let mut count = None;
+        for (path, port) in self.files.iter().zip(ports) {
+            let bytes = self.read_one(path, port)?;
+            let inferences = bytes.len() / port.bytes().max(1);
+            if *count.get_or_insert(inferences) != inferences {
+                let problem = format!("{} holds {inferences} inferences, the files before it others", path.display());
+                return Err(InputError::Data(problem));
+            }
+            inputs.push(bytes);
+        }
+        Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: count.unwrap_or(0) })
+    }
+
+    fn read_one(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {
+        match Format::of(path)? {
+            Format::Bin => raw_bytes(path, port, &read_bin(path)?),
+            Format::Npz => Err(InputError::Usage("one .npz holds all inputs; give it alone".into())),
+            Format::Npy if self.is_raw => raw_bytes(path, port, &self.raw_array(path, port)?),
+            Format::Npy => {
+                let mut arrays = read_arrays(path)?;
+                arrays.iter_mut().for_each(|array| array.name.clone_from(&port.name));
+                Ok(from_reals(path, &arrays, core::slice::from_ref(port))?.inputs.concat())
+            }
+        }
+    }
+
+    /// The bytes of an array that has the blob's element type.
+    fn raw_array(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {
+        let needed = element_type(port.dtype);
+        match read_arrays(path)?.pop() {
+            Some(array) if array.element_type == needed => Ok(array.bytes),
+            Some(array) => {
+                let (found, name, option) = (array.element_type, path.display(), self.raw_option);
+                let problem = format!("{name} holds {found:?}, with {option} input `{}` takes {needed:?}", port.name);
+                Err(InputError::Data(problem))
+            }
+            None => Err(InputError::Data(format!("{} holds no array", path.display()))),
+        }
+    }
+}
+
+/// Reals of any numeric type, in the source's layout.
+fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inferences, InputError> {
+    let samples = Samples::from_arrays(path, arrays, &tensor::input_graph(ports, View::Blob))?;
+    let mut inputs = vec![Vec::new(); ports.len()];
+    for index in 0..samples.len() {
+        for ((port, reals), input) in ports.iter().zip(samples.get(index)).zip(&mut inputs) {
+            input.extend(port.encode(reals));
+        }
+    }
+    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: samples.len() })
+}
+
+fn read_bin(path: &Path) -> Result<Vec<u8>, InputError> {
+    file::read(path, npy::SIZE_BYTES_MAX)
+        .map_err(|error| InputError::Data(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Checks the length of raw data and brings each inference into the blob's layout.
+fn raw_bytes(path: &Path, port: &PortSpec, bytes: &[u8]) -> Result<Vec<u8>, InputError> {
+    let each = port.bytes();
+    if bytes.is_empty() || !bytes.len().is_multiple_of(each) {
+        return Err(InputError::Data(format!(
+            "{} has {} bytes; input `{}` takes {each} for each inference ({:?} {:?})",
+            path.display(),
+            bytes.len(),
+            port.name,
+            port.source_shape,
+            element_type(port.dtype)
+        )));
+    }
+    Ok(bytes.chunks_exact(each).flat_map(|chunk| port.bytes_from_source(chunk)).collect())
+}
+
+/// The type of a file's elements that hold a tensor's.
+pub(crate) fn element_type(dtype: DType) -> ElementType {
+    match dtype {
+        DType::F32 => ElementType::F32,
+        DType::I8 => ElementType::I8,
+        DType::U8 => ElementType::U8,
+        DType::I16 => ElementType::I16,
+        DType::I32 => ElementType::I32,
+        _ => ElementType::Bool,
+    }
+}

@@ -1,0 +1,132 @@
+//! Slices and splits against plain loops: random shapes and cuts of every type that can be copied, compiled and run.
+
+mod random_graph;
+
+use kinglet_quantize::compile::{Options, compile_built};
+use kinglet_quantize::host::{infer, with_session};
+use kinglet_quantize::ir::{DType, Graph, Node, Op, Port, Quantization, Value, ValueId};
+use kinglet_quantize::op::{Cut, Slice, Split};
+use random_graph::Random;
+
+/// A graph of one operator.
+struct One {
+    graph: Graph,
+    dtype: DType,
+}
+
+impl One {
+    fn new(shape: &[usize], dtype: DType) -> Self {
+        let mut one = One { graph: Graph { name: "one".into(), ..Graph::default() }, dtype };
+        let value = one.value(shape);
+        let port = Port { value, name: "x".into(), source_shape: shape.to_vec(), permutation: None };
+        one.graph.inputs.push(port);
+        one
+    }
+
+    fn value(&mut self, shape: &[usize]) -> ValueId {
+        let quantization = (self.dtype != DType::F32).then(|| Quantization::per_tensor(0.5, 3));
+        let (name, dtype) = (format!("v{}", self.graph.values.len()), self.dtype);
+        self.graph.add_value(Value { name, dtype, shape: shape.to_vec(), quantization, elements: None })
+    }
+
+    /// The bytes that `op` makes of `input`.
+    fn run(mut self, op: Op, shapes: &[Vec<usize>], input: &[u8]) -> Vec<Vec<u8>> {
+        let outputs: Vec<ValueId> = shapes.iter().map(|shape| self.value(shape)).collect();
+        for (&value, shape) in outputs.iter().zip(shapes) {
+            let name = format!("out{}", value.0);
+            self.graph.outputs.push(Port { value, name, source_shape: shape.clone(), permutation: None });
+        }
+        self.graph.nodes.push(Node { name: "n".into(), op, inputs: vec![ValueId(0)], outputs });
+        let compiled = compile_built(self.graph, &Options::default(), &mut |_| {});
+        let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
+        with_session(&compiled.blob, |session| infer(session, &[input.to_vec()])).expect("runs")
+    }
+}
+
+/// The elements of `x` at `begin + stride * index` along every axis, by plain loops over up to four axes.
+fn taken(x: &[u8], size: usize, shape: &[usize], cuts: &[Cut]) -> (Vec<usize>, Vec<u8>) {
+    let missing = 4 - shape.len();
+    let mut extents = [1; 4];
+    extents[missing..].copy_from_slice(shape);
+    let mut all = [Cut::ALL; 4];
+    all[missing..].copy_from_slice(cuts);
+    let indices = |axis: usize| {
+        let mut list = Vec::new();
+        let mut index = all[axis].begin;
+        while index < all[axis].end.unwrap_or(extents[axis]) {
+            list.push(index);
+            index += all[axis].stride;
+        }
+        list
+    };
+    let mut bytes = Vec::new();
+    for i in indices(0) {
+        for j in indices(1) {
+            for k in indices(2) {
+                for l in indices(3) {
+                    let element = ((i * extents[1] + j) * extents[2] + k) * extents[3] + l;
+                    bytes.extend_from_slice(&x[element * size..][..size]);
+                }
+            }
+        }
+    }
+    ((missing..4).map(|axis| indices(axis).len()).collect(), bytes)
+}
+
+fn random_shape(random: &mut Random) -> Vec<usize> {
+    (0..1 + random.below(4)).map(|_| 1 + random.below(7)).collect()
+}
+
+const TYPES: [(DType, usize); 3] = [(DType::I8, 1), (DType::U8, 1), (DType::F32, 4)];
+
+fn random_bytes(random: &mut Random, shape: &[usize], size: usize) -> Vec<u8> {
+    // Any bytes will do: nothing computes with them.
+    (0..shape.iter().product::<usize>() * size).map(|_| random.int8() as u8).collect()
+}
+
+#[test]
+fn random_slices_take_what_plain_loops_take() {
+    for seed in 0..600 {
+        let mut random = Random::new(seed);
+        let (dtype, size) = TYPES[random.below(3)];
+        let shape = random_shape(&mut random);
+        let mut cut = |&extent: &usize| {
+            let begin = random.below(extent);
+            let end = begin + 1 + random.below(extent - begin);
+            let stride = 1 + random.below(3);
+            if random.chance(40) { Cut::ALL } else { Cut { begin, end: Some(end), stride } }
+        };
+        let cuts: Vec<Cut> = shape.iter().map(&mut cut).collect();
+        let x = random_bytes(&mut random, &shape, size);
+        let (result, expected) = taken(&x, size, &shape, &cuts);
+        if result == shape {
+            // Nothing is cut: such a node vanishes, and a graph of nothing cannot be run.
+            continue;
+        }
+        let found = One::new(&shape, dtype).run(Op::Slice(Slice { cuts: cuts.clone() }), &[result], &x);
+        assert_eq!(found, [expected], "seed {seed}: {dtype:?} {shape:?} {cuts:?}");
+    }
+}
+
+#[test]
+fn random_splits_take_what_plain_loops_take() {
+    for seed in 0..300 {
+        let mut random = Random::new(seed);
+        let (dtype, size) = TYPES[random.below(3)];
+        let mut shape = random_shape(&mut random);
+        let axis = random.below(shape.len());
+        let sizes: Vec<usize> = (0..2 + random.below(3)).map(|_| 1 + random.below(5)).collect();
+        shape[axis] = sizes.iter().sum();
+        let x = random_bytes(&mut random, &shape, size);
+        let mut begin = 0;
+        let parts = sizes.iter().map(|&size_here| {
+            let mut cuts = vec![Cut::ALL; shape.len()];
+            cuts[axis] = Cut { begin, end: Some(begin + size_here), stride: 1 };
+            begin += size_here;
+            taken(&x, size, &shape, &cuts)
+        });
+        let (shapes, expected): (Vec<_>, Vec<_>) = parts.unzip();
+        let found = One::new(&shape, dtype).run(Op::Split(Split { axis, sizes: sizes.clone() }), &shapes, &x);
+        assert_eq!(found, expected, "seed {seed}: {dtype:?} {shape:?} axis {axis} {sizes:?}");
+    }
+}
