@@ -39,6 +39,7 @@ class Tensor:
     zero_point: object = 0
     axis: int = 0
     data: np.ndarray = None
+    is_int4: bool = False  # its int8 values are written as INT4
 
     def __post_init__(self):
         if self.data is not None:
@@ -123,7 +124,7 @@ OPTIONS = {
 def _tensor_table(tensor, buffer):
     table = schema.TensorT()
     table.shape = [int(extent) for extent in tensor.shape]
-    table.type = DTYPES[np.dtype(tensor.dtype)]
+    table.type = schema.TensorType.INT4 if tensor.is_int4 else DTYPES[np.dtype(tensor.dtype)]
     table.buffer = buffer
     table.hasRank = True
     if tensor.scale is not None:
@@ -132,6 +133,15 @@ def _tensor_table(tensor, buffer):
         table.quantization.zeroPoint = np.asarray(tensor.zero_point, np.int64)
         table.quantization.quantizedDimension = tensor.axis
     return table
+
+
+def _raw(tensor):
+    """The bytes of a constant. INT4: two values in a byte, the lower half first, from row to row without padding."""
+    if not tensor.is_int4:
+        return np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+    halves = tensor.data.ravel().astype(np.uint8) & 15
+    halves = np.append(halves, np.zeros(len(halves) % 2, np.uint8))
+    return halves[::2] | halves[1::2] << 4
 
 
 def _code(name):
@@ -177,7 +187,7 @@ def serialize_graphs(graphs):
                 buffer = 0
                 if tensor.data is not None:
                     constant = schema.BufferT()
-                    constant.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+                    constant.data = _raw(tensor)
                     root.buffers.append(constant)
                     buffer = len(root.buffers) - 1
                 known[id(tensor)] = len(table.tensors)

@@ -7,6 +7,8 @@
 //! leave 32 bits. Both are the same question, how large the accumulator can get, and have the same answer: a
 //! larger scale for that channel. Its weights lose bits that its bias drowns anyway.
 
+use kinglet_kernels::packing::Storage;
+
 use crate::ir::{Elements, Quantization};
 
 /// No accumulator of a layer gets larger than this, whatever its input.
@@ -97,7 +99,8 @@ impl IntegerLayer {
     /// Elements and quantization of the weights, `axis` being that of the output channels.
     pub(super) fn weights(&self, axis: usize) -> (Elements, Quantization) {
         let zero_points = vec![0; self.scales.len()];
-        let quantization = Quantization { scales: self.scales.clone(), zero_points, axis: Some(axis) };
+        let quantization =
+            Quantization { scales: self.scales.clone(), zero_points, axis: Some(axis), storage: Storage::Bits8 };
         (Elements::I8(self.weights.clone()), quantization)
     }
 
@@ -108,7 +111,8 @@ impl IntegerLayer {
         }
         let product = |scale: &f32| (input_scale * scale).clamp(f32::MIN_POSITIVE, f32::MAX);
         let scales: Vec<f32> = self.scales.iter().map(product).collect();
-        let quantization = Quantization { zero_points: vec![0; scales.len()], scales, axis: Some(0) };
+        let quantization =
+            Quantization { zero_points: vec![0; scales.len()], scales, axis: Some(0), storage: Storage::Bits8 };
         Some((Elements::I32(self.bias.clone()), quantization))
     }
 }

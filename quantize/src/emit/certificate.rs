@@ -3,7 +3,7 @@
 //! Fixed fields in the order of the struct, little-endian. Everything in it can be recomputed from the other
 //! sections, and `kinglet verify` does.
 
-use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind};
+use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind, WeightForm};
 
 use crate::program::{PlacedOperator, Record};
 
@@ -49,12 +49,12 @@ impl Certificate {
         let mut records = Vec::new();
         for operator in blob.operators() {
             certificate.operators += 1;
-            if let Some(PlacedOperator { opcode, record, .. }) = PlacedOperator::read(&operator) {
+            if let Some(PlacedOperator { opcode, form, record, .. }) = PlacedOperator::read(&operator) {
                 certificate.macs = certificate.macs.saturating_add(record.macs(opcode));
-                records.push((opcode, record));
+                records.push((opcode, form, record));
             }
         }
-        certificate.weight_bytes = weight_bytes(records.iter().map(|(opcode, record)| (*opcode, record)));
+        certificate.weight_bytes = weight_bytes(records.iter().map(|(opcode, form, record)| (*opcode, *form, record)));
         certificate
     }
 
@@ -66,9 +66,9 @@ impl Certificate {
 }
 
 /// Bytes of the weights of all `records`, each layer's once: its stripes share them.
-pub(super) fn weight_bytes<'a>(records: impl Iterator<Item = (OpCode, &'a Record)>) -> u64 {
+pub(super) fn weight_bytes<'a>(records: impl Iterator<Item = (OpCode, WeightForm, &'a Record)>) -> u64 {
     let mut layers: Vec<(Option<u32>, u64)> =
-        records.map(|(opcode, record)| (record.constants(), record.weight_bytes(opcode))).collect();
+        records.map(|(opcode, form, record)| (record.constants(), record.weight_bytes(opcode, form))).collect();
     layers.sort_unstable();
     layers.dedup();
     layers.into_iter().map(|(_, bytes)| bytes).fold(0, u64::saturating_add)

@@ -118,7 +118,7 @@ impl<'g> Assembly<'g> {
             scratch_bytes: self.plan.scratch_bytes_max as u32,
             operators: self.program.steps.len() as u32,
             macs: steps().map(|step| step.record.macs(step.opcode)).fold(0, u64::saturating_add),
-            weight_bytes: weight_bytes(steps().map(|step| (step.opcode, &step.record))),
+            weight_bytes: weight_bytes(steps().map(|step| (step.opcode, step.form, &step.record))),
         }
     }
 

@@ -45,11 +45,13 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Ta
         packing,
         packing_tag: form.packing,
         work,
+        // What was measured is the kernels for eight bits.
         estimated_instructions: target
+            .filter(|_| form.storage == 0)
             .and_then(|target| cost::instructions(target, operator.name(), form.packing, &work)),
         kernel: record.window().map_or_else(Vec::new, |window| window.kernel.map(usize::from).to_vec()),
         macs: record.macs(opcode),
-        weight_bytes: record.weight_bytes(opcode),
+        weight_bytes: record.weight_bytes(opcode, *form),
         input,
         output,
         scratch: Range { offset: operator.scratch_at(), bytes: scratch_bytes },

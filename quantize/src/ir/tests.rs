@@ -1,5 +1,7 @@
 //! Shapes, invariants and the text form.
 
+use kinglet_kernels::packing::Storage;
+
 use super::sketch::{Sketch, int8};
 use super::{
     Activation, DType, Elements, Graph, GraphError, Node, Op, Padding, Port, Quantization, VALUE_LEN_MAX, ValueId,
@@ -156,7 +158,8 @@ fn types_and_quantizations_are_checked() {
     assert_eq!(pooled(0.5).verify(), Ok(()));
     assert!(pooled(0.25).verify().is_err_and(|error| error.to_string().contains("does not rescale")));
     let mut graph = pooled(0.5);
-    graph.values[0].quantization = Some(Quantization { scales: vec![0.5; 2], zero_points: vec![3; 2], axis: Some(3) });
+    graph.values[0].quantization =
+        Some(Quantization { scales: vec![0.5; 2], zero_points: vec![3; 2], axis: Some(3), storage: Storage::Bits8 });
     assert!(graph.verify().is_err_and(|error| error.to_string().contains("3 of each are needed")));
 }
 

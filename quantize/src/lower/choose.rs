@@ -2,22 +2,23 @@
 //! layer exactly, which the packing itself proves from weights, biases and factors; else row-major.
 
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage};
 
 use crate::target::{Target, isa};
 
 /// The packing of a convolution.
-pub(super) fn convolution(target: Target, groups: usize, numbers: &Numbers<'_>) -> Packing {
-    first(target, |packing| packing.takes_conv2d(groups, numbers))
+pub(super) fn convolution(target: Target, groups: usize, storage: Storage, numbers: &Numbers<'_>) -> Packing {
+    first(target, storage, |packing| packing.takes_conv2d(groups, numbers))
 }
 
 /// The packing of a fully connected layer.
-pub(super) fn fully_connected(target: Target, numbers: &Numbers<'_>) -> Packing {
-    first(target, |packing| packing.takes_fully_connected(numbers))
+pub(super) fn fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>) -> Packing {
+    first(target, storage, |packing| packing.takes_fully_connected(numbers))
 }
 
-fn first(target: Target, takes: impl Fn(Packing) -> bool) -> Packing {
-    let own = Packing::ALL.into_iter().filter(|packing| packing.isa() == isa(target));
+fn first(target: Target, storage: Storage, takes: impl Fn(Packing) -> bool) -> Packing {
+    let is_own = |packing: &Packing| packing.isa() == isa(target) && packing.takes_storage(storage);
+    let own = Packing::ALL.into_iter().filter(is_own);
     own.into_iter().find(|&packing| takes(packing)).unwrap_or(Packing::RowMajor)
 }
 
@@ -41,7 +42,11 @@ mod tests {
     const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: -1 };
 
     fn conv(target: Target, numbers: &Numbers<'_>) -> Packing {
-        convolution(target, 1, numbers)
+        convolution(target, 1, Storage::Bits8, numbers)
+    }
+
+    fn dense(target: Target, numbers: &Numbers<'_>) -> Packing {
+        fully_connected(target, Storage::Bits8, numbers)
     }
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Numbers<'a> {
@@ -52,12 +57,12 @@ mod tests {
     fn accumulators_are_as_wide_as_the_sums_need() {
         let good = matrix(&[1, 2, 3, 4, 5, -128], &[0, 0, 0], &[HALF]);
         assert_eq!(conv(Target::CortexM0, &good), Packing::UnsignedRows20);
-        assert_eq!(fully_connected(Target::CortexM0, &good), Packing::FourChannelsUnsigned);
+        assert_eq!(dense(Target::CortexM0, &good), Packing::FourChannelsUnsigned);
         let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 20, 0], &[HALF]);
         assert_eq!(conv(Target::CortexM0, &wide_bias), Packing::UnsignedRows23);
         let wider_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, -(1 << 23), 0], &[HALF]);
         assert_eq!(conv(Target::CortexM0, &wider_bias), Packing::RowMajor);
-        assert_eq!(fully_connected(Target::CortexM0, &wider_bias), Packing::RowMajor);
+        assert_eq!(dense(Target::CortexM0, &wider_bias), Packing::RowMajor);
         let far = [FixedPoint { multiplier: 1 << 30, shift: -14 }];
         assert_eq!(conv(Target::CortexM0, &matrix(&[1, 2], &[0], &far)), Packing::UnsignedRows23);
         let farther = [FixedPoint { multiplier: 1 << 30, shift: -17 }];
@@ -82,14 +87,23 @@ mod tests {
     fn channels_stand_together_for_cores_with_a_single_multiply() {
         let good = matrix(&[1, -128, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
         assert_eq!(conv(Target::CortexM3, &good), Packing::FourChannels);
-        assert_eq!(fully_connected(Target::CortexM3, &good), Packing::EightChannelsUnsigned);
+        assert_eq!(dense(Target::CortexM3, &good), Packing::EightChannelsUnsigned);
         let wide_bias = matrix(&[1, 2, 3, 4, 5, 6], &[0, 1 << 29, 0], &[HALF]);
         assert_eq!(conv(Target::CortexM3, &wide_bias), Packing::RowMajor);
-        assert_eq!(fully_connected(Target::CortexM3, &wide_bias), Packing::RowMajor);
+        assert_eq!(dense(Target::CortexM3, &wide_bias), Packing::RowMajor);
         let no_shift = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[FixedPoint { multiplier: 1 << 30, shift: 0 }]);
         assert_eq!(conv(Target::CortexM3, &no_shift), Packing::RowMajor);
         let long = [127; 300];
         let long = Numbers { taps: 300, ..matrix(&long, &[0], &[HALF]) };
-        assert_eq!(fully_connected(Target::CortexM3, &long), Packing::RowMajor);
+        assert_eq!(dense(Target::CortexM3, &long), Packing::RowMajor);
+    }
+
+    #[test]
+    fn weights_of_four_bits_are_row_major() {
+        let good = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
+        for target in [Target::Portable, Target::CortexM0, Target::CortexM3, Target::CortexM4, Target::CortexM55] {
+            assert_eq!(convolution(target, 1, Storage::Bits4, &good), Packing::RowMajor);
+            assert_eq!(fully_connected(target, Storage::Bits4, &good), Packing::RowMajor);
+        }
     }
 }

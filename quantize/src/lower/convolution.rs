@@ -5,7 +5,7 @@ use kinglet_blob::records::{Conv2dF32, Conv2dI8};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
-use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage, WriteOrder};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, WriteOrder};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
@@ -49,15 +49,16 @@ impl Lowering<'_> {
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
         let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
+        let storage = w.storage;
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
-        let packing = choose::convolution(self.target, geometry.groups, &numbers);
+        let packing = choose::convolution(self.target, geometry.groups, storage, &numbers);
         let work = Work::windowed(OpCode::Conv2d, &window);
         let is_worth = cost::is_worth_packing(self.target, "conv2d-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
-        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
-        packing.pack(Storage::Bits8, outputs, geometry.runs(), weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, geometry.runs(), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = self.constants.add(constants)?;
         let record = Conv2dI8 { constants, window, quant };
@@ -65,7 +66,7 @@ impl Lowering<'_> {
         let step = self.step(OpCode::Conv2d, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = conv2d_i8_scratch_len(&geometry, packing);
         self.push(Step {
-            form: WeightForm { packing: packing as u8, storage: 0 },
+            form: WeightForm { packing: packing as u8, storage: storage as u8 },
             scratch_bytes: Some(scratch_bytes),
             ..step
         });

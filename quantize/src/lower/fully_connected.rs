@@ -3,7 +3,7 @@
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
-use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
+use kinglet_kernels::packing::{Numbers, Packing, Taps};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
@@ -34,17 +34,18 @@ impl Lowering<'_> {
         let channels = Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps };
         let [x, w, y] = [node.inputs[0], node.inputs[1], node.output()].map(|id| self.quantization(id));
         let (x, w, y) = (x?, w?, y?);
+        let storage = w.storage;
         let factors = fixed::layer_factors(x, w, y);
         let layer = self.layer_i8(node, &channels, factors, fixed::output_stage(activation, y))?;
         let numbers = Numbers { taps, weights, bias: &layer.bias, factors: &layer.factors };
-        let packing = choose::fully_connected(self.target, &numbers);
+        let packing = choose::fully_connected(self.target, storage, &numbers);
         let [rows_64, taps_64, outputs_64] = [rows, taps, outputs].map(|extent| extent as u64);
         let macs = rows_64 * taps_64 * outputs_64;
         let work = Work { input: rows_64 * taps_64, output: rows_64 * outputs_64, gathered: 0, macs };
         let is_worth = cost::is_worth_packing(self.target, "fully-connected-i8", packing as u8, &work);
         let packing = if is_worth { packing } else { Packing::RowMajor };
-        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
-        packing.pack(Storage::Bits8, outputs, Taps::flat(taps), weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, Taps::flat(taps), weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = FullyConnectedI8 {
             constants: self.constants.add(constants)?,
@@ -57,7 +58,7 @@ impl Lowering<'_> {
         let step = self.step(OpCode::FullyConnected, record, [node.inputs[0], node.output()], overlap);
         let scratch_bytes = fully_connected_i8_scratch_len(taps, packing);
         self.push(Step {
-            form: WeightForm { packing: packing as u8, storage: 0 },
+            form: WeightForm { packing: packing as u8, storage: storage as u8 },
             scratch_bytes: Some(scratch_bytes),
             ..step
         });

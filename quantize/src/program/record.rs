@@ -7,6 +7,7 @@ use kinglet_blob::records::{
 };
 use kinglet_blob::{Cursor, DType, Field, OpCode, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::conv2d::Geometry;
+use kinglet_kernels::packing::Storage;
 
 /// Declares the enum of records and what only depends on the variant's type.
 macro_rules! records {
@@ -142,16 +143,19 @@ impl Record {
     }
 
     /// Bytes of weights, without biases, requantization and packing's padding.
-    pub fn weight_bytes(&self, opcode: OpCode) -> u64 {
+    pub fn weight_bytes(&self, opcode: OpCode, form: WeightForm) -> u64 {
+        let storage = Storage::from_tag(form.storage).unwrap_or_default();
+        // The weights of a layer fit into memory.
+        let stored = |places: u64| storage.bytes(usize::try_from(places).unwrap_or(usize::MAX)) as u64;
         match self {
             Record::Conv2dI8(Conv2dI8 { window, .. })
             | Record::Conv2dI16(Conv2dI16 { window, .. })
-            | Record::TransposeConvI8(TransposeConvI8 { window, .. }) => window_weights(opcode, window),
+            | Record::TransposeConvI8(TransposeConvI8 { window, .. }) => stored(window_weights(opcode, window)),
             Record::Conv2dF32(Conv2dF32 { window, .. }) | Record::TransposeConvF32(TransposeConvF32 { window, .. }) => {
                 window_weights(opcode, window).saturating_mul(4)
             }
             Record::FullyConnectedI8(FullyConnectedI8 { taps, outputs, .. })
-            | Record::FullyConnectedI16(FullyConnectedI16 { taps, outputs, .. }) => product([*taps, *outputs]),
+            | Record::FullyConnectedI16(FullyConnectedI16 { taps, outputs, .. }) => stored(product([*taps, *outputs])),
             Record::FullyConnectedF32(FullyConnectedF32 { taps, outputs, .. }) => product([4, *taps, *outputs]),
             _ => 0,
         }

@@ -5,6 +5,8 @@
 mod shape;
 mod transpose;
 
+use kinglet_kernels::packing::Storage;
+
 pub(crate) use shape::fail;
 pub use shape::{RANK_MAX, Shape, ShapeError, VALUE_LEN_MAX, checked_len, is_permutation};
 pub use transpose::{inverse, transposed};
@@ -39,6 +41,8 @@ pub struct Quantization {
     pub zero_points: Vec<i32>,
     /// The axis along which the parameters vary; `None` when there is one scale.
     pub axis: Option<usize>,
+    /// In how many bits the source model has the codes: weights of fewer than eight are stored so where that is possible.
+    pub storage: Storage,
 }
 
 /// The elements of a constant, row-major.
@@ -156,7 +160,7 @@ impl Elements {
 impl Quantization {
     /// One scale for the whole tensor.
     pub fn per_tensor(scale: f32, zero_point: i32) -> Self {
-        Quantization { scales: vec![scale], zero_points: vec![zero_point], axis: None }
+        Quantization { scales: vec![scale], zero_points: vec![zero_point], axis: None, storage: Storage::Bits8 }
     }
 
     /// The scale of channel `index` (the only one when per-tensor).
@@ -236,7 +240,7 @@ fn check_quantized(value: &Value) -> Result<(), String> {
 }
 
 fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), String> {
-    let Quantization { scales, zero_points, axis } = quantization;
+    let Quantization { scales, zero_points, axis, storage } = quantization;
     let channels = match axis {
         None => 1,
         Some(axis) => {
@@ -246,6 +250,11 @@ fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), 
     if scales.len() != channels || zero_points.len() != channels {
         let (scales, zeros) = (scales.len(), zero_points.len());
         return Err(format!("has {scales} scales and {zeros} zero points, {channels} of each are needed"));
+    }
+    if let Some(Elements::I8(codes)) = &value.elements
+        && let Some(code) = codes.iter().find(|code| !storage.range().contains(code))
+    {
+        return Err(format!("has the code {code}, which is not {}", storage.name()));
     }
     if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
         return Err(format!("has the quantization scale {scale}, which is not positive and finite"));

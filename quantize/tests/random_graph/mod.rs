@@ -3,6 +3,7 @@
 //! A graph is grown from a list of steps, each a kind of operator and a seed for its attributes; a step that does
 //! not fit what is there grows nothing. Shorter lists give smaller graphs, so a failing case shrinks well.
 
+use kinglet_kernels::packing::Storage;
 use kinglet_quantize::ir::{
     Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
@@ -192,7 +193,7 @@ impl Grower {
         let mean_scale = scales.iter().sum::<f32>() / count as f32;
         let axis = (count == outputs && count > 1).then_some(axis);
         let fan_in = weights.len() / outputs;
-        let q = Quantization { zero_points: vec![0; scales.len()], scales, axis };
+        let q = Quantization { zero_points: vec![0; scales.len()], scales, axis, storage: Storage::Bits8 };
         let mut inputs = vec![x, self.constant(shape, Elements::I8(weights), Some(q))];
         if self.random.chance(80) {
             let spread = self.random.pick(&[1, 1 << 8, 1 << 14, 1 << 20]);

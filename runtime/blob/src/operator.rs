@@ -100,6 +100,11 @@ impl OpCode {
         matches!((self, dtype), (OpCode::Conv2d | OpCode::Depthwise | OpCode::FullyConnected, DType::I8))
     }
 
+    /// True when the weights may be stored in fewer than eight bits.
+    pub const fn has_storages(self, dtype: DType) -> bool {
+        matches!((self, dtype), (OpCode::Conv2d | OpCode::FullyConnected, DType::I8))
+    }
+
     /// The cargo feature of the engine that links the operator for this type of its first operand.
     pub fn feature(self, dtype: DType) -> Option<&'static str> {
         let row = Self::KNOWN.iter().find(|(opcode, known, _)| (*opcode, *known) == (self, dtype))?;
@@ -109,6 +114,12 @@ impl OpCode {
 
 /// The engine's cargo feature without which no kernels for row-major int8 weights are linked.
 pub const ROW_MAJOR_FEATURE: &str = "row-major";
+
+/// The engine's cargo feature without which weights of four bits are refused.
+pub const INT4_FEATURE: &str = "int4";
+
+/// The storage of weights of four bits, the only one beside that of eight.
+const INT4_STORAGE: u8 = 1;
 
 /// The engine's cargo feature without which models that keep tensors from run to run are refused.
 pub const STATE_FEATURE: &str = "state";
@@ -145,7 +156,8 @@ impl<'b> OperatorBytes<'b> {
         let known = OpCode::from_tag(self.opcode).zip(self.dtype());
         let row_major = known.filter(|(opcode, dtype)| opcode.is_packed(*dtype) && self.packing == 0);
         let feature = known.and_then(|(opcode, dtype)| opcode.feature(dtype));
-        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE))
+        let int4 = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype) && self.storage == INT4_STORAGE);
+        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(int4.map(|_| INT4_FEATURE))
     }
 }
 

@@ -10,10 +10,11 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{
-    DType, FORMAT_MAJOR, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer, operator_bytes,
+    DType, FORMAT_MAJOR, INT4_FEATURE, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer,
+    operator_bytes,
 };
 use kinglet_kernels::machine::MACHINES;
-use kinglet_kernels::packing::{DepthwisePacking, Packing};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -148,6 +149,19 @@ fn packings_have_their_tags_and_names() {
     depthwise.sort();
     assert_eq!(said(false), dense);
     assert_eq!(said(true), depthwise);
+}
+
+#[test]
+fn storages_have_their_tags_bits_and_features() {
+    let feature = |storage| match storage {
+        Storage::Bits8 => "-",
+        Storage::Bits4 => INT4_FEATURE,
+    };
+    let said: Vec<_> =
+        table(&page(), "### Storage").into_iter().map(|row| [0, 1, 3].map(|at| row[at].clone())).collect();
+    let known = Storage::ALL
+        .map(|storage| [(storage as u8).to_string(), storage.bits().to_string(), feature(storage).to_owned()]);
+    assert_eq!(said, known);
 }
 
 /// Names and numbers of an enum's variants in a source file.

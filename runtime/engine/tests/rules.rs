@@ -153,6 +153,41 @@ fn packing_not_runnable() {
 }
 
 #[test]
+fn storage_not_runnable() {
+    for name in names() {
+        for tag in [2, 3, 255] {
+            assert_eq!(patched(&name, 3, &[tag]), LoadRule::PackingNotRunnable, "{name}: storage {tag}");
+        }
+    }
+    // Four bits are for row-major weights of two operators.
+    let mut narrow = 0;
+    for name in names() {
+        let mut program = program(&name);
+        let record = &mut program.operators[0];
+        record[3] = 1;
+        let dtype = DType::from_tag(record[6] & 15).unwrap();
+        let opcode = OpCode::from_tag(record[0]).unwrap();
+        if dtype == DType::I8 && matches!(opcode, OpCode::Conv2d | OpCode::FullyConnected) && record[2] == 0 {
+            assert!(is_sound(&program), "{name}");
+            narrow += 1;
+        } else {
+            assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}");
+        }
+    }
+    assert!(narrow >= 7, "{narrow}");
+}
+
+#[test]
+fn weights_of_four_bits_take_half_the_bytes() {
+    for name in ["conv2d-i8 4-bit", "fully-connected-i8 4-bit"] {
+        let mut program = program(name);
+        // The weights stand at the end, up to three bytes of padding behind them.
+        program.weights.truncate(program.weights.len() - 4);
+        assert_eq!(broken(&program).0, LoadRule::ConstantRange, "{name}");
+    }
+}
+
+#[test]
 fn packing_of_an_operator_without_weights_is_zero() {
     for name in names() {
         let mut program = program(&name);

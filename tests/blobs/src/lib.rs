@@ -20,6 +20,6 @@ mod tally;
 pub use aligned::AlignedBytes;
 pub use guard::{Ending, Guarded, exercise};
 pub use kinglet_equivalence::Random;
-pub use op::{Factors, Second, Sums, operand_arena, operand_constant, operand_same};
+pub use op::{Factors, Form, Second, Sums, operand_arena, operand_constant, operand_same};
 pub use program::Program;
 pub use tally::Tally;

@@ -9,7 +9,7 @@ pub use networks::{network_f32, network_i8};
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::packing::{DepthwisePacking, Packing};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 use crate::op::{Factors, geometry, operand_arena, operand_constant, operand_same};
 use crate::program::Program;
@@ -84,6 +84,10 @@ fn convolutions() -> Vec<Program> {
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
+        single("conv2d-i8 4-bit", I8, same, |p, i, o| p.conv2d_i8(i, o, same_padded(), Storage::Bits4, plain)),
+        single("conv2d-i8 4-bit, groups, batch", I8, batch, |p, i, o| {
+            p.conv2d_i8(i, o, grouped, Storage::Bits4, per_tensor);
+        }),
     ];
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
         let name = packed("conv2d-i8", packing.name());
@@ -146,6 +150,10 @@ fn dense() -> Vec<Program> {
     let mut all = vec![single("fully-connected-f32", F32, [&[3, 9], &[3, 5]], |p, input, output| {
         p.fully_connected_f32(input, output, [3, 9, 5]);
     })];
+    let plain = Factors::default();
+    all.push(single("fully-connected-i8 4-bit", I8, [&[3, 9], &[3, 5]], |p, input, output| {
+        p.fully_connected_i8(input, output, [3, 9, 5], Storage::Bits4, plain);
+    }));
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()) {
         let name = packed("fully-connected-i8", packing.name());
         for (name, extra) in [(name.clone(), false), (format!("{name}, extra shifts"), true)] {

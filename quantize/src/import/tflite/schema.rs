@@ -67,6 +67,7 @@ pub(super) const UINT8: i8 = 3;
 pub(super) const INT64: i8 = 4;
 pub(super) const INT16: i8 = 7;
 pub(super) const INT8: i8 = 9;
+pub(super) const INT4: i8 = 17;
 
 /// The schema's name of an element type.
 pub(super) fn type_name(code: i8) -> &'static str {

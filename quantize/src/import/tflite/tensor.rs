@@ -1,8 +1,10 @@
 //! Tensors become values: types, shapes, quantization, constants.
 
+use kinglet_kernels::packing::Storage;
+
 use super::Importer;
 use super::flatbuffer::{Damage, f32s, i32s, i64s};
-use super::schema::{FLOAT32, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
+use super::schema::{FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
 
@@ -40,6 +42,8 @@ impl<'b> Importer<'_, 'b> {
         match tensor.dtype {
             FLOAT32 => Ok(DType::F32),
             INT8 => Ok(DType::I8),
+            // Constants are unpacked; their quantization keeps in how many bits they came.
+            INT4 if !tensor.data.is_empty() => Ok(DType::I8),
             UINT8 => Ok(DType::U8),
             INT16 => Ok(DType::I16),
             INT32 => Ok(DType::I32),
@@ -78,6 +82,9 @@ impl<'b> Importer<'_, 'b> {
         if tensor.is_sparse {
             return refuse(format!("`{}` is stored sparse", tensor.name), "export without sparse encoding");
         }
+        if tensor.dtype == INT4 {
+            return self.halves(tensor, data);
+        }
         if !data.len().is_multiple_of(dtype.size_bytes()) {
             return refuse(format!("`{}` has {} bytes of {dtype:?}", tensor.name, data.len()), EXPORT_AGAIN);
         }
@@ -92,13 +99,24 @@ impl<'b> Importer<'_, 'b> {
         })
     }
 
+    /// The elements of an INT4 tensor: two in a byte, the lower half first, without gaps between rows.
+    fn halves(&self, tensor: &Tensor<'_>, data: &[u8]) -> Convert<Elements> {
+        let len: usize = shape(tensor)?.iter().product();
+        if Storage::Bits4.bytes(len) != data.len() {
+            return refuse(format!("`{}` has {} bytes for {len} INT4", tensor.name, data.len()), EXPORT_AGAIN);
+        }
+        self.model.budget.charge(data.len(), 2)?;
+        let bytes: Vec<i8> = data.iter().map(|&byte| byte as i8).collect();
+        Ok(Elements::I8((0..len).map(|place| Storage::Bits4.read(&bytes, place).unwrap_or(0)).collect()))
+    }
+
     /// The weights of an operator on `activation`: as they are, or widened when only they are int8.
     pub(super) fn weights(&mut self, index: i32, activation: ValueId) -> Convert<ValueId> {
         let tensor = self.tensor(index)?;
         if tensor.data.is_empty() {
             return refuse(format!("weights `{}` are computed", tensor.name), "weights must be constants");
         }
-        if tensor.dtype != INT8 || self.builder.graph.value(activation).dtype != DType::F32 {
+        if !matches!(tensor.dtype, INT8 | INT4) || self.builder.graph.value(activation).dtype != DType::F32 {
             return self.value(index);
         }
         if let Some(&id) = self.widened.get(&index) {
@@ -159,7 +177,8 @@ fn quantization(tensor: &Tensor<'_>) -> Convert<Option<Quantization>> {
     };
     // One scale means one scale for all, whatever axis the file names.
     let axis = if count > 1 { Some(quantized_axis(tensor)?) } else { None };
-    Ok(Some(Quantization { scales: tensor.scales.clone(), zero_points, axis }))
+    let storage = if tensor.dtype == INT4 { Storage::Bits4 } else { Storage::Bits8 };
+    Ok(Some(Quantization { scales: tensor.scales.clone(), zero_points, axis, storage }))
 }
 
 /// The axis with as many steps as there are scales: the one that the file names, counted from the back if need be. A

@@ -94,6 +94,7 @@ fn slice(value: &Value, axis: usize, gone: &[bool]) -> Value {
             scales: pick(&quantization.scales, kept),
             zero_points: pick(&quantization.zero_points, kept),
             axis: Some(axis),
+            storage: quantization.storage,
         });
     }
     sliced

@@ -8,6 +8,7 @@ use kinglet_kernels::{Io, Token};
 
 use super::layer::{
     LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+    storage,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
@@ -31,7 +32,7 @@ fn resolve_i8<'b>(
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let storage = Storage::Bits8;
+    let storage = storage(operator)?;
     let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans {
@@ -52,7 +53,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    if !layer.packing.runs_conv2d(layer.geometry.groups) {
+    if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.packing.takes_storage(layer.storage) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(spans)

@@ -6,9 +6,9 @@ use kinglet_blob::records::{
 };
 use kinglet_kernels::Token;
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
-use kinglet_kernels::packing::{Packing, Storage};
+use kinglet_kernels::packing::Packing;
 
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16};
+use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16, storage};
 use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
@@ -24,7 +24,7 @@ fn resolve_i8<'b>(
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let storage = Storage::Bits8;
+    let storage = storage(operator)?;
     let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
@@ -40,7 +40,8 @@ fn resolve_i8<'b>(
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    if !layer.packing.runs_fully_connected(!layer.requant.extra.is_empty()) {
+    let has_extra_shifts = !layer.requant.extra.is_empty();
+    if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.packing.takes_storage(layer.storage) {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)

@@ -4,10 +4,11 @@ use core::ops::RangeInclusive;
 
 use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
 use kinglet_blob::records::{LayerQuant, LayerQuantI16, Window};
-use kinglet_blob::{DType, Signature, cast};
+use kinglet_blob::{DType, OperatorBytes, Signature, cast};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, LONG_SHIFTS, OutputStage, Requant};
+use kinglet_kernels::packing::Storage;
 
 use super::product;
 use crate::error::LoadRule;
@@ -15,6 +16,17 @@ use crate::memory::Limits;
 
 /// An int8 layer with weights: one tensor in, one out, and scratch.
 pub(super) const WEIGHTED_I8: Signature = Signature::new(&[DType::I8], &[DType::I8]).with_scratch();
+
+/// How an int8 layer's weights are stored. A build without kernels for fewer than eight bits has refused all records with
+/// others by their heads.
+#[inline(always)]
+pub(super) fn storage(operator: &OperatorBytes<'_>) -> Result<Storage, LoadRule> {
+    if cfg!(feature = "int4") {
+        Storage::from_tag(operator.storage).ok_or(LoadRule::PackingNotRunnable)
+    } else {
+        Ok(Storage::Bits8)
+    }
+}
 
 /// The kernels' geometry of a window record, with every extent at least 1. `groups` is the caller's: the
 /// record's field means different things to a convolution and to a depthwise one.

@@ -101,9 +101,10 @@ const UNARY_I16: Signature = Signature::new(&[DType::I16], &[DType::I16]);
 /// One float tensor to another.
 const UNARY_F32: Signature = Signature::new(&[DType::F32], &[DType::F32]);
 
-/// The head says nothing of weights where there are none.
+/// The head says nothing of weights where there are none, and all weights have eight bits but where the operator looks.
 pub(crate) fn check_head(opcode: OpCode, dtype: DType, operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
-    if opcode.is_packed(dtype) || (operator.packing == 0 && operator.storage == 0) {
+    let has_storages = cfg!(feature = "int4") && opcode.has_storages(dtype);
+    if (operator.storage == 0 || has_storages) && (operator.packing == 0 || opcode.is_packed(dtype)) {
         Ok(())
     } else {
         Err(LoadRule::PackingNotRunnable)

@@ -21,6 +21,31 @@ pub struct Factors {
     pub extra: bool,
 }
 
+/// In which order the weights of a dense layer stand, and in how many bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    packing: Packing,
+    storage: Storage,
+}
+
+impl From<Packing> for Form {
+    fn from(packing: Packing) -> Self {
+        Form { packing, storage: Storage::Bits8 }
+    }
+}
+
+impl From<Storage> for Form {
+    fn from(storage: Storage) -> Self {
+        Form { packing: Packing::RowMajor, storage }
+    }
+}
+
+impl From<Form> for WeightForm {
+    fn from(Form { packing, storage }: Form) -> Self {
+        WeightForm { packing: packing as u8, storage: storage as u8 }
+    }
+}
+
 /// An int8 layer's constants as the references take them.
 pub(super) struct Constants {
     pub(super) weights: Vec<i8>,
@@ -31,6 +56,12 @@ pub(super) struct Constants {
 }
 
 impl Constants {
+    /// With weights that the storage holds.
+    fn narrowed(mut self, storage: Storage) -> Self {
+        self.weights.iter_mut().for_each(|weight| *weight >>= 8 - storage.bits());
+        self
+    }
+
     pub(super) fn requant(&self) -> Requant<'_> {
         Requant { words: &self.words, shift_base: self.quant.shift_base.into(), extra: &self.extra }
     }
@@ -90,12 +121,13 @@ impl Program {
     }
 
     /// Conv2D, int8.
-    pub fn conv2d_i8(&mut self, input: u32, output: u32, window: Window, packing: Packing, factors: Factors) {
+    pub fn conv2d_i8(&mut self, input: u32, output: u32, window: Window, form: impl Into<Form>, factors: Factors) {
+        let form @ Form { packing, storage } = form.into();
         let geometry = geometry(&window, window.groups.into());
         let (outputs, taps) = (geometry.output[2], geometry.taps());
-        let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
-        packing.pack(Storage::Bits8, outputs, geometry.runs(), &layer.weights, &mut packed);
+        let layer = self.constants_i8(outputs, taps, factors).narrowed(storage);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
         let record = Conv2dI8 { constants, window, quant: layer.quant };
@@ -115,9 +147,8 @@ impl Program {
             let run = |from: &[i8], to: &mut [i8]| conv2d::conv2d_i8_reference(&params, &mut Io::split(from, to));
             write_i8(arena, output, &each_image(&window, &images, run));
         });
-        let form = WeightForm { packing: packing as u8, storage: 0 };
         let operands = unary_i8(input, output).with_scratch(scratch);
-        self.push_packed(OpCode::Conv2d, form, &operands, &record, reference);
+        self.push_packed(OpCode::Conv2d, form.into(), &operands, &record, reference);
     }
 
     /// Conv2D, float.
@@ -200,12 +231,13 @@ impl Program {
         input: u32,
         output: u32,
         [rows, taps, outputs]: [usize; 3],
-        packing: Packing,
+        form: impl Into<Form>,
         factors: Factors,
     ) {
-        let layer = self.constants_i8(outputs, taps, factors);
-        let mut packed = vec![0; packing.weight_len(Storage::Bits8, outputs, taps)];
-        packing.pack(Storage::Bits8, outputs, Taps::flat(taps), &layer.weights, &mut packed);
+        let form @ Form { packing, storage } = form.into();
+        let layer = self.constants_i8(outputs, taps, factors).narrowed(storage);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
@@ -228,9 +260,8 @@ impl Program {
             fully_connected::fully_connected_i8_reference(&params, &mut Io::split(&from, &mut to));
             write_i8(arena, output, &to);
         });
-        let form = WeightForm { packing: packing as u8, storage: 0 };
         let operands = unary_i8(input, output).with_scratch(scratch);
-        self.push_packed(OpCode::FullyConnected, form, &operands, &record, reference);
+        self.push_packed(OpCode::FullyConnected, form.into(), &operands, &record, reference);
     }
 
     /// FullyConnected, float, of shape `[rows, taps, outputs]`.

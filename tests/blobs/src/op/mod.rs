@@ -12,7 +12,7 @@ mod transpose_conv;
 
 pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
 pub use int16::Sums;
-pub use layer::Factors;
+pub use layer::{Factors, Form};
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, Operands};

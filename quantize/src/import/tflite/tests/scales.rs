@@ -1,7 +1,10 @@
 //! int8 operators whose result has a scale of its own, and what files declare that no kernel reads.
 
+use kinglet_kernels::packing::Storage;
+
 use super::import;
-use super::writer::{Field, INT8, Tflite};
+use super::writer::{Field, INT4, INT8, Tflite};
+use crate::import::{Kind, from_bytes};
 use crate::ir::{Activation, Elements, Graph, Op, Quantization};
 
 /// The operator's graph from an int8 image of scale 0.1 to one of another scale.
@@ -115,10 +118,31 @@ fn weights_whose_axis_cannot_be_meant_go_by_the_one_that_can() {
         let graph = import(&file.bytes(&[x], &[y]));
         graph.value(graph.nodes[0].inputs[1]).quantization.clone()
     };
-    let right = Some(Quantization { scales: vec![0.1, 0.2], zero_points: vec![0, 0], axis: Some(0) });
+    let right =
+        Some(Quantization { scales: vec![0.1, 0.2], zero_points: vec![0, 0], axis: Some(0), storage: Storage::Bits8 });
     for axis in [0, 1, 3, -2, -1, -9] {
         assert_eq!(weights(axis, &[0, 0]), right, "axis {axis}");
     }
     assert_eq!(weights(0, &[0]), right, "one zero point for all");
     assert_eq!(weights(0, &[]), right, "none");
+}
+
+#[test]
+fn weights_of_four_bits_are_unpacked_and_stay_known_as_such() {
+    let dense = |raw: &[u8]| {
+        let mut file = Tflite::new();
+        let x = file.int8("x", &[1, 3], 0.5, 3);
+        let w = file.tensor("w", &[1, 3], INT4, raw);
+        let w = file.quantize(w, (&[0.1], &[0], 0));
+        let y = file.int8("y", &[1, 1], 0.5, 3);
+        file.operator(9, &[x, w], y, (8, Vec::new()));
+        from_bytes(&file.bytes(&[x], &[y]), Kind::Tflite, "test")
+    };
+    let graph = dense(&[0x8f, 0x07]).expect("three weights in two bytes");
+    let weights = graph.value(graph.nodes[0].inputs[1]);
+    assert_eq!(weights.elements, Some(Elements::I8(vec![-1, -8, 7])));
+    assert_eq!(weights.quantization.as_ref().map(|quantization| quantization.storage), Some(Storage::Bits4));
+    for raw in [&[0x8f][..], &[0x8f, 0x07, 0]] {
+        assert!(dense(raw).unwrap_err().to_string().contains("bytes for 3 INT4"));
+    }
 }

@@ -225,7 +225,9 @@ impl Packing {
 
     /// True when the packing has kernels for weights stored so, and this build has them.
     pub fn takes_storage(self, storage: Storage) -> bool {
-        storage.is_runnable() && dense_packings!(ask [Packing self, P => P::takes_storage(storage)])
+        // All take eight bits: a build that knows no others does not ask.
+        storage == Storage::Bits8
+            || (storage.is_runnable() && dense_packings!(ask [Packing self, P => P::takes_storage(storage)]))
     }
 
     /// Shifts of the factors that the packing's kernels take.
