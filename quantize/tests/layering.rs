@@ -61,7 +61,9 @@ fn circle(needs: &Needs) -> Option<Vec<String>> {
     // What needs nothing that is left is no part of a circle.
     while let Some(module) = left.iter().find(|(_, list)| list.is_empty()).map(|(module, _)| module.clone()) {
         left.remove(&module);
-        left.values_mut().for_each(|list| drop(list.remove(&module)));
+        for list in left.values_mut() {
+            list.remove(&module);
+        }
     }
     let mut walk = vec![left.keys().next()?.clone()];
     loop {

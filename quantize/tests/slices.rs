@@ -1,5 +1,6 @@
 //! Slices and splits against plain loops: random shapes and cuts of every type that can be copied, compiled and run.
 
+#[allow(dead_code, reason = "only its random numbers are wanted here")]
 mod random_graph;
 
 use kinglet_quantize::compile::{Options, compile_built};

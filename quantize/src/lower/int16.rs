@@ -10,8 +10,8 @@ use kinglet_kernels::numerics::{FixedPoint, LONG_LIMIT, LONG_SHIFTS};
 use super::layer::{Channels, PackedRequant, check_range, storable};
 use super::window::Window;
 use super::{Lowering, Reason, narrow, refuse};
-use crate::affine::fixed;
 use crate::ir::{Activation, Elements, Node, ValueId};
+use crate::op::fixed;
 use crate::program::{Overlap, PixelOrder, geometry};
 
 /// Largest magnitude of an int16 code.

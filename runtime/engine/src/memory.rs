@@ -7,7 +7,7 @@ use core::cell::Cell;
 use core::ops::Range;
 
 use kinglet_blob::cast::{self, Element};
-use kinglet_kernels::Io;
+use kinglet_kernels::{Io, Token};
 
 use crate::error::LoadRule;
 
@@ -140,6 +140,8 @@ pub(crate) fn constants(weights: &[u8], offset: u32) -> Option<&[u8]> {
 pub(crate) struct Memory<'a, 'b> {
     pub(crate) arena: &'a mut [u8],
     pub(crate) weights: &'b [u8],
+    /// What the processor can do.
+    pub(crate) token: Token,
 }
 
 impl Memory<'_, '_> {

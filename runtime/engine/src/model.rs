@@ -3,6 +3,7 @@
 #[cfg(feature = "state")]
 use kinglet_blob::state::{StateRecord, States};
 use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, golden};
+use kinglet_kernels::Token;
 use kinglet_kernels::machine::KernelSet;
 
 use crate::error::{LoadError, LoadRule};
@@ -14,6 +15,7 @@ use crate::op;
 pub struct Model<'b> {
     blob: Blob<'b>,
     arena_bytes: usize,
+    token: Token,
 }
 
 /// An input or output as the caller sees it.
@@ -58,7 +60,7 @@ impl<'b> Model<'b> {
         let header = blob.header();
         let arena_bytes = usize::try_from(header.arena_bytes).ok().filter(|&size| size <= i32::MAX as usize);
         let arena_bytes = arena_bytes.ok_or(LoadError::Record { rule: LoadRule::ArenaSize, offset: 16 })?;
-        let model = Model { blob, arena_bytes };
+        let model = Model { blob, arena_bytes, token: Token::detect() };
         model.check_operators()?;
         model.check_ports()?;
         model.check_golden()?;
@@ -201,6 +203,11 @@ impl<'b> Model<'b> {
     /// The blob underneath.
     pub fn blob(&self) -> &Blob<'b> {
         &self.blob
+    }
+
+    /// What was found of the processor when the model was loaded.
+    pub(crate) fn token(&self) -> Token {
+        self.token
     }
 
     pub(crate) fn weights(&self) -> &'b [u8] {

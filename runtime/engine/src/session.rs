@@ -172,7 +172,7 @@ impl<'m, 'a> Session<'m, 'a> {
             let (opcode, dtype) = known.ok_or(changed)?;
             let entry = op::operator(opcode, dtype).ok_or(changed)?;
             tracer.started(index, opcode);
-            let mut memory = Memory { arena: self.arena, weights: self.model.weights() };
+            let mut memory = Memory { arena: self.arena, weights: self.model.weights(), token: self.model.token() };
             let output = (entry.run)(&operator, &mut memory).ok_or(changed)?;
             let written = self.arena.get(output.start..output.start.saturating_add(output.bytes));
             tracer.finished(index, opcode, written.unwrap_or_default());

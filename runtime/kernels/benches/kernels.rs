@@ -4,7 +4,6 @@
 //! nanoseconds a call, and multiply-accumulates (or elements) a nanosecond.
 
 use core::hint::black_box;
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{Conv2dF32, Conv2dI8, Geometry, conv2d_i8_scratch_len};
 use kinglet_kernels::copy::CopyBlocks;
 use kinglet_kernels::depthwise::{DepthwiseF32, DepthwiseI8, depthwise_i8_scratch_len};
@@ -15,7 +14,8 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::Taps;
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
-use kinglet_kernels::registry::{Kernel, kernels};
+use kinglet_kernels::registry::{Isa, Kernel, kernels};
+use kinglet_kernels::{Io, Token};
 use std::time::Instant;
 
 const SAMPLES: usize = 11;
@@ -49,7 +49,11 @@ fn main() {
         let name = row.packing.map_or(row.name().to_owned(), |packing| format!("{} ({packing})", row.name()));
         match row.kernel {
             _ if !name.contains(&filter) => {}
-            Some(kernel) => bench(&name, kernel),
+            // Kernels whose instruction is found at run time, with each that this machine has.
+            Some(kernel) if row.isa == Isa::X86_64 => {
+                Token::all().for_each(|token| bench(format!("{name} {}", token.name()).trim_end(), kernel, token));
+            }
+            Some(kernel) => bench(&name, kernel, Token::PLAIN),
             None => println!("{name:<70} skipped: not in this build"),
         }
     }
@@ -104,7 +108,7 @@ fn len(shape: [usize; 3]) -> usize {
     shape.iter().product()
 }
 
-fn bench(name: &str, kernel: Kernel) {
+fn bench(name: &str, kernel: Kernel, token: Token) {
     match kernel {
         Kernel::Conv2dI8(packing, storage, run) => {
             for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
@@ -116,7 +120,7 @@ fn bench(name: &str, kernel: Kernel) {
                 let (padding_value, stage) = (3, STAGE);
                 let weights = &weights;
                 let layer =
-                    Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias: &bias, requant };
+                    Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias: &bias, requant, token };
                 let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, packing)];
                 let macs = geometry.pixels() * outputs * taps;
                 with_io(&format!("{name} {label}"), macs, &bytes(len(geometry.input)), len(geometry.output), |io| {
@@ -170,7 +174,8 @@ fn bench(name: &str, kernel: Kernel) {
             let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
             let requant = Requant { words: &words, shift_base: -10, extra: &[] };
             let (stage, weights, bias) = (STAGE, &weights, &bias);
-            let layer = FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant };
+            let layer =
+                FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token };
             let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
             with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
         }

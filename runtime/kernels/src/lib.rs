@@ -20,6 +20,8 @@ pub mod conv2d;
 pub mod copy;
 mod dense;
 pub mod depthwise;
+#[cfg(any(kinglet_isa = "x86_64", kinglet_emulation))]
+mod dots;
 pub mod elementwise;
 pub mod fixed_math;
 pub mod float_math;

@@ -85,7 +85,12 @@ impl Requant<'_> {
     pub fn at(&self, channel: usize) -> FixedPoint {
         let index = if self.words.len() == 1 { 0 } else { channel };
         let word = self.words.get(index).copied().unwrap_or(0);
-        let extra = self.extra.get(index).copied().unwrap_or(0);
+        self.factor(word, self.extra.get(index).copied().unwrap_or(0))
+    }
+
+    /// The factor of a channel's word and its further increment.
+    #[inline]
+    pub(crate) fn factor(&self, word: u32, extra: u8) -> FixedPoint {
         FixedPoint {
             multiplier: ((word & STORED_BITS) | TOP_BIT) as i32,
             shift: self.shift_base.wrapping_add((word >> 30) as i32).wrapping_add(i32::from(extra)),

@@ -3,7 +3,6 @@
 //! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
 //! for overflow, so an unguarded one fails here.
 
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
@@ -20,6 +19,7 @@ use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
 use kinglet_kernels::transpose_conv::{
     self, TransposeConvF32, TransposeConvI8, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
 };
+use kinglet_kernels::{Io, Token};
 use proptest::prelude::*;
 
 /// Elements of the one buffer everything is in.
@@ -146,9 +146,10 @@ proptest! {
         let Numbers { stage, bytes, words, bias, floats, extra, .. } = &numbers;
         let requant = Requant { words, shift_base: numbers.factor.shift, extra };
         let padding_value = STALE;
+        let token = Token::detect();
         for packing in Packing::ALL {
             for storage in Storage::ALL {
-                let layer = Conv2dI8 { geometry, padding_value, stage: *stage, packing, storage, weights: bytes, bias, requant };
+                let layer = Conv2dI8 { geometry, padding_value, stage: *stage, packing, storage, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; scratch_len]))?;
                 run(places, STALE, |io| conv2d::conv2d_i8_reference(&layer, io))?;
             }
@@ -188,9 +189,10 @@ proptest! {
         let Numbers { stage, bytes, words, bias, floats, extra, .. } = &numbers;
         let requant = Requant { words, shift_base: numbers.factor.shift, extra };
         let (rows, taps, outputs) = shape;
+        let token = Token::detect();
         for packing in Packing::ALL {
             for storage in Storage::ALL {
-                let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, storage, weights: bytes, bias, requant };
+                let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, storage, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
             }
         }

@@ -1,6 +1,5 @@
 //! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
 
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseI8};
@@ -11,6 +10,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
+use kinglet_kernels::{Io, Token};
 
 /// A factor of one, and of a half.
 const ONE: [u32; 1] = [1 << 30];
@@ -46,6 +46,7 @@ fn conv2d_pads_with_the_zero_point() {
         weights: &[1; 9],
         bias: &[-90],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     // (1 + 2 + 3 + 4) - 4 * 10, less the output's zero point.
     let expected = vec![-31; 4];
@@ -65,6 +66,7 @@ fn conv2d_strides_dilates_and_rounds() {
         weights: &[1, 10],
         bias: &[0],
         requant: requant(&HALF),
+        token: Token::detect(),
     };
     // 1 + 30 = 31 and 4 + 60 = 64; a half goes up.
     let expected = [16, 32];
@@ -83,6 +85,7 @@ fn conv2d_groups_see_their_own_channels() {
         weights: &[1, 0, 0, 1, 1, 1, 1, -10],
         bias: &[0, 0, 100, 0],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     let expected = [1, 2, 30, -20];
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
@@ -131,6 +134,7 @@ fn fully_connected_computes_each_row() {
         weights: &[1, 2, 3, -1, 0, 1],
         bias: &[10, 0],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     // 1 + 4 + 9 + 10 + 1, -1 + 3 + 1, then 4 - 9 + 10 + 1 and -4 - 3 + 1.
     let expected = [25, 3, 6, -6];
@@ -244,6 +248,7 @@ fn weights_of_four_bits() {
         weights: &[0x21, 0xf3_u8 as i8, 0x10],
         bias: &[10, 0],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     let (input, expected) = ([1, 2, 3, 4, 0, -3], [25, 3, 6, -6]);
     assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8_reference(&layer, io)), expected);
@@ -258,8 +263,45 @@ fn weights_of_four_bits() {
         weights: &[0x01, 0x10, 0x11, 0x81_u8 as i8],
         bias: &[0, 0, 100, 0],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     let expected = [1, 2, 107, -29];
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
+}
+
+/// Every combination of extremes, over numbers of taps around a vector's length and numbers of channels around a
+/// block's: kernels for unsigned activations add 128 to them, and no product or sum may saturate.
+#[test]
+fn extremes_of_weights_and_activations() {
+    let lens = [1, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129, 640];
+    for ((taps, outputs), (weight, activation)) in lens
+        .into_iter()
+        .flat_map(|taps| [(taps, 1), (taps, 17)])
+        // More channels than some kernels have stack for.
+        .chain([(3, 1024), (65, 1025)])
+        .flat_map(|shape| [(-128, -128), (-128, 127), (127, -128), (127, 127)].map(|numbers| (shape, numbers)))
+    {
+        let (weights, bias) = (vec![weight; taps * outputs], vec![0; outputs]);
+        // 128 * 128 for each tap, times 2^-13 or less: sums of both signs are told apart from saturated ones.
+        let (words, shift_base) = ([ONE[0] & 0x3fff_ffff], -13);
+        let requant = Requant { words: &words, shift_base, extra: &[] };
+        for token in Token::all() {
+            let layer = Conv2dI8 {
+                geometry: geometry([1, 1, taps], [1, 1, outputs], [1, 1]),
+                padding_value: 0,
+                stage: OutputStage::unclamped(0),
+                packing: Packing::RowMajor,
+                storage: Storage::Bits8,
+                weights: &weights,
+                bias: &bias,
+                requant,
+                token,
+            };
+            let input = vec![activation; taps];
+            let expected = output_of(&input, outputs, |io| conv2d::conv2d_i8_reference(&layer, io));
+            let actual = output_of(&input, outputs, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; taps]));
+            assert_eq!(actual, expected, "{token:?}: {taps} taps, {weight} * {activation}");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! What a seed means for each family of kernels.
 
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{Conv2dI8, Geometry, conv2d_i8, conv2d_i8_reference, conv2d_i8_scratch_len};
 use kinglet_kernels::depthwise::{DepthwiseI8, depthwise_i8, depthwise_i8_reference, depthwise_i8_scratch_len};
 use kinglet_kernels::elementwise::{AddI8, Broadcast, Operand, add_i8, add_i8_reference};
@@ -12,6 +11,7 @@ use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, PixelOrder, Storage, Taps, WriteOrder};
 use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, max_pool_i8, max_pool_i8_reference};
 use kinglet_kernels::registry::{Isa, Kernel, Operator, Row, kernels};
+use kinglet_kernels::{Io, Token};
 
 use crate::{Buffers, Difference, MAX_LEN, Random, compare};
 
@@ -244,6 +244,7 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) 
         weights: &buffers.weights[..taps * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..words], shift_base, extra: &buffers.extra[..extra] },
+        token: Token::detect(),
     };
     let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
     conv2d_i8_reference(&reference, &mut Io::split(input, output));
@@ -316,6 +317,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing, storage: 
         weights: &buffers.weights[..taps * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..words], shift_base, extra: &[] },
+        token: Token::detect(),
     };
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.expected[..rows * outputs]);
     fully_connected_i8_reference(&reference, &mut Io::split(input, output));

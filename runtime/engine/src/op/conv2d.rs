@@ -2,9 +2,9 @@
 
 use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::packing::{Packing, Storage};
+use kinglet_kernels::{Io, Token};
 
 use super::layer::{
     LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
@@ -23,7 +23,11 @@ fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, us
     if divides { Ok((geometry, window.batch.into(), input_len, output_len)) } else { Err(LoadRule::Shape) }
 }
 
-fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dI8<'b>, Spans), LoadRule> {
+fn resolve_i8<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+    token: Token,
+) -> Result<(u16, Conv2dI8<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
@@ -40,13 +44,13 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
-    let layer = Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias, requant };
+    let layer = Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias, requant, token };
     Ok((record.window.batch, layer, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     // Looked at where it is, as in `run_i8`.
-    let resolved = resolve_i8(operator, limits.weights);
+    let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.packing.takes_storage(layer.storage) {
@@ -57,7 +61,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     // Looked at where it is: moving it out would take its size in stack once more.
-    let resolved = resolve_i8(operator, memory.weights);
+    let resolved = resolve_i8(operator, memory.weights, memory.token);
     let Ok((batch, layer, spans)) = &resolved else { return None };
     let (mut io, scratch) = memory.i8(spans)?;
     for_each_image(*batch, &layer.geometry, &mut io, |io| conv2d::conv2d_i8(layer, io, scratch));

@@ -4,6 +4,7 @@ use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{
     FullyConnectedF32 as RecordF32, FullyConnectedI8 as RecordI8, FullyConnectedI16 as RecordI16,
 };
+use kinglet_kernels::Token;
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::packing::Packing;
 
@@ -14,7 +15,11 @@ use crate::memory::{Limits, Memory, Span, Spans, constants};
 
 // Inlined into both of its callers: small networks spend much of their time here, and a call would copy the result.
 #[inline(always)]
-fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(FullyConnectedI8<'b>, Spans), LoadRule> {
+fn resolve_i8<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+    token: Token,
+) -> Result<(FullyConnectedI8<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
@@ -29,11 +34,11 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(Fu
         scratch_align: 4,
     };
     let LayerI8 { stage, weights, bias, requant } = layer;
-    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant }, spans))
+    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token }, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let (layer, spans) = resolve_i8(operator, limits.weights)?;
+    let (layer, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     let has_extra_shifts = !layer.requant.extra.is_empty();
     if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.packing.takes_storage(layer.storage) {
@@ -43,7 +48,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (layer, spans) = resolve_i8(operator, memory.weights).ok()?;
+    let (layer, spans) = resolve_i8(operator, memory.weights, memory.token).ok()?;
     let (mut io, scratch) = memory.i8(&spans)?;
     fully_connected::fully_connected_i8(&layer, &mut io, scratch);
     Some(spans.output)

@@ -26,9 +26,9 @@ pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 pub use crate::packing::Packing;
 
-use crate::Io;
 use crate::numerics::{ClampF32, OutputStage, Requant};
 use crate::packing::{Storage, Taps};
+use crate::{Io, Token};
 
 /// Output pixels of a tile of the dual-multiply kernels.
 pub const PIXEL_TILE: usize = 4;
@@ -154,6 +154,8 @@ pub struct Conv2dI8<'a> {
     pub bias: &'a [i32],
     /// One factor for each output channel, or one for all.
     pub requant: Requant<'a>,
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl Conv2dI8<'_> {

@@ -18,9 +18,9 @@ pub use float::fully_connected_f32;
 pub use int16::{FullyConnectedI16, fully_connected_i16, fully_connected_i16_reference};
 pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
 
-use crate::Io;
 use crate::numerics::{ClampF32, OutputStage, Requant};
 use crate::packing::{Packing, Storage, Taps};
+use crate::{Io, Token};
 
 /// Everything an int8 dense layer needs besides its activations.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,8 @@ pub struct FullyConnectedI8<'a> {
     pub bias: &'a [i32],
     /// One factor for each output, or one for all.
     pub requant: Requant<'a>,
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl FullyConnectedI8<'_> {

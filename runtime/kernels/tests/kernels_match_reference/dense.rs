@@ -2,12 +2,12 @@
 
 use super::harness::{Overlap, check_all, compare, elements, float};
 use super::layers::{clamp, factors, fixed_points, weight};
-use kinglet_kernels::Io;
 use kinglet_kernels::fully_connected::{
     FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
     fully_connected_i8_scratch_len,
 };
 use kinglet_kernels::packing::{Numbers, Packing, Storage, Taps};
+use kinglet_kernels::{Io, Token};
 use proptest::prelude::*;
 
 /// Rows, taps and outputs.
@@ -48,16 +48,21 @@ pub(crate) fn fully_connected_i8(
             weights: &weights,
             bias: &bias,
             requant: factors.requant(),
+            token: Token::PLAIN,
         };
         let plain =
             FullyConnectedI8 { packing: Packing::RowMajor, storage: Storage::Bits8, weights: &row_major, ..packed };
-        compare(
-            &input,
-            rows * outputs,
-            before(shape),
-            |io| fully_connected_i8_reference(&plain, io),
-            |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(taps, packing)]),
-        )
+        for token in Token::all() {
+            let packed = FullyConnectedI8 { token, ..packed };
+            compare(
+                &input,
+                rows * outputs,
+                before(shape),
+                |io| fully_connected_i8_reference(&plain, io),
+                |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(taps, packing)]),
+            )?;
+        }
+        Ok(())
     });
 }
 

@@ -3,7 +3,6 @@
 use super::geometry::{Rule, closest, geometry};
 use super::harness::{Overlap, check_all, compare, elements, float};
 use core::ops::RangeInclusive;
-use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{
     Conv2dF32, Conv2dI8, Geometry, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
 };
@@ -12,6 +11,7 @@ use kinglet_kernels::depthwise::{
 };
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, PixelOrder, Storage, WriteOrder};
+use kinglet_kernels::{Io, Token};
 use proptest::prelude::*;
 
 /// Factors that leave sums of a few hundred products within reach of the `i8` range.
@@ -105,17 +105,22 @@ pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &
             weights: &weights,
             bias: &bias,
             requant,
+            token: Token::PLAIN,
         };
         let plain = Conv2dI8 { packing: Packing::RowMajor, storage: Storage::Bits8, weights: &row_major, ..packed };
         let output_len = geometry.output.iter().product();
         let rule = rule(packing.pixel_order());
-        compare(
-            &input,
-            output_len,
-            before(&geometry, rule),
-            |io| conv2d_i8_reference(&plain, io),
-            |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing)]),
-        )
+        for token in Token::all() {
+            let packed = Conv2dI8 { token, ..packed };
+            compare(
+                &input,
+                output_len,
+                before(&geometry, rule),
+                |io| conv2d_i8_reference(&plain, io),
+                |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing)]),
+            )?;
+        }
+        Ok(())
     });
 }
 

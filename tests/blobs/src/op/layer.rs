@@ -3,9 +3,9 @@
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
 use kinglet_blob::{Field, OpCode, WeightForm};
-use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
+use kinglet_kernels::{Io, Token};
 use kinglet_kernels::{conv2d, depthwise, fully_connected};
 
 use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
@@ -141,6 +141,7 @@ impl Program {
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
+                token: Token::PLAIN,
             };
             let images = read_i8(arena, input, batch_lens(&window).0);
             let run = |from: &[i8], to: &mut [i8]| conv2d::conv2d_i8_reference(&params, &mut Io::split(from, to));
@@ -253,6 +254,7 @@ impl Program {
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
+                token: Token::PLAIN,
             };
             let (from, mut to) = (read_i8(arena, input, rows * taps), vec![0; rows * outputs]);
             fully_connected::fully_connected_i8_reference(&params, &mut Io::split(&from, &mut to));

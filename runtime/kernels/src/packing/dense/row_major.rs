@@ -10,7 +10,7 @@ use crate::Io;
 use crate::conv2d::{self, Conv2dI8, Geometry};
 use crate::fully_connected::{self, FullyConnectedI8};
 use crate::numerics::ALL_SHIFTS;
-use crate::registry::{Isa, Kernel, Operator, Row};
+use crate::registry::{Isa, Kernel, Operator, Row, in_build};
 use core::ops::RangeInclusive;
 
 /// See the module.
@@ -24,6 +24,19 @@ impl Order for RowMajor {
         Row {
             kernel: Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, conv2d::portable::conv2d_i8)),
             ..Row::packed("conv2d::portable::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
+        },
+        Row {
+            isa: Isa::X86_64,
+            kernel: in_build!(
+                "x86_64",
+                Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, crate::arch::x86_64::conv2d_i8)
+            ),
+            ..Row::packed("arch::x86_64::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
+        },
+        Row {
+            emulates: Some(Isa::X86_64),
+            kernel: CONV2D_EMULATED,
+            ..Row::packed("dots::emulated::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
         },
         Row {
             kernel: CONV2D_4_BIT,
@@ -42,6 +55,19 @@ impl Order for RowMajor {
                 &[Operator::FullyConnected],
                 Packing::RowMajor.name(),
             )
+        },
+        Row {
+            isa: Isa::X86_64,
+            kernel: in_build!(
+                "x86_64",
+                Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::arch::x86_64::fully_connected_i8)
+            ),
+            ..Row::packed("arch::x86_64::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
+        },
+        Row {
+            emulates: Some(Isa::X86_64),
+            kernel: FULLY_CONNECTED_EMULATED,
+            ..Row::packed("dots::emulated::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
         },
         Row {
             kernel: FULLY_CONNECTED_4_BIT,
@@ -82,7 +108,9 @@ impl Order for RowMajor {
         if layer.storage != Storage::Bits8 {
             return narrow::conv2d_i8(layer, io, scratch);
         }
-        #[cfg(feature = "row-major")]
+        #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
+        crate::arch::x86_64::conv2d_i8(layer, io, scratch);
+        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
         conv2d::portable::conv2d_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
@@ -94,12 +122,38 @@ impl Order for RowMajor {
         if layer.storage != Storage::Bits8 {
             return narrow::fully_connected_i8(layer, io, scratch);
         }
-        #[cfg(feature = "row-major")]
+        #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
+        crate::arch::x86_64::fully_connected_i8(layer, io, scratch);
+        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
         fully_connected::portable::fully_connected_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
     }
 }
+
+/// The kernel of x86-64 with its instruction emulated, on hosts.
+const CONV2D_EMULATED: Option<Kernel> = {
+    #[cfg(kinglet_emulation)]
+    {
+        Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, crate::dots::emulated::conv2d_i8))
+    }
+    #[cfg(not(kinglet_emulation))]
+    {
+        None
+    }
+};
+
+/// Likewise.
+const FULLY_CONNECTED_EMULATED: Option<Kernel> = {
+    #[cfg(kinglet_emulation)]
+    {
+        Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::dots::emulated::fully_connected_i8))
+    }
+    #[cfg(not(kinglet_emulation))]
+    {
+        None
+    }
+};
 
 /// The kernel of four bits, if this build has it.
 const CONV2D_4_BIT: Option<Kernel> = {
