@@ -11,7 +11,7 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, ElementwiseF32, MulI8, Oper
 use kinglet_kernels::fully_connected::{FullyConnectedF32, FullyConnectedI8, fully_connected_i8_scratch_len};
 use kinglet_kernels::mean::{MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
-use kinglet_kernels::packing::Taps;
+use kinglet_kernels::packing::{Packing, Storage, Taps};
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
 use kinglet_kernels::registry::{Isa, Kernel, kernels};
@@ -168,16 +168,7 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
             });
         }
         Kernel::FullyConnectedI8(packing, storage, run) => {
-            let (rows, taps, outputs) = (1, 640, 128);
-            let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
-            packing.pack(storage, outputs, Taps::flat(taps), &bytes(outputs * taps), &mut weights);
-            let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
-            let requant = Requant { words: &words, shift_base: -10, extra: &[] };
-            let (stage, weights, bias) = (STAGE, &weights, &bias);
-            let layer =
-                FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token };
-            let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
-            with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
+            bench_fully_connected_i8(name, (packing, storage), run, token)
         }
         Kernel::FullyConnectedF32(run) => {
             let (rows, taps, outputs) = (1, 640, 128);
@@ -187,6 +178,23 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
         }
         _ => bench_small(name, kernel),
     }
+}
+
+fn bench_fully_connected_i8(
+    name: &str,
+    (packing, storage): (Packing, Storage),
+    run: fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8]),
+    token: Token,
+) {
+    let (rows, taps, outputs) = (1, 640, 128);
+    let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
+    packing.pack(storage, outputs, Taps::flat(taps), &bytes(outputs * taps), &mut weights);
+    let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
+    let requant = Requant { words: &words, shift_base: -10, extra: &[] };
+    let (stage, weights, bias) = (STAGE, &weights, &bias);
+    let layer = FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token };
+    let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
+    with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
 }
 
 /// Kernels without weights, on 16x16x32 elements.
