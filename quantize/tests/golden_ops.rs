@@ -156,3 +156,23 @@ fn close(ours: &[Vec<u8>], oracle: &[Vec<u8>]) -> Result<(), String> {
         Some(index) => Err(format!("element {index} is {}, the oracle's {}", ours[index], oracle[index])),
     }
 }
+
+#[test]
+fn weights_of_four_bits_stay_in_four_bits() {
+    let options: Vec<Options> = options().collect();
+    let mut compiled = 0;
+    for (family, cases) in families().iter().filter(|(family, _)| family.ends_with("_i4")) {
+        for (case, options) in cases.iter().zip(options.iter().cycle()) {
+            let Compiled { blob, .. } =
+                compile(&case.model, Kind::Tflite, &case.name, options, &mut |_| {}).expect("a sound model");
+            let model = kinglet::Model::from_bytes(&blob).expect("a sound blob");
+            assert!(
+                model.blob().features().any(|feature| feature == kinglet_blob::INT4_FEATURE),
+                "{family}/{}",
+                case.name
+            );
+            compiled += 1;
+        }
+    }
+    assert!(compiled > 60, "{compiled}");
+}
