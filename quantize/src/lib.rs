@@ -19,6 +19,7 @@ pub mod lower;
 pub mod npy_file;
 pub mod op;
 pub mod pass;
+mod plain;
 pub mod plan;
 pub mod program;
 pub mod report;

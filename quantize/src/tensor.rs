@@ -9,6 +9,7 @@ use kinglet_kernels::quantize::Affine;
 
 use crate::emit::{Manifest, PortNote};
 use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
+use crate::plain;
 
 /// An input or output of a blob, with the source model's view of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
             source_shape[axis] = extent;
         }
         let affine = Affine { scale: port.scale, zero_point: port.zero_point };
-        PortSpec { name: port.name.into(), dtype: port.dtype, shape, source_shape, permutation, affine }
+        PortSpec { name: plain::name(port.name), dtype: port.dtype, shape, source_shape, permutation, affine }
     };
     let inputs = (0..model.input_count()).filter_map(|index| {
         Some(spec(model.input(index)?, manifest.as_ref().and_then(|manifest| manifest.inputs.get(index))))

@@ -12,6 +12,7 @@ use crate::calibrate::RangeMethod;
 use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
 use crate::pass::{Note, PassReport};
+use crate::plain;
 use crate::report::Report;
 use crate::stripe::Ram;
 use crate::target::{self, Target};
@@ -110,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
     for warning in &compiled.warnings {
         // There is nobody to warn when standard error is closed.
-        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        let _ = writeln!(std::io::stderr(), "warning: {}", plain::lines(warning));
     }
     if arguments.json {
         let passes = arguments.explain.then_some(compiled.passes.as_slice());

@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::file;
 use crate::input_files::InputError;
+use crate::{file, plain};
 
 /// The exit code after a signal, as shells count it.
 const INTERRUPTED: i32 = 128 + 2;
@@ -109,7 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Other(message)) => (message, 1),
     };
     // There is nobody left to tell when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "error: {message}");
+    let _ = writeln!(std::io::stderr(), "error: {}", plain::lines(&message));
     ExitCode::from(code)
 }
 
@@ -125,7 +125,7 @@ fn leave_no_parts_behind() {
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error worth a message.
 fn print(text: &str) -> Outcome {
-    match writeln!(std::io::stdout().lock(), "{text}") {
+    match writeln!(std::io::stdout().lock(), "{}", plain::lines(text)) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::Other(format!("cannot write to standard output: {error}")))
         }

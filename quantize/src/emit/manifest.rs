@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::import::Kind;
 use crate::ir::{Graph, Port};
+use crate::plain;
 
 /// Version of the encoding; a reader refuses others.
 const SCHEMA: u8 = 1;
@@ -128,8 +129,10 @@ impl Manifest {
 
     /// Reads a section, whose zero padding at the end is ignored.
     pub fn decode(section: &[u8]) -> Result<Self, ManifestError> {
-        let (manifest, _): (Manifest, _) =
+        let (mut manifest, _): (Manifest, _) =
             postcard::take_from_bytes(section).map_err(|error| ManifestError(error.to_string()))?;
+        let names = [&mut manifest.name, &mut manifest.version, &mut manifest.tool];
+        names.into_iter().chain(&mut manifest.labels).for_each(|text| *text = plain::name(text));
         if manifest.schema == SCHEMA {
             Ok(manifest)
         } else {

@@ -15,6 +15,7 @@ use live::Live;
 
 use crate::cost::Work;
 use crate::emit::{Certificate, Manifest};
+use crate::plain;
 use crate::program::{PlacedOperator, Record};
 
 /// A blob in words and numbers. The field names are the JSON's.
@@ -154,7 +155,7 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
         let shape: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
         let first = if outputs { model.input_count() } else { 0 };
         PortLine {
-            name: port.name.into(),
+            name: plain::name(port.name),
             dtype: dtype_name(port.dtype),
             source_shape: note(outputs, index).source_shape(&shape),
             shape: port.shape().to_vec(),

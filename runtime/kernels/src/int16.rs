@@ -2,7 +2,7 @@
 //!
 //! - Activations are symmetric: their zero point is 0, so nothing is folded into a bias and positions outside an
 //!   image add nothing.
-//! - A layer's sum has 64 bits. The inner loops add at most [`PART`] products in 32 bits, where they cannot overflow,
+//! - A layer's sum has 64 bits. The inner loops add at most `PART` products in 32 bits, where they cannot overflow,
 //!   and only those parts in 64; no multiplication there is wider than 32 bits.
 //! - [`Rounding`] says how the sum becomes an output.
 

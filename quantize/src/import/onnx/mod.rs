@@ -30,6 +30,7 @@ use super::budget::Budget;
 use super::build::{Builder, Convert, Refusal, refuse};
 use super::{ImportError, OPERATOR_COUNT_MAX};
 use crate::ir::{DType, Graph, Op, Port, Value, ValueId, checked_len};
+use crate::plain;
 use attributes::Call;
 use constant::Constant;
 
@@ -45,6 +46,7 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
         problem,
     };
     let mut model = kinglet_tract::decode(bytes).map_err(malformed)?;
+    make_plain(&mut model);
     if model.nodes.len() > OPERATOR_COUNT_MAX {
         return Err(malformed(format!("more than {OPERATOR_COUNT_MAX} operators")));
     }
@@ -71,6 +73,19 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
     importer.nodes();
     importer.outputs();
     importer.builder.finish()
+}
+
+/// Makes every name plain, alike wherever it stands.
+fn make_plain(model: &mut OnnxModel) {
+    let nodes = model.nodes.iter_mut().flat_map(|node| {
+        [&mut node.name, &mut node.op_type, &mut node.domain]
+            .into_iter()
+            .chain(&mut node.inputs)
+            .chain(&mut node.outputs)
+    });
+    let constants = model.initializers.iter_mut().map(|tensor| &mut tensor.name);
+    let ports = model.inputs.iter_mut().chain(&mut model.outputs).map(|port| &mut port.name);
+    nodes.chain(constants).chain(ports).for_each(|name| *name = plain::name(name));
 }
 
 /// What a tensor's name stands for.

@@ -15,6 +15,7 @@
 //! its verifier knows nothing of indices, so every access would have to be checked again.
 
 use crate::import::budget::{Budget, OverBudget};
+use crate::plain;
 
 /// What is wrong with the bytes, and at which offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,10 +171,10 @@ impl<'b> Table<'b> {
         }
     }
 
-    /// A string, with what is not UTF-8 replaced; at most `size_bytes_max` bytes of it.
+    /// A string, with what is not UTF-8 replaced and made plain; at most `size_bytes_max` bytes of it.
     pub(super) fn string(&self, slot: usize, size_bytes_max: usize) -> Read<String> {
         let raw = self.vector(slot, 1)?.raw();
-        Ok(String::from_utf8_lossy(&raw[..raw.len().min(size_bytes_max)]).into_owned())
+        Ok(plain::name(&String::from_utf8_lossy(&raw[..raw.len().min(size_bytes_max)])))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Add and Mul of two tensors, one of which may be broadcast.
 //!
-//! - The operand `a` is the [`Io`]'s input and has the output's shape; `b` is an [`Operand`].
+//! - The operand `a` is the [`crate::Io`]'s input and has the output's shape; `b` is an [`Operand`].
 //! - int8 Add, per element, each `*` a [`FixedPoint`] multiplication that rounds twice:
 //!   `s = ((a - a_zero_point) << 20) * a_factor + ((b - b_zero_point) << 20) * b_factor`, then
 //!   `stage(s * output_factor)`. The 20 bits keep the fraction of both scaled operands.

@@ -149,3 +149,13 @@ fn the_float_reference_refuses_what_it_cannot_bound() {
     let right = Tensor { shape: vec![2, 3], data: vec![-1.0, 2.0, -3.0, 4.0, -5.0, 6.0] };
     assert_eq!(reference.run(&[right]).expect("runs")[0].data, [0.0, 2.0, 0.0, 4.0, 0.0, 6.0]);
 }
+
+#[test]
+fn names_are_made_plain_and_still_lead_to_their_tensors() {
+    let onnx = Onnx::new(13).input("x\n\x1b[2J", &[1, 3, 4]).node("Relu", &["x\n\x1b[2J"], "y\r", &[]).output("y\r");
+    let graph = super::import(onnx);
+    assert_eq!((graph.inputs[0].name.as_str(), graph.outputs[0].name.as_str()), ("x\u{240a}\u{241b}[2J", "y\u{240d}"));
+    let onnx = Onnx::new(13).input("x", &[1, 3, 4]).node("Evil\x1bOp", &["x"], "y\n", &[]).output("y\n");
+    let said: String = problems(onnx).iter().map(ToString::to_string).collect();
+    assert!(said.contains("Evil") && !said.chars().any(char::is_control), "{said:?}");
+}

@@ -152,3 +152,14 @@ fn a_shared_buffer_does_not_multiply() {
     let bytes = file.bytes(&[x, big], &[last]);
     assert!(problems(&bytes).iter().any(|problem| problem.problem.contains("far more data than it holds")));
 }
+
+#[test]
+fn names_are_made_plain() {
+    let mut file = Tflite::new();
+    let x = file.float("in\n\x1b[31m", &[1, 4]);
+    let y = file.float("out\x07", &[1, 4]);
+    file.custom_operator("Fancy\nOp", &[x], y);
+    let said: String = problems(&file.bytes(&[x], &[y])).iter().map(ToString::to_string).collect();
+    assert!(said.contains("Fancy\u{240a}Op") && said.contains("out\u{2407}"), "{said:?}");
+    assert!(!said.chars().any(char::is_control), "{said:?}");
+}
