@@ -91,6 +91,8 @@ fn explain_rule(rule: LoadRule) -> &'static str {
         LoadRule::Port => "an input or output is malformed",
         LoadRule::ArenaSize => "its arena is larger than this machine can address",
         LoadRule::Golden => "its test vectors are cut off",
+        LoadRule::Operands => "an operator's operands are not as many, or not of the types, that it takes",
+        LoadRule::State => "a tensor that it keeps from run to run is malformed",
         _ => "an operator breaks a rule that this kinglet has no words for",
     }
 }
