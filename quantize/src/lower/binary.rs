@@ -9,7 +9,7 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::constants::{f32_bytes, i8_bytes};
-use super::{Lowering, Reason, clamp_f32, narrow, refuse};
+use super::{Lowering, Reason, clamp_f32, narrow, no_kernel, refuse};
 use crate::ir::{Activation, DType, Elements, Node, Op, ValueId};
 use crate::op::fixed;
 use crate::program::{Input, Overlap, Record};
@@ -33,8 +33,9 @@ impl Lowering<'_> {
                 BinaryF32 { broadcast: roles.broadcast, min, max }.into()
             }
             DType::I16 if is_add => self.add_i16(node, [roles.a, roles.b], roles.broadcast, activation)?.into(),
-            _ if is_add => self.add_i8(node, &roles, activation)?.into(),
-            _ => self.mul_i8(node, &roles, activation)?.into(),
+            DType::I8 if is_add => self.add_i8(node, &roles, activation)?.into(),
+            DType::I8 => self.mul_i8(node, &roles, activation)?.into(),
+            other => return no_kernel(other),
         };
         let opcode = if is_add { OpCode::Add } else { OpCode::Mul };
         let mut step = self.step(opcode, record, [roles.a, node.output()], Overlap::IN_PLACE);

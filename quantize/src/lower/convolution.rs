@@ -10,7 +10,7 @@ use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, WriteOrder};
 use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::window::Window;
-use super::{Lowering, Reason, choose, clamp_f32};
+use super::{Lowering, Reason, choose, clamp_f32, no_kernel};
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node, Op};
 use crate::op::fixed;
@@ -32,7 +32,10 @@ impl Lowering<'_> {
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Conv2d, &window, *activation),
             DType::I16 => self.convolution_i16(node, OpCode::Conv2d, &window, *activation),
-            _ => self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation),
+            DType::I8 => {
+                self.convolution_i8(node, &window, (outputs, kernel_h * kernel_w * group_channels), *activation)
+            }
+            other => no_kernel(other),
         }
     }
 
@@ -120,7 +123,8 @@ impl Lowering<'_> {
         match self.dtype(node.output()) {
             DType::F32 => self.convolution_f32(node, OpCode::Depthwise, &window, *activation),
             DType::I16 => self.convolution_i16(node, OpCode::Depthwise, &window, *activation),
-            _ => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
+            DType::I8 => self.depthwise_i8(node, &window, (outputs, kernel_h * kernel_w), *activation),
+            other => no_kernel(other),
         }
     }
 

@@ -7,7 +7,7 @@ use kinglet_kernels::packing::{Numbers, Packing, Taps};
 
 use super::constants::f32_bytes;
 use super::layer::Channels;
-use super::{Lowering, Reason, choose, clamp_f32, narrow};
+use super::{Lowering, Reason, choose, clamp_f32, narrow, no_kernel};
 use crate::cost::{self, Work};
 use crate::ir::{Activation, DType, Node};
 use crate::op::fixed;
@@ -20,7 +20,8 @@ impl Lowering<'_> {
         match self.dtype(node.output()) {
             DType::F32 => self.fully_connected_f32(node, [rows, taps, outputs], activation),
             DType::I16 => self.fully_connected_i16(node, [rows, taps, outputs], activation),
-            _ => self.fully_connected_i8(node, [rows, taps, outputs], activation),
+            DType::I8 => self.fully_connected_i8(node, [rows, taps, outputs], activation),
+            other => no_kernel(other),
         }
     }
 

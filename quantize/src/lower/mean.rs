@@ -3,7 +3,7 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{MeanF32, MeanI8};
 
-use super::{Lowering, Reason, narrow, refuse};
+use super::{Lowering, Reason, narrow, no_kernel, refuse};
 use crate::ir::{DType, Node};
 use crate::op::fixed;
 use crate::program::Overlap;
@@ -24,7 +24,7 @@ impl Lowering<'_> {
                 let record = MeanF32 { outer, reduced: reduced_u32, inner };
                 self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
-            _ => {
+            DType::I8 => {
                 let (x, y) = (self.quantization(node.inputs[0])?, self.quantization(node.output())?);
                 // The sum of distances from the zero point stays below 255 for each element.
                 if reduced > (i32::MAX / 256) as usize {
@@ -46,6 +46,7 @@ impl Lowering<'_> {
                 };
                 self.step(OpCode::Mean, record, [node.inputs[0], node.output()], Overlap::Never)
             }
+            other => return no_kernel(other),
         };
         self.push(step);
         Ok(())

@@ -89,6 +89,13 @@ fn refuse<T>(reason: impl Into<String>, remedy: impl Into<String>) -> Result<T, 
     Err(Reason { reason: reason.into(), remedy: remedy.into() })
 }
 
+/// The error of a node whose output has an element type that its operator's lowering does not name.
+///
+/// `check_types` of the operators refuses these graphs first; this keeps a type added there from being taken for int8.
+fn no_kernel<T>(dtype: DType) -> Result<T, Reason> {
+    refuse(format!("no kernel writes {dtype:?} for it"), "use float32 or int8")
+}
+
 /// Turns a verified graph into operators for `target`.
 pub fn lower(graph: &Graph, target: Target) -> Result<Program, LowerError> {
     let layout = Layout::new(graph);

@@ -3,7 +3,7 @@
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Pad;
 
-use super::{Lowering, Reason, narrow, refuse};
+use super::{Lowering, Reason, narrow, no_kernel, refuse};
 use crate::ir::{DType, Node};
 use crate::op::fixed;
 use crate::program::Overlap;
@@ -13,7 +13,8 @@ impl Lowering<'_> {
         let (input, output) = (self.shape(node.inputs[0]), self.shape(node.output()));
         let value = match self.dtype(node.output()) {
             DType::F32 => value.to_bits(),
-            _ => u32::from(fixed::quantize_real(value, self.quantization(node.output())?) as u8),
+            DType::I8 => u32::from(fixed::quantize_real(value, self.quantization(node.output())?) as u8),
+            other => return no_kernel(other),
         };
         let record =
             Pad { input_dims: four(input, 1)?, before: four(before, 0)?, output_dims: four(output, 1)?, value };

@@ -4,7 +4,7 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{PoolF32, PoolI8};
 
 use super::window::Window;
-use super::{Lowering, Reason, clamp_f32};
+use super::{Lowering, Reason, clamp_f32, no_kernel};
 use crate::ir::{self, Activation, DType, Node, Op};
 use crate::op::fixed;
 use crate::program::{Overlap, PixelOrder, Record, geometry};
@@ -28,11 +28,12 @@ impl Lowering<'_> {
                 let (min, max) = clamp_f32(activation);
                 (PoolF32 { window, min, max }.into(), 4)
             }
-            _ => {
+            DType::I8 => {
                 let stage = fixed::output_stage(activation, self.quantization(node.output())?);
                 let (min, max) = (stage.min as i8, stage.max as i8);
                 (PoolI8 { window, min, max, reserved: 0 }.into(), 1)
             }
+            other => return no_kernel(other),
         };
         let overlap = Overlap::windowed(&geometry(&window, 1), window.batch.into(), size, PixelOrder::Interleaved);
         self.push(self.step(opcode, record, [node.inputs[0], node.output()], overlap));
