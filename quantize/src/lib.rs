@@ -22,6 +22,7 @@ pub mod pass;
 mod plain;
 pub mod plan;
 pub mod program;
+pub mod record;
 pub mod report;
 pub mod sample;
 pub mod stripe;

@@ -5,7 +5,8 @@
 
 use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind, WeightForm};
 
-use crate::program::{PlacedOperator, Record};
+use crate::program::PlacedOperator;
+use crate::record::Record;
 
 /// Version of the layout.
 const VERSION: u32 = 1;

@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use live::Live;
 
-use crate::cost::Work;
 use crate::emit::{Certificate, Manifest};
 use crate::plain;
-use crate::program::{PlacedOperator, Record};
+use crate::program::PlacedOperator;
+use crate::record::Record;
+use crate::record::Work;
 
 /// A blob in words and numbers. The field names are the JSON's.
 #[derive(Clone, Debug, Serialize)]

@@ -10,8 +10,10 @@ use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use super::{OperatorLine, Range};
-use crate::cost::{self, Work};
-use crate::program::{PlacedOperator, Record, geometry};
+use crate::cost;
+use crate::program::PlacedOperator;
+use crate::record::Work;
+use crate::record::{Record, geometry};
 use crate::target::Target;
 
 /// Where a second operand is in the arena; empty when there is none, or it is the first one.

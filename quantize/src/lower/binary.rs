@@ -12,7 +12,8 @@ use super::constants::{f32_bytes, i8_bytes};
 use super::{Lowering, Reason, clamp_f32, narrow, no_kernel, refuse};
 use crate::ir::{Activation, DType, Elements, Node, Op, ValueId};
 use crate::op::fixed;
-use crate::program::{Input, Overlap, Record};
+use crate::program::Input;
+use crate::record::{Overlap, Record};
 
 /// Which operand is which, and how the second is read.
 struct Roles {

@@ -5,7 +5,8 @@ use kinglet_blob::records::Copy;
 
 use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::Node;
-use crate::program::{Overlap, Step};
+use crate::program::Step;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn concat(&mut self, node: &Node, axis: usize) -> Result<(), Reason> {

@@ -11,10 +11,12 @@ use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::window::Window;
 use super::{Lowering, Reason, choose, clamp_f32, no_kernel};
-use crate::cost::{self, Work};
+use crate::cost;
 use crate::ir::{Activation, DType, Node, Op};
 use crate::op::fixed;
-use crate::program::{Overlap, PixelOrder, Step, geometry};
+use crate::program::Step;
+use crate::record::Work;
+use crate::record::{Overlap, PixelOrder, geometry};
 
 impl Lowering<'_> {
     pub(super) fn convolution(&mut self, node: &Node) -> Result<(), Reason> {

@@ -8,10 +8,12 @@ use kinglet_kernels::packing::{Numbers, Packing, Taps};
 use super::constants::f32_bytes;
 use super::layer::Channels;
 use super::{Lowering, Reason, choose, clamp_f32, narrow, no_kernel};
-use crate::cost::{self, Work};
+use crate::cost;
 use crate::ir::{Activation, DType, Node};
 use crate::op::fixed;
-use crate::program::{Overlap, Step};
+use crate::program::Step;
+use crate::record::Overlap;
+use crate::record::Work;
 
 impl Lowering<'_> {
     pub(super) fn fully_connected(&mut self, node: &Node, activation: Activation) -> Result<(), Reason> {

@@ -12,7 +12,7 @@ use super::window::Window;
 use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::{Activation, Elements, Node, ValueId};
 use crate::op::fixed;
-use crate::program::{Overlap, PixelOrder, geometry};
+use crate::record::{Overlap, PixelOrder, geometry};
 
 /// Largest magnitude of an int16 code.
 const CODE_MAX: i64 = 1 << 15;

@@ -6,7 +6,7 @@ use kinglet_blob::records::{MeanF32, MeanI8};
 use super::{Lowering, Reason, narrow, no_kernel, refuse};
 use crate::ir::{DType, Node};
 use crate::op::fixed;
-use crate::program::Overlap;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn mean(&mut self, node: &Node, axes: &[usize]) -> Result<(), Reason> {

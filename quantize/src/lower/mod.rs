@@ -33,7 +33,8 @@ use kinglet_blob::records::Copy;
 pub use constants::Constants;
 
 use crate::ir::{DType, Elements, Graph, Node, Op, Quantization, ValueId};
-use crate::program::{Layout, Overlap, Program, Record, Step, Tensor};
+use crate::program::{Layout, Program, Step, Tensor};
+use crate::record::{Overlap, Record};
 use crate::target::Target;
 
 /// A node that cannot be lowered.

@@ -6,7 +6,7 @@ use kinglet_blob::records::Pad;
 use super::{Lowering, Reason, narrow, no_kernel, refuse};
 use crate::ir::{DType, Node};
 use crate::op::fixed;
-use crate::program::Overlap;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn pad(&mut self, node: &Node, before: &[usize], value: f32) -> Result<(), Reason> {

@@ -7,7 +7,7 @@ use super::window::Window;
 use super::{Lowering, Reason, clamp_f32, no_kernel};
 use crate::ir::{self, Activation, DType, Node, Op};
 use crate::op::fixed;
-use crate::program::{Overlap, PixelOrder, Record, geometry};
+use crate::record::{Overlap, PixelOrder, Record, geometry};
 
 impl Lowering<'_> {
     pub(super) fn pool(&mut self, node: &Node, window: &ir::Window, activation: Activation) -> Result<(), Reason> {

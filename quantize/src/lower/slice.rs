@@ -6,7 +6,8 @@ use kinglet_blob::records::Copy;
 use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::{Node, ValueId};
 use crate::op::Slice;
-use crate::program::{Overlap, Step};
+use crate::program::Step;
+use crate::record::Overlap;
 
 /// Most records for one result: what is cut along so many axes takes one for each row of rows.
 const COPIES_MAX: usize = 256;

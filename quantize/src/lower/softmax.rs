@@ -6,7 +6,7 @@ use kinglet_blob::records::{SoftmaxF32, SoftmaxI8};
 use super::{Lowering, Reason, narrow, refuse};
 use crate::ir::{DType, Node};
 use crate::op::fixed;
-use crate::program::Overlap;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn softmax(&mut self, node: &Node, beta: f32) -> Result<(), Reason> {

@@ -10,7 +10,7 @@ use super::window::Window;
 use super::{Lowering, Reason, clamp_f32};
 use crate::ir::{DType, Node};
 use crate::op::{Padding, TransposeConv2D, fixed};
-use crate::program::Overlap;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn transpose_conv(&mut self, node: &Node, op: &TransposeConv2D) -> Result<(), Reason> {

@@ -10,7 +10,7 @@ use super::constants::i8_bytes;
 use super::{Lowering, Reason, clamp_f32, narrow, refuse};
 use crate::ir::{Activation, DType, Node, Op, Quantization, ValueId};
 use crate::op::fixed;
-use crate::program::Overlap;
+use crate::record::Overlap;
 
 impl Lowering<'_> {
     pub(super) fn unary(&mut self, node: &Node) -> Result<(), Reason> {

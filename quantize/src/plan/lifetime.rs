@@ -6,7 +6,8 @@ use super::access;
 use super::place::{Item, Pair, Problem, Rect};
 use crate::ir::{Graph, Node, ValueId};
 use crate::op::rule::memory::Placement;
-use crate::program::{Layout, Overlap, Part, Program};
+use crate::program::{Layout, Part, Program};
+use crate::record::Overlap;
 
 /// Alignment of inputs and outputs, which users view as they like.
 const PORT_ALIGN: usize = 16;

@@ -8,7 +8,7 @@
 //!
 //! A model's input is kept only until it has been read for the last time, as in TensorFlow Lite Micro. An
 //! operator may write over the operand it reads for the last time as far as its kernel's order of work allows
-//! ([`crate::program::Overlap`]). Scratch is planned like any other memory that lives for one step. The plan is checked by
+//! ([`crate::record::Overlap`]). Scratch is planned like any other memory that lives for one step. The plan is checked by
 //! [`verify`], which shares no code with the search: it runs the operators on labels instead of numbers.
 
 mod access;

@@ -5,7 +5,8 @@ use super::*;
 use crate::ir::{Activation, DType, Op, Padding, Quantization, Value, Window};
 use crate::lower::lower;
 use crate::op::{Add, Concat, Cut, MaxPool2D, Relu, Relu6, Reshape, Slice, Split};
-use crate::program::{Record, Step};
+use crate::program::Step;
+use crate::record::Record;
 use crate::sample::Lcg;
 use crate::target::Target;
 

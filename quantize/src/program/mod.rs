@@ -10,25 +10,19 @@
 //!
 //! ```text
 //! layout.rs    which values share memory by construction
-//! overlap.rs   how far a result may run over its operand
 //! operator.rs  a step with its addresses: what becomes a record of the blob, and what is read from one
-//! record.rs    an operator's parameters
 //! ```
 
 mod layout;
 mod operator;
-mod overlap;
-mod record;
 
 pub use layout::{Layout, Place};
 pub use operator::PlacedOperator;
-pub use overlap::{Overlap, PixelOrder};
-pub(crate) use record::window_macs;
-pub use record::{Record, geometry};
 
 use kinglet_blob::{DType, OpCode, WeightForm};
 
 use crate::ir::ValueId;
+use crate::record::{Overlap, Record};
 
 /// A computed value as an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use kinglet_blob::{DType, OpCode};
 
 use super::rewrite::Striped;
-use crate::program::{Program, Record};
+use crate::program::Program;
+use crate::record::Record;
 
 /// Instructions that an operator takes beside its arithmetic, that a copied byte takes, and a byte of a depthwise
 /// layer's operand that is brought into planes again; rough figures of a Cortex-M4, which only rank choices.

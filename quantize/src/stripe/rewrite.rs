@@ -12,7 +12,8 @@ use kinglet_blob::records::Copy;
 use super::rows::{ByRows, Second, is_taken};
 use super::segment::Segment;
 use crate::ir::{Graph, ValueId};
-use crate::program::{Input, Overlap, Part, Program, Step, Stripe};
+use crate::program::{Input, Part, Program, Step, Stripe};
+use crate::record::Overlap;
 
 /// What happens to rows of a value that are still needed when its memory is written to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,7 +9,8 @@ use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing};
 
 use crate::ir::{Graph, ValueId};
-use crate::program::{Input, Overlap, PixelOrder, Program, Record, Step, geometry};
+use crate::program::{Input, Program, Step};
+use crate::record::{Overlap, PixelOrder, Record, geometry};
 
 /// How a second operand is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

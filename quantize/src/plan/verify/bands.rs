@@ -5,7 +5,7 @@ use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::packing::Bands;
 
 use super::{Flow, Replay, VerifyError};
-use crate::program::geometry;
+use crate::record::geometry;
 
 impl Replay<'_> {
     /// A block of channels at a time, band of rows after band of rows: a band's inputs are taken into scratch memory

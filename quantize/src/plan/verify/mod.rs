@@ -29,7 +29,8 @@ use kinglet_kernels::packing::WriteOrder;
 use crate::ir::{Graph, Node, ValueId};
 use crate::op::rule::memory::Placement;
 use crate::op::rule::moves::Moves;
-use crate::program::{Input, PlacedOperator, Program, Record, Step};
+use crate::program::{Input, PlacedOperator, Program, Step};
+use crate::record::Record;
 use windows::write_order;
 
 /// What is wrong with a plan.

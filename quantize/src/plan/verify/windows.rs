@@ -9,7 +9,8 @@ use super::{Flow, Replay, VerifyError};
 use crate::ir::{Graph, Node, ValueId};
 use crate::op::common::attributes::Slide;
 use crate::op::rule::layer::{Kernel, Layer};
-use crate::program::{Step, geometry};
+use crate::program::Step;
+use crate::record::geometry;
 
 /// In which order a windowed operator reads and writes: what its packing says, or pixel by pixel.
 pub(super) fn write_order(step: &Step, window: &Window) -> WriteOrder {

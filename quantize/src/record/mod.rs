@@ -1,4 +1,13 @@
-//! The parameters of an operator, whichever it is.
+//! Records: the parameters of an operator of the blob, whichever it is.
+//!
+//! This layer lies below the operators, which say what they are lowered to, and below programs, whose steps have a
+//! record each. It knows neither graphs nor addresses.
+
+mod overlap;
+mod work;
+
+pub use overlap::{Overlap, PixelOrder};
+pub use work::Work;
 
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, BinaryI16, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
