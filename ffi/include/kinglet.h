@@ -83,7 +83,8 @@ enum {
     /* The blob's structure is sound, but an operator or a tensor breaks a rule. */
     KINGLET_ERROR_UNKNOWN_OPERATOR = 64,      /* the blob needs a newer library */
     KINGLET_ERROR_OPERATOR_NOT_LINKED = 65,   /* the library was built without this operator */
-    KINGLET_ERROR_PACKING_NOT_RUNNABLE = 66,  /* the blob was compiled for another kind of processor */
+    KINGLET_ERROR_PACKING_NOT_RUNNABLE = 66,  /* the blob was compiled for another kind of processor, and
+                                                 the library was built without the feature `emulation` */
     KINGLET_ERROR_RECORD_LENGTH = 67,
     KINGLET_ERROR_OPERATOR_COUNT = 68,
     KINGLET_ERROR_ARENA_RANGE = 69,

@@ -16,10 +16,6 @@ use machine::{Isa, Machine};
 fn main() {
     let values: Vec<String> = Isa::ALL.iter().map(|isa| format!("{:?}", isa.name())).collect();
     println!("cargo::rustc-check-cfg=cfg(kinglet_isa, values({}))", values.join(", "));
-    println!("cargo::rustc-check-cfg=cfg(kinglet_emulation)");
-    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
-        println!("cargo::rustc-cfg=kinglet_emulation");
-    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/machine.rs");
     println!("cargo::rerun-if-env-changed=KINGLET_ISA");

@@ -25,7 +25,8 @@ pub enum LoadRule {
     UnknownOperator = 64,
     /// The operator is known but its cargo feature is off in this build.
     OperatorNotLinked = 65,
-    /// This build has no kernel for the weights' packing: compile the blob for this target.
+    /// This build has no kernel for the weights' packing. Compile the blob for this target; a build that is to try other
+    /// machines' blobs wants the cargo feature `emulation`.
     PackingNotRunnable = 66,
     /// The record is shorter than its operator's, or the records do not fill the section.
     RecordLength = 67,

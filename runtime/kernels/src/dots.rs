@@ -175,7 +175,7 @@ fn start_values<S: Step>(step: S, zeros: &[i8], weights: &[i8], bias: &[i32], st
 }
 
 /// The instruction in plain Rust, for machines without it, emulators among them.
-#[cfg(kinglet_emulation)]
+#[cfg(feature = "emulation")]
 pub(crate) mod emulated {
     use super::*;
 
@@ -238,7 +238,7 @@ pub(crate) mod emulated {
         }
     }
 
-    /// The kernel of x86-64, on any machine with an operating system.
+    /// The kernel of x86-64, on any machine.
     pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         super::conv2d_i8(Emulated, layer, io, scratch);
     }

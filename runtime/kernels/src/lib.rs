@@ -20,7 +20,7 @@ pub mod conv2d;
 pub mod copy;
 mod dense;
 pub mod depthwise;
-#[cfg(any(kinglet_isa = "x86_64", kinglet_emulation))]
+#[cfg(any(kinglet_isa = "x86_64", feature = "emulation"))]
 mod dots;
 pub mod elementwise;
 pub mod fixed_math;

@@ -8,7 +8,7 @@ fn every_kernel_equals_its_reference() {
     let mut buffers = Box::new(Buffers::new());
     for family in families() {
         let name = family.name();
-        assert!(family.is_in_this_build(), "{name:?}: hosts run every packing");
+        assert!(family.is_in_this_build(), "{name:?}: tests run every packing");
         let mut checked = 0;
         for seed in 0..3000 {
             match family.check(seed, &mut buffers) {

@@ -7,7 +7,7 @@
 //! | misuse | the header compiles without a warning as C99, C11 and C++17, and every wrong call is an error |
 //! | shared | the same with `libkinglet.so` |
 //! | soak | random calls in random order, each status predicted: instrumented, with overflow checks, under valgrind |
-//! | models | real models on this machine, golden outputs |
+//! | models | real models on this machine, golden outputs; blobs for boards with emulated kernels, and refused without |
 //! | state | a model that keeps tensors: calls keep them, a reset and a new session forget them |
 //! | example | `examples/c` builds as its README says, and prints what the model gives |
 //! | device | the same source on emulated Cortex-M boards, without a C library |
@@ -95,6 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     report.lane("example", bench.example());
     for subject in &bench.subjects {
         report.lane(&format!("host {}", subject.name), models::on_host(subject));
+        if subject.core.is_some() {
+            report.lane(&format!("refused {}", subject.name), models::refused(subject));
+        }
     }
     for board in device::boards() {
         for subject in bench.subjects.iter().filter(|subject| subject.core.is_none_or(|core| core == board.core)) {

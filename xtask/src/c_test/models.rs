@@ -37,7 +37,7 @@ impl Subject {
     }
 }
 
-/// Compiled for these: blobs for boards run on this machine as well.
+/// Compiled for these: blobs for boards run on this machine as well, in a library that emulates.
 const TARGETS: [(&str, Option<&str>); 2] = [("portable", None), ("cortex-m4", Some("cortex-m4"))];
 
 /// Compiles the example, whose outputs the compiler has computed, and the keyword model, whose outputs an independent
@@ -123,9 +123,31 @@ pub(crate) fn on_host(subject: &Subject) -> Result<Outcome> {
     if let Some(missing) = Dialect::C11.missing() {
         return Ok(Outcome::Skipped(missing));
     }
-    let library = Library::default().build()?;
+    let features = if subject.core.is_some() { vec!["emulation"] } else { Vec::new() };
+    let library = Library { features, ..Library::default() }.build()?;
+    compiler::run(&mut host_program(subject, &library)?).map(Outcome::Passed)
+}
+
+/// A library as a phone has it refuses a blob for another machine, by the rule that says so.
+pub(crate) fn refused(subject: &Subject) -> Result<Outcome> {
+    if let Some(missing) = Dialect::C11.missing() {
+        return Ok(Outcome::Skipped(missing));
+    }
+    let mut command = host_program(subject, &Library::default().build()?)?;
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let message = String::from_utf8_lossy(&output.stderr);
+    let is_refused = output.status.code() == Some(1) && message.contains(REFUSAL);
+    ensure!(is_refused, "{command:?} ended with {} and said:\n{message}", output.status);
+    Ok(Outcome::Passed(format!("not loaded: {REFUSAL}")))
+}
+
+/// What the library calls the rule.
+const REFUSAL: &str = "packing_not_runnable";
+
+/// The program that runs a subject on this machine, linked with a library.
+fn host_program(subject: &Subject, library: &Path) -> Result<Command> {
     let (name, dialect, sources) = ("host", Dialect::C11, &["host.c", "replay.c"][..]);
-    let program = Program { name, dialect, sources, library: &library, arguments: &[] }.build()?;
-    let mut command = Command::new(program);
-    compiler::run(command.args([&subject.blob, &subject.input, &subject.expected])).map(Outcome::Passed)
+    let mut command = Command::new(Program { name, dialect, sources, library, arguments: &[] }.build()?);
+    command.args([&subject.blob, &subject.input, &subject.expected]);
+    Ok(command)
 }

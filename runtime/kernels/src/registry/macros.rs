@@ -40,12 +40,12 @@ macro_rules! kernels {
 pub(crate) use kernels;
 
 /// What a packing says of its kernels, inside of its `impl Order`: the instruction set they are for, whether this
-/// build runs them, and for each operator the kernel and what emulates it on hosts.
+/// build runs them, and for each operator the kernel and what emulates it with the cargo feature `emulation`.
 macro_rules! packed {
     ($isa:literal, $packing:expr;
         $($run:ident $rows:ident: $operator:ident, $kind:ident[$($storage:expr)?] = $fast:path, emulated by $portable:path;)*) => {
         const ISA: Isa = Isa::named($isa);
-        const IS_RUNNABLE: bool = cfg!(any(kinglet_isa = $isa, kinglet_emulation));
+        const IS_RUNNABLE: bool = cfg!(any(kinglet_isa = $isa, feature = "emulation"));
         $(const $rows: &'static [Row] = &[
             Row { isa: Isa::named($isa), kernel: in_build!($isa, Kernel::$kind($packing, $($storage,)? $fast)),
                 ..Row::packed(stringify!($fast), &[Operator::$operator], $packing.name()) },
@@ -56,9 +56,9 @@ macro_rules! packed {
         fn $run(layer: &$kind, io: &mut Io<i8>, scratch: &mut [i8]) {
             #[cfg(kinglet_isa = $isa)]
             $fast(layer, io, scratch);
-            #[cfg(all(kinglet_emulation, not(kinglet_isa = $isa)))]
+            #[cfg(all(feature = "emulation", not(kinglet_isa = $isa)))]
             $portable(layer, io, scratch);
-            #[cfg(not(any(kinglet_isa = $isa, kinglet_emulation)))]
+            #[cfg(not(any(kinglet_isa = $isa, feature = "emulation")))]
             let _ = (layer, io, scratch);
         })*
     };

@@ -43,7 +43,7 @@ pub struct Row {
     pub isa: Isa,
     /// The packing of its weights, if they can have several.
     pub packing: Option<&'static str>,
-    /// The instruction set whose kernel it stands for on hosts.
+    /// The instruction set whose kernel it stands for in builds with the cargo feature `emulation`.
     pub emulates: Option<Isa>,
     /// The function, if this build has it.
     pub kernel: Option<Kernel>,

@@ -217,8 +217,8 @@ impl Packing {
         dense_packings!(ask [Packing self, P => P::ISA])
     }
 
-    /// True when this build has a kernel for the packing. Hosts run every packing, so that a blob for a board
-    /// can be tried where it was compiled; a board runs its own and the row-major one.
+    /// True when this build has a kernel for the packing: its machine's own and the row-major one, and with the cargo
+    /// feature `emulation` every other, so that a blob for a board can be tried where it was compiled.
     pub const fn is_runnable(self) -> bool {
         dense_packings!(ask [Packing self, P => P::IS_RUNNABLE])
     }

@@ -131,13 +131,13 @@ impl Order for RowMajor {
     }
 }
 
-/// The kernel of x86-64 with its instruction emulated, on hosts.
+/// The kernel of x86-64 with its instruction emulated, if this build emulates.
 const CONV2D_EMULATED: Option<Kernel> = {
-    #[cfg(kinglet_emulation)]
+    #[cfg(feature = "emulation")]
     {
         Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, crate::dots::emulated::conv2d_i8))
     }
-    #[cfg(not(kinglet_emulation))]
+    #[cfg(not(feature = "emulation"))]
     {
         None
     }
@@ -145,11 +145,11 @@ const CONV2D_EMULATED: Option<Kernel> = {
 
 /// Likewise.
 const FULLY_CONNECTED_EMULATED: Option<Kernel> = {
-    #[cfg(kinglet_emulation)]
+    #[cfg(feature = "emulation")]
     {
         Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::dots::emulated::fully_connected_i8))
     }
-    #[cfg(not(kinglet_emulation))]
+    #[cfg(not(feature = "emulation"))]
     {
         None
     }
