@@ -2,13 +2,14 @@
 
 mod random_graph;
 
+use kinglet_blob::records::{Copy, Window};
 use kinglet_quantize::emit::{Assembly, Manifest, Source, SourceKind};
 use kinglet_quantize::host::{AlignedBytes, infer, with_session};
 use kinglet_quantize::ir::Graph;
 use kinglet_quantize::lower::lower;
 use kinglet_quantize::plan::{self, VerifyError};
 use kinglet_quantize::program::{Input, Program, Step as Operator};
-use kinglet_quantize::record::Record;
+use kinglet_quantize::record::RowsMut;
 use kinglet_quantize::stripe::{Choice, Laps, Ram, Striped, fit, in_stripes};
 use kinglet_quantize::target::Target;
 use random_graph::{Random, Step, grow};
@@ -153,6 +154,14 @@ fn is_refused(
     false
 }
 
+/// The window of an operator that slides one.
+fn window(step: &mut Operator) -> Option<&mut Window> {
+    match step.record.rows_mut() {
+        Some(RowsMut::Window(window)) => Some(window),
+        _ => None,
+    }
+}
+
 /// Changes each stripe of a program by itself in each of the ways that `breaks` knows, and removes each.
 #[test]
 fn the_verifier_finds_every_wrong_stripe() {
@@ -166,23 +175,22 @@ fn the_verifier_finds_every_wrong_stripe() {
         ("writes elsewhere", |step| step.stripe.as_mut().is_some_and(|stripe| shift(&mut stripe.output.at))),
         ("claims to write other rows", |step| shift(&mut step.output_offset)),
         ("is padded otherwise", |step| {
-            step.record.window_mut().is_some_and(|window| {
+            window(step).is_some_and(|window| {
                 window.pad[0] += 1;
                 true
             })
         }),
         ("writes a row less", |step| {
-            step.record.window_mut().is_some_and(|window| {
+            window(step).is_some_and(|window| {
                 window.output[0] -= 1;
                 true
             })
         }),
-        ("moves a byte less", |step| match &mut step.record {
-            Record::Copy(copy) => {
+        ("moves a byte less", |step| {
+            step.record.downcast_mut::<Copy>().is_some_and(|copy| {
                 copy.block_bytes -= 1;
                 true
-            }
-            _ => false,
+            })
         }),
     ];
     let (mut found, mut changed) = ([0; 8], 0);

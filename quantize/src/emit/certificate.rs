@@ -3,10 +3,10 @@
 //! Fixed fields in the order of the struct, little-endian. Everything in it can be recomputed from the other
 //! sections, and `kinglet verify` does.
 
-use kinglet_blob::{Blob, Cursor, Field, OpCode, SectionKind, WeightForm};
+use kinglet_blob::{Blob, Cursor, Field, SectionKind};
 
 use crate::program::PlacedOperator;
-use crate::record::Record;
+use crate::record::Layer;
 
 /// Version of the layout.
 const VERSION: u32 = 1;
@@ -47,15 +47,16 @@ impl Certificate {
     /// What the operators of `blob` add up to. `scratch_bytes` is not in the records and stays 0.
     pub fn recomputed(blob: &Blob<'_>) -> Self {
         let mut certificate = Certificate { arena_bytes: blob.header().arena_bytes, ..Certificate::default() };
-        let mut records = Vec::new();
+        let mut layers = Vec::new();
         for operator in blob.operators() {
             certificate.operators += 1;
-            if let Some(PlacedOperator { opcode, form, record, .. }) = PlacedOperator::read(&operator) {
-                certificate.macs = certificate.macs.saturating_add(record.macs(opcode));
-                records.push((opcode, form, record));
+            let operator = PlacedOperator::read(&operator);
+            if let Some(layer) = operator.and_then(|operator| operator.record.layer(operator.head())) {
+                certificate.macs = certificate.macs.saturating_add(layer.macs);
+                layers.push(layer);
             }
         }
-        certificate.weight_bytes = weight_bytes(records.iter().map(|(opcode, form, record)| (*opcode, *form, record)));
+        certificate.weight_bytes = weight_bytes(layers.into_iter());
         certificate
     }
 
@@ -66,10 +67,9 @@ impl Certificate {
     }
 }
 
-/// Bytes of the weights of all `records`, each layer's once: its stripes share them.
-pub(super) fn weight_bytes<'a>(records: impl Iterator<Item = (OpCode, WeightForm, &'a Record)>) -> u64 {
-    let mut layers: Vec<(Option<u32>, u64)> =
-        records.map(|(opcode, form, record)| (record.constants(), record.weight_bytes(opcode, form))).collect();
+/// Bytes of the weights of all `layers`, each layer's once: its stripes share them.
+pub(super) fn weight_bytes(layers: impl Iterator<Item = Layer>) -> u64 {
+    let mut layers: Vec<(u32, u64)> = layers.map(|layer| (layer.constants, layer.weight_bytes)).collect();
     layers.sort_unstable();
     layers.dedup();
     layers.into_iter().map(|(_, bytes)| bytes).fold(0, u64::saturating_add)

@@ -111,14 +111,14 @@ impl<'g> Assembly<'g> {
 
     /// What the program costs.
     pub fn certificate(&self) -> Certificate {
-        let steps = || self.program.steps.iter();
+        let layers = || self.program.steps.iter().filter_map(|step| step.record.layer(step.head()));
         Certificate {
             // `plan` refuses arenas beyond 32 bits, and scratch is a part of the arena.
             arena_bytes: self.plan.arena_bytes as u32,
             scratch_bytes: self.plan.scratch_bytes_max as u32,
             operators: self.program.steps.len() as u32,
-            macs: steps().map(|step| step.record.macs(step.opcode)).fold(0, u64::saturating_add),
-            weight_bytes: weight_bytes(steps().map(|step| (step.opcode, step.form, &step.record))),
+            macs: layers().map(|layer| layer.macs).fold(0, u64::saturating_add),
+            weight_bytes: weight_bytes(layers()),
         }
     }
 

@@ -16,8 +16,7 @@ use live::Live;
 use crate::emit::{Certificate, Manifest};
 use crate::plain;
 use crate::program::PlacedOperator;
-use crate::record::Record;
-use crate::record::Work;
+use crate::record::{Access, Work};
 
 /// A blob in words and numbers. The field names are the JSON's.
 #[derive(Clone, Debug, Serialize)]
@@ -239,8 +238,8 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
         all.into_iter().for_each(|range| in_use.add(range));
         line.live_bytes = in_use.bytes();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
-        let record = operator.as_ref().map(|operator| &operator.record);
-        if !matches!(record, Some(Record::Copy(copy)) if copy.blocks > 1) {
+        let access = operator.as_ref().map(|operator| operator.record.access(operator.head()));
+        if !matches!(access, Some(Access::Blocks(copy)) if copy.blocks > 1) {
             needed.remove(line.output);
         }
         needed.add(line.input);

@@ -6,7 +6,6 @@ use crate::ir::{Activation, DType, Op, Padding, Quantization, Value, Window};
 use crate::lower::lower;
 use crate::op::{Add, Concat, Cut, MaxPool2D, Relu, Relu6, Reshape, Slice, Split};
 use crate::program::Step;
-use crate::record::Record;
 use crate::sample::Lcg;
 use crate::target::Target;
 
@@ -243,7 +242,7 @@ fn copies_of_the_wrong_bytes_are_found() {
     ];
     for change in records {
         let found = changed(&|step| {
-            if let Record::Copy(copy) = &mut step.record {
+            if let Some(copy) = step.record.downcast_mut() {
                 change(copy)
             }
         });

@@ -22,7 +22,7 @@ pub use operator::PlacedOperator;
 use kinglet_blob::{DType, OpCode, WeightForm};
 
 use crate::ir::ValueId;
-use crate::record::{Overlap, Record};
+use crate::record::{Head, Overlap, Record};
 
 /// A computed value as an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,11 @@ impl Step {
             overlap,
             stripe: None,
         }
+    }
+
+    /// What stands before its operands.
+    pub fn head(&self) -> Head {
+        Head { opcode: self.opcode, form: self.form }
     }
 
     /// Bytes of temporary memory.

@@ -2,7 +2,8 @@
 
 use kinglet_blob::{DType, OpCode, Operand, Operands, OperatorBytes, WeightForm};
 
-use super::{Input, Part, Record, Step, Tensor};
+use super::{Input, Part, Step, Tensor};
+use crate::record::{Head, Record};
 
 /// Everything that a record of the blob says.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +46,7 @@ impl PlacedOperator {
                 states: step.states.iter().map(|state| operand(state, Part::default())).collect(),
                 scratch: step.scratch_bytes.map(|_| scratch as u32),
             },
-            record: step.record,
+            record: step.record.clone(),
         }
     }
 
@@ -60,7 +61,12 @@ impl PlacedOperator {
 
     /// The record's bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        self.record.bytes(self.opcode, self.form, &self.operands)
+        self.record.bytes(self.head(), &self.operands)
+    }
+
+    /// What stands before its operands.
+    pub fn head(&self) -> Head {
+        Head { opcode: self.opcode, form: self.form }
     }
 
     /// The type of the first operand.

@@ -3,14 +3,11 @@
 use core::ops::Range;
 
 use kinglet_blob::records::{Broadcast, Window};
-use kinglet_blob::{DType, OpCode};
-use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
-use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
-use kinglet_kernels::packing::{DepthwisePacking, Packing};
+use kinglet_kernels::packing::WriteOrder;
 
 use crate::ir::{Graph, ValueId};
 use crate::program::{Input, Program, Step};
-use crate::record::{Overlap, PixelOrder, Record, geometry};
+use crate::record::{Access, Overlap, RowsMut, geometry};
 
 /// How a second operand is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,28 +55,20 @@ impl ByRows {
         let output_row_bytes = row_bytes(step.output(), width * channels);
         let is_plain =
             step.output_offset == 0 && step.stripe.is_none() && program.layout.place(step.output()).is_some();
-        if let Some(window) = step.record.window() {
-            let [input_rows, input_width, input_channels] = window.input.map(usize::from);
-            let axis = Axis {
-                kernel: window.kernel[0].into(),
-                stride: window.stride[0].into(),
-                dilation: window.dilation[0].into(),
-                pad: window.pad[0].into(),
-            };
-            let input_row_bytes = row_bytes(step.input(), input_width * input_channels);
-            let second = Second::None;
-            let by_rows = ByRows { input_rows, input_row_bytes, output_rows, output_row_bytes, second, axis };
-            // A record has at least one row to read.
-            let has_input = (0..output_rows).all(|row| !by_rows.needed(row..row + 1).is_empty());
-            // Planes turn a column of pixels into a row, of which a stripe would be a part.
-            let is_column = is_depthwise_i8(step) && input_width == 1;
-            return (is_plain && window.batch == 1 && has_input && !is_column).then_some(by_rows);
-        }
-        let second = match &step.record {
-            Record::BinaryI8(record) => second(program, step, &record.broadcast, width * channels)?,
-            Record::BinaryF32(record) => second(program, step, &record.broadcast, width * channels)?,
-            Record::Lookup(_) | Record::UnaryF32(_) | Record::Convert(_) => Second::None,
-            _ => return None,
+        let second = match step.record.access(step.head()) {
+            Access::Windows(window, order) => {
+                let by_rows = ByRows::of_window(window, output_rows, output_row_bytes, |elements| {
+                    row_bytes(step.input(), elements)
+                })?;
+                // Planes turn a column of pixels into a row, of which a stripe would be a part.
+                let is_column = matches!(order, WriteOrder::Bands(_)) && window.input[1] == 1;
+                return (is_plain && !is_column).then_some(by_rows);
+            }
+            Access::Pairs(broadcast) => second(program, step, broadcast, width * channels)?,
+            Access::Elements { splits: true, .. } | Access::Converted { .. } => Second::None,
+            Access::Elements { splits: false, .. } | Access::Rows { .. } | Access::Blocks(_) | Access::Apart => {
+                return None;
+            }
         };
         Some(ByRows {
             input_rows: output_rows,
@@ -90,6 +79,28 @@ impl ByRows {
             axis: ELEMENTWISE,
         })
         .filter(|_| is_plain)
+    }
+
+    /// An operator whose window slides over one image; `None` when some row of its result is made of none.
+    fn of_window(
+        window: &Window,
+        output_rows: usize,
+        output_row_bytes: usize,
+        input_bytes: impl Fn(usize) -> usize,
+    ) -> Option<ByRows> {
+        let [input_rows, input_width, input_channels] = window.input.map(usize::from);
+        let axis = Axis {
+            kernel: window.kernel[0].into(),
+            stride: window.stride[0].into(),
+            dilation: window.dilation[0].into(),
+            pad: window.pad[0].into(),
+        };
+        let input_row_bytes = input_bytes(input_width * input_channels);
+        let second = Second::None;
+        let by_rows = ByRows { input_rows, input_row_bytes, output_rows, output_row_bytes, second, axis };
+        // A record has at least one row to read.
+        let has_input = (0..output_rows).all(|row| !by_rows.needed(row..row + 1).is_empty());
+        (window.batch == 1 && has_input).then_some(by_rows)
     }
 
     /// Rows of the first operand that rows of the result are made of.
@@ -105,25 +116,28 @@ impl ByRows {
         let mut stripe = step.clone();
         // Record fields hold no less than the rows of the whole image.
         let count = |rows: &Range<usize>| rows.len() as u16;
-        if let Some(window) = stripe.record.window_mut() {
-            window.input[0] = count(&self.needed(rows.clone()));
-            window.output[0] = count(&rows);
-            window.pad[0] = self.axis.pad.saturating_sub(rows.start * self.axis.stride) as u8;
-        }
         let part = |len: &mut u32| *len = (*len as usize / self.output_rows * rows.len()) as u32;
-        match &mut stripe.record {
-            Record::BinaryI8(record) => part_operands(&mut record.broadcast, part),
-            Record::BinaryF32(record) => part_operands(&mut record.broadcast, part),
-            Record::Lookup(record) => part(&mut record.len),
-            Record::UnaryF32(record) => part(&mut record.len),
-            Record::Convert(record) => part(&mut record.len),
-            _ => {}
+        match stripe.record.rows_mut() {
+            Some(RowsMut::Window(window)) => {
+                window.input[0] = count(&self.needed(rows.clone()));
+                window.output[0] = count(&rows);
+                window.pad[0] = self.axis.pad.saturating_sub(rows.start * self.axis.stride) as u8;
+            }
+            Some(RowsMut::Pairs(broadcast)) => part_operands(broadcast, part),
+            Some(RowsMut::Elements(len)) => part(len),
+            None => {}
         }
-        stripe.scratch_bytes = stripe.scratch_bytes.map(|_| scratch_bytes(&stripe));
-        if let (Overlap::Lead(_), Some(window)) = (step.overlap, stripe.record.window()) {
-            stripe.overlap = overlap(&stripe, window);
-        } else if step.overlap == Overlap::Exactly {
-            stripe.overlap = Overlap::Never;
+        if let Some(packed) = stripe.record.packed(stripe.head()) {
+            stripe.scratch_bytes = stripe.scratch_bytes.map(|_| packed.scratch_bytes);
+        }
+        match (step.overlap, stripe.record.access(stripe.head())) {
+            (Overlap::Lead(_), Access::Windows(window, WriteOrder::Pixels(order))) => {
+                stripe.overlap = Overlap::windowed(&geometry(window, 1), 1, step.dtype().size_bytes(), order);
+            }
+            (Overlap::Lead(_), Access::Windows(_, WriteOrder::Bands(_))) | (Overlap::Exactly, _) => {
+                stripe.overlap = Overlap::Never;
+            }
+            (Overlap::Lead(_) | Overlap::Never, _) => {}
         }
         stripe
     }
@@ -152,40 +166,7 @@ fn part_operands(broadcast: &mut Broadcast, part: impl Fn(&mut u32)) {
     }
 }
 
-fn is_depthwise_i8(step: &Step) -> bool {
-    (step.opcode, step.dtype()) == (OpCode::Depthwise, DType::I8)
-}
-
-/// Scratch of a windowed operator that is as high as its record says.
-fn scratch_bytes(step: &Step) -> usize {
-    let Record::Conv2dI8(conv) = &step.record else { return step.scratch() };
-    let groups = usize::from(conv.window.groups);
-    if is_depthwise_i8(step) {
-        let geometry = geometry(&conv.window, conv.window.input[2].into());
-        let scratch = |packing| depthwise_i8_scratch_len(&geometry, groups, packing);
-        return DepthwisePacking::from_tag(step.form.packing).map_or(step.scratch(), scratch);
-    }
-    let geometry = geometry(&conv.window, groups);
-    Packing::from_tag(step.form.packing).map_or(step.scratch(), |packing| conv2d_i8_scratch_len(&geometry, packing))
-}
-
 /// True when the step's packing is one for windows of its height.
 pub(super) fn is_taken(step: &Step) -> bool {
-    match (&step.record, DepthwisePacking::from_tag(step.form.packing)) {
-        (Record::Conv2dI8(conv), Some(packing)) if is_depthwise_i8(step) => {
-            packing.takes(&geometry(&conv.window, conv.window.input[2].into()), conv.window.groups.into())
-        }
-        _ => true,
-    }
-}
-
-/// The lead of a windowed operator that may run over its operand.
-fn overlap(step: &Step, window: &Window) -> Overlap {
-    let order = match (step.opcode, step.dtype()) {
-        (OpCode::Conv2d, DType::I8) => {
-            Packing::from_tag(step.form.packing).map_or(PixelOrder::Tiled, Packing::pixel_order)
-        }
-        _ => PixelOrder::Interleaved,
-    };
-    Overlap::windowed(&geometry(window, 1), 1, step.dtype().size_bytes(), order)
+    step.record.packed(step.head()).is_none_or(|packed| packed.takes)
 }

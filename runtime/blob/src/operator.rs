@@ -5,16 +5,95 @@
 
 use crate::{DType, OperandList};
 
-/// Declares the operators: tag, name, and for each element type of the first operand the cargo feature that links it.
+/// The one list of operators on the device's side: `$list!` is called with it.
 ///
-/// This is the one list of operators on the device's side: a reader knows an operator for exactly these types.
-macro_rules! operators {
-    ($($(#[$doc:meta])* $name:ident = $tag:literal $text:literal { $($dtype:ident: $feature:literal,)* })*) => {
+/// A row is an operator's tag and name, and for each element type of its first operand the record that holds its
+/// parameters ([`crate::records`]) and the cargo feature of the engine that links it. A reader knows an operator for
+/// exactly these types.
+#[macro_export]
+macro_rules! for_each_operator {
+    ($list:ident) => {
+        $list! {
+            /// Convolution over the plane.
+            Conv2d = 1 "conv2d" {
+                I8: Conv2dI8 "conv2d-i8",
+                F32: Conv2dF32 "conv2d-f32",
+                I16: Conv2dI16 "conv2d-i16",
+            }
+            /// Convolution of each channel by itself; `groups` holds the depth multiplier.
+            Depthwise = 2 "depthwise" {
+                I8: Conv2dI8 "depthwise-i8",
+                F32: Conv2dF32 "depthwise-f32",
+                I16: Conv2dI16 "depthwise-i16",
+            }
+            /// A matrix times each row.
+            FullyConnected = 3 "fully-connected" {
+                I8: FullyConnectedI8 "fully-connected-i8",
+                F32: FullyConnectedF32 "fully-connected-f32",
+                I16: FullyConnectedI16 "fully-connected-i16",
+            }
+            /// Mean over windows.
+            AveragePool = 4 "average-pool" { I8: PoolI8 "average-pool-i8", F32: PoolF32 "average-pool-f32", }
+            /// Maximum over windows.
+            MaxPool = 5 "max-pool" { I8: PoolI8 "max-pool-i8", F32: PoolF32 "max-pool-f32", }
+            /// Sum, element by element.
+            Add = 6 "add" { I8: BinaryI8 "add-i8", F32: BinaryF32 "add-f32", I16: BinaryI16 "add-i16", }
+            /// Product, element by element.
+            Mul = 7 "mul" { I8: BinaryI8 "mul-i8", F32: BinaryF32 "mul-f32", }
+            /// Softmax over rows.
+            Softmax = 8 "softmax" { I8: SoftmaxI8 "softmax-i8", F32: SoftmaxF32 "softmax-f32", }
+            /// Constant elements around a tensor; `value` is an `i8`, or the bits of an `f32`.
+            Pad = 9 "pad" { I8: Pad "pad-i8", F32: Pad "pad-f32", }
+            /// Runs of bytes: Concat, Split, and Reshape between different places.
+            Copy = 10 "copy" {
+                I8: Copy "copy",
+                F32: Copy "copy",
+                I16: Copy "copy",
+                I32: Copy "copy",
+                U8: Copy "copy",
+                Bool: Copy "copy",
+            }
+            /// Mean over an axis.
+            Mean = 11 "mean" { I8: MeanI8 "mean-i8", F32: MeanF32 "mean-f32", }
+            /// A table: every function of one element of eight bits.
+            Lookup = 12 "lookup" { I8: Lookup "lookup-i8", U8: Lookup "lookup-i8", }
+            /// ReLU, ReLU6.
+            Clamp = 13 "clamp" { F32: UnaryF32 "clamp-f32", }
+            /// The logistic function.
+            Logistic = 14 "logistic" { F32: UnaryF32 "logistic-f32", }
+            /// The hyperbolic tangent.
+            Tanh = 15 "tanh" { F32: UnaryF32 "tanh-f32", }
+            /// float to int8.
+            Quantize = 16 "quantize" { F32: Convert "quantize", }
+            /// int8 to float.
+            Dequantize = 17 "dequantize" { I8: Convert "dequantize", }
+            /// Every pixel adds a kernel.
+            TransposeConv = 18 "transpose-conv" {
+                I8: TransposeConvI8 "transpose-conv-i8",
+                F32: TransposeConvF32 "transpose-conv-f32",
+            }
+        }
+    };
+}
+
+/// Declares [`OpCode`] from the list.
+macro_rules! opcodes {
+    ($($(#[$doc:meta])* $name:ident = $tag:literal $text:literal {
+        $($dtype:ident: $record:ident $feature:literal,)*
+    })*) => {
         /// What an operator record computes. On which element types is said by its operands.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         #[non_exhaustive]
-        pub enum OpCode { $($(#[$doc])* $name = $tag,)* }
+        pub enum OpCode {
+            $(
+                $(#[$doc])*
+                ///
+                /// Parameters by the type of the first operand:
+                $(#[doc = concat!(stringify!($dtype), ": [`crate::records::", stringify!($record), "`]; ")])*
+                $name = $tag,
+            )*
+        }
 
         impl OpCode {
             /// Every operator, in the order of its tag.
@@ -49,50 +128,7 @@ macro_rules! operators {
         }
     };
 }
-
-operators! {
-    /// [`crate::records::Conv2dI8`], [`crate::records::Conv2dF32`], [`crate::records::Conv2dI16`]
-    Conv2d = 1 "conv2d" { I8: "conv2d-i8", F32: "conv2d-f32", I16: "conv2d-i16", }
-    /// The same records; `groups` holds the depth multiplier.
-    Depthwise = 2 "depthwise" { I8: "depthwise-i8", F32: "depthwise-f32", I16: "depthwise-i16", }
-    /// [`crate::records::FullyConnectedI8`], [`crate::records::FullyConnectedF32`],
-    /// [`crate::records::FullyConnectedI16`]
-    FullyConnected = 3 "fully-connected" {
-        I8: "fully-connected-i8",
-        F32: "fully-connected-f32",
-        I16: "fully-connected-i16",
-    }
-    /// [`crate::records::PoolI8`], [`crate::records::PoolF32`]
-    AveragePool = 4 "average-pool" { I8: "average-pool-i8", F32: "average-pool-f32", }
-    /// [`crate::records::PoolI8`], [`crate::records::PoolF32`]
-    MaxPool = 5 "max-pool" { I8: "max-pool-i8", F32: "max-pool-f32", }
-    /// [`crate::records::BinaryI8`], [`crate::records::BinaryF32`], [`crate::records::BinaryI16`]
-    Add = 6 "add" { I8: "add-i8", F32: "add-f32", I16: "add-i16", }
-    /// [`crate::records::BinaryI8`], [`crate::records::BinaryF32`]
-    Mul = 7 "mul" { I8: "mul-i8", F32: "mul-f32", }
-    /// [`crate::records::SoftmaxI8`], [`crate::records::SoftmaxF32`]
-    Softmax = 8 "softmax" { I8: "softmax-i8", F32: "softmax-f32", }
-    /// [`crate::records::Pad`]: `value` is an `i8`, or the bits of an `f32`.
-    Pad = 9 "pad" { I8: "pad-i8", F32: "pad-f32", }
-    /// [`crate::records::Copy`]: Concat, Split, and Reshape between different places.
-    Copy = 10 "copy" { I8: "copy", F32: "copy", I16: "copy", I32: "copy", U8: "copy", Bool: "copy", }
-    /// [`crate::records::MeanI8`], [`crate::records::MeanF32`]
-    Mean = 11 "mean" { I8: "mean-i8", F32: "mean-f32", }
-    /// [`crate::records::Lookup`]: every function of one element of eight bits.
-    Lookup = 12 "lookup" { I8: "lookup-i8", U8: "lookup-i8", }
-    /// [`crate::records::UnaryF32`]: ReLU, ReLU6.
-    Clamp = 13 "clamp" { F32: "clamp-f32", }
-    /// [`crate::records::UnaryF32`]
-    Logistic = 14 "logistic" { F32: "logistic-f32", }
-    /// [`crate::records::UnaryF32`]
-    Tanh = 15 "tanh" { F32: "tanh-f32", }
-    /// [`crate::records::Convert`]
-    Quantize = 16 "quantize" { F32: "quantize", }
-    /// [`crate::records::Convert`]
-    Dequantize = 17 "dequantize" { I8: "dequantize", }
-    /// [`crate::records::TransposeConvI8`], [`crate::records::TransposeConvF32`]
-    TransposeConv = 18 "transpose-conv" { I8: "transpose-conv-i8", F32: "transpose-conv-f32", }
-}
+for_each_operator!(opcodes);
 
 impl OpCode {
     /// True when the head says how weights are packed and stored.

@@ -23,15 +23,14 @@ mod windows;
 
 use std::rc::Rc;
 
-use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Broadcast};
+use kinglet_blob::records::Broadcast;
 use kinglet_kernels::packing::WriteOrder;
 
 use crate::ir::{Graph, Node, ValueId};
 use crate::op::rule::memory::Placement;
 use crate::op::rule::moves::Moves;
 use crate::program::{Input, PlacedOperator, Program, Step};
-use crate::record::Record;
-use windows::write_order;
+use crate::record::Access;
 
 /// What is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -234,49 +233,39 @@ impl Replay<'_> {
         };
         let scratch = placed.scratch_at();
         self.spoil(scratch, step.scratch())?;
-        match &placed.record {
-            Record::Conv2dI8(_)
-            | Record::Conv2dF32(_)
-            | Record::Conv2dI16(_)
-            | Record::PoolI8(_)
-            | Record::PoolF32(_) => {
-                let window = placed.record.window().copied();
-                window.map_or(Ok(()), |window| match write_order(step, &window) {
-                    WriteOrder::Bands(bands) => self.planes(&window, &bands, flow),
-                    WriteOrder::Pixels(order) => self.windowed(&window, order, flow),
-                })?;
-            }
-            Record::FullyConnectedI8(r) => self.rows(flow, r.rows, r.taps as usize, r.outputs as usize)?,
-            Record::FullyConnectedF32(r) => self.rows(flow, r.rows, 4 * r.taps as usize, 4 * r.outputs as usize)?,
-            Record::FullyConnectedI16(r) => self.rows(flow, r.rows, 2 * r.taps as usize, 2 * r.outputs as usize)?,
-            Record::BinaryI16(BinaryI16 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 2)?,
-            Record::BinaryI8(BinaryI8 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 1)?,
-            Record::BinaryF32(BinaryF32 { broadcast, .. }) => self.binary(step, placed, broadcast, flow, 4)?,
-            Record::Lookup(r) => self.elementwise(flow, r.len as usize, 1)?,
-            Record::UnaryF32(r) => self.elementwise(flow, r.len as usize, 4)?,
-            Record::SoftmaxI8(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 1)?,
-            Record::SoftmaxF32(r) => self.elementwise(flow, r.rows as usize * r.depth as usize, 4)?,
-            // What a state becomes keeps its own label at the state's place: who reads the state after that is found.
-            Record::Copy(copy) if self.is_kept(flow) => {
-                let flow = Flow { output: flow.input, ..flow };
-                self.moved(flow, copy.block_bytes as usize)?;
-            }
-            Record::Copy(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize)?,
-            Record::Copy(copy) => self.copied(copy, flow)?,
-            Record::Convert(r) => {
-                let size = |id: ValueId| self.graph.value(id).dtype.size_bytes();
-                let (input, output, len) = (size(flow.input), size(flow.output), r.len as usize);
-                self.apart(flow, flow.first / output * input, len * input, len * output)?;
-            }
-            Record::Pad(_)
-            | Record::MeanI8(_)
-            | Record::MeanF32(_)
-            | Record::TransposeConvI8(_)
-            | Record::TransposeConvF32(_) => {
-                self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output))?;
-            }
-        }
+        self.accessed(placed.record.access(placed.head()), step, placed, flow)?;
         self.spoil(scratch, step.scratch())
+    }
+
+    /// Replays what a record's kernel does by its contract.
+    fn accessed(
+        &mut self,
+        access: Access<'_>,
+        step: &Step,
+        placed: &PlacedOperator,
+        flow: Flow,
+    ) -> Result<(), VerifyError> {
+        let size = placed.dtype().size_bytes();
+        match access {
+            Access::Windows(window, WriteOrder::Bands(bands)) => self.planes(window, &bands, flow),
+            Access::Windows(window, WriteOrder::Pixels(order)) => self.windowed(window, order, flow),
+            Access::Rows { rows, input, output } => self.rows(flow, rows, size * input, size * output),
+            Access::Pairs(broadcast) => self.binary(step, placed, broadcast, flow, size),
+            Access::Elements { len, .. } => self.elementwise(flow, len, size),
+            // What a state becomes keeps its own label at the state's place: who reads the state after that is found.
+            Access::Blocks(copy) if self.is_kept(flow) => {
+                let flow = Flow { output: flow.input, ..flow };
+                self.moved(flow, copy.block_bytes as usize)
+            }
+            Access::Blocks(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize),
+            Access::Blocks(copy) => self.copied(copy, flow),
+            Access::Converted { len } => {
+                let size = |id: ValueId| self.graph.value(id).dtype.size_bytes();
+                let (input, output) = (size(flow.input), size(flow.output));
+                self.apart(flow, flow.first / output * input, len * input, len * output)
+            }
+            Access::Apart => self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output)),
+        }
     }
 
     /// Writes everything before it reads anything: true for no kernel, and passed only by disjoint memory.
@@ -337,8 +326,8 @@ impl Replay<'_> {
     }
 
     /// A row's outputs may be written while the row is still being read.
-    fn rows(&mut self, flow: Flow, rows: u32, input_bytes: usize, output_bytes: usize) -> Result<(), VerifyError> {
-        for row in 0..rows as usize {
+    fn rows(&mut self, flow: Flow, rows: usize, input_bytes: usize, output_bytes: usize) -> Result<(), VerifyError> {
+        for row in 0..rows {
             let (from, to) = (row * input_bytes, row * output_bytes);
             self.write(flow.output, flow.first + to, flow.output_at + to, output_bytes)?;
             self.read(flow.input, from, flow.input_at + from, input_bytes)?;

@@ -1,31 +1,14 @@
 //! Operators that slide a window, pixel by pixel.
 
 use kinglet_blob::records::Window;
-use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, WriteOrder};
+use kinglet_kernels::packing::PixelOrder;
 
 use super::{Flow, Replay, VerifyError};
 use crate::ir::{Graph, Node, ValueId};
 use crate::op::common::attributes::Slide;
 use crate::op::rule::layer::{Kernel, Layer};
-use crate::program::Step;
 use crate::record::geometry;
-
-/// In which order a windowed operator reads and writes: what its packing says, or pixel by pixel.
-pub(super) fn write_order(step: &Step, window: &Window) -> WriteOrder {
-    let interleaved = WriteOrder::Pixels(PixelOrder::Interleaved);
-    let tag = step.form.packing;
-    match (step.opcode, step.dtype()) {
-        (OpCode::Conv2d, DType::I8) => {
-            Packing::from_tag(tag).map_or(interleaved, |packing| WriteOrder::Pixels(packing.pixel_order()))
-        }
-        (OpCode::Depthwise, DType::I8) => {
-            DepthwisePacking::from_tag(tag).map_or(interleaved, |packing| packing.write_order(&geometry(window, 1)))
-        }
-        _ => interleaved,
-    }
-}
 
 impl Replay<'_> {
     /// The windowed operator of a node as the graph has it, and the row of its result that a record starts with. The
