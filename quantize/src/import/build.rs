@@ -27,12 +27,20 @@ pub(super) struct Builder {
     pub(super) graph: Graph,
     names: HashSet<String>,
     problems: Vec<Problem>,
+    /// The file format's operators that are read.
+    readable: Vec<&'static str>,
+    lacks_operators: bool,
 }
 
+/// What works in place of operators that are not read: their names, and the nearest thing to them.
+pub(super) type Remedies = [(&'static [&'static str], &'static str)];
+
 impl Builder {
-    pub(super) fn new(name: &str) -> Self {
+    /// A graph made of a file whose `readable` operators are read.
+    pub(super) fn new(name: &str, readable: impl Iterator<Item = &'static str>) -> Self {
         let graph = Graph { name: name.into(), ..Graph::default() };
-        Builder { graph, names: HashSet::new(), problems: Vec::new() }
+        let (names, problems, readable) = (HashSet::new(), Vec::new(), readable.collect());
+        Builder { graph, names, problems, readable, lacks_operators: false }
     }
 
     /// Adds a value under a name made unique, after checking it.
@@ -129,12 +137,25 @@ impl Builder {
         self.problems.push(Problem { node: node.into(), operator: operator.into(), problem, remedy });
     }
 
+    /// Notes an operator that is not read.
+    pub(super) fn unsupported(&mut self, node: &str, operator: &str, remedies: &Remedies) {
+        self.lacks_operators = true;
+        let found = remedies.iter().find(|(operators, _)| operators.contains(&operator));
+        let remedy = found.map_or("build the layer from the operators below", |(_, remedy)| remedy);
+        self.problem(
+            node,
+            operator,
+            Refusal { problem: "this operator is not supported".into(), remedy: remedy.into() },
+        );
+    }
+
     /// The graph, or everything that stands in its way.
     pub(super) fn finish(self) -> Result<Graph, ImportError> {
         if self.problems.is_empty() {
             return Ok(self.graph);
         }
-        Err(ImportError::Unsupported { file: self.graph.name, problems: self.problems })
+        let operators = if self.lacks_operators { self.readable } else { Vec::new() };
+        Err(ImportError::Unsupported { file: self.graph.name, problems: self.problems, operators })
     }
 
     fn unique(&mut self, name: &str) -> String {

@@ -35,12 +35,14 @@ pub enum ImportError {
         problem: String,
     },
     /// The model is well-formed but uses what Kinglet does not support: everything of that kind in the file.
-    #[error("{file} cannot be compiled as it is:{}", ProblemList(problems))]
+    #[error("{file} cannot be compiled as it is:{}", ProblemList(problems, operators))]
     Unsupported {
         /// The file or model name.
         file: String,
         /// One entry for each node or tensor concerned, in the file's order.
         problems: Vec<Problem>,
+        /// The operators that are read from a file of its format, when one of the problems is another one.
+        operators: Vec<&'static str>,
     },
     /// The model's parts contradict each other.
     #[error("{file} contradicts itself: {source}; export it again")]
@@ -71,11 +73,16 @@ impl fmt::Display for Problem {
     }
 }
 
-struct ProblemList<'a>(&'a [Problem]);
+/// Problems, and the operators that are read from such files.
+struct ProblemList<'a>(&'a [Problem], &'a [&'static str]);
 
 impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
+        match self.1 {
+            [] => Ok(()),
+            operators => write!(f, "\n  operators that are supported: {}", operators.join(", ")),
+        }
     }
 }
 

@@ -18,57 +18,52 @@ struct Axis {
     size: usize,
 }
 
-impl Importer<'_> {
-    pub(super) fn conv_transpose(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let shape = self.shape(x);
-        let (w_shape, weights) = call.floats_of(1, "weights")?;
-        if shape.len() < 3 || w_shape.len() != shape.len() || w_shape.contains(&0) {
-            return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
-        }
-        let spatial = shape.len() - 2;
-        if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
-            return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
-        }
-        if call.extents("dilations", spatial)?.iter().any(|&dilation| dilation != 1) {
-            return refuse(
-                "the kernel is dilated",
-                "use a dilation of 1, with a larger kernel that has zeros in between",
-            );
-        }
-        let groups = call.extent("group")?;
-        if shape[1] != w_shape[0] || !shape[1].is_multiple_of(groups) {
-            return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit {groups} groups"), EXPORT_AGAIN);
-        }
-        let one = Axis { kernel: 1, stride: 1, pad: 0, size: 1 };
-        let axes = plane(&spatial_axes(call, &shape[2..], &w_shape[2..])?, one)?;
-        self.budget.charge(weights.len(), 4)?;
-        let [kernel_h, kernel_w] = axes.map(|axis| axis.kernel);
-        let (inputs_each, outputs_each) = (shape[1] / groups, w_shape[1]);
-        // `[groups, I / groups, O / groups, KH, KW]`
-        let in_file = [groups, inputs_each, outputs_each, kernel_h, kernel_w];
-        let weights = transposed(weights, &in_file, &[0, 2, 3, 4, 1]);
-        let outputs = groups * outputs_each;
-        let (image, spatial) = self.plane_of(call, x)?;
-        let weights_shape = vec![outputs, kernel_h, kernel_w, inputs_each];
-        let name = format!("{}/weights", call.name);
-        let mut inputs = vec![image, self.builder.constant(&name, weights_shape, Elements::F32(weights))?];
-        if call.operand(2).is_some() {
-            let (_, bias) = call.floats_of(2, "bias")?;
-            self.budget.charge(bias.len(), 4)?;
-            let elements = Elements::F32(bias.to_vec());
-            inputs.push(self.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
-        }
-        let op = TransposeConv2D {
-            stride: axes.map(|axis| axis.stride),
-            pad: axes.map(|axis| axis.pad),
-            size: axes.map(|axis| axis.size),
-            groups,
-            activation: Activation::None,
-        };
-        let y = self.apply(call.name, op.into(), inputs)?;
-        self.restored(call, y, spatial)
+pub(super) fn conv_transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    let (w_shape, weights) = call.floats_of(1, "weights")?;
+    if shape.len() < 3 || w_shape.len() != shape.len() || w_shape.contains(&0) {
+        return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
     }
+    let spatial = shape.len() - 2;
+    if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
+        return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
+    }
+    if call.extents("dilations", spatial)?.iter().any(|&dilation| dilation != 1) {
+        return refuse("the kernel is dilated", "use a dilation of 1, with a larger kernel that has zeros in between");
+    }
+    let groups = call.extent("group")?;
+    if shape[1] != w_shape[0] || !shape[1].is_multiple_of(groups) {
+        return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit {groups} groups"), EXPORT_AGAIN);
+    }
+    let one = Axis { kernel: 1, stride: 1, pad: 0, size: 1 };
+    let axes = plane(&spatial_axes(call, &shape[2..], &w_shape[2..])?, one)?;
+    importer.budget.charge(weights.len(), 4)?;
+    let [kernel_h, kernel_w] = axes.map(|axis| axis.kernel);
+    let (inputs_each, outputs_each) = (shape[1] / groups, w_shape[1]);
+    // `[groups, I / groups, O / groups, KH, KW]`
+    let in_file = [groups, inputs_each, outputs_each, kernel_h, kernel_w];
+    let weights = transposed(weights, &in_file, &[0, 2, 3, 4, 1]);
+    let outputs = groups * outputs_each;
+    let (image, spatial) = importer.plane_of(call, x)?;
+    let weights_shape = vec![outputs, kernel_h, kernel_w, inputs_each];
+    let name = format!("{}/weights", call.name);
+    let mut inputs = vec![image, importer.builder.constant(&name, weights_shape, Elements::F32(weights))?];
+    if call.operand(2).is_some() {
+        let (_, bias) = call.floats_of(2, "bias")?;
+        importer.budget.charge(bias.len(), 4)?;
+        let elements = Elements::F32(bias.to_vec());
+        inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
+    }
+    let op = TransposeConv2D {
+        stride: axes.map(|axis| axis.stride),
+        pad: axes.map(|axis| axis.pad),
+        size: axes.map(|axis| axis.size),
+        groups,
+        activation: Activation::None,
+    };
+    let y = importer.apply(call.name, op.into(), inputs)?;
+    importer.restored(call, y, spatial)
 }
 
 /// The spatial axes, by `auto_pad`, `pads`, `output_padding` and `output_shape`.

@@ -94,44 +94,44 @@ impl Importer<'_> {
         }
         Ok(Entry::Value(self.channels_first(call, y)?))
     }
+}
 
-    pub(super) fn conv(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let shape = self.shape(x);
-        let (w_shape, weights) = call.floats_of(1, "weights")?;
-        if shape.len() < 3 || w_shape.len() != shape.len() || w_shape.contains(&0) {
-            return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
-        }
-        let spatial = shape.len() - 2;
-        if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
-            return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
-        }
-        let (strides, dilations) = (call.extents("strides", spatial)?, call.extents("dilations", spatial)?);
-        let slides: Vec<Slide> = (0..spatial)
-            .map(|axis| Slide { kernel: w_shape[2 + axis], stride: strides[axis], dilation: dilations[axis] })
-            .collect();
-        let layer = Layer {
-            slides: plane(&slides, Slide { kernel: 1, stride: 1, dilation: 1 })?,
-            padding: plane_padding(&paddings(call, &shape[2..], &slides)?)?,
-            channels: shape[1],
-            outputs: w_shape[0],
-            groups: call.extent("group")?,
-            group_channels: w_shape[1],
-        };
-        self.budget.charge(weights.len(), 4)?;
-        let (op, w_shape, weights) = layer.lower(weights);
-        let (image, spatial) = self.plane_of(call, x)?;
-        let mut inputs = vec![image];
-        inputs.push(self.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?);
-        if call.operand(2).is_some() {
-            let (_, bias) = call.floats_of(2, "bias")?;
-            self.budget.charge(bias.len(), 4)?;
-            let elements = Elements::F32(bias.to_vec());
-            inputs.push(self.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
-        }
-        let y = self.apply(call.name, op, inputs)?;
-        self.restored(call, y, spatial)
+pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    let (w_shape, weights) = call.floats_of(1, "weights")?;
+    if shape.len() < 3 || w_shape.len() != shape.len() || w_shape.contains(&0) {
+        return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
     }
+    let spatial = shape.len() - 2;
+    if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
+        return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
+    }
+    let (strides, dilations) = (call.extents("strides", spatial)?, call.extents("dilations", spatial)?);
+    let slides: Vec<Slide> = (0..spatial)
+        .map(|axis| Slide { kernel: w_shape[2 + axis], stride: strides[axis], dilation: dilations[axis] })
+        .collect();
+    let layer = Layer {
+        slides: plane(&slides, Slide { kernel: 1, stride: 1, dilation: 1 })?,
+        padding: plane_padding(&paddings(call, &shape[2..], &slides)?)?,
+        channels: shape[1],
+        outputs: w_shape[0],
+        groups: call.extent("group")?,
+        group_channels: w_shape[1],
+    };
+    importer.budget.charge(weights.len(), 4)?;
+    let (op, w_shape, weights) = layer.lower(weights);
+    let (image, spatial) = importer.plane_of(call, x)?;
+    let mut inputs = vec![image];
+    inputs.push(importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?);
+    if call.operand(2).is_some() {
+        let (_, bias) = call.floats_of(2, "bias")?;
+        importer.budget.charge(bias.len(), 4)?;
+        let elements = Elements::F32(bias.to_vec());
+        inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
+    }
+    let y = importer.apply(call.name, op, inputs)?;
+    importer.restored(call, y, spatial)
 }
 
 /// A convolution over a plane, by ONNX's numbers.

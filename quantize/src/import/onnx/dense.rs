@@ -8,100 +8,6 @@ use crate::ir::{Activation, Elements, Op, ValueId, transposed};
 use crate::op::{Add, BatchNorm, FullyConnected};
 
 impl Importer<'_> {
-    /// `alpha * A * B + beta * C` with constant `B`.
-    pub(super) fn gemm(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let shape = self.shape(x);
-        if call.int("transA", 0)? != 0 || shape.len() != 2 {
-            return refuse(
-                format!("operand {shape:?} is transposed or has not 2 axes"),
-                "use [batch, features] as it is",
-            );
-        }
-        let (b_shape, b) = call.floats_of(1, "weights")?;
-        let &[rows, columns] = b_shape else {
-            return refuse(format!("weights have shape {b_shape:?}"), "2 axes are needed");
-        };
-        self.budget.charge(b.len(), 4)?;
-        // The graph's weights are [O, K].
-        let (w_shape, mut weights) = match call.int("transB", 0)? {
-            0 => (vec![columns, rows], transposed(b, b_shape, &[1, 0])),
-            _ => (vec![rows, columns], b.to_vec()),
-        };
-        let alpha = call.float("alpha", 1.0)?;
-        weights.iter_mut().for_each(|weight| *weight *= alpha);
-        let outputs = w_shape[0];
-        let weights = self.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
-        let op = Op::FullyConnected(FullyConnected { activation: Activation::None });
-        let beta = call.float("beta", 1.0)?;
-        match call.operand(2) {
-            None => Ok(Entry::Value(self.apply(call.name, op, vec![x, weights])?)),
-            Some(Entry::Constant(c)) if row(c, outputs).is_some() => {
-                let bias: Vec<f32> = row(c, outputs).unwrap_or_default().iter().map(|&c| beta * c).collect();
-                self.budget.charge(outputs, 4)?;
-                let bias = self.builder.constant(&format!("{}/bias", call.name), vec![outputs], Elements::F32(bias))?;
-                Ok(Entry::Value(self.apply(call.name, op, vec![x, weights, bias])?))
-            }
-            Some(_) if beta != 1.0 => refuse("beta scales a C that is not one constant row", "use beta 1"),
-            Some(_) => {
-                let product = self.apply(call.name, op, vec![x, weights])?;
-                let c = self.float_operand(call, 2)?;
-                let operands = self.builder.same_rank(call.name, [product, c])?;
-                let add = Op::Add(Add { activation: Activation::None });
-                Ok(Entry::Value(self.apply(&format!("{}/add", call.name), add, operands.to_vec())?))
-            }
-        }
-    }
-
-    /// `A * B` with constant `B`.
-    pub(super) fn mat_mul(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let (b_shape, b) = call.floats_of(1, "weights (the second factor)")?;
-        let Some((&[rows, columns], batch)) = b_shape.split_last_chunk::<2>().map(|(batch, last)| (last, batch)) else {
-            return refuse(format!("weights have shape {b_shape:?}"), "2 axes are needed");
-        };
-        if batch.iter().any(|&extent| extent != 1) {
-            return refuse(format!("weights have shape {b_shape:?}"), "one matrix for all rows is needed");
-        }
-        self.budget.charge(b.len(), 4)?;
-        let weights = transposed(b, &[rows, columns], &[1, 0]);
-        let w_shape = vec![columns, rows];
-        let weights = self.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
-        let product = self.apply(
-            call.name,
-            Op::FullyConnected(FullyConnected { activation: Activation::None }),
-            vec![x, weights],
-        )?;
-        // Leading axes of extent 1 that only the weights have are axes of the result.
-        let shape = self.shape(product);
-        let missing = b_shape.len().saturating_sub(shape.len());
-        let padded: Vec<usize> = core::iter::repeat_n(1, missing).chain(shape).collect();
-        Ok(Entry::Value(self.builder.reshape(&format!("{}/rank", call.name), product, padded)?))
-    }
-
-    pub(super) fn batch_normalization(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        if call.int("training_mode", 0)? != 0 || call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
-            return refuse("runs in training mode", "export the model in inference mode (model.eval())");
-        }
-        if call.int("spatial", 1)? != 1 {
-            return refuse("normalises each position on its own (spatial = 0)", "normalise whole channels");
-        }
-        let x = call.value(0)?;
-        let rank = self.shape(x).len();
-        if rank < 2 {
-            return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
-        }
-        let mut inputs = vec![if rank == 2 { x } else { self.channels_last(call, x)? }];
-        for (index, what) in [(1, "scale"), (2, "shift"), (3, "mean"), (4, "variance")] {
-            let (_, numbers) = call.floats_of(index, what)?;
-            self.budget.charge(numbers.len(), 4)?;
-            let elements = Elements::F32(numbers.to_vec());
-            inputs.push(self.builder.constant(&format!("{}/{what}", call.name), vec![numbers.len()], elements)?);
-        }
-        let y = self.apply(call.name, Op::BatchNorm(BatchNorm { epsilon: call.float("epsilon", 1e-5)? }), inputs)?;
-        Ok(Entry::Value(if rank == 2 { y } else { self.channels_first(call, y)? }))
-    }
-
     /// Operand `index` as a value: a float constant becomes one of the graph.
     pub(super) fn float_operand(&mut self, call: &Call<'_>, index: usize) -> Convert<ValueId> {
         if !matches!(call.operand(index), Some(Entry::Constant(_))) {
@@ -112,6 +18,97 @@ impl Importer<'_> {
         let elements = Elements::F32(numbers.to_vec());
         self.builder.constant(&format!("{}/constant", call.name), shape.to_vec(), elements)
     }
+}
+
+/// `alpha * A * B + beta * C` with constant `B`.
+pub(super) fn gemm(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    if call.int("transA", 0)? != 0 || shape.len() != 2 {
+        return refuse(format!("operand {shape:?} is transposed or has not 2 axes"), "use [batch, features] as it is");
+    }
+    let (b_shape, b) = call.floats_of(1, "weights")?;
+    let &[rows, columns] = b_shape else {
+        return refuse(format!("weights have shape {b_shape:?}"), "2 axes are needed");
+    };
+    importer.budget.charge(b.len(), 4)?;
+    // The graph's weights are [O, K].
+    let (w_shape, mut weights) = match call.int("transB", 0)? {
+        0 => (vec![columns, rows], transposed(b, b_shape, &[1, 0])),
+        _ => (vec![rows, columns], b.to_vec()),
+    };
+    let alpha = call.float("alpha", 1.0)?;
+    weights.iter_mut().for_each(|weight| *weight *= alpha);
+    let outputs = w_shape[0];
+    let weights = importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
+    let op = Op::FullyConnected(FullyConnected { activation: Activation::None });
+    let beta = call.float("beta", 1.0)?;
+    match call.operand(2) {
+        None => Ok(Entry::Value(importer.apply(call.name, op, vec![x, weights])?)),
+        Some(Entry::Constant(c)) if row(c, outputs).is_some() => {
+            let bias: Vec<f32> = row(c, outputs).unwrap_or_default().iter().map(|&c| beta * c).collect();
+            importer.budget.charge(outputs, 4)?;
+            let bias = importer.builder.constant(&format!("{}/bias", call.name), vec![outputs], Elements::F32(bias))?;
+            Ok(Entry::Value(importer.apply(call.name, op, vec![x, weights, bias])?))
+        }
+        Some(_) if beta != 1.0 => refuse("beta scales a C that is not one constant row", "use beta 1"),
+        Some(_) => {
+            let product = importer.apply(call.name, op, vec![x, weights])?;
+            let c = importer.float_operand(call, 2)?;
+            let operands = importer.builder.same_rank(call.name, [product, c])?;
+            let add = Op::Add(Add { activation: Activation::None });
+            Ok(Entry::Value(importer.apply(&format!("{}/add", call.name), add, operands.to_vec())?))
+        }
+    }
+}
+
+/// `A * B` with constant `B`.
+pub(super) fn mat_mul(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let (b_shape, b) = call.floats_of(1, "weights (the second factor)")?;
+    let Some((&[rows, columns], batch)) = b_shape.split_last_chunk::<2>().map(|(batch, last)| (last, batch)) else {
+        return refuse(format!("weights have shape {b_shape:?}"), "2 axes are needed");
+    };
+    if batch.iter().any(|&extent| extent != 1) {
+        return refuse(format!("weights have shape {b_shape:?}"), "one matrix for all rows is needed");
+    }
+    importer.budget.charge(b.len(), 4)?;
+    let weights = transposed(b, &[rows, columns], &[1, 0]);
+    let w_shape = vec![columns, rows];
+    let weights = importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
+    let product = importer.apply(
+        call.name,
+        Op::FullyConnected(FullyConnected { activation: Activation::None }),
+        vec![x, weights],
+    )?;
+    // Leading axes of extent 1 that only the weights have are axes of the result.
+    let shape = importer.shape(product);
+    let missing = b_shape.len().saturating_sub(shape.len());
+    let padded: Vec<usize> = core::iter::repeat_n(1, missing).chain(shape).collect();
+    Ok(Entry::Value(importer.builder.reshape(&format!("{}/rank", call.name), product, padded)?))
+}
+
+pub(super) fn batch_normalization(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    if call.int("training_mode", 0)? != 0 || call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
+        return refuse("runs in training mode", "export the model in inference mode (model.eval())");
+    }
+    if call.int("spatial", 1)? != 1 {
+        return refuse("normalises each position on its own (spatial = 0)", "normalise whole channels");
+    }
+    let x = call.value(0)?;
+    let rank = importer.shape(x).len();
+    if rank < 2 {
+        return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
+    }
+    let mut inputs = vec![if rank == 2 { x } else { importer.channels_last(call, x)? }];
+    for (index, what) in [(1, "scale"), (2, "shift"), (3, "mean"), (4, "variance")] {
+        let (_, numbers) = call.floats_of(index, what)?;
+        importer.budget.charge(numbers.len(), 4)?;
+        let elements = Elements::F32(numbers.to_vec());
+        inputs.push(importer.builder.constant(&format!("{}/{what}", call.name), vec![numbers.len()], elements)?);
+    }
+    let y = importer.apply(call.name, Op::BatchNorm(BatchNorm { epsilon: call.float("epsilon", 1e-5)? }), inputs)?;
+    Ok(Entry::Value(if rank == 2 { y } else { importer.channels_first(call, y)? }))
 }
 
 /// A constant as one row of `len` floats, when it broadcasts to every row alike.

@@ -5,7 +5,7 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, inverse};
-use crate::op::{Add, Mul, Relu, Relu6, Softmax, Transpose};
+use crate::op::{Add, Logistic, Mul, Relu, Relu6, Softmax, Tanh, Transpose};
 
 const NEAREST_CLIP: &str = "use Relu or Clip(0, 6)";
 
@@ -13,105 +13,6 @@ impl Importer<'_> {
     pub(super) fn unary(&mut self, call: &Call<'_>, op: Op) -> Convert<Entry> {
         let x = call.value(0)?;
         Ok(Entry::Value(self.apply(call.name, op, vec![x])?))
-    }
-
-    pub(super) fn identity(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        Ok(Entry::Value(call.value(0)?))
-    }
-
-    pub(super) fn dropout(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        if call.constant(2, "training mode")?.and_then(Constant::as_int).unwrap_or(0) != 0 {
-            return refuse("runs in training mode", "export the model in inference mode (model.eval())");
-        }
-        if call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
-            return refuse("its mask is used", "export the model in inference mode (model.eval())");
-        }
-        self.identity(call)
-    }
-
-    pub(super) fn cast(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        match call.int("to", 1)? {
-            1 => self.identity(call),
-            other => refuse(format!("casts to type {other}"), "keep FLOAT throughout"),
-        }
-    }
-
-    /// Bounds were attributes before operator set 11, and are operands since; an absent one is none.
-    pub(super) fn clip(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let (low, high) = (clip_bound(call, "min", 1, f32::NEG_INFINITY)?, clip_bound(call, "max", 2, f32::INFINITY)?);
-        // Exporters write "no bound" as the largest float.
-        let (unbounded_below, unbounded_above) = (low <= f32::MIN, high >= f32::MAX);
-        match (low, high) {
-            _ if unbounded_below && unbounded_above => self.identity(call),
-            (0.0, _) if unbounded_above => self.unary(call, Op::Relu(Relu)),
-            (0.0, 6.0) => self.unary(call, Op::Relu6(Relu6)),
-            _ => refuse(format!("clips to [{low}, {high}]"), NEAREST_CLIP),
-        }
-    }
-
-    pub(super) fn softmax(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let shape = self.shape(x);
-        let axis = normal_axis(call.int("axis", if call.opset < 13 { 1 } else { -1 })?, shape.len())?;
-        let op = Op::Softmax(Softmax { beta: 1.0 });
-        if axis + 1 == shape.len() {
-            return self.unary(call, op);
-        }
-        if call.opset < 13 {
-            // All axes from `axis` on are one, as the older definition has it.
-            let (rows, columns) = (shape[..axis].iter().product(), shape[axis..].iter().product());
-            let flat = self.builder.reshape(&format!("{}/flat", call.name), x, vec![rows, columns])?;
-            let y = self.apply(call.name, op, vec![flat])?;
-            return Ok(Entry::Value(self.builder.reshape(&format!("{}/unflat", call.name), y, shape)?));
-        }
-        let permutation: Vec<usize> = (0..shape.len()).filter(|&at| at != axis).chain([axis]).collect();
-        let back = inverse(&permutation);
-        let moved =
-            self.apply(&format!("{}/axis-last", call.name), Op::Transpose(Transpose { permutation }), vec![x])?;
-        let y = self.apply(call.name, op, vec![moved])?;
-        let y =
-            self.apply(&format!("{}/axis-back", call.name), Op::Transpose(Transpose { permutation: back }), vec![y])?;
-        Ok(Entry::Value(y))
-    }
-
-    pub(super) fn add(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let operands = [self.float_operand(call, 0)?, self.float_operand(call, 1)?];
-        self.elementwise(call, Op::Add(Add { activation: Activation::None }), operands)
-    }
-
-    pub(super) fn mul(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let operands = [self.float_operand(call, 0)?, self.float_operand(call, 1)?];
-        self.elementwise(call, Op::Mul(Mul { activation: Activation::None }), operands)
-    }
-
-    /// `a + (-1) * b`: exactly the difference.
-    pub(super) fn sub(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let a = self.float_operand(call, 0)?;
-        let b = match call.operand(1) {
-            Some(Entry::Constant(_)) => self.mapped_constant(call, 1, |number| -number)?,
-            _ => {
-                let b = call.value(1)?;
-                let ones = vec![1; self.shape(b).len()];
-                let minus = self.builder.constant(&format!("{}/minus", call.name), ones, Elements::F32(vec![-1.0]))?;
-                self.apply(
-                    &format!("{}/negate", call.name),
-                    Op::Mul(Mul { activation: Activation::None }),
-                    vec![b, minus],
-                )?
-            }
-        };
-        self.elementwise(call, Op::Add(Add { activation: Activation::None }), [a, b])
-    }
-
-    /// A product with the reciprocals of a constant.
-    pub(super) fn div(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let a = call.value(0)?;
-        let (_, divisors) = call.floats_of(1, "divisors")?;
-        if divisors.iter().any(|&divisor| !(1.0 / divisor).is_finite()) {
-            return refuse("divides by zero", "use divisors other than zero");
-        }
-        let b = self.mapped_constant(call, 1, |number| 1.0 / number)?;
-        self.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])
     }
 
     fn mapped_constant(&mut self, call: &Call<'_>, index: usize, map: fn(f32) -> f32) -> Convert<ValueId> {
@@ -129,6 +30,117 @@ impl Importer<'_> {
         let operands = self.builder.same_rank(call.name, operands)?;
         Ok(Entry::Value(self.apply(call.name, op, operands.to_vec())?))
     }
+}
+
+pub(super) fn tanh(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    importer.unary(call, Op::Tanh(Tanh))
+}
+
+pub(super) fn sigmoid(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    importer.unary(call, Op::Logistic(Logistic))
+}
+
+pub(super) fn relu(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    importer.unary(call, Op::Relu(Relu))
+}
+
+pub(super) fn identity(_: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    Ok(Entry::Value(call.value(0)?))
+}
+
+pub(super) fn dropout(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    if call.constant(2, "training mode")?.and_then(Constant::as_int).unwrap_or(0) != 0 {
+        return refuse("runs in training mode", "export the model in inference mode (model.eval())");
+    }
+    if call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
+        return refuse("its mask is used", "export the model in inference mode (model.eval())");
+    }
+    identity(importer, call)
+}
+
+pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    match call.int("to", 1)? {
+        1 => identity(importer, call),
+        other => refuse(format!("casts to type {other}"), "keep FLOAT throughout"),
+    }
+}
+
+/// Bounds were attributes before operator set 11, and are operands since; an absent one is none.
+pub(super) fn clip(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let (low, high) = (clip_bound(call, "min", 1, f32::NEG_INFINITY)?, clip_bound(call, "max", 2, f32::INFINITY)?);
+    // Exporters write "no bound" as the largest float.
+    let (unbounded_below, unbounded_above) = (low <= f32::MIN, high >= f32::MAX);
+    match (low, high) {
+        _ if unbounded_below && unbounded_above => identity(importer, call),
+        (0.0, _) if unbounded_above => importer.unary(call, Op::Relu(Relu)),
+        (0.0, 6.0) => importer.unary(call, Op::Relu6(Relu6)),
+        _ => refuse(format!("clips to [{low}, {high}]"), NEAREST_CLIP),
+    }
+}
+
+pub(super) fn softmax(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    let axis = normal_axis(call.int("axis", if call.opset < 13 { 1 } else { -1 })?, shape.len())?;
+    let op = Op::Softmax(Softmax { beta: 1.0 });
+    if axis + 1 == shape.len() {
+        return importer.unary(call, op);
+    }
+    if call.opset < 13 {
+        // All axes from `axis` on are one, as the older definition has it.
+        let (rows, columns) = (shape[..axis].iter().product(), shape[axis..].iter().product());
+        let flat = importer.builder.reshape(&format!("{}/flat", call.name), x, vec![rows, columns])?;
+        let y = importer.apply(call.name, op, vec![flat])?;
+        return Ok(Entry::Value(importer.builder.reshape(&format!("{}/unflat", call.name), y, shape)?));
+    }
+    let permutation: Vec<usize> = (0..shape.len()).filter(|&at| at != axis).chain([axis]).collect();
+    let back = inverse(&permutation);
+    let moved =
+        importer.apply(&format!("{}/axis-last", call.name), Op::Transpose(Transpose { permutation }), vec![x])?;
+    let y = importer.apply(call.name, op, vec![moved])?;
+    let y =
+        importer.apply(&format!("{}/axis-back", call.name), Op::Transpose(Transpose { permutation: back }), vec![y])?;
+    Ok(Entry::Value(y))
+}
+
+pub(super) fn add(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let operands = [importer.float_operand(call, 0)?, importer.float_operand(call, 1)?];
+    importer.elementwise(call, Op::Add(Add { activation: Activation::None }), operands)
+}
+
+pub(super) fn mul(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let operands = [importer.float_operand(call, 0)?, importer.float_operand(call, 1)?];
+    importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), operands)
+}
+
+/// `a + (-1) * b`: exactly the difference.
+pub(super) fn sub(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let a = importer.float_operand(call, 0)?;
+    let b = match call.operand(1) {
+        Some(Entry::Constant(_)) => importer.mapped_constant(call, 1, |number| -number)?,
+        _ => {
+            let b = call.value(1)?;
+            let ones = vec![1; importer.shape(b).len()];
+            let minus = importer.builder.constant(&format!("{}/minus", call.name), ones, Elements::F32(vec![-1.0]))?;
+            importer.apply(
+                &format!("{}/negate", call.name),
+                Op::Mul(Mul { activation: Activation::None }),
+                vec![b, minus],
+            )?
+        }
+    };
+    importer.elementwise(call, Op::Add(Add { activation: Activation::None }), [a, b])
+}
+
+/// A product with the reciprocals of a constant.
+pub(super) fn div(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let a = call.value(0)?;
+    let (_, divisors) = call.floats_of(1, "divisors")?;
+    if divisors.iter().any(|&divisor| !(1.0 / divisor).is_finite()) {
+        return refuse("divides by zero", "use divisors other than zero");
+    }
+    let b = importer.mapped_constant(call, 1, |number| 1.0 / number)?;
+    importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])
 }
 
 fn clip_bound(call: &Call<'_>, name: &str, index: usize, default: f32) -> Convert<f32> {

@@ -9,22 +9,47 @@ use kinglet_tract::Attribute;
 
 use super::attributes::{Call, normal_axes, normal_axis};
 use super::constant::{Constant, Numbers, is_plausible};
+use super::operator::{Fold, Row};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
 use super::slice::{Span, spans};
 use super::{Entry, Importer};
+use crate::import::budget::Budget;
 use crate::import::build::{Convert, refuse};
 use crate::ir::{broadcast, checked_len, is_permutation, transposed};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
+/// A node all of whose operands are known; there is at least one.
+pub(super) struct Known<'a> {
+    call: &'a Call<'a>,
+    operands: Vec<&'a Constant>,
+    budget: &'a Budget,
+}
+
+impl Known<'_> {
+    fn first(&self) -> &Constant {
+        self.operands[0]
+    }
+
+    /// To be asked before anything that can be larger than the operands is made.
+    fn charge(&self, len: usize) -> Convert<()> {
+        Ok(self.budget.charge(len, 8)?)
+    }
+
+    /// The numbers of the first operand under another shape.
+    fn reshaped(&self, shape: Vec<usize>) -> Constant {
+        Constant { shape, numbers: self.first().numbers.clone() }
+    }
+}
+
 impl Importer<'_> {
     /// The node's result, when it is known now.
-    pub(super) fn fold(&self, call: &Call<'_>) -> Convert<Option<Constant>> {
-        let folded = match call.node.op_type.as_str() {
-            "Constant" => Some(constant(call)?),
-            "Shape" => Some(self.shape_of(call)?),
-            _ => match self.known_operands(call) {
-                Some(operands) => compute(call, &operands, &|len| Ok(self.budget.charge(len, 8)?))?,
+    pub(super) fn fold(&self, row: &Row, call: &Call<'_>) -> Convert<Option<Constant>> {
+        let folded = match row.fold {
+            Fold::Never => None,
+            Fold::Always(fold) => Some(fold(self, call)?),
+            Fold::Constants(fold) => match known_operands(call) {
+                Some(operands) => Some(fold(&Known { call, operands, budget: &self.budget })?),
                 None => None,
             },
         };
@@ -36,31 +61,31 @@ impl Importer<'_> {
         }
         Ok(folded)
     }
-
-    fn shape_of(&self, call: &Call<'_>) -> Convert<Constant> {
-        let shape = match call.operand(0) {
-            Some(&Entry::Value(id)) => self.shape(id),
-            Some(Entry::Constant(constant)) => constant.shape.clone(),
-            _ => return refuse("its operand is missing", EXPORT_AGAIN),
-        };
-        let rank = shape.len() as i64;
-        let bound = |value: i64| (if value < 0 { value.saturating_add(rank) } else { value }).clamp(0, rank) as usize;
-        let (start, end) = (bound(call.int("start", 0)?), bound(call.int("end", rank)?));
-        let extents = shape.get(start..end.max(start)).unwrap_or(&[]);
-        Ok(Constant::list(extents.iter().map(|&extent| extent as i64).collect()))
-    }
-
-    fn known_operands<'c>(&self, call: &'c Call<'_>) -> Option<Vec<&'c Constant>> {
-        let known = |operand: &'c Option<Entry>| match operand {
-            Some(Entry::Constant(constant)) => Some(&**constant),
-            _ => None,
-        };
-        let operands: Vec<&Constant> = call.operands.iter().map(known).collect::<Option<_>>()?;
-        (!operands.is_empty()).then_some(operands)
-    }
 }
 
-fn constant(call: &Call<'_>) -> Convert<Constant> {
+fn known_operands<'c>(call: &'c Call<'_>) -> Option<Vec<&'c Constant>> {
+    let known = |operand: &'c Option<Entry>| match operand {
+        Some(Entry::Constant(constant)) => Some(&**constant),
+        _ => None,
+    };
+    let operands: Vec<&Constant> = call.operands.iter().map(known).collect::<Option<_>>()?;
+    (!operands.is_empty()).then_some(operands)
+}
+
+pub(super) fn shape(importer: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
+    let shape = match call.operand(0) {
+        Some(&Entry::Value(id)) => importer.shape(id),
+        Some(Entry::Constant(constant)) => constant.shape.clone(),
+        _ => return refuse("its operand is missing", EXPORT_AGAIN),
+    };
+    let rank = shape.len() as i64;
+    let bound = |value: i64| (if value < 0 { value.saturating_add(rank) } else { value }).clamp(0, rank) as usize;
+    let (start, end) = (bound(call.int("start", 0)?), bound(call.int("end", rank)?));
+    let extents = shape.get(start..end.max(start)).unwrap_or(&[]);
+    Ok(Constant::list(extents.iter().map(|&extent| extent as i64).collect()))
+}
+
+pub(super) fn constant(_: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
     if let Some(tensor) = call.tensor("value")? {
         return Constant::new(tensor.clone());
     }
@@ -80,35 +105,40 @@ fn constant(call: &Call<'_>) -> Convert<Constant> {
     refuse("its value is no tensor, number or list of numbers", "use a dense tensor")
 }
 
-/// Computes a node on constants; `None` for operators that are not worth it. `charge` is asked before
-/// anything that can be larger than the operands is made.
-fn compute(
-    call: &Call<'_>,
-    operands: &[&Constant],
-    charge: &dyn Fn(usize) -> Convert<()>,
-) -> Convert<Option<Constant>> {
-    let first = operands[0];
-    let same = |shape: Vec<usize>| Constant { shape, numbers: first.numbers.clone() };
-    Ok(Some(match call.node.op_type.as_str() {
-        "Identity" => first.clone(),
-        "Cast" => cast(first, call.int("to", 1)?)?,
-        "Concat" => concat(call, operands, charge)?,
-        "Gather" => gather(call, operands, charge)?,
-        "Slice" => slice(call, first)?,
-        "Squeeze" => same(squeezed(call, &first.shape)?),
-        "Unsqueeze" => same(unsqueezed(call, &first.shape)?),
-        "Reshape" => same(resolve_shape(call, &first.shape)?),
-        "Transpose" => transpose(call, first)?,
-        "ConstantOfShape" => constant_of_shape(call, first, charge)?,
-        "Add" | "Sub" | "Mul" | "Div" => match operands {
-            [a, b] => arithmetic(&call.node.op_type, a, b, charge)?,
-            _ => return refuse("takes 2 operands", EXPORT_AGAIN),
-        },
-        _ => return Ok(None),
-    }))
+pub(super) fn identity(known: &Known<'_>) -> Convert<Constant> {
+    Ok(known.first().clone())
 }
 
-fn cast(constant: &Constant, to: i64) -> Convert<Constant> {
+pub(super) fn squeeze(known: &Known<'_>) -> Convert<Constant> {
+    Ok(known.reshaped(squeezed(known.call, &known.first().shape)?))
+}
+
+pub(super) fn unsqueeze(known: &Known<'_>) -> Convert<Constant> {
+    Ok(known.reshaped(unsqueezed(known.call, &known.first().shape)?))
+}
+
+pub(super) fn reshape(known: &Known<'_>) -> Convert<Constant> {
+    Ok(known.reshaped(resolve_shape(known.call, &known.first().shape)?))
+}
+
+pub(super) fn add(known: &Known<'_>) -> Convert<Constant> {
+    arithmetic(known, |a, b| a + b, i64::checked_add)
+}
+
+pub(super) fn sub(known: &Known<'_>) -> Convert<Constant> {
+    arithmetic(known, |a, b| a - b, i64::checked_sub)
+}
+
+pub(super) fn mul(known: &Known<'_>) -> Convert<Constant> {
+    arithmetic(known, |a, b| a * b, i64::checked_mul)
+}
+
+pub(super) fn div(known: &Known<'_>) -> Convert<Constant> {
+    arithmetic(known, |a, b| a / b, i64::checked_div)
+}
+
+pub(super) fn cast(known: &Known<'_>) -> Convert<Constant> {
+    let (constant, to) = (known.first(), known.call.int("to", 1)?);
     let numbers = match (&constant.numbers, to) {
         (Numbers::F32(v), 1 | 11) => Numbers::F32(v.clone()),
         (Numbers::I64(v), 1 | 11) => Numbers::F32(v.iter().map(|&value| value as f32).collect()),
@@ -127,15 +157,16 @@ fn select(source: &Numbers, positions: &[usize]) -> Option<Numbers> {
     })
 }
 
-fn concat(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+pub(super) fn concat(known: &Known<'_>) -> Convert<Constant> {
+    let operands = &known.operands;
     let rank = operands[0].shape.len();
-    let axis = normal_axis(call.int("axis", 0)?, rank)?;
+    let axis = normal_axis(known.call.int("axis", 0)?, rank)?;
     let agree = |a: &[usize]| a.len() == rank && (0..rank).all(|at| at == axis || a[at] == operands[0].shape[at]);
     if operands.iter().any(|operand| !agree(&operand.shape)) {
         return refuse("operands differ outside the joined axis", EXPORT_AGAIN);
     }
     let total = operands.iter().map(|operand| operand.numbers.len()).fold(0, usize::saturating_add);
-    charge(total)?;
+    known.charge(total)?;
     let outer: usize = operands[0].shape[..axis].iter().product();
     let mut shape = operands[0].shape.clone();
     shape[axis] = operands.iter().map(|operand| operand.shape[axis]).sum();
@@ -168,15 +199,15 @@ fn joined<'a, T: Copy + 'a>(
     Ok(all)
 }
 
-fn gather(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
-    let &[data, Constant { shape: index_shape, numbers: Numbers::I64(indices) }] = operands else {
+pub(super) fn gather(known: &Known<'_>) -> Convert<Constant> {
+    let &[data, Constant { shape: index_shape, numbers: Numbers::I64(indices) }] = known.operands.as_slice() else {
         return refuse("takes data and integer indices", EXPORT_AGAIN);
     };
-    let axis = normal_axis(call.int("axis", 0)?, data.shape.len())?;
+    let axis = normal_axis(known.call.int("axis", 0)?, data.shape.len())?;
     let (outer, inner) = (&data.shape[..axis], &data.shape[axis + 1..]);
     let extent = data.shape[axis];
     let shape: Vec<usize> = outer.iter().chain(index_shape).chain(inner).copied().collect();
-    charge(checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?)?;
+    known.charge(checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?)?;
     let wanted = indices.iter().map(|&index| normal_axis(index, extent)).collect::<Convert<Vec<_>>>()?;
     let (rows, block) = (outer.iter().product::<usize>(), inner.iter().product::<usize>());
     let mut positions = Vec::new();
@@ -193,9 +224,9 @@ fn gather(call: &Call<'_>, operands: &[&Constant], charge: &dyn Fn(usize) -> Con
 }
 
 /// Along one axis at a time: what exporters write to take a shape apart.
-fn slice(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
-    let mut sliced = data.clone();
-    for Span { axis, begin, end, step } in spans(call, &data.shape)? {
+pub(super) fn slice(known: &Known<'_>) -> Convert<Constant> {
+    let mut sliced = known.first().clone();
+    for Span { axis, begin, end, step } in spans(known.call, &known.first().shape)? {
         let extent = sliced.shape[axis];
         let rows: usize = sliced.shape[..axis].iter().product();
         let block: usize = sliced.shape[axis + 1..].iter().product();
@@ -211,9 +242,10 @@ fn slice(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
     Ok(sliced)
 }
 
-fn transpose(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
+pub(super) fn transpose(known: &Known<'_>) -> Convert<Constant> {
+    let data = known.first();
     let rank = data.shape.len();
-    let permutation = match call.ints("perm")? {
+    let permutation = match known.call.ints("perm")? {
         None => (0..rank).rev().collect(),
         Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
     };
@@ -227,15 +259,15 @@ fn transpose(call: &Call<'_>, data: &Constant) -> Convert<Constant> {
     Ok(Constant { shape: permutation.iter().map(|&axis| data.shape[axis]).collect(), numbers })
 }
 
-fn constant_of_shape(call: &Call<'_>, first: &Constant, charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
-    let Numbers::I64(extents) = &first.numbers else {
+pub(super) fn constant_of_shape(known: &Known<'_>) -> Convert<Constant> {
+    let Numbers::I64(extents) = &known.first().numbers else {
         return refuse("its shape is not made of integers", EXPORT_AGAIN);
     };
     let extents: Option<Vec<usize>> = extents.iter().map(|&extent| usize::try_from(extent).ok()).collect();
     let shape = extents.unwrap_or_else(|| vec![0; 9]);
     let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
-    charge(len)?;
-    let numbers = match call.tensor("value")? {
+    known.charge(len)?;
+    let numbers = match known.call.tensor("value")? {
         None => Numbers::F32(vec![0.0; len]),
         Some(tensor) => match Constant::new(tensor.clone())? {
             filler if filler.as_float().is_some() => Numbers::F32(vec![filler.as_float().unwrap_or(0.0); len]),
@@ -246,29 +278,20 @@ fn constant_of_shape(call: &Call<'_>, first: &Constant, charge: &dyn Fn(usize) -
     Ok(Constant { shape, numbers })
 }
 
-fn arithmetic(op_type: &str, a: &Constant, b: &Constant, charge: &dyn Fn(usize) -> Convert<()>) -> Convert<Constant> {
+fn arithmetic(
+    known: &Known<'_>,
+    floats: fn(f32, f32) -> f32,
+    integers: fn(i64, i64) -> Option<i64>,
+) -> Convert<Constant> {
+    let &[a, b] = known.operands.as_slice() else { return refuse("takes 2 operands", EXPORT_AGAIN) };
     let shape = broadcast(&a.shape, &b.shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
     let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
-    charge(len)?;
+    known.charge(len)?;
     let pairs = (0..len).map(|at| (broadcast_position(at, &shape, &a.shape), broadcast_position(at, &shape, &b.shape)));
     let numbers = match (&a.numbers, &b.numbers) {
-        (Numbers::F32(a), Numbers::F32(b)) => {
-            let apply = |a: f32, b: f32| match op_type {
-                "Add" => a + b,
-                "Sub" => a - b,
-                "Mul" => a * b,
-                _ => a / b,
-            };
-            Some(Numbers::F32(pairs.map(|(i, j)| apply(a[i], b[j])).collect()))
-        }
+        (Numbers::F32(a), Numbers::F32(b)) => Some(Numbers::F32(pairs.map(|(i, j)| floats(a[i], b[j])).collect())),
         (Numbers::I64(a), Numbers::I64(b)) => {
-            let apply = |a: i64, b: i64| match op_type {
-                "Add" => a.checked_add(b),
-                "Sub" => a.checked_sub(b),
-                "Mul" => a.checked_mul(b),
-                _ => a.checked_div(b),
-            };
-            pairs.map(|(i, j)| apply(a[i], b[j])).collect::<Option<_>>().map(Numbers::I64)
+            pairs.map(|(i, j)| integers(a[i], b[j])).collect::<Option<_>>().map(Numbers::I64)
         }
         _ => None,
     };

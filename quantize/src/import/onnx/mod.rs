@@ -14,13 +14,14 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod fold;
+mod operator;
 mod pool;
 mod reshape;
 mod slice;
 #[cfg(test)]
 mod tests;
 
-use crate::op::{Logistic, Relu, Tanh, Transpose};
+use crate::op::Transpose;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -33,6 +34,7 @@ use crate::ir::{DType, Graph, Op, Port, Value, ValueId, checked_len};
 use crate::plain;
 use attributes::Call;
 use constant::Constant;
+use operator::{Conversion, Row};
 
 /// Operator sets whose operators this importer knows.
 const OPSETS: core::ops::RangeInclusive<i64> = 7..=21;
@@ -55,7 +57,7 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
     let mut importer = Importer {
         model: &model,
         opset,
-        builder: Builder::new(name),
+        builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
         entries: HashMap::new(),
         budget: Budget::for_file(bytes.len()),
     };
@@ -151,11 +153,14 @@ impl Importer<'_> {
             let name = node_name(node, index);
             let results = match self.node(node, &name) {
                 Ok(results) => results,
-                Err(Failure::Refused(refusal)) => {
-                    self.builder.problem(&name, &operator_name(node), refusal);
+                Err(failure) => {
+                    match failure {
+                        Failure::Refused(refusal) => self.builder.problem(&name, &operator_name(node), refusal),
+                        Failure::Unsupported => self.builder.unsupported(&name, &node.op_type, operator::REMEDIES),
+                        Failure::Unknown => {}
+                    }
                     Vec::new()
                 }
-                Err(Failure::Unknown) => Vec::new(),
             };
             // A result without a name is not wanted.
             for (position, output) in node.outputs.iter().enumerate().filter(|(_, output)| !output.is_empty()) {
@@ -169,7 +174,11 @@ impl Importer<'_> {
         if let Some(output) = node.outputs.iter().find(|output| self.entries.contains_key(*output)) {
             return Err(Failure::Refused(twice(output)));
         }
-        let convert = operator(node)?;
+        if !node.domain.is_empty() {
+            let problem = format!("operators of the domain {} are not supported", node.domain);
+            refuse(problem, "export with ONNX's own operators only")?;
+        }
+        let row = Row::of(&node.op_type).ok_or(Failure::Unsupported)?;
         let mut operands = Vec::with_capacity(node.inputs.len());
         for input in &node.inputs {
             operands.push(match input.as_str() {
@@ -183,10 +192,13 @@ impl Importer<'_> {
             });
         }
         let call = Call { node, name, operands, opset: self.opset };
-        Ok(match (self.fold(&call)?, convert) {
-            (Some(constant), _) => vec![Entry::Constant(Rc::new(constant))],
-            (None, Conversion::One(convert)) => vec![convert(self, &call)?],
-            (None, Conversion::Several(convert)) => convert(self, &call)?,
+        if let Some(constant) = self.fold(row, &call)? {
+            return Ok(vec![Entry::Constant(Rc::new(constant))]);
+        }
+        Ok(match row.conversion {
+            Conversion::One(convert) => vec![convert(self, &call)?],
+            Conversion::Several(convert) => convert(self, &call)?,
+            Conversion::Never => refuse("its operand is computed at run time", operator::FIXED_SHAPES)?,
         })
     }
 
@@ -240,6 +252,8 @@ impl Importer<'_> {
 enum Failure {
     /// It is reported.
     Refused(Refusal),
+    /// No function reads its operator.
+    Unsupported,
     /// An operand is missing because its own node was reported.
     Unknown,
 }
@@ -259,86 +273,6 @@ fn undefined(name: &str) -> Refusal {
 
 fn twice(name: &str) -> Refusal {
     Refusal { problem: format!("`{name}` is computed twice"), remedy: "export the model again".into() }
-}
-
-/// Converts one node whose operands are known to its results.
-enum Conversion<'m> {
-    /// To the one that it has.
-    One(fn(&mut Importer<'m>, &Call<'_>) -> Convert<Entry>),
-    /// To all of them, in order.
-    Several(fn(&mut Importer<'m>, &Call<'_>) -> Convert<Vec<Entry>>),
-}
-
-/// The conversion of a node's operator.
-fn operator<'m>(node: &OnnxNode) -> Convert<Conversion<'m>> {
-    if !node.domain.is_empty() {
-        return refuse(
-            format!("operators of the domain {} are not supported", node.domain),
-            "export with ONNX's own operators only",
-        );
-    }
-    Ok(Conversion::One(match node.op_type.as_str() {
-        "Split" => return Ok(Conversion::Several(Importer::split)),
-        "Conv" => Importer::conv,
-        "ConvTranspose" => Importer::conv_transpose,
-        "Gemm" => Importer::gemm,
-        "MatMul" => Importer::mat_mul,
-        "BatchNormalization" => Importer::batch_normalization,
-        "Relu" => |importer, call| importer.unary(call, Op::Relu(Relu)),
-        "Sigmoid" => |importer, call| importer.unary(call, Op::Logistic(Logistic)),
-        "Tanh" => |importer, call| importer.unary(call, Op::Tanh(Tanh)),
-        "Clip" => Importer::clip,
-        "Softmax" => Importer::softmax,
-        "MaxPool" => Importer::max_pool,
-        "AveragePool" => Importer::average_pool,
-        "GlobalAveragePool" => Importer::global_average_pool,
-        "Add" => Importer::add,
-        "Sub" => Importer::sub,
-        "Mul" => Importer::mul,
-        "Div" => Importer::div,
-        "Pad" => Importer::pad,
-        "Concat" => Importer::concat,
-        "ReduceMean" => Importer::reduce_mean,
-        "Slice" => Importer::slice,
-        "Flatten" => Importer::flatten,
-        "Reshape" => Importer::reshape,
-        "Squeeze" => Importer::squeeze,
-        "Unsqueeze" => Importer::unsqueeze,
-        "Transpose" => Importer::transpose,
-        "Identity" => Importer::identity,
-        "Dropout" => Importer::dropout,
-        "Cast" => Importer::cast,
-        // Numbers only: these are folded, and get here when their operand is not a constant.
-        "Constant" | "Shape" | "Gather" | "ConstantOfShape" => {
-            |_, call| refuse("its operand is computed at run time", nearest(&call.node.op_type))
-        }
-        other => return refuse("this operator is not supported", nearest(other)),
-    }))
-}
-
-/// The nearest thing to an operator that would work.
-fn nearest(op_type: &str) -> &'static str {
-    match op_type {
-        "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "HardSwish" | "HardSigmoid" | "Gelu" | "Mish" | "Softplus"
-        | "Celu" | "ThresholdedRelu" => "use Relu, Clip(0, 6), Sigmoid or Tanh and train again",
-        "Gather" | "Shape" | "ConstantOfShape" | "Expand" | "Tile" | "Range" => {
-            "export with fixed input shapes, so that shapes are constants; only arithmetic on shapes is supported"
-        }
-        "GlobalMaxPool" | "ReduceMax" => "use MaxPool over the whole extent",
-        "ReduceSum" => "use ReduceMean and scale the following weights",
-        "LogSoftmax" | "ArgMax" | "TopK" => {
-            "end the model with Softmax or its logits and do this step in the application"
-        }
-        "LSTM" | "GRU" | "RNN" => "use convolutions over time",
-        "Resize" | "Upsample" => "use ConvTranspose with strides",
-        "InstanceNormalization" | "LayerNormalization" | "GroupNormalization" => "use BatchNormalization",
-        "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => {
-            "give the float model and calibration data; Kinglet quantizes it"
-        }
-        "Sum" => "use Add",
-        "Max" | "Min" => "use Relu or Clip(0, 6)",
-        _ => "build the layer from supported operators (Conv, Gemm, MatMul, pooling, Add, Mul, Softmax, ...)",
-    }
 }
 
 fn operator_name(node: &OnnxNode) -> String {

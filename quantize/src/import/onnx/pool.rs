@@ -2,6 +2,7 @@
 
 use super::attributes::Call;
 use super::convolution::{Slide, explicit_paddings, paddings, plane, plane_padding};
+use super::elementwise::identity;
 use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
@@ -9,35 +10,6 @@ use crate::ir::{Activation, Op, Padding, ValueId, Window};
 use crate::op::{AveragePool2D, MaxPool2D, Mean, Pad};
 
 impl Importer<'_> {
-    pub(super) fn max_pool(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        if call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
-            return refuse("its indices are used", "use the pooled values only");
-        }
-        let x = call.value(0)?;
-        let window = self.window(call, x)?;
-        let (image, spatial) = self.plane_of(call, x)?;
-        let y =
-            self.apply(call.name, Op::MaxPool2D(MaxPool2D { window, activation: Activation::None }), vec![image])?;
-        self.restored(call, y, spatial)
-    }
-
-    pub(super) fn average_pool(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let mut window = self.window(call, x)?;
-        let (mut image, spatial) = self.plane_of(call, x)?;
-        if call.int("count_include_pad", 0)? != 0 && call.string("auto_pad", "NOTSET")? == "NOTSET" {
-            image = self.padded(call, image, spatial, &mut window)?;
-        } else if call.int("count_include_pad", 0)? != 0 && window.padding != Padding::default() {
-            return refuse("counts padding of its own choice (count_include_pad with auto_pad)", "use explicit pads");
-        }
-        let y = self.apply(
-            call.name,
-            Op::AveragePool2D(AveragePool2D { window, activation: Activation::None }),
-            vec![image],
-        )?;
-        self.restored(call, y, spatial)
-    }
-
     /// Moves the file's pads out of the window into real zeros that count. What `ceil_mode` added beyond
     /// them stays in the window: it never counts.
     fn padded(&mut self, call: &Call<'_>, image: ValueId, spatial: usize, window: &mut Window) -> Convert<ValueId> {
@@ -79,27 +51,56 @@ impl Importer<'_> {
         }
         Ok(Window { size: plane(&kernel, 1)?, stride: plane(&strides, 1)?, padding: plane_padding(&pads)? })
     }
+}
 
-    /// The mean over all spatial axes, which stay with extent 1.
-    pub(super) fn global_average_pool(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let rank = self.shape(x).len();
-        if rank < 3 {
-            return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
-        }
-        self.unary(call, Op::Mean(Mean { axes: (2..rank).collect(), keep_dims: true }))
+pub(super) fn max_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    if call.node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
+        return refuse("its indices are used", "use the pooled values only");
     }
+    let x = call.value(0)?;
+    let window = importer.window(call, x)?;
+    let (image, spatial) = importer.plane_of(call, x)?;
+    let y =
+        importer.apply(call.name, Op::MaxPool2D(MaxPool2D { window, activation: Activation::None }), vec![image])?;
+    importer.restored(call, y, spatial)
+}
 
-    pub(super) fn reduce_mean(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let x = call.value(0)?;
-        let rank = self.shape(x).len();
-        let axes = match axes(call, 1, rank)? {
-            Some(axes) if !axes.is_empty() => axes,
-            _ if call.int("noop_with_empty_axes", 0)? != 0 => return self.identity(call),
-            _ => (0..rank).collect(),
-        };
-        self.unary(call, Op::Mean(Mean { axes, keep_dims: call.int("keepdims", 1)? != 0 }))
+pub(super) fn average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let mut window = importer.window(call, x)?;
+    let (mut image, spatial) = importer.plane_of(call, x)?;
+    if call.int("count_include_pad", 0)? != 0 && call.string("auto_pad", "NOTSET")? == "NOTSET" {
+        image = importer.padded(call, image, spatial, &mut window)?;
+    } else if call.int("count_include_pad", 0)? != 0 && window.padding != Padding::default() {
+        return refuse("counts padding of its own choice (count_include_pad with auto_pad)", "use explicit pads");
     }
+    let y = importer.apply(
+        call.name,
+        Op::AveragePool2D(AveragePool2D { window, activation: Activation::None }),
+        vec![image],
+    )?;
+    importer.restored(call, y, spatial)
+}
+
+/// The mean over all spatial axes, which stay with extent 1.
+pub(super) fn global_average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let rank = importer.shape(x).len();
+    if rank < 3 {
+        return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
+    }
+    importer.unary(call, Op::Mean(Mean { axes: (2..rank).collect(), keep_dims: true }))
+}
+
+pub(super) fn reduce_mean(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let rank = importer.shape(x).len();
+    let axes = match axes(call, 1, rank)? {
+        Some(axes) if !axes.is_empty() => axes,
+        _ if call.int("noop_with_empty_axes", 0)? != 0 => return identity(importer, call),
+        _ => (0..rank).collect(),
+    };
+    importer.unary(call, Op::Mean(Mean { axes, keep_dims: call.int("keepdims", 1)? != 0 }))
 }
 
 /// Extra padding at the end that makes room for a last window that is not full. A window that would start

@@ -74,85 +74,85 @@ impl Importer<'_> {
         let x = call.value(0)?;
         Ok(Entry::Value(self.builder.reshape(call.name, x, shape)?))
     }
+}
 
-    pub(super) fn reshape(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let shape = resolve_shape(call, &self.shape(call.value(0)?))?;
-        self.reshaped(call, shape)
+pub(super) fn reshape(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let shape = resolve_shape(call, &importer.shape(call.value(0)?))?;
+    importer.reshaped(call, shape)
+}
+
+pub(super) fn squeeze(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let shape = squeezed(call, &importer.shape(call.value(0)?))?;
+    importer.reshaped(call, shape)
+}
+
+pub(super) fn unsqueeze(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let shape = unsqueezed(call, &importer.shape(call.value(0)?))?;
+    importer.reshaped(call, shape)
+}
+
+/// To two axes: those before `axis`, and the rest.
+pub(super) fn flatten(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let shape = importer.shape(call.value(0)?);
+    let axis = call.int("axis", 1)?;
+    let split = match usize::try_from(axis) {
+        Ok(split) if split <= shape.len() => split,
+        _ => normal_axis(axis, shape.len())?,
+    };
+    let (rows, columns) = shape.split_at(split);
+    importer.reshaped(call, vec![rows.iter().product(), columns.iter().product()])
+}
+
+pub(super) fn transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let rank = importer.shape(call.value(0)?).len();
+    let permutation = match call.ints("perm")? {
+        None => (0..rank).rev().collect(),
+        Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
+    };
+    importer.unary(call, Op::Transpose(Transpose { permutation }))
+}
+
+pub(super) fn concat(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let mut inputs = Vec::with_capacity(call.operands.len());
+    for index in 0..call.operands.len() {
+        inputs.push(importer.float_operand(call, index)?);
     }
+    let rank = inputs.first().map_or(0, |&id: &ValueId| importer.shape(id).len());
+    let axis = normal_axis(call.int("axis", 1)?, rank)?;
+    Ok(Entry::Value(importer.apply(call.name, Op::Concat(Concat { axis }), inputs)?))
+}
 
-    pub(super) fn squeeze(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let shape = squeezed(call, &self.shape(call.value(0)?))?;
-        self.reshaped(call, shape)
+pub(super) fn pad(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let mode = call.string("mode", "constant")?;
+    if mode != "constant" {
+        return refuse(format!("pads by {mode}"), "pad with a constant");
     }
-
-    pub(super) fn unsqueeze(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let shape = unsqueezed(call, &self.shape(call.value(0)?))?;
-        self.reshaped(call, shape)
-    }
-
-    /// To two axes: those before `axis`, and the rest.
-    pub(super) fn flatten(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let shape = self.shape(call.value(0)?);
-        let axis = call.int("axis", 1)?;
-        let split = match usize::try_from(axis) {
-            Ok(split) if split <= shape.len() => split,
-            _ => normal_axis(axis, shape.len())?,
-        };
-        let (rows, columns) = shape.split_at(split);
-        self.reshaped(call, vec![rows.iter().product(), columns.iter().product()])
-    }
-
-    pub(super) fn transpose(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let rank = self.shape(call.value(0)?).len();
-        let permutation = match call.ints("perm")? {
-            None => (0..rank).rev().collect(),
-            Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
-        };
-        self.unary(call, Op::Transpose(Transpose { permutation }))
-    }
-
-    pub(super) fn concat(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let mut inputs = Vec::with_capacity(call.operands.len());
-        for index in 0..call.operands.len() {
-            inputs.push(self.float_operand(call, index)?);
+    let rank = importer.shape(call.value(0)?).len();
+    let Some(amounts) = call.integers("pads", 1)? else {
+        return refuse("has no pads", EXPORT_AGAIN);
+    };
+    let axes: Vec<usize> = match call.constant(3, "axes")? {
+        None => (0..rank).collect(),
+        Some(Constant { numbers: Numbers::I64(axes), .. }) => {
+            axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?
         }
-        let rank = inputs.first().map_or(0, |&id: &ValueId| self.shape(id).len());
-        let axis = normal_axis(call.int("axis", 1)?, rank)?;
-        Ok(Entry::Value(self.apply(call.name, Op::Concat(Concat { axis }), inputs)?))
+        Some(_) => return refuse("axes are floats", EXPORT_AGAIN),
+    };
+    let value = match call.constant(2, "the pad value")? {
+        None => call.float("value", 0.0)?,
+        Some(constant) => match constant.as_float() {
+            Some(value) => value,
+            None => return refuse("the pad value is no single float", EXPORT_AGAIN),
+        },
+    };
+    let amounts: Option<Vec<usize>> = amounts.iter().map(|&amount| usize::try_from(amount).ok()).collect();
+    let Some(amounts) = amounts.filter(|amounts| amounts.len() == 2 * axes.len()) else {
+        return refuse("pads are negative, or not two for each axis", "use pads of zero and above");
+    };
+    let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
+    for (position, &axis) in axes.iter().enumerate() {
+        before[axis] = amounts[position];
+        after[axis] = amounts[axes.len() + position];
     }
-
-    pub(super) fn pad(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let mode = call.string("mode", "constant")?;
-        if mode != "constant" {
-            return refuse(format!("pads by {mode}"), "pad with a constant");
-        }
-        let rank = self.shape(call.value(0)?).len();
-        let Some(amounts) = call.integers("pads", 1)? else {
-            return refuse("has no pads", EXPORT_AGAIN);
-        };
-        let axes: Vec<usize> = match call.constant(3, "axes")? {
-            None => (0..rank).collect(),
-            Some(Constant { numbers: Numbers::I64(axes), .. }) => {
-                axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?
-            }
-            Some(_) => return refuse("axes are floats", EXPORT_AGAIN),
-        };
-        let value = match call.constant(2, "the pad value")? {
-            None => call.float("value", 0.0)?,
-            Some(constant) => match constant.as_float() {
-                Some(value) => value,
-                None => return refuse("the pad value is no single float", EXPORT_AGAIN),
-            },
-        };
-        let amounts: Option<Vec<usize>> = amounts.iter().map(|&amount| usize::try_from(amount).ok()).collect();
-        let Some(amounts) = amounts.filter(|amounts| amounts.len() == 2 * axes.len()) else {
-            return refuse("pads are negative, or not two for each axis", "use pads of zero and above");
-        };
-        let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
-        for (position, &axis) in axes.iter().enumerate() {
-            before[axis] = amounts[position];
-            after[axis] = amounts[axes.len() + position];
-        }
-        self.unary(call, Op::Pad(Pad { before, after, value }))
-    }
+    importer.unary(call, Op::Pad(Pad { before, after, value }))
 }

@@ -46,36 +46,34 @@ pub(super) fn spans(call: &Call<'_>, shape: &[usize]) -> Convert<Vec<Span>> {
     }
 }
 
-impl Importer<'_> {
-    pub(super) fn slice(&mut self, call: &Call<'_>) -> Convert<Entry> {
-        let shape = self.shape(call.value(0)?);
-        let mut cuts = vec![Cut::ALL; shape.len()];
-        for Span { axis, begin, end, step } in spans(call, &shape)? {
-            cuts[axis] = Cut { begin, end: (end < shape[axis]).then_some(end), stride: step };
-        }
-        self.unary(call, Op::Slice(Slice { cuts }))
+pub(super) fn slice(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let shape = importer.shape(call.value(0)?);
+    let mut cuts = vec![Cut::ALL; shape.len()];
+    for Span { axis, begin, end, step } in spans(call, &shape)? {
+        cuts[axis] = Cut { begin, end: (end < shape[axis]).then_some(end), stride: step };
     }
+    importer.unary(call, Op::Slice(Slice { cuts }))
+}
 
-    /// Into the sizes given, or into as many equal parts as it has results, of which the last may be smaller.
-    pub(super) fn split(&mut self, call: &Call<'_>) -> Convert<Vec<Entry>> {
-        let x = call.value(0)?;
-        let shape = self.shape(x);
-        let axis = normal_axis(call.int("axis", 0)?, shape.len())?;
-        let count = call.node.outputs.len();
-        let declared = call.int("num_outputs", count as i64)?;
-        if usize::try_from(declared).ok() != Some(count) {
-            return refuse(format!("has {count} results, not {declared}"), EXPORT_AGAIN);
-        }
-        let sizes = match call.integers("split", 1)? {
-            Some(sizes) => sizes.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect(),
-            None => equal_parts(shape[axis], count),
-        };
-        if sizes.len() != count {
-            return refuse(format!("has {} sizes for {count} results", sizes.len()), EXPORT_AGAIN);
-        }
-        let results = self.builder.apply_all(call.name, Op::Split(Split { axis, sizes }), vec![x])?;
-        Ok(results.into_iter().map(Entry::Value).collect())
+/// Into the sizes given, or into as many equal parts as it has results, of which the last may be smaller.
+pub(super) fn split(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Vec<Entry>> {
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    let axis = normal_axis(call.int("axis", 0)?, shape.len())?;
+    let count = call.node.outputs.len();
+    let declared = call.int("num_outputs", count as i64)?;
+    if usize::try_from(declared).ok() != Some(count) {
+        return refuse(format!("has {count} results, not {declared}"), EXPORT_AGAIN);
     }
+    let sizes = match call.integers("split", 1)? {
+        Some(sizes) => sizes.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect(),
+        None => equal_parts(shape[axis], count),
+    };
+    if sizes.len() != count {
+        return refuse(format!("has {} sizes for {count} results", sizes.len()), EXPORT_AGAIN);
+    }
+    let results = importer.builder.apply_all(call.name, Op::Split(Split { axis, sizes }), vec![x])?;
+    Ok(results.into_iter().map(Entry::Value).collect())
 }
 
 /// `count` parts of `extent`: as large as the first each, but for the last.

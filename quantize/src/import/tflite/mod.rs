@@ -7,12 +7,18 @@
 //! batch axis (SHAPE, STRIDED_SLICE, PACK into RESHAPE) which nothing needs once the batch is fixed: a
 //! RESHAPE is taken by its declared result, so these operators are dead and vanish.
 
+mod call;
+mod convolution;
+mod dense;
+mod elementwise;
 mod flatbuffer;
 mod int8;
 mod names;
 mod operator;
+mod pool;
 mod rescale;
 mod schema;
+mod shape;
 mod slice;
 mod tensor;
 #[cfg(test)]
@@ -37,7 +43,7 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
     })?;
     let mut importer = Importer {
         model: &model,
-        builder: Builder::new(name),
+        builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
         values: HashMap::new(),
         widened: HashMap::new(),
         converting: vec![false; model.operators.len()],
@@ -79,8 +85,7 @@ impl Importer<'_, '_> {
         self.model.outputs.iter().for_each(|tensor| need(tensor, &mut needed));
         for (index, operator) in self.model.operators.iter().enumerate().rev() {
             let reads = |tensor: &i32| usize::try_from(*tensor).ok().and_then(|t| needed.get(t)) == Some(&true);
-            // What is assigned to a variable may be what a later run reads; what is not is dropped later.
-            self.converting[index] = operator.outputs.iter().any(reads) || variables::is_of_variables(operator.code);
+            self.converting[index] = operator.outputs.iter().any(reads) || operator::has_effect(operator);
             if self.converting[index] {
                 operator::data_operands(operator).iter().for_each(|tensor| need(tensor, &mut needed));
             }
@@ -135,16 +140,14 @@ impl Importer<'_, '_> {
             }
             let output = operator.outputs.first().copied().unwrap_or(-1);
             let name = format!("{index}:{}", self.tensor_name(output));
-            let converted = match operator.code {
-                code if variables::is_of_variables(code) => self.variable(operator),
-                _ => self.convert(operator, &name),
+            let kind = match names::operator_name(operator.code) {
+                "CUSTOM" => format!("custom operator {}", operator.custom),
+                kind => kind.into(),
             };
-            if let Err(refusal) = converted {
-                let kind = match operator.code {
-                    names::CUSTOM => format!("custom operator {}", operator.custom),
-                    code => names::operator_name(code).into(),
-                };
-                self.builder.problem(&name, &kind, refusal);
+            match self.convert(operator, &name) {
+                Some(Ok(())) => {}
+                Some(Err(refusal)) => self.builder.problem(&name, &kind, refusal),
+                None => self.builder.unsupported(&name, &kind, names::REMEDIES),
             }
         }
     }

@@ -1,71 +1,38 @@
 //! The operators of TensorFlow Lite by code: what they are called, and what to use instead of those that
 //! Kinglet does not run.
 
-pub(super) const ADD: i32 = 0;
-pub(super) const AVERAGE_POOL_2D: i32 = 1;
-pub(super) const CONCATENATION: i32 = 2;
-pub(super) const CONV_2D: i32 = 3;
-pub(super) const DEPTHWISE_CONV_2D: i32 = 4;
-pub(super) const DEQUANTIZE: i32 = 6;
-pub(super) const FULLY_CONNECTED: i32 = 9;
-pub(super) const LOGISTIC: i32 = 14;
-pub(super) const MAX_POOL_2D: i32 = 17;
-pub(super) const MUL: i32 = 18;
-pub(super) const RELU: i32 = 19;
-pub(super) const RELU6: i32 = 21;
-pub(super) const RESHAPE: i32 = 22;
-pub(super) const SOFTMAX: i32 = 25;
-pub(super) const TANH: i32 = 28;
-pub(super) const CUSTOM: i32 = 32;
-pub(super) const PAD: i32 = 34;
-pub(super) const MEAN: i32 = 40;
-pub(super) const SQUEEZE: i32 = 43;
-pub(super) const STRIDED_SLICE: i32 = 45;
-pub(super) const SPLIT: i32 = 49;
-pub(super) const SLICE: i32 = 65;
-pub(super) const TRANSPOSE_CONV: i32 = 67;
-pub(super) const EXPAND_DIMS: i32 = 70;
-pub(super) const SPLIT_V: i32 = 102;
-pub(super) const QUANTIZE: i32 = 114;
-pub(super) const CALL_ONCE: i32 = 129;
-pub(super) const VAR_HANDLE: i32 = 142;
-pub(super) const READ_VARIABLE: i32 = 143;
-pub(super) const ASSIGN_VARIABLE: i32 = 144;
+use crate::import::build::Remedies;
 
 /// The schema's name of operator `code`.
 pub(super) fn operator_name(code: i32) -> &'static str {
     usize::try_from(code).ok().and_then(|code| NAMES.get(code)).copied().unwrap_or("unknown operator")
 }
 
-/// The nearest thing to operator `code` that would work.
-pub(super) fn nearest(code: i32) -> &'static str {
-    match operator_name(code) {
-        "SUB" => "use ADD with the negated operand",
-        "DIV" => "use MUL with the reciprocal, when the divisor is constant",
-        "BATCH_MATMUL" => "use a dense layer (FULLY_CONNECTED), when one factor is constant",
-        "LEAKY_RELU" | "PRELU" | "ELU" | "HARD_SWISH" | "GELU" | "RELU_N1_TO_1" | "RELU_0_TO_1" => {
-            "use RELU or RELU6 and train again"
-        }
-        "PADV2" | "MIRROR_PAD" => "use PAD with zeros",
-        "SUM" => "use MEAN",
-        "REDUCE_MAX" => "use MAX_POOL_2D over the whole extent",
-        "TRANSPOSE" => "export the model channels-last, so that no transposition is left",
-        "LOG_SOFTMAX" | "ARG_MAX" => "end the model with SOFTMAX or its logits and do this step in the application",
-        "CONV_3D" | "CONV_3D_TRANSPOSE" => "use CONV_2D or DEPTHWISE_CONV_2D",
-        "LSTM"
-        | "UNIDIRECTIONAL_SEQUENCE_LSTM"
-        | "BIDIRECTIONAL_SEQUENCE_LSTM"
-        | "RNN"
-        | "SVDF"
-        | "UNIDIRECTIONAL_SEQUENCE_RNN"
-        | "BIDIRECTIONAL_SEQUENCE_RNN" => "use convolutions over time",
-        "SHAPE" | "PACK" | "GATHER" => {
-            "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE"
-        }
-        "CAST" => "use QUANTIZE or DEQUANTIZE",
-        _ => "build the layer from the supported operators (convolution, dense, pooling, ADD, MUL, SOFTMAX, ...)",
-    }
-}
+/// What works in place of operators that are not read.
+pub(super) const REMEDIES: &Remedies = &[
+    (&["SUB"], "use ADD with the negated operand"),
+    (&["DIV"], "use MUL with the reciprocal, when the divisor is constant"),
+    (&["BATCH_MATMUL"], "use a dense layer (FULLY_CONNECTED), when one factor is constant"),
+    (
+        &["LEAKY_RELU", "PRELU", "ELU", "HARD_SWISH", "GELU", "RELU_N1_TO_1", "RELU_0_TO_1"],
+        "use RELU or RELU6 and train again",
+    ),
+    (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
+    (&["SUM"], "use MEAN"),
+    (&["REDUCE_MAX"], "use MAX_POOL_2D over the whole extent"),
+    (&["TRANSPOSE"], "export the model channels-last, so that no transposition is left"),
+    (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
+    (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
+    (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),
+    (&["RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN"], CONVOLVE),
+    (
+        &["SHAPE", "PACK", "GATHER"],
+        "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE",
+    ),
+    (&["CAST"], "use QUANTIZE or DEQUANTIZE"),
+];
+
+const CONVOLVE: &str = "use convolutions over time";
 
 #[rustfmt::skip] // A table of words reads better in lines than in a column.
 const NAMES: [&str; 210] = [

@@ -1,13 +1,10 @@
 //! Operators that take tensors apart: STRIDED_SLICE, SLICE, SPLIT, SPLIT_V.
 
 use super::Importer;
-use super::operator::{Options, normal_axis};
-use super::schema::Operator;
+use super::call::{Call, EXPORT_AGAIN, normal_axis};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Op, RANK_MAX};
 use crate::op::{Cut, Reshape, Slice, Split};
-
-const EXPORT_AGAIN: &str = "export the model again";
 
 /// What the numbers of a STRIDED_SLICE mean: bit `i` is of position `i`.
 struct Masks {
@@ -87,116 +84,103 @@ fn cut(extent: usize, [begin, end, stride]: [i64; 3], position: usize, masks: &M
     Ok(Cut { begin, end: (end < extent).then_some(end), stride })
 }
 
-impl<'b> Importer<'_, 'b> {
-    pub(super) fn strided_slice(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
-        let x = self.operand(operator, 0)?;
-        let shape = self.shape_of(x);
-        let list =
-            |position: usize, what: &str| self.integers(operator.inputs.get(position).copied().unwrap_or(-1), what);
-        let (begin, end, stride) = (list(1, "its begins")?, list(2, "its ends")?, list(3, "its strides")?);
-        if [end.len(), stride.len()] != [begin.len(); 2] || begin.len() > 2 * RANK_MAX {
-            return refuse("begins, ends and strides differ in number, or are too many", EXPORT_AGAIN);
-        }
-        if options.flag(5)? {
-            return refuse("counts its ends from its begins", "export with ends counted from the front");
-        }
-        let masks = Masks {
-            begin: options.int(0, 0)?,
-            end: options.int(1, 0)?,
-            ellipsis: options.int(2, 0)?,
-            new_axis: options.int(3, 0)?,
-            shrink: options.int(4, 0)?,
+pub(super) fn strided_slice(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let x = importer.operand(call, 0)?;
+    let shape = importer.shape_of(x);
+    let list = |position: usize, what: &str| importer.integers(call.tensor(position), what);
+    let (begin, end, stride) = (list(1, "its begins")?, list(2, "its ends")?, list(3, "its strides")?);
+    if [end.len(), stride.len()] != [begin.len(); 2] || begin.len() > 2 * RANK_MAX {
+        return refuse("begins, ends and strides differ in number, or are too many", EXPORT_AGAIN);
+    }
+    if call.flag(5)? {
+        return refuse("counts its ends from its begins", "export with ends counted from the front");
+    }
+    let masks = Masks {
+        begin: call.int(0, 0)?,
+        end: call.int(1, 0)?,
+        ellipsis: call.int(2, 0)?,
+        new_axis: call.int(3, 0)?,
+        shrink: call.int(4, 0)?,
+    };
+    let numbers: Vec<[i64; 3]> = (0..begin.len()).map(|at| [begin[at], end[at], stride[at]]).collect();
+    let Strided { cuts, axes } = Strided::new(&shape, &numbers, &masks)?;
+    let op = Slice { cuts };
+    if axes.iter().copied().eq((0..shape.len()).map(Some)) {
+        return importer.finish(call, op, vec![x]);
+    }
+    let sliced = importer.builder.apply(&format!("{}/slice", call.name), op.into(), vec![x])?;
+    let extents = importer.shape_of(sliced);
+    let expected: Vec<usize> = axes.iter().map(|axis| axis.map_or(1, |axis| extents[axis])).collect();
+    let output = importer.result(call)?;
+    if importer.shape_of(output) != expected {
+        return refuse(format!("computes shape {expected:?} but its result has another"), EXPORT_AGAIN);
+    }
+    importer.finish(call, Reshape, vec![sliced])
+}
+
+pub(super) fn slice(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let x = importer.operand(call, 0)?;
+    let shape = importer.shape_of(x);
+    let list = |position: usize, what: &str| importer.integers(call.tensor(position), what);
+    let (begins, sizes) = (list(1, "its begins")?, list(2, "its sizes")?);
+    if [begins.len(), sizes.len()] != [shape.len(); 2] {
+        return refuse(format!("has {} begins and {} sizes for {shape:?}", begins.len(), sizes.len()), EXPORT_AGAIN);
+    }
+    let cut = |axis: usize| {
+        let begin = usize::try_from(begins[axis]).ok()?;
+        let end = match sizes[axis] {
+            -1 => shape[axis],
+            size => begin.checked_add(usize::try_from(size).ok()?)?,
         };
-        let numbers: Vec<[i64; 3]> = (0..begin.len()).map(|at| [begin[at], end[at], stride[at]]).collect();
-        let Strided { cuts, axes } = Strided::new(&shape, &numbers, &masks)?;
-        let op = Op::Slice(Slice { cuts });
-        if axes.iter().copied().eq((0..shape.len()).map(Some)) {
-            return self.finish(operator, op, vec![x], name);
-        }
-        let sliced = self.builder.apply(&format!("{name}/slice"), op, vec![x])?;
-        let extents = self.shape_of(sliced);
-        let expected: Vec<usize> = axes.iter().map(|axis| axis.map_or(1, |axis| extents[axis])).collect();
-        let output = self.result(operator)?;
-        if self.shape_of(output) != expected {
-            return refuse(format!("computes shape {expected:?} but its result has another"), EXPORT_AGAIN);
-        }
-        self.finish(operator, Op::Reshape(Reshape), vec![sliced], name)
+        Some(Cut { begin, end: (end != shape[axis]).then_some(end), stride: 1 })
+    };
+    match (0..shape.len()).map(cut).collect() {
+        Some(cuts) => importer.finish(call, Slice { cuts }, vec![x]),
+        None => refuse("a begin or a size is negative", EXPORT_AGAIN),
     }
+}
 
-    pub(super) fn slice(&mut self, operator: &Operator<'b>, name: &str) -> Convert<()> {
-        let x = self.operand(operator, 0)?;
-        let shape = self.shape_of(x);
-        let list =
-            |position: usize, what: &str| self.integers(operator.inputs.get(position).copied().unwrap_or(-1), what);
-        let (begins, sizes) = (list(1, "its begins")?, list(2, "its sizes")?);
-        if [begins.len(), sizes.len()] != [shape.len(); 2] {
-            return refuse(
-                format!("has {} begins and {} sizes for {shape:?}", begins.len(), sizes.len()),
-                EXPORT_AGAIN,
-            );
-        }
-        let cut = |axis: usize| {
-            let begin = usize::try_from(begins[axis]).ok()?;
-            let end = match sizes[axis] {
-                -1 => shape[axis],
-                size => begin.checked_add(usize::try_from(size).ok()?)?,
-            };
-            Some(Cut { begin, end: (end != shape[axis]).then_some(end), stride: 1 })
-        };
-        match (0..shape.len()).map(cut).collect() {
-            Some(cuts) => self.finish(operator, Op::Slice(Slice { cuts }), vec![x], name),
-            None => refuse("a begin or a size is negative", EXPORT_AGAIN),
-        }
+/// Into equal parts.
+pub(super) fn split(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let count = call.operator.outputs.len();
+    let axis = split_axis(importer, call, 0, 1)?;
+    let x = importer.operand(call, 1)?;
+    let extent = importer.shape_of(x)[axis];
+    if !extent.is_multiple_of(count.max(1)) {
+        return refuse(format!("splits an extent of {extent} into {count}"), EXPORT_AGAIN);
     }
+    split_into(importer, call, Split { axis, sizes: vec![extent / count.max(1); count] }, 1)
+}
 
-    /// Into equal parts.
-    pub(super) fn split(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
-        let count = operator.outputs.len();
-        let axis = self.split_axis(operator, 0, 1)?;
-        let x = self.operand(operator, 1)?;
-        let extent = self.shape_of(x)[axis];
-        if !extent.is_multiple_of(count.max(1)) {
-            return refuse(format!("splits an extent of {extent} into {count}"), EXPORT_AGAIN);
-        }
-        self.split_into(operator, options, Split { axis, sizes: vec![extent / count.max(1); count] }, (1, name))
-    }
+/// Into parts of the sizes given, of which one may be the rest.
+pub(super) fn split_v(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let axis = split_axis(importer, call, 2, 0)?;
+    let x = importer.operand(call, 0)?;
+    let extent = importer.shape_of(x)[axis];
+    let sizes = importer.integers(call.tensor(1), "its sizes")?;
+    let known = sizes.iter().fold(0usize, |sum, &size| sum.saturating_add(usize::try_from(size).unwrap_or(0)));
+    let rest = |size: i64| if size == -1 { extent.saturating_sub(known) } else { size.try_into().unwrap_or(0) };
+    let sizes = sizes.into_iter().map(rest).collect();
+    split_into(importer, call, Split { axis, sizes }, 0)
+}
 
-    /// Into parts of the sizes given, of which one may be the rest.
-    pub(super) fn split_v(&mut self, operator: &Operator<'b>, options: &Options<'b>, name: &str) -> Convert<()> {
-        let axis = self.split_axis(operator, 2, 0)?;
-        let x = self.operand(operator, 0)?;
-        let extent = self.shape_of(x)[axis];
-        let sizes = self.integers(operator.inputs.get(1).copied().unwrap_or(-1), "its sizes")?;
-        let known = sizes.iter().fold(0usize, |sum, &size| sum.saturating_add(usize::try_from(size).unwrap_or(0)));
-        let rest = |size: i64| if size == -1 { extent.saturating_sub(known) } else { size.try_into().unwrap_or(0) };
-        let sizes = sizes.into_iter().map(rest).collect();
-        self.split_into(operator, options, Split { axis, sizes }, (0, name))
+/// The axis in operand `position`, along which operand `data` is split.
+fn split_axis(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>, position: usize, data: usize) -> Convert<usize> {
+    let axis = importer.integers(call.tensor(position), "its axis")?;
+    let x = importer.operand(call, data)?;
+    match axis.as_slice() {
+        &[axis] => normal_axis(axis, importer.shape_of(x).len()),
+        axes => refuse(format!("splits along {} axes", axes.len()), EXPORT_AGAIN),
     }
+}
 
-    /// The axis in operand `position`, along which operand `data` is split.
-    fn split_axis(&mut self, operator: &Operator<'b>, position: usize, data: usize) -> Convert<usize> {
-        let axis = self.integers(operator.inputs.get(position).copied().unwrap_or(-1), "its axis")?;
-        let x = self.operand(operator, data)?;
-        match axis.as_slice() {
-            &[axis] => normal_axis(axis, self.shape_of(x).len()),
-            axes => refuse(format!("splits along {} axes", axes.len()), EXPORT_AGAIN),
-        }
+fn split_into(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>, split: Split, data: usize) -> Convert<()> {
+    let count = call.operator.outputs.len();
+    let declared = call.int(0, i32::try_from(count).unwrap_or(0))?;
+    if usize::try_from(declared).ok() != Some(count) || split.sizes.len() != count {
+        return refuse(format!("has {count} results for {} parts", split.sizes.len()), EXPORT_AGAIN);
     }
-
-    fn split_into(
-        &mut self,
-        operator: &Operator<'b>,
-        options: &Options<'b>,
-        split: Split,
-        (data, name): (usize, &str),
-    ) -> Convert<()> {
-        let count = operator.outputs.len();
-        let declared = options.int(0, i32::try_from(count).unwrap_or(0))?;
-        if usize::try_from(declared).ok() != Some(count) || split.sizes.len() != count {
-            return refuse(format!("has {count} results for {} parts", split.sizes.len()), EXPORT_AGAIN);
-        }
-        let x = self.operand(operator, data)?;
-        let outputs = operator.outputs.iter().map(|&output| self.value(output)).collect::<Convert<Vec<_>>>()?;
-        self.builder.node_of(name, Op::Split(split), vec![x], outputs)
-    }
+    let x = importer.operand(call, data)?;
+    let outputs = call.operator.outputs.iter().map(|&output| importer.value(output)).collect::<Convert<Vec<_>>>()?;
+    importer.builder.node_of(call.name, Op::Split(split), vec![x], outputs)
 }

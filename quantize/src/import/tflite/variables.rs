@@ -13,12 +13,11 @@
 use std::collections::HashMap;
 
 use super::Importer;
+use super::call::{Call, EXPORT_AGAIN};
 use super::names;
 use super::schema::{Operator, Subgraph, Tensor};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Elements, State, Value, ValueId};
-
-const EXPORT_AGAIN: &str = "export the model again";
 
 /// What is known of the file's variables while operators are converted in their order.
 #[derive(Default)]
@@ -31,11 +30,6 @@ pub(super) struct Variables {
     initial: HashMap<String, Elements>,
 }
 
-/// True for the operators of this file: their results are no tensors, or they have none.
-pub(super) fn is_of_variables(code: i32) -> bool {
-    matches!(code, names::VAR_HANDLE | names::READ_VARIABLE | names::ASSIGN_VARIABLE | names::CALL_ONCE)
-}
-
 /// The name that a VAR_HANDLE operator gives its variable.
 fn name_of(operator: &Operator<'_>) -> Convert<String> {
     let Some(options) = operator.options else { return refuse("a variable has no name", EXPORT_AGAIN) };
@@ -46,112 +40,109 @@ fn name_of(operator: &Operator<'_>) -> Convert<String> {
 /// Longest name of a variable that is told from others.
 const NAME_BYTES_MAX: usize = 256;
 
-impl<'b> Importer<'_, 'b> {
-    /// Converts an operator on variables.
-    pub(super) fn variable(&mut self, operator: &Operator<'b>) -> Convert<()> {
-        match operator.code {
-            names::CALL_ONCE => self.initialize(operator),
-            names::VAR_HANDLE => {
-                let handle = operator.outputs.first().copied().unwrap_or(-1);
-                self.variables.handles.insert(handle, name_of(operator)?);
-                Ok(())
+/// Names the variable that a handle stands for.
+pub(super) fn var_handle(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    importer.variables.handles.insert(call.first_result(), name_of(call.operator)?);
+    Ok(())
+}
+
+/// The variable whose handle is the operator's first operand.
+fn variable_name(importer: &Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<String> {
+    let handle = call.tensor(0);
+    match importer.variables.handles.get(&handle) {
+        Some(name) => Ok(name.clone()),
+        None => refuse("uses a variable that no VAR_HANDLE names", EXPORT_AGAIN),
+    }
+}
+
+/// Remembers what a subgraph assigns that runs before the first run.
+pub(super) fn call_once(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let index = call.int(0, 0)?;
+    let model = importer.model;
+    let subgraph = usize::try_from(index).ok().and_then(|index| model.initializers.get(index.checked_sub(1)?));
+    let Some(subgraph) = subgraph else {
+        return refuse(format!("calls subgraph {index}, which does not exist"), EXPORT_AGAIN);
+    };
+    let mut handles = HashMap::new();
+    for operator in &subgraph.operators {
+        match names::operator_name(operator.code) {
+            "VAR_HANDLE" => {
+                handles.insert(operator.outputs.first().copied().unwrap_or(-1), name_of(operator)?);
             }
-            names::READ_VARIABLE => self.read_variable(operator),
-            _ => self.assign_variable(operator),
-        }
-    }
-
-    /// The variable whose handle is the operator's first operand.
-    fn variable_name(&self, operator: &Operator<'b>) -> Convert<String> {
-        let handle = operator.inputs.first().copied().unwrap_or(-1);
-        match self.variables.handles.get(&handle) {
-            Some(name) => Ok(name.clone()),
-            None => refuse("uses a variable that no VAR_HANDLE names", EXPORT_AGAIN),
-        }
-    }
-
-    /// Remembers what a subgraph assigns that runs before the first run.
-    fn initialize(&mut self, operator: &Operator<'b>) -> Convert<()> {
-        let index = operator.options.map_or(Ok(0), |options| options.i32(0, 0))?;
-        let model = self.model;
-        let subgraph = usize::try_from(index).ok().and_then(|index| model.initializers.get(index.checked_sub(1)?));
-        let Some(subgraph) = subgraph else {
-            return refuse(format!("calls subgraph {index}, which does not exist"), EXPORT_AGAIN);
-        };
-        let mut handles = HashMap::new();
-        for operator in &subgraph.operators {
-            match operator.code {
-                names::VAR_HANDLE => {
-                    handles.insert(operator.outputs.first().copied().unwrap_or(-1), name_of(operator)?);
-                }
-                names::ASSIGN_VARIABLE => {
-                    let [handle, tensor] = [0, 1].map(|place| operator.inputs.get(place).copied().unwrap_or(-1));
-                    let Some(name) = handles.get(&handle) else {
-                        return refuse("initializes a variable that no VAR_HANDLE names", EXPORT_AGAIN);
-                    };
-                    let elements = self.initial_elements(subgraph, tensor, name)?;
-                    self.variables.initial.insert(name.clone(), elements);
-                }
-                code => {
-                    let problem = format!("initializes variables by {}", names::operator_name(code));
-                    return refuse(problem, "initialize them with constants");
-                }
+            "ASSIGN_VARIABLE" => {
+                let [handle, tensor] = [0, 1].map(|place| operator.inputs.get(place).copied().unwrap_or(-1));
+                let Some(name) = handles.get(&handle) else {
+                    return refuse("initializes a variable that no VAR_HANDLE names", EXPORT_AGAIN);
+                };
+                let elements = initial_elements(importer, subgraph, tensor, name)?;
+                importer.variables.initial.insert(name.clone(), elements);
+            }
+            other => {
+                let problem = format!("initializes variables by {other}");
+                return refuse(problem, "initialize them with constants");
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn initial_elements(&self, subgraph: &Subgraph<'b>, tensor: i32, name: &str) -> Convert<Elements> {
-        let declared: Option<&Tensor<'b>> = usize::try_from(tensor).ok().and_then(|index| subgraph.tensors.get(index));
-        let Some(declared) = declared else {
-            return refuse(format!("initializes `{name}` with a tensor that does not exist"), EXPORT_AGAIN);
-        };
-        if declared.data.is_empty() {
-            return refuse(format!("initializes `{name}` with a computed tensor"), "initialize it with a constant");
+fn initial_elements(
+    importer: &Importer<'_, '_>,
+    subgraph: &Subgraph<'_>,
+    tensor: i32,
+    name: &str,
+) -> Convert<Elements> {
+    let declared: Option<&Tensor<'_>> = usize::try_from(tensor).ok().and_then(|index| subgraph.tensors.get(index));
+    let Some(declared) = declared else {
+        return refuse(format!("initializes `{name}` with a tensor that does not exist"), EXPORT_AGAIN);
+    };
+    if declared.data.is_empty() {
+        return refuse(format!("initializes `{name}` with a computed tensor"), "initialize it with a constant");
+    }
+    let dtype = importer.element_type(declared)?;
+    importer.elements(declared, dtype, declared.data)
+}
+
+pub(super) fn read_variable(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let name = variable_name(importer, call)?;
+    let result = call.first_result();
+    if let Some(&id) = importer.variables.current.get(&name) {
+        let (declared, held) = (importer.declared_value(result)?, importer.builder.graph.value(id));
+        let is_same =
+            |a: &Value, b: &Value| (a.dtype, &a.shape, &a.quantization) == (b.dtype, &b.shape, &b.quantization);
+        if !is_same(&declared, held) {
+            return refuse(
+                format!("reads variable `{name}` with another type, shape or quantization than it has"),
+                "read it as it was assigned",
+            );
         }
-        let dtype = self.element_type(declared)?;
-        self.elements(declared, dtype, declared.data)
+        importer.values.insert(result, id);
+        return Ok(());
     }
-
-    fn read_variable(&mut self, operator: &Operator<'b>) -> Convert<()> {
-        let name = self.variable_name(operator)?;
-        let result = operator.outputs.first().copied().unwrap_or(-1);
-        if let Some(&id) = self.variables.current.get(&name) {
-            let (declared, held) = (self.declared_value(result)?, self.builder.graph.value(id));
-            let is_same =
-                |a: &Value, b: &Value| (a.dtype, &a.shape, &a.quantization) == (b.dtype, &b.shape, &b.quantization);
-            if !is_same(&declared, held) {
-                return refuse(
-                    format!("reads variable `{name}` with another type, shape or quantization than it has"),
-                    "read it as it was assigned",
-                );
-            }
-            self.values.insert(result, id);
-            return Ok(());
+    let value = importer.value(result)?;
+    let (dtype, len) = (importer.builder.graph.value(value).dtype, importer.builder.graph.value(value).len());
+    importer.model.budget.charge(len, dtype.size_bytes())?;
+    let initial = match importer.variables.initial.get(&name) {
+        Some(initial) if (initial.dtype(), initial.len()) == (dtype, len) => initial.clone(),
+        Some(_) => {
+            return refuse(format!("variable `{name}` is initialized with another type or shape"), EXPORT_AGAIN);
         }
-        let value = self.value(result)?;
-        let (dtype, len) = (self.builder.graph.value(value).dtype, self.builder.graph.value(value).len());
-        self.model.budget.charge(len, dtype.size_bytes())?;
-        let initial = match self.variables.initial.get(&name) {
-            Some(initial) if (initial.dtype(), initial.len()) == (dtype, len) => initial.clone(),
-            Some(_) => {
-                return refuse(format!("variable `{name}` is initialized with another type or shape"), EXPORT_AGAIN);
-            }
-            // As TensorFlow Lite Micro has them: bytes of zero.
-            None => Elements::zeros(dtype, len),
-        };
-        self.variables.current.insert(name.clone(), value);
-        self.builder.graph.states.push(State { name, value, next: value, initial });
-        Ok(())
-    }
+        // As TensorFlow Lite Micro has them: bytes of zero.
+        None => Elements::zeros(dtype, len),
+    };
+    importer.variables.current.insert(name.clone(), value);
+    importer.builder.graph.states.push(State { name, value, next: value, initial });
+    Ok(())
+}
 
-    fn assign_variable(&mut self, operator: &Operator<'b>) -> Convert<()> {
-        let name = self.variable_name(operator)?;
-        let value = self.value(operator.inputs.get(1).copied().unwrap_or(-1))?;
-        self.variables.current.insert(name, value);
-        Ok(())
-    }
+pub(super) fn assign_variable(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let name = variable_name(importer, call)?;
+    let value = importer.value(call.tensor(1))?;
+    importer.variables.current.insert(name, value);
+    Ok(())
+}
 
+impl Importer<'_, '_> {
     /// When all operators are converted: what each variable is for the next run. One that is never assigned is what it
     /// is at first.
     pub(super) fn settle_variables(&mut self) {

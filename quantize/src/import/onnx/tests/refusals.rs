@@ -1,6 +1,7 @@
 //! What cannot be used is said, all of it, by name and with what to do.
 
 use super::writer::{Attr, Onnx};
+use crate::import::onnx::operator::{REMEDIES, ROWS};
 use crate::import::{ImportError, Kind, Problem, from_bytes};
 
 fn problems(onnx: Onnx) -> Vec<Problem> {
@@ -37,7 +38,9 @@ fn everything_is_reported_at_once() {
         .node("Clip", &["x", "low"], "d", &[])
         .node("GRU", &["c", "d"], "y", &[])
         .output("y");
-    let problems = problems(onnx);
+    let Err(error) = from_bytes(&onnx.bytes(), Kind::Onnx, "m.onnx") else { panic!("it is accepted") };
+    let text = error.to_string();
+    let ImportError::Unsupported { problems, .. } = error else { panic!("{text}") };
     let found: Vec<(&str, &str)> =
         problems.iter().map(|problem| (problem.node.as_str(), problem.operator.as_str())).collect();
     let expected = [
@@ -48,11 +51,31 @@ fn everything_is_reported_at_once() {
         ("node_y", "GRU"),
     ];
     assert_eq!(found, expected);
-    let error = ImportError::Unsupported { file: "m.onnx".into(), problems };
-    let text = error.to_string();
     assert!(text.contains("z (input): is INT64"), "{text}");
     assert!(text.contains("use Relu, Clip(0, 6), Sigmoid or Tanh"), "{text}");
-    assert_eq!(text.lines().count(), 6, "{text}");
+    assert_eq!(text.lines().count(), 7, "{text}");
+    let readable = text.lines().last().unwrap_or_default();
+    assert!(readable.starts_with("  operators that are supported: Conv, ConvTranspose, Gemm"), "{text}");
+}
+
+#[test]
+fn the_operators_that_are_read_are_listed_where_one_is_not() {
+    let text = |op_type: &str| {
+        let onnx = Onnx::new(13).input("x", &[1, 4]).node(op_type, &["x"], "y", &[("to", Attr::Int(10))]).output("y");
+        from_bytes(&onnx.bytes(), Kind::Onnx, "m.onnx").map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    assert!(text("Einsum").contains("build the layer from the operators below\n  operators that are supported: Conv,"));
+    assert!(text("Cast").contains("casts to type 10") && !text("Cast").contains("operators that are supported"));
+}
+
+#[test]
+fn every_operator_is_in_the_list_once() {
+    let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+    for (index, name) in names.iter().enumerate() {
+        assert!(!names[..index].contains(name), "{name} has two rows");
+        let is_refused = REMEDIES.iter().any(|(operators, _)| operators.contains(name));
+        assert!(!is_refused, "{name} is read and has a remedy");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::problems;
 use super::writer::{Field, INT8, Tflite, small_network};
+use crate::import::tflite::names::{REMEDIES, operator_name};
+use crate::import::tflite::operator::ROWS;
 use crate::import::{ImportError, Kind, Problem, from_bytes};
 
 fn malformed(bytes: &[u8]) -> String {
@@ -31,7 +33,10 @@ fn everything_is_reported_at_once() {
     file.custom_operator("FancyOp", &[a], b);
     file.operator(0, &[b, z], c, (11, vec![(0, Field::I8(4))]));
     file.operator(0, &[c, x], y, (11, Vec::new()));
-    let problems = problems(&file.bytes(&[x, z], &[y]));
+    let bytes = file.bytes(&[x, z], &[y]);
+    let Err(error) = from_bytes(&bytes, Kind::Tflite, "test") else { panic!("it is accepted") };
+    assert!(error.to_string().contains("\n  operators that are supported: ADD, AVERAGE_POOL_2D"), "{error}");
+    let problems = problems(&bytes);
     let found: Vec<(&str, &str)> =
         problems.iter().map(|problem| (problem.node.as_str(), problem.operator.as_str())).collect();
     let expected = [
@@ -47,6 +52,19 @@ fn everything_is_reported_at_once() {
     assert!(problems[1].remedy.contains("fixed input shape"));
     assert!(problems[2].remedy.contains("RELU"));
     assert!(problems[4].problem.contains("TANH"));
+}
+
+#[test]
+fn every_operator_is_in_the_list_once_under_the_schemas_name() {
+    let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+    let schema: Vec<&str> = (0..).map(operator_name).take_while(|&name| name != "unknown operator").collect();
+    for (index, name) in names.iter().enumerate() {
+        assert!(schema.contains(name), "{name} is no operator of the schema");
+        assert!(!names[..index].contains(name), "{name} has two rows");
+        assert!(!REMEDIES.iter().any(|(operators, _)| operators.contains(name)), "{name} is read and has a remedy");
+    }
+    let advised = REMEDIES.iter().flat_map(|&(operators, _)| operators);
+    advised.for_each(|name| assert!(schema.contains(name), "{name} is no operator of the schema"));
 }
 
 #[test]

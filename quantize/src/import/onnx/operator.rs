@@ -1,0 +1,136 @@
+//! The list of operators that are read: a row for each, with the functions that make nodes or numbers of it.
+//!
+//! A composite operator is taken apart in its function and nowhere else.
+
+use super::attributes::Call;
+use super::constant::Constant;
+use super::fold::{self, Known};
+use super::{Entry, Importer, conv_transpose, convolution, dense, elementwise, pool, reshape, slice};
+use crate::import::build::{Convert, Remedies};
+
+/// An operator that is read.
+pub(super) struct Row {
+    /// What ONNX calls it.
+    pub(super) name: &'static str,
+    pub(super) conversion: Conversion,
+    pub(super) fold: Fold,
+}
+
+/// Makes nodes of an operator whose operands are known; what it gives are its results.
+#[derive(Clone, Copy)]
+pub(super) enum Conversion {
+    /// The one that it has.
+    One(fn(&mut Importer<'_>, &Call<'_>) -> Convert<Entry>),
+    /// All of them, in order.
+    Several(fn(&mut Importer<'_>, &Call<'_>) -> Convert<Vec<Entry>>),
+    /// It is only ever computed on import.
+    Never,
+}
+
+/// Computes an operator's result on import.
+#[derive(Clone, Copy)]
+pub(super) enum Fold {
+    Never,
+    /// When all its operands are constants.
+    Constants(fn(&Known<'_>) -> Convert<Constant>),
+    Always(fn(&Importer<'_>, &Call<'_>) -> Convert<Constant>),
+}
+
+/// Every operator that is read.
+pub(super) const ROWS: &[Row] = &[
+    Row::one("Conv", convolution::conv),
+    Row::one("ConvTranspose", conv_transpose::conv_transpose),
+    Row::one("Gemm", dense::gemm),
+    Row::one("MatMul", dense::mat_mul),
+    Row::one("BatchNormalization", dense::batch_normalization),
+    Row::one("Relu", elementwise::relu),
+    Row::one("Sigmoid", elementwise::sigmoid),
+    Row::one("Tanh", elementwise::tanh),
+    Row::one("Clip", elementwise::clip),
+    Row::one("Softmax", elementwise::softmax),
+    Row::one("MaxPool", pool::max_pool),
+    Row::one("AveragePool", pool::average_pool),
+    Row::one("GlobalAveragePool", pool::global_average_pool),
+    Row::one("ReduceMean", pool::reduce_mean),
+    Row::one("Add", elementwise::add).or_folded(fold::add),
+    Row::one("Sub", elementwise::sub).or_folded(fold::sub),
+    Row::one("Mul", elementwise::mul).or_folded(fold::mul),
+    Row::one("Div", elementwise::div).or_folded(fold::div),
+    Row::one("Pad", reshape::pad),
+    Row::one("Concat", reshape::concat).or_folded(fold::concat),
+    Row::one("Slice", slice::slice).or_folded(fold::slice),
+    Row::several("Split", slice::split),
+    Row::one("Flatten", reshape::flatten),
+    Row::one("Reshape", reshape::reshape).or_folded(fold::reshape),
+    Row::one("Squeeze", reshape::squeeze).or_folded(fold::squeeze),
+    Row::one("Unsqueeze", reshape::unsqueeze).or_folded(fold::unsqueeze),
+    Row::one("Transpose", reshape::transpose).or_folded(fold::transpose),
+    Row::one("Identity", elementwise::identity).or_folded(fold::identity),
+    Row::one("Dropout", elementwise::dropout),
+    Row::one("Cast", elementwise::cast).or_folded(fold::cast),
+    Row::folded("Constant", Fold::Always(fold::constant)),
+    Row::folded("Shape", Fold::Always(fold::shape)),
+    Row::folded("Gather", Fold::Constants(fold::gather)),
+    Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
+];
+
+impl Row {
+    const fn one(name: &'static str, convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Entry>) -> Self {
+        Row { name, conversion: Conversion::One(convert), fold: Fold::Never }
+    }
+
+    const fn several(name: &'static str, convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Vec<Entry>>) -> Self {
+        Row { name, conversion: Conversion::Several(convert), fold: Fold::Never }
+    }
+
+    /// Arithmetic on numbers known on import, most of all on shapes.
+    const fn folded(name: &'static str, fold: Fold) -> Self {
+        Row { name, conversion: Conversion::Never, fold }
+    }
+
+    const fn or_folded(self, fold: fn(&Known<'_>) -> Convert<Constant>) -> Self {
+        Row { fold: Fold::Constants(fold), ..self }
+    }
+
+    /// The row of an operator of ONNX's own domain.
+    pub(super) fn of(name: &str) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.name == name)
+    }
+}
+
+/// What works in place of operators that are not read.
+pub(super) const REMEDIES: &Remedies = &[
+    (
+        &[
+            "LeakyRelu",
+            "PRelu",
+            "Elu",
+            "Selu",
+            "HardSwish",
+            "HardSigmoid",
+            "Gelu",
+            "Mish",
+            "Softplus",
+            "Celu",
+            "ThresholdedRelu",
+        ],
+        "use Relu, Clip(0, 6), Sigmoid or Tanh and train again",
+    ),
+    (&["Expand", "Tile", "Range"], FIXED_SHAPES),
+    (&["GlobalMaxPool", "ReduceMax"], "use MaxPool over the whole extent"),
+    (&["ReduceSum"], "use ReduceMean and scale the following weights"),
+    (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
+    (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
+    (&["Resize", "Upsample"], "use ConvTranspose with strides"),
+    (&["InstanceNormalization", "LayerNormalization", "GroupNormalization"], "use BatchNormalization"),
+    (
+        &["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
+        "give the float model and calibration data; Kinglet quantizes it",
+    ),
+    (&["Sum"], "use Add"),
+    (&["Max", "Min"], "use Relu or Clip(0, 6)"),
+];
+
+/// What to do about arithmetic on shapes that is left.
+pub(super) const FIXED_SHAPES: &str =
+    "export with fixed input shapes, so that shapes are constants; only arithmetic on shapes is supported";
