@@ -3,7 +3,7 @@
 //! The count of every kernel here is, to a few per cent, a sum of parts that follow from the shape: something for each
 //! call, for each element read and written, for each element gathered into a patch, and for each multiplication.
 //! `cargo xtask fit-costs` finds the prices of those parts from what `mcu-bench --profile` has measured and writes them
-//! to `table.rs`. The choice of a layer's packing goes by them (`lower/choose.rs`), and `kinglet inspect` shows them.
+//! to `table.rs`. The choice of a layer's packing goes by them (`op/lowering/packing.rs`), and `kinglet inspect` shows them.
 
 mod table;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ir::sketch::Sketch;
-use crate::ir::{Activation, Padding, Window};
+use crate::ir::{Activation, Elements, Op, Padding, Quantization, Window};
 use crate::op::{FullyConnected, MaxPool2D, Mean, Relu, Transpose};
 
 fn refusals(graph: &Graph) -> Vec<Refusal> {

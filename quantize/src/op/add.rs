@@ -2,9 +2,16 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_blob::records::BinaryI16;
+use kinglet_kernels::elementwise::AddI16;
+
 use super::common::attributes::Activation;
+use super::common::fixed::FixedPointError;
 use super::common::real::{Real, Reals, activated};
 use super::common::{elementwise, fixed, operands, types};
+use super::lowering::binary::Roles;
+use super::lowering::{Reason, Site, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -78,5 +85,45 @@ impl Operator for Add {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let roles = Roles::of(site)?;
+        let record = match site.dtype() {
+            DType::F32 => roles.record_f32(self.activation).into(),
+            DType::I8 => {
+                let [a, b, y] = roles.quantizations(site)?;
+                roles.record_i8(&in_range(fixed::add(a, b, y, self.activation))?).into()
+            }
+            DType::I16 => {
+                let [a, b, y] = roles.quantizations(site)?;
+                record_i16(&roles, in_range(fixed::add_i16(a, b, y, self.activation))?).into()
+            }
+            other => return no_kernel(other),
+        };
+        roles.emit(site, OpCode::Add, record);
+        Ok(())
+    }
+}
+
+/// The parameters of a sum, when its integers can express them.
+fn in_range<T>(parameters: Result<T, FixedPointError>) -> Result<T, Reason> {
+    parameters
+        .or_else(|error| refuse(error.to_string(), "its result's scale must not be far below its operands'"))
+}
+
+fn record_i16(roles: &Roles, add: AddI16) -> BinaryI16 {
+    let AddI16 { a_factor, b_factor, output_factor, min, max } = add;
+    BinaryI16 {
+        broadcast: roles.broadcast,
+        a_multiplier: a_factor.multiplier,
+        b_multiplier: b_factor.multiplier,
+        output_multiplier: output_factor.multiplier,
+        a_shift: a_factor.shift as i8,
+        b_shift: b_factor.shift as i8,
+        output_shift: output_factor.shift as i8,
+        reserved: 0,
+        min,
+        max,
     }
 }

@@ -2,9 +2,12 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+
 use super::common::attributes::{Activation, Window};
 use super::common::real::{Real, Reals, activated};
 use super::common::{fixed, operands, types, window};
+use super::lowering::{Reason, Site, pool};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -78,5 +81,9 @@ impl Operator for AveragePool2D {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        pool::lower(site, OpCode::AveragePool, &self.window, self.activation)
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::common::real::{Real, Reals};
 use super::common::types;
+use super::lowering::{Reason, Site, refuse};
 use super::operator::Operator;
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
@@ -81,5 +82,13 @@ impl Operator for BatchNorm {
 
     fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
         Vec::new()
+    }
+
+    /// Only where no pass could make it something else.
+    fn lower(&self, _site: &mut Site<'_>) -> Result<(), Reason> {
+        refuse(
+            "batch normalization that no convolution or dense layer precedes has no kernel",
+            "put it right behind a Conv, Gemm or MatMul, or write it as Mul and Add",
+        )
     }
 }

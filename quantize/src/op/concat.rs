@@ -2,15 +2,20 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_blob::records::Copy;
+
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, moved_reals, shapes_of};
 use super::common::types;
+use super::lowering::{Emission, Read, Reason, Site, narrow, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::memory::Placement;
 use super::rule::moves::{Moves, Source};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use crate::record::Overlap;
 use crate::value::{Shape, ShapeError, Value, fail};
 
 /// All inputs, one after the other along `axis`.
@@ -117,6 +122,37 @@ impl Operator for Concat {
     fn channel_ties(&self, shapes: &[&[usize]]) -> ChannelTies {
         let along_channels = shapes.first().is_some_and(|shape| self.is_last_of(shape));
         if along_channels { ChannelTies::Concatenated } else { ChannelTies::InStep }
+    }
+
+    /// A copy for each operand that is not computed in its place already.
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let (output, size) = (&site.result().shape, site.dtype().size_bytes());
+        let blocks: usize = output[..self.axis].iter().product();
+        let output_stride = output[self.axis..].iter().product::<usize>() * size;
+        let mut offset = 0;
+        for position in 0..site.operand_count() {
+            let operand = site.operand(position);
+            let block_bytes = operand.shape[self.axis..].iter().product::<usize>() * size;
+            if operand.elements.is_some() {
+                let reason = format!("its operand `{}` is a constant", operand.name);
+                return refuse(reason, "all operands must be computed from the model's input");
+            }
+            if !site.is_in_result(position, offset) {
+                let record = Copy {
+                    blocks: narrow(blocks, "the number of blocks")?,
+                    block_bytes: narrow(block_bytes, "a block's length")?,
+                    input_stride: narrow(block_bytes, "a block's length")?,
+                    output_stride: narrow(output_stride, "a block's length")?,
+                };
+                site.emit(Emission {
+                    reads: vec![Read::Operand(position)],
+                    output_offset: offset,
+                    ..Emission::new(OpCode::Copy, record, Overlap::Never)
+                });
+            }
+            offset += block_bytes;
+        }
+        Ok(())
     }
 }
 

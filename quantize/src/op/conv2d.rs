@@ -2,13 +2,21 @@
 
 use core::fmt;
 
+use kinglet_blob::records::{self, Conv2dI8};
+use kinglet_blob::{OpCode, WeightForm};
+use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
+use kinglet_kernels::int16::Rounding;
+
 use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
+use super::lowering::layer::{Channels, LayerI8};
+use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::record::{Overlap, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
@@ -105,5 +113,42 @@ impl Operator for Conv2D {
 
     fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
         vec![of_accumulator(scaling)]
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let [outputs, kernel_h, kernel_w, group_channels] = site.axes(1)?;
+        let taps = kernel_h * kernel_w * group_channels;
+        let window = convolution::window(site, &self.slide(), [kernel_h, kernel_w], self.groups)?;
+        match site.dtype() {
+            // Over its input it would take the slow reference kernel.
+            DType::F32 => convolution::lower_f32(site, OpCode::Conv2d, window, self.activation, Overlap::Never),
+            DType::I8 => self.lower_i8(site, window, &Channels::rows(site.i8s(1)?, outputs, taps)),
+            DType::I16 => {
+                let layer = (&Channels::rows(site.i8s(1)?, outputs, taps), Rounding::Twice);
+                convolution::lower_i16(site, OpCode::Conv2d, window, self.activation, layer)
+            }
+            other => no_kernel(other),
+        }
+    }
+}
+
+impl Conv2D {
+    fn lower_i8(&self, site: &mut Site<'_>, window: records::Window, channels: &Channels<'_>) -> Result<(), Reason> {
+        let geometry = geometry(&window, window.groups.into());
+        let storage = site.operand_quantization(1)?.storage;
+        let layer = LayerI8::folded(site, channels, self.activation)?;
+        let work = Work::windowed(OpCode::Conv2d, &window);
+        let packing = packing::convolution(site.target, self.groups, storage, &layer.numbers(channels), &work);
+        let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
+        packing.pack(storage, channels.outputs, geometry.runs(), channels.weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
+        let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());
+        site.emit(Emission {
+            form: WeightForm { packing: packing as u8, storage: storage as u8 },
+            scratch_bytes: Some(conv2d_i8_scratch_len(&geometry, packing)),
+            ..Emission::new(OpCode::Conv2d, record, overlap)
+        });
+        Ok(())
     }
 }

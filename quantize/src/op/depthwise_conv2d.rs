@@ -2,13 +2,22 @@
 
 use core::fmt;
 
+use kinglet_blob::records::{self, Conv2dI8};
+use kinglet_blob::{OpCode, WeightForm};
+use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
+use kinglet_kernels::int16::Rounding;
+use kinglet_kernels::packing::WriteOrder;
+
 use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
+use super::lowering::layer::{Channels, LayerI8};
+use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::record::{Overlap, PixelOrder, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [N, H, W, C]`, `w [1, KH, KW, C * multiplier]`, optional `b [C * multiplier]`.
@@ -100,5 +109,49 @@ impl Operator for DepthwiseConv2D {
 
     fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
         vec![of_accumulator(scaling)]
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let [_, kernel_h, kernel_w, outputs] = site.axes(1)?;
+        let taps = kernel_h * kernel_w;
+        let window = convolution::window(site, &self.slide(), [kernel_h, kernel_w], self.multiplier)?;
+        match site.dtype() {
+            DType::F32 => {
+                let geometry = geometry(&window, 1);
+                let overlap = Overlap::windowed(&geometry, window.batch.into(), 4, PixelOrder::Interleaved);
+                convolution::lower_f32(site, OpCode::Depthwise, window, self.activation, overlap)
+            }
+            DType::I8 => self.lower_i8(site, window, &Channels::columns(site.i8s(1)?, outputs, taps)),
+            DType::I16 => {
+                // The oracle reads a short bias as if it were long; its value counts here.
+                let layer = (&Channels::columns(site.i8s(1)?, outputs, taps), Rounding::Once);
+                convolution::lower_i16(site, OpCode::Depthwise, window, self.activation, layer)
+            }
+            other => no_kernel(other),
+        }
+    }
+}
+
+impl DepthwiseConv2D {
+    fn lower_i8(&self, site: &mut Site<'_>, window: records::Window, channels: &Channels<'_>) -> Result<(), Reason> {
+        let geometry = geometry(&window, window.input[2].into());
+        let layer = LayerI8::folded(site, channels, self.activation)?;
+        let work = Work::windowed(OpCode::Depthwise, &window);
+        let packing = packing::depthwise(site.target, &geometry, self.multiplier, &layer.numbers(channels), &work);
+        let mut packed = vec![0; packing.weight_len(channels.outputs, channels.taps)];
+        packing.pack(channels.outputs, channels.taps, channels.weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
+        let overlap = match packing.write_order(&geometry) {
+            WriteOrder::Bands(bands) if bands.run_in_place(self.multiplier) && window.batch == 1 => Overlap::Exactly,
+            WriteOrder::Bands(_) => Overlap::Never,
+            WriteOrder::Pixels(order) => Overlap::windowed(&geometry, window.batch.into(), 1, order),
+        };
+        site.emit(Emission {
+            form: WeightForm { packing: packing as u8, storage: 0 },
+            scratch_bytes: Some(depthwise_i8_scratch_len(&geometry, self.multiplier, packing)),
+            ..Emission::new(OpCode::Depthwise, record, overlap)
+        });
+        Ok(())
     }
 }

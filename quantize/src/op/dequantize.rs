@@ -2,9 +2,12 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+
 use crate::value::{DType, Shape, ShapeError, Value};
 use super::common::real::{Real, Reals};
 use super::common::{operands, types};
+use super::lowering::{Reason, Site, unary};
 use super::operator::Operator;
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
@@ -49,5 +52,10 @@ impl Operator for Dequantize {
 
     fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
         Vec::new()
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let quantization = site.operand_quantization(0)?;
+        unary::lower_convert(site, OpCode::Dequantize, quantization)
     }
 }

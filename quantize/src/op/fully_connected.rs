@@ -2,13 +2,22 @@
 
 use core::fmt;
 
+use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use kinglet_blob::{OpCode, WeightForm};
+use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
+use kinglet_kernels::int16::Rounding;
+use kinglet_kernels::packing::Taps;
+
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, activated};
 use super::common::{types, weighted};
+use super::lowering::layer::{Channels, LayerI8};
+use super::lowering::{Emission, Reason, Site, layer_f32, layer_i16, narrow, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use crate::record::{Overlap, Work};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
@@ -84,4 +93,69 @@ impl Operator for FullyConnected {
     fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
         vec![of_accumulator(scaling)]
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let [outputs, taps] = site.axes(1)?;
+        let sizes = [site.operand(0).len() / taps.max(1), taps, outputs];
+        match site.dtype() {
+            DType::F32 => self.lower_f32(site, sizes),
+            DType::I8 => self.lower_i8(site, sizes),
+            DType::I16 => self.lower_i16(site, sizes),
+            other => no_kernel(other),
+        }
+    }
+}
+
+impl FullyConnected {
+    fn lower_f32(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
+        let constants = layer_f32::store(site, outputs, site.f32s(1)?)?;
+        let (min, max) = self.activation.bounds();
+        let [rows_u32, taps_u32, outputs_u32] = extents(rows, taps, outputs)?;
+        let record = FullyConnectedF32 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, min, max };
+        let overlap = Overlap::rows(rows, 4 * taps, 4 * outputs);
+        site.emit(Emission::new(OpCode::FullyConnected, record, overlap));
+        Ok(())
+    }
+
+    fn lower_i8(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
+        let channels = Channels::rows(site.i8s(1)?, outputs, taps);
+        let storage = site.operand_quantization(1)?.storage;
+        let layer = LayerI8::folded(site, &channels, self.activation)?;
+        let [rows_u64, taps_u64, outputs_u64] = [rows, taps, outputs].map(|extent| extent as u64);
+        let (input, output) = (rows_u64 * taps_u64, rows_u64 * outputs_u64);
+        let work = Work { input, output, gathered: 0, macs: input * outputs_u64 };
+        let packing = packing::fully_connected(site.target, storage, &layer.numbers(&channels), &work);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
+        packing.pack(storage, outputs, Taps::flat(taps), channels.weights, &mut packed);
+        let (quant, constants) = layer.encode(&packed);
+        let constants = site.store(constants)?;
+        let [rows_u32, taps_u32, outputs_u32] = extents(rows, taps, outputs)?;
+        let record = FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant };
+        site.emit(Emission {
+            form: WeightForm { packing: packing as u8, storage: storage as u8 },
+            scratch_bytes: Some(fully_connected_i8_scratch_len(taps, packing)),
+            ..Emission::new(OpCode::FullyConnected, record, Overlap::rows(rows, taps, outputs))
+        });
+        Ok(())
+    }
+
+    fn lower_i16(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
+        let channels = Channels::rows(site.i8s(1)?, outputs, taps);
+        let (quant, constants) = layer_i16::encode(site, &channels, Rounding::Twice, self.activation)?;
+        let constants = site.store(constants)?;
+        let [rows_u32, taps_u32, outputs_u32] = extents(rows, taps, outputs)?;
+        let record = FullyConnectedI16 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant };
+        let overlap = Overlap::rows(rows, 2 * taps, 2 * outputs);
+        site.emit(Emission::new(OpCode::FullyConnected, record, overlap));
+        Ok(())
+    }
+}
+
+/// The extents as a record has them.
+fn extents(rows: usize, taps: usize, outputs: usize) -> Result<[u32; 3], Reason> {
+    Ok([
+        narrow(rows, "the number of rows")?,
+        narrow(taps, "the number of inputs")?,
+        narrow(outputs, "the number of outputs")?,
+    ])
 }

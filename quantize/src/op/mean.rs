@@ -2,15 +2,19 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{MeanF32, MeanI8};
 use kinglet_kernels::numerics::OutputStage;
 
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, ravel, unravel};
 use super::common::{fixed, operands, types};
+use super::lowering::{Emission, Reason, Site, narrow, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use crate::record::{Overlap, Record};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// Mean over `axes`.
@@ -98,6 +102,52 @@ impl Operator for Mean {
         let takes_last = shapes.first().is_none_or(|shape| self.takes_last_of(shape));
         if takes_last { ChannelTies::All } else { ChannelTies::InStep }
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let shape = &site.operand(0).shape;
+        let Some([outer, reduced, inner]) = split(shape, &self.axes) else {
+            return refuse(
+                format!("it averages over the axes {:?} of {shape:?}, which do not lie next to each other", self.axes),
+                "average over adjacent axes, one Mean after the other",
+            );
+        };
+        let record: Record = match site.dtype() {
+            DType::F32 => {
+                let [outer, reduced, inner] = [extent(outer)?, extent(reduced)?, extent(inner)?];
+                MeanF32 { outer, reduced, inner }.into()
+            }
+            DType::I8 => record_i8(site, [outer, reduced, inner])?.into(),
+            other => return no_kernel(other),
+        };
+        site.emit(Emission::new(OpCode::Mean, record, Overlap::Never));
+        Ok(())
+    }
+}
+
+fn extent(extent: usize) -> Result<u32, Reason> {
+    narrow(extent, "an extent")
+}
+
+fn record_i8(site: &Site<'_>, [outer, reduced, inner]: [usize; 3]) -> Result<MeanI8, Reason> {
+    let (x, y) = (site.operand_quantization(0)?, site.result_quantization()?);
+    // The sum of distances from the zero point stays below 255 for each element.
+    if reduced > (i32::MAX / 256) as usize {
+        return refuse(format!("it averages {reduced} elements"), "at most 8,388,607 fit the accumulator");
+    }
+    let factor = fixed::mean_factor(x, y, reduced);
+    if !(-31..=30).contains(&factor.shift) {
+        return refuse(format!("its factor is 2^{}", factor.shift), "recalibrate: its scales are unsound");
+    }
+    Ok(MeanI8 {
+        outer: extent(outer)?,
+        reduced: extent(reduced)?,
+        inner: extent(inner)?,
+        multiplier: factor.multiplier,
+        shift: factor.shift as i8,
+        input_zero_point: x.zero_point() as i8,
+        zero_point: y.zero_point() as i8,
+        reserved: 0,
+    })
 }
 
 impl Mean {
@@ -120,5 +170,33 @@ impl AxisAttributes for Mean {
         let stay: Vec<usize> = (0..rank).filter(|axis| !self.axes.contains(axis)).collect();
         let old = (0..rank).filter(|axis| !axes.contains(axis)).map(|axis| form[axis]);
         old.filter_map(|axis| stay.iter().position(|&kept| kept == axis)).collect()
+    }
+}
+
+/// `[outer, reduced, inner]` of a mean over `axes`; `None` when an axis longer than 1 lies between them.
+fn split(shape: &[usize], axes: &[usize]) -> Option<[usize; 3]> {
+    let long: Vec<usize> = axes.iter().copied().filter(|&axis| shape[axis] > 1).collect();
+    let (&first, &last) = match (long.first(), long.last()) {
+        (Some(first), Some(last)) => (first, last),
+        _ => (axes.first()?, axes.first()?),
+    };
+    if (first..=last).any(|axis| shape[axis] > 1 && !axes.contains(&axis)) {
+        return None;
+    }
+    let product = |range: &[usize]| range.iter().product::<usize>();
+    Some([product(&shape[..first]), product(&shape[first..=last]), product(&shape[last + 1..])])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn splits_around_adjacent_axes() {
+        assert_eq!(split(&[2, 3, 4, 5], &[1, 2]), Some([2, 12, 5]));
+        assert_eq!(split(&[2, 3, 4, 5], &[3]), Some([24, 5, 1]));
+        assert_eq!(split(&[2, 3, 1, 5], &[1, 3]), Some([2, 15, 1]));
+        assert_eq!(split(&[2, 3, 4, 5], &[1, 3]), None);
+        assert_eq!(split(&[2, 1, 1, 5], &[1, 2]), Some([2, 1, 5]));
     }
 }

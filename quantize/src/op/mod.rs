@@ -1,13 +1,15 @@
 //! Operators: one file each, and the list of them.
 //!
 //! A file holds everything the compiler knows of its operator: attributes, shapes, types, meaning, what passes may
-//! do to it. Passes do not know operators; they ask. The one place that names them all is the list below.
+//! do to it, which records compute it. Passes do not know operators; they ask. The one place that names them all is the
+//! list below.
 //!
 //! ```text
-//! value  <-  op/common, op/rule  <-  op/<operator>  <-  op  <-  ir (graphs)  <-  passes, lowering
+//! value, record  <-  op/common, op/rule, op/lowering  <-  op/<operator>  <-  op  <-  ir (graphs)  <-  passes, lower
 //! ```
 
 pub(crate) mod common;
+pub(crate) mod lowering;
 mod operator;
 pub(crate) mod rule;
 

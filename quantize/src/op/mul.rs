@@ -2,15 +2,21 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_kernels::elementwise::{AddI8, MulI8};
+use kinglet_kernels::numerics::FixedPoint;
+
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, activated};
 use super::common::{elementwise, fixed, operands, types};
+use super::lowering::binary::Roles;
+use super::lowering::{Reason, Site, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::{ChannelAffine, ReshapeRule};
-use crate::value::{Shape, ShapeError, Value};
+use crate::value::{DType, Shape, ShapeError, Value};
 
 /// `a * b`, with broadcasting of axes of extent 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,4 +93,32 @@ impl Operator for Mul {
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let roles = Roles::of(site)?;
+        let record = match site.dtype() {
+            DType::F32 => roles.record_f32(self.activation).into(),
+            DType::I8 => {
+                let [a, b, y] = roles.quantizations(site)?;
+                roles.record_i8(&as_sum(fixed::mul(a, b, y, self.activation))?).into()
+            }
+            other => return no_kernel(other),
+        };
+        roles.emit(site, OpCode::Mul, record);
+        Ok(())
+    }
+}
+
+/// The parameters of a product where the record has those of a sum.
+fn as_sum(mul: MulI8) -> Result<AddI8, Reason> {
+    let MulI8 { a_zero_point, b_zero_point, factor, stage } = mul;
+    // A product of two distances, up to 255 * 255, is shifted left without leaving 32 bits.
+    if factor.shift > 14 {
+        return refuse(
+            format!("it scales products up by 2^{}", factor.shift),
+            "recalibrate: its scales are unsound",
+        );
+    }
+    let unused = FixedPoint { multiplier: 0, shift: 0 };
+    Ok(AddI8 { a_zero_point, b_zero_point, a_factor: unused, b_factor: unused, output_factor: factor, stage })
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::common::attributes::{Activation, Padding, Window};
 use super::common::real::{Real, Reals};
+use super::lowering::{Reason, Site};
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layer::Layer;
 use super::rule::layout::LayoutRule;
@@ -124,4 +125,7 @@ pub(crate) trait Operator {
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::All
     }
+
+    /// Emits the records that compute it on `site`, or says why none can and what would work.
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason>;
 }

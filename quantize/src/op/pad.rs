@@ -2,13 +2,18 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_blob::records;
+
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, ravel, unravel};
 use super::common::{fixed, operands, types};
+use super::lowering::{Emission, Reason, Site, narrow, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
+use crate::record::Overlap;
 use crate::value::{DType, Shape, ShapeError, Value, fail, inverse};
 
 /// Real zeros (or `value`) around `x`: `before` and `after` have one entry for each axis.
@@ -92,6 +97,31 @@ impl Operator for Pad {
         let keeps_channels = self.before.last() == Some(&0) && self.after.last() == Some(&0);
         if keeps_channels { ChannelTies::InStep } else { ChannelTies::All }
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let (input, output) = (&site.operand(0).shape, &site.result().shape);
+        let value = match site.dtype() {
+            DType::F32 => self.value.to_bits(),
+            DType::I8 => u32::from(fixed::quantize_real(self.value, site.result_quantization()?) as u8),
+            other => return no_kernel(other),
+        };
+        let (input_dims, before, output_dims) = (four(input, 1)?, four(&self.before, 0)?, four(output, 1)?);
+        let record = records::Pad { input_dims, before, output_dims, value };
+        site.emit(Emission::new(OpCode::Pad, record, Overlap::Never));
+        Ok(())
+    }
+}
+
+/// Extents of up to four axes, with `fill` for leading axes that are not there.
+fn four(extents: &[usize], fill: u16) -> Result<[u16; 4], Reason> {
+    let Some(missing) = 4usize.checked_sub(extents.len()) else {
+        return refuse(format!("its operand has {} axes", extents.len()), "at most 4 are supported");
+    };
+    let mut all = [fill; 4];
+    for (slot, &extent) in all[missing..].iter_mut().zip(extents) {
+        *slot = narrow(extent, "an extent")?;
+    }
+    Ok(all)
 }
 
 impl AxisAttributes for Pad {

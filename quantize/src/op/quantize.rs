@@ -2,12 +2,14 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
 use kinglet_kernels::lookup::requantize_i8_reference;
 
-use crate::value::{DType, Shape, ShapeError, Value};
+use crate::value::{DType, Quantization, Shape, ShapeError, Value};
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals};
 use super::common::{fixed, operands, types};
+use super::lowering::{Reason, Site, unary};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -72,4 +74,30 @@ impl Operator for Quantize {
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        if site.operand(0).dtype == DType::F32 {
+            return unary::lower_convert(site, OpCode::Quantize, site.result_quantization()?);
+        }
+        let ends = [site.operand(0), site.result()];
+        let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+        let params = fixed::requantize(&as_i8(ends[0].dtype, x), &as_i8(ends[1].dtype, y));
+        unary::check_shift(&params)?;
+        let [from, to] = ends.map(|value| flip(value.dtype));
+        unary::lower_table(site, |x| requantize_i8_reference(&params, x ^ from) ^ to)
+    }
+}
+
+/// A quantization as int8 has it: uint8 codes are those plus 128.
+fn as_i8(dtype: DType, quantization: &Quantization) -> Quantization {
+    let mut quantization = quantization.clone();
+    if dtype == DType::U8 {
+        quantization.zero_points.iter_mut().for_each(|zero| *zero -= 128);
+    }
+    quantization
+}
+
+/// The bits in which a byte of a value differs from the int8 code: the highest of a uint8 value.
+fn flip(dtype: DType) -> i8 {
+    if dtype == DType::U8 { i8::MIN } else { 0 }
 }

@@ -2,12 +2,14 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
 use kinglet_kernels::lookup::relu_i8_reference;
 
-use crate::value::{Shape, ShapeError, Value};
+use crate::value::{DType, Shape, ShapeError, Value};
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
+use super::lowering::{Reason, Site, no_kernel, unary};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -76,5 +78,17 @@ impl Operator for Relu {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        match site.dtype() {
+            DType::F32 => unary::lower_f32(site, OpCode::Clamp, Activation::Relu),
+            DType::I8 => {
+                let params = fixed::relu(site.operand_quantization(0)?, site.result_quantization()?);
+                unary::check_shift(&params)?;
+                unary::lower_table(site, |code| relu_i8_reference(&params, code))
+            }
+            other => no_kernel(other),
+        }
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals};
 use super::common::{operands, types};
+use super::lowering::{Reason, Site};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known, channel_count, gcd};
 use super::rule::layout::LayoutRule;
@@ -84,5 +85,10 @@ impl Operator for Reshape {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::Reshaped
+    }
+
+    /// Nothing runs: the result is the operand ([`Placement::Renamed`]).
+    fn lower(&self, _site: &mut Site<'_>) -> Result<(), Reason> {
+        Ok(())
     }
 }

@@ -5,6 +5,8 @@ use core::fmt;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, moved_reals, shapes_of};
 use super::common::{operands, types};
+use super::lowering::copy::{self, Taken};
+use super::lowering::{Reason, Site};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
@@ -118,6 +120,10 @@ impl Operator for Slice {
         let keeps_channels = self.cuts.last() == Some(&Cut::ALL);
         if keeps_channels { ChannelTies::InStep } else { ChannelTies::All }
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        self.lower_part(site, 0)
+    }
 }
 
 impl Slice {
@@ -142,6 +148,22 @@ impl Slice {
         };
         let start = axes().fold(0, |start, (cut, &extent)| start * extent + cut.begin);
         axes().enumerate().all(is_run).then_some(start)
+    }
+}
+
+impl Slice {
+    /// Lowers a node whose result at position `result` is this slice: to nothing when it is where it belongs already.
+    pub(crate) fn lower_part(&self, site: &mut Site<'_>, result: usize) -> Result<(), Reason> {
+        let (x, y) = (&site.operand(0).shape, site.result_at(result));
+        let size = y.dtype.size_bytes();
+        if self.start(x).is_some_and(|start| site.is_in_operand(result, start * size)) {
+            return Ok(());
+        }
+        let axes = self.cuts.iter().zip(x.iter().zip(&y.shape));
+        let taken = |(cut, (&extent, &count)): (&Cut, (&usize, &usize))| {
+            Taken { extent, begin: cut.begin, stride: cut.stride, count }
+        };
+        copy::lower_box(site, result, &axes.map(taken).collect::<Vec<_>>())
     }
 }
 

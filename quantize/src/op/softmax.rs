@@ -2,13 +2,18 @@
 
 use core::fmt;
 
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{SoftmaxF32, SoftmaxI8};
+
 use super::common::real::{Real, Reals};
-use super::common::{operands, types};
+use super::common::{fixed, operands, types};
+use super::lowering::{Emission, Reason, Site, narrow, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::ReshapeRule;
-use crate::value::{Quantization, Shape, ShapeError, Value, fail};
+use crate::record::{Overlap, Record};
+use crate::value::{DType, Quantization, Shape, ShapeError, Value, fail};
 
 /// `exp(beta * x) / sum(exp(beta * x))` over the last axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,5 +73,32 @@ impl Operator for Softmax {
     fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
         // Differences are brought to 5 integer bits by a shift to the left.
         vec![(End::Operand(0), 2.0 / (self.beta * (1u32 << 26) as f32))]
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let depth = site.result().shape.last().copied().unwrap_or(1);
+        let rows: u32 = narrow(site.result().len() / depth.max(1), "the number of rows")?;
+        let depth: u32 = narrow(depth, "the number of classes")?;
+        let record: Record = match site.dtype() {
+            DType::F32 => SoftmaxF32 { rows, depth, beta: self.beta }.into(),
+            DType::I8 => {
+                let output = site.result_quantization()?;
+                if (output.scale(0), output.zero_point()) != (1.0 / 256.0, -128) {
+                    return refuse(
+                        format!("its result has scale {} and zero point {}", output.scale(0), output.zero_point()),
+                        "an int8 softmax has scale 1/256 and zero point -128",
+                    );
+                }
+                let (factor, diff_min) = match fixed::softmax(site.operand_quantization(0)?, self.beta) {
+                    Ok(parameters) => parameters,
+                    Err(error) => return refuse(error.to_string(), "recalibrate its input"),
+                };
+                let (multiplier, shift) = (factor.multiplier, factor.shift);
+                SoftmaxI8 { rows, depth, multiplier, shift, diff_min }.into()
+            }
+            other => return no_kernel(other),
+        };
+        site.emit(Emission::new(OpCode::Softmax, record, Overlap::IN_PLACE));
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::common::real::{Real, Reals, moved_reals, shapes_of};
 use super::common::{operands, types};
+use super::lowering::{Reason, Site};
 use super::operator::Operator;
 use super::rule::channels::ChannelTies;
 use super::rule::layout::{AxisAttributes, LayoutRule};
@@ -86,6 +87,11 @@ impl Operator for Split {
     fn channel_ties(&self, shapes: &[&[usize]]) -> ChannelTies {
         let along_channels = shapes.first().is_none_or(|shape| self.axis + 1 == shape.len());
         if along_channels { ChannelTies::All } else { ChannelTies::InStep }
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let parts = self.slices(site.operand(0).shape.len());
+        parts.iter().enumerate().try_for_each(|(result, part)| part.lower_part(site, result))
     }
 }
 

@@ -2,9 +2,13 @@
 
 use core::fmt;
 
-use crate::value::{Shape, ShapeError, Value};
+use kinglet_blob::OpCode;
+
+use crate::value::{DType, Shape, ShapeError, Value};
+use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
+use super::lowering::{Reason, Site, no_kernel, unary};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -64,5 +68,16 @@ impl Operator for Tanh {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         ChannelTies::InStep
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        match site.dtype() {
+            DType::F32 => unary::lower_f32(site, OpCode::Tanh, Activation::None),
+            DType::I8 => {
+                let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+                unary::lower_table(site, |code| fixed::tanh(x, y, code))
+            }
+            other => no_kernel(other),
+        }
     }
 }

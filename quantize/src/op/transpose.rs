@@ -5,6 +5,7 @@ use core::fmt;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals};
 use super::common::{operands, types};
+use super::lowering::{Reason, Site, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -73,6 +74,14 @@ impl Operator for Transpose {
 
     fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
         if self.keeps_channels() { ChannelTies::InStep } else { ChannelTies::All }
+    }
+
+    /// Only where the layout pass could not carry it away.
+    fn lower(&self, _site: &mut Site<'_>) -> Result<(), Reason> {
+        refuse(
+            format!("the permutation {:?} could not be moved to an input or output of the model", self.permutation),
+            "only layout changes around channels-first operators are supported",
+        )
     }
 }
 

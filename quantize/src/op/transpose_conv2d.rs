@@ -2,14 +2,22 @@
 
 use core::fmt;
 
-use super::common::attributes::{Activation, Spread};
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{TransposeConvF32, TransposeConvI8};
+use kinglet_kernels::transpose_conv::{self, TransposeGeometry};
+
+use super::common::attributes::{Activation, Padding, Spread};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
+use super::lowering::layer::{Channels, LayerI8};
+use super::lowering::window::WindowShapes;
+use super::lowering::{Emission, Reason, Site, layer_f32, no_kernel};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
-use crate::value::{Shape, ShapeError, VALUE_LEN_MAX, Value, fail};
+use crate::record::{Overlap, Record};
+use crate::value::{DType, Shape, ShapeError, VALUE_LEN_MAX, Value, fail};
 
 /// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
 ///
@@ -122,4 +130,52 @@ impl Operator for TransposeConv2D {
     fn scale_floors(&self, scaling: &dyn Scaling) -> Vec<(End, f32)> {
         vec![of_accumulator(scaling)]
     }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let [outputs, kernel_h, kernel_w, group_channels] = site.axes(1)?;
+        let padding = Padding { top: self.pad[0], left: self.pad[1], ..Padding::default() };
+        let shapes = WindowShapes {
+            input: &site.operand(0).shape,
+            output: &site.result().shape,
+            kernel: [kernel_h, kernel_w],
+            stride: self.stride,
+            dilation: [1, 1],
+            padding: &padding,
+            groups: self.groups,
+        };
+        let window = shapes.record()?;
+        let geometry = TransposeGeometry {
+            input: window.input.map(usize::from),
+            output: window.output.map(usize::from),
+            kernel: [kernel_h, kernel_w],
+            stride: self.stride,
+            pad: self.pad,
+            groups: self.groups,
+        };
+        let record: Record = match site.dtype() {
+            DType::F32 => {
+                let weights = packed(&geometry, site.f32s(1)?);
+                let constants = layer_f32::store(site, outputs, &weights)?;
+                let (min, max) = self.activation.bounds();
+                TransposeConvF32 { constants, window, min, max }.into()
+            }
+            DType::I8 => {
+                let weights = site.i8s(1)?;
+                let channels = Channels::rows(weights, outputs, kernel_h * kernel_w * group_channels);
+                let layer = LayerI8::unfolded(site, &channels, self.activation)?;
+                let (quant, constants) = layer.encode(&packed(&geometry, weights));
+                TransposeConvI8 { constants: site.store(constants)?, window, quant }.into()
+            }
+            other => return no_kernel(other),
+        };
+        site.emit(Emission::new(OpCode::TransposeConv, record, Overlap::Never));
+        Ok(())
+    }
+}
+
+/// Weights in the order of phases.
+fn packed<T: Copy + Default>(geometry: &TransposeGeometry, weights: &[T]) -> Vec<T> {
+    let mut packed = vec![T::default(); weights.len()];
+    transpose_conv::pack(geometry, weights, &mut packed);
+    packed
 }

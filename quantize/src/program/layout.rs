@@ -9,18 +9,8 @@
 //! Every computed value is a range of exactly one buffer.
 
 use crate::ir::{Graph, Node, ValueId};
+pub use crate::op::rule::memory::Place;
 use crate::op::rule::memory::Placement;
-
-/// A range of a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Index of the buffer.
-    pub buffer: usize,
-    /// First byte.
-    pub offset: usize,
-    /// Length.
-    pub bytes: usize,
-}
 
 /// The place of every computed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,10 +76,7 @@ impl Layout {
 
     /// True when `part` is computed at byte `offset` of `whole`.
     pub fn is_slice(&self, part: ValueId, whole: ValueId, offset: usize) -> bool {
-        match (self.place(part), self.place(whole)) {
-            (Some(part), Some(whole)) => part.buffer == whole.buffer && part.offset == whole.offset + offset,
-            _ => false,
-        }
+        self.place(part).zip(self.place(whole)).is_some_and(|(part, whole)| part.is_at(&whole, offset))
     }
 
     /// True when both values are the same memory.

@@ -67,6 +67,15 @@ impl Activation {
             Activation::Relu6 => x.clamp(0.0, 6.0),
         }
     }
+
+    /// The least and the greatest real that it gives.
+    pub(crate) fn bounds(self) -> (f32, f32) {
+        match self {
+            Activation::None => (f32::NEG_INFINITY, f32::INFINITY),
+            Activation::Relu => (0.0, f32::INFINITY),
+            Activation::Relu6 => (0.0, 6.0),
+        }
+    }
 }
 
 impl Window {

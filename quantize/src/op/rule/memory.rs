@@ -1,4 +1,4 @@
-//! Operators that need not run: their results are where their operands are.
+//! Operators that need not run: their results are where their operands are. And where that is.
 
 /// Which results and operands of an operator can be the same memory, without any element being moved.
 ///
@@ -15,4 +15,22 @@ pub(crate) enum Placement {
     /// The results are parts of the first operand, and can stay there: the element at which each starts. Empty when
     /// the elements of one do not lie behind each other.
     Taken(Vec<usize>),
+}
+
+/// A range of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the buffer.
+    pub buffer: usize,
+    /// First byte.
+    pub offset: usize,
+    /// Length.
+    pub bytes: usize,
+}
+
+impl Place {
+    /// True when this starts at byte `offset` of `whole`.
+    pub(crate) fn is_at(&self, whole: &Place, offset: usize) -> bool {
+        self.buffer == whole.buffer && self.offset == whole.offset + offset
+    }
 }

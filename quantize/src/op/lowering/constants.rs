@@ -7,14 +7,14 @@ use super::{Reason, refuse};
 /// Constants at multiples of four bytes. Equal ones are stored once: models share lookup tables and padding
 /// rows, and a deduplicated blob is no slower.
 #[derive(Clone, Debug, Default)]
-pub struct Constants {
+pub(crate) struct Constants {
     bytes: Vec<u8>,
     known: HashMap<Vec<u8>, u32>,
 }
 
 impl Constants {
     /// Stores `constant` and returns where it starts.
-    pub(super) fn add(&mut self, constant: Vec<u8>) -> Result<u32, Reason> {
+    pub(crate) fn add(&mut self, constant: Vec<u8>) -> Result<u32, Reason> {
         if let Some(&offset) = self.known.get(&constant) {
             return Ok(offset);
         }
@@ -30,17 +30,17 @@ impl Constants {
     }
 
     /// The section's bytes.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 }
 
 /// The little-endian bytes of floats.
-pub(super) fn f32_bytes<'a>(elements: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
+pub(crate) fn f32_bytes<'a>(elements: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
     elements.into_iter().flat_map(|element| element.to_le_bytes()).collect()
 }
 
 /// The bytes of int8 elements.
-pub(super) fn i8_bytes(elements: &[i8]) -> Vec<u8> {
+pub(crate) fn i8_bytes(elements: &[i8]) -> Vec<u8> {
     elements.iter().map(|&element| element as u8).collect()
 }

@@ -3,116 +3,125 @@
 use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
+use kinglet_kernels::packing::Numbers;
 
-use super::{Lowering, Reason, refuse};
-use crate::ir::{Elements, Node};
+use super::{Reason, Site, refuse};
+use crate::op::common::attributes::Activation;
+use crate::op::common::fixed;
+use crate::value::Elements;
 
 /// The parameters of an int8 layer.
-pub(super) struct LayerI8 {
+pub(crate) struct LayerI8 {
     /// With the input's zero point folded in.
-    pub(super) bias: Vec<i32>,
+    pub(crate) bias: Vec<i32>,
     /// One factor for each output channel, or one for all.
-    pub(super) factors: Vec<FixedPoint>,
-    pub(super) stage: OutputStage,
+    pub(crate) factors: Vec<FixedPoint>,
+    pub(crate) stage: OutputStage,
     /// The input's zero point, which positions outside the image read as.
-    pub(super) input_zero_point: i8,
+    pub(crate) input_zero_point: i8,
 }
 
 /// The weights of one output channel after the other, whatever their order in memory.
-pub(super) struct Channels<'a> {
-    pub(super) weights: &'a [i8],
-    pub(super) outputs: usize,
+pub(crate) struct Channels<'a> {
+    pub(crate) weights: &'a [i8],
+    pub(crate) outputs: usize,
     /// From the first weight of a channel to the first of the next.
-    pub(super) channel_stride: usize,
+    pub(crate) channel_stride: usize,
     /// From one weight of a channel to the next.
-    pub(super) tap_stride: usize,
-    pub(super) taps: usize,
+    pub(crate) tap_stride: usize,
+    pub(crate) taps: usize,
 }
 
-impl Channels<'_> {
-    pub(super) fn channel(&self, output: usize) -> impl Iterator<Item = i64> {
+impl<'a> Channels<'a> {
+    /// All weights of an output channel behind each other.
+    pub(crate) fn rows(weights: &'a [i8], outputs: usize, taps: usize) -> Self {
+        Channels { weights, outputs, channel_stride: taps, tap_stride: 1, taps }
+    }
+
+    /// One weight of each output channel after the other.
+    pub(crate) fn columns(weights: &'a [i8], outputs: usize, taps: usize) -> Self {
+        Channels { weights, outputs, channel_stride: 1, tap_stride: outputs, taps }
+    }
+
+    pub(crate) fn channel(&self, output: usize) -> impl Iterator<Item = i64> {
         self.indices(output).map(|index| i64::from(self.weights[index]))
     }
 
     /// Where the weights of an output channel are.
-    pub(super) fn indices(&self, output: usize) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn indices(&self, output: usize) -> impl Iterator<Item = usize> + use<> {
         let (start, step) = (output * self.channel_stride, self.tap_stride);
         (0..self.taps).map(move |tap| start + tap * step)
     }
 }
 
-impl Lowering<'_> {
+impl LayerI8 {
     /// Folds the input's zero point into the bias and proves that no accumulator overflows.
     ///
     /// The oracle computes `sum(w * (x - z)) + b`; kernels compute `sum(w * x) + (b - z * sum(w))`. Both are the
     /// same number, and it is below `2^31` for every input whatever when the bounds here are.
-    pub(super) fn layer_i8(
-        &self,
-        node: &Node,
-        channels: &Channels<'_>,
-        factors: Vec<FixedPoint>,
-        stage: OutputStage,
-    ) -> Result<LayerI8, Reason> {
-        let zero_point = self.quantization(node.inputs[0])?.zero_point();
-        let source = self.bias_i32(node)?;
-        let factors: Vec<FixedPoint> = factors.into_iter().map(storable).collect();
-        let mut bias = Vec::with_capacity(channels.outputs);
-        for output in 0..channels.outputs {
-            let sum: i64 = channels.channel(output).sum();
-            let folded = source.map_or(0, |bias| i64::from(bias[output])) - i64::from(zero_point) * sum;
+    pub(crate) fn folded(site: &Site<'_>, channels: &Channels<'_>, activation: Activation) -> Result<Self, Reason> {
+        let bounds = |output: usize, bias: i64, zero_point: i64| {
+            let folded = bias - zero_point * channels.channel(output).sum::<i64>();
             let low: i64 = folded + channels.channel(output).map(|w| (w * 127).min(w * -128)).sum::<i64>();
             let high: i64 = folded + channels.channel(output).map(|w| (w * 127).max(w * -128)).sum::<i64>();
-            let factor = factors.get(output).or(factors.first()).copied();
-            check_range(output, [folded, low, high], factor)?;
-            bias.push(folded as i32);
-        }
-        Ok(LayerI8 { bias, factors, stage, input_zero_point: zero_point as i8 })
+            [folded, low, high]
+        };
+        LayerI8::new(site, channels, activation, bounds)
     }
 
     /// The same for kernels that subtract the zero point from each input, of which an output may see any part: the
     /// bias stays as it is.
-    pub(super) fn unfolded_layer_i8(
-        &self,
-        node: &Node,
-        channels: &Channels<'_>,
-        factors: Vec<FixedPoint>,
-        stage: OutputStage,
-    ) -> Result<LayerI8, Reason> {
-        let zero_point = self.quantization(node.inputs[0])?.zero_point();
-        let source = self.bias_i32(node)?;
-        let factors: Vec<FixedPoint> = factors.into_iter().map(storable).collect();
-        let [lowest, highest] = [-128, 127].map(|code| code - i64::from(zero_point));
-        let mut all = Vec::with_capacity(channels.outputs);
-        for output in 0..channels.outputs {
-            let bias = source.map_or(0, |bias| i64::from(bias[output]));
-            let ends = |w: i64| [w * lowest, w * highest];
+    pub(crate) fn unfolded(site: &Site<'_>, channels: &Channels<'_>, activation: Activation) -> Result<Self, Reason> {
+        let bounds = |output: usize, bias: i64, zero_point: i64| {
+            let ends = |w: i64| [-128, 127].map(|code| w * (code - zero_point));
             let low: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::min)).sum();
             let high: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::max)).sum();
-            let factor = factors.get(output).or(factors.first()).copied();
-            check_range(output, [bias, bias + low, bias + high], factor)?;
-            all.push(bias as i32);
-        }
-        Ok(LayerI8 { bias: all, factors, stage, input_zero_point: zero_point as i8 })
+            [bias, bias + low, bias + high]
+        };
+        LayerI8::new(site, channels, activation, bounds)
     }
 
-    /// The bias of an int8 layer, if it has one.
-    fn bias_i32(&self, node: &Node) -> Result<Option<&[i32]>, Reason> {
-        match node.inputs.get(2).map(|&id| &self.graph.value(id).elements) {
-            None => Ok(None),
-            Some(Some(Elements::I32(bias))) => Ok(Some(bias)),
-            Some(_) => refuse("its bias is not an int32 constant", "quantize the whole model"),
+    /// A layer of which `bounds(output, bias, zero point)` are the stored bias of an output channel and the lowest and
+    /// the highest sum.
+    fn new(
+        site: &Site<'_>,
+        channels: &Channels<'_>,
+        activation: Activation,
+        bounds: impl Fn(usize, i64, i64) -> [i64; 3],
+    ) -> Result<Self, Reason> {
+        let [x, w] = [site.operand_quantization(0)?, site.operand_quantization(1)?];
+        let y = site.result_quantization()?;
+        let source = bias_i32(site)?;
+        let factors: Vec<FixedPoint> = fixed::layer_factors(x, w, y).into_iter().map(storable).collect();
+        let mut bias = Vec::with_capacity(channels.outputs);
+        for output in 0..channels.outputs {
+            let own = source.map_or(0, |bias| i64::from(bias[output]));
+            let bounds = bounds(output, own, x.zero_point().into());
+            check_range(output, bounds, factors.get(output).or(factors.first()).copied())?;
+            bias.push(bounds[0] as i32);
         }
+        let input_zero_point = x.zero_point() as i8;
+        Ok(LayerI8 { bias, factors, stage: fixed::output_stage(activation, y), input_zero_point })
+    }
+}
+
+/// The bias of an int8 layer, if it has one.
+fn bias_i32<'a>(site: &Site<'a>) -> Result<Option<&'a [i32]>, Reason> {
+    match site.optional(2).map(|bias| &bias.elements) {
+        None => Ok(None),
+        Some(Some(Elements::I32(bias))) => Ok(Some(bias)),
+        Some(_) => refuse("its bias is not an int32 constant", "quantize the whole model"),
     }
 }
 
 /// A multiplier always has its top bit set in a packed word, so a factor that is too small for one becomes the
 /// smallest that can be stored: accumulators below `2^31 - 1` times `2^-32` are 0 all the same.
-pub(super) fn storable(factor: FixedPoint) -> FixedPoint {
+pub(crate) fn storable(factor: FixedPoint) -> FixedPoint {
     if factor.multiplier == 0 { FixedPoint { multiplier: 1 << 30, shift: -31 } } else { factor }
 }
 
 /// Every bound of a channel's accumulator stays within 32 bits, after the factor's shift to the left as well.
-pub(super) fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedPoint>) -> Result<(), Reason> {
+pub(crate) fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedPoint>) -> Result<(), Reason> {
     let shift = factor.map_or(0, |factor| factor.shift);
     if shift > 30 {
         return refuse(
@@ -132,16 +141,16 @@ pub(super) fn check_range(output: usize, bounds: [i64; 3], factor: Option<FixedP
 }
 
 /// Requantization as the blob stores it.
-pub(super) struct PackedRequant {
+pub(crate) struct PackedRequant {
     words: Vec<u32>,
     extra: Vec<u8>,
-    pub(super) shift_base: i8,
-    pub(super) flags: u8,
+    pub(crate) shift_base: i8,
+    pub(crate) flags: u8,
 }
 
 impl PackedRequant {
     /// Packs factors whose multipliers are in `[2^30, 2^31)`. Equal factors are stored once.
-    pub(super) fn new(factors: &[FixedPoint]) -> Self {
+    pub(crate) fn new(factors: &[FixedPoint]) -> Self {
         let per_tensor = factors.windows(2).all(|pair| pair[0] == pair[1]);
         let factors = if per_tensor { &factors[..factors.len().min(1)] } else { factors };
         let base = factors.iter().map(|factor| factor.shift).min().unwrap_or(0);
@@ -155,7 +164,7 @@ impl PackedRequant {
     }
 
     /// Appends the words and the extra shifts, padded to whole words.
-    pub(super) fn put(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn put(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend_from_slice(&self.extra);
         bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -163,8 +172,13 @@ impl PackedRequant {
 }
 
 impl LayerI8 {
+    /// What a packing looks at to prove that it computes the layer of these weights exactly.
+    pub(crate) fn numbers<'a>(&'a self, channels: &Channels<'a>) -> Numbers<'a> {
+        Numbers { taps: channels.taps, weights: channels.weights, bias: &self.bias, factors: &self.factors }
+    }
+
     /// The record's part and the constants behind its offset; `weights` are packed already.
-    pub(super) fn encode(&self, weights: &[i8]) -> (LayerQuant, Vec<u8>) {
+    pub(crate) fn encode(&self, weights: &[i8]) -> (LayerQuant, Vec<u8>) {
         let requant = PackedRequant::new(&self.factors);
         let quant = LayerQuant {
             shift_base: requant.shift_base,

@@ -1,37 +1,61 @@
 //! Which packing a layer's weights get: of those for the target's instruction set the first whose kernels compute the
-//! layer exactly, which the packing itself proves from weights, biases and factors; else row-major.
+//! layer exactly, which the packing itself proves from weights, biases and factors, if it pays; else row-major.
 
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage};
 
+use crate::cost;
+use crate::record::Work;
 use crate::target::{Target, isa};
 
-/// The packing of a convolution.
-pub(super) fn convolution(target: Target, groups: usize, storage: Storage, numbers: &Numbers<'_>) -> Packing {
-    first(target, storage, |packing| packing.takes_conv2d(groups, numbers))
+/// The packing of a convolution that takes `work`.
+pub(crate) fn convolution(
+    target: Target,
+    groups: usize,
+    storage: Storage,
+    numbers: &Numbers<'_>,
+    work: &Work,
+) -> Packing {
+    let exact = exact_convolution(target, groups, storage, numbers);
+    let pays = cost::is_worth_packing(target, "conv2d-i8", exact as u8, work);
+    if pays { exact } else { Packing::RowMajor }
 }
 
-/// The packing of a fully connected layer.
-pub(super) fn fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>) -> Packing {
-    first(target, storage, |packing| packing.takes_fully_connected(numbers))
+/// The packing of a fully connected layer that takes `work`.
+pub(crate) fn fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>, work: &Work) -> Packing {
+    let exact = exact_fully_connected(target, storage, numbers);
+    let pays = cost::is_worth_packing(target, "fully-connected-i8", exact as u8, work);
+    if pays { exact } else { Packing::RowMajor }
 }
 
-fn first(target: Target, storage: Storage, takes: impl Fn(Packing) -> bool) -> Packing {
-    let is_own = |packing: &Packing| packing.isa() == isa(target) && packing.takes_storage(storage);
-    let own = Packing::ALL.into_iter().filter(is_own);
-    own.into_iter().find(|&packing| takes(packing)).unwrap_or(Packing::RowMajor)
-}
-
-/// The packing of a depthwise convolution.
-pub(super) fn depthwise(
+/// The packing of a depthwise convolution that takes `work`.
+pub(crate) fn depthwise(
     target: Target,
     geometry: &Geometry,
     multiplier: usize,
     numbers: &Numbers<'_>,
+    work: &Work,
 ) -> DepthwisePacking {
     let takes = |packing: &DepthwisePacking| packing.takes(geometry, multiplier) && packing.is_exact(numbers);
     let mut own = DepthwisePacking::ALL.into_iter().filter(|packing| packing.isa() == isa(target));
-    own.find(takes).unwrap_or(DepthwisePacking::RowMajor)
+    let exact = own.find(takes).unwrap_or(DepthwisePacking::RowMajor);
+    let pays = cost::is_worth_packing(target, "depthwise-i8", exact as u8, work);
+    if pays { exact } else { DepthwisePacking::RowMajor }
+}
+
+fn exact_convolution(target: Target, groups: usize, storage: Storage, numbers: &Numbers<'_>) -> Packing {
+    first(target, storage, |packing| packing.takes_conv2d(groups, numbers))
+}
+
+fn exact_fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>) -> Packing {
+    first(target, storage, |packing| packing.takes_fully_connected(numbers))
+}
+
+/// The first of the target's own packings that takes the layer.
+fn first(target: Target, storage: Storage, takes: impl Fn(Packing) -> bool) -> Packing {
+    let is_own = |packing: &Packing| packing.isa() == isa(target) && packing.takes_storage(storage);
+    let own = Packing::ALL.into_iter().filter(is_own);
+    own.into_iter().find(|&packing| takes(packing)).unwrap_or(Packing::RowMajor)
 }
 
 #[cfg(test)]
@@ -42,11 +66,11 @@ mod tests {
     const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: -1 };
 
     fn conv(target: Target, numbers: &Numbers<'_>) -> Packing {
-        convolution(target, 1, Storage::Bits8, numbers)
+        exact_convolution(target, 1, Storage::Bits8, numbers)
     }
 
     fn dense(target: Target, numbers: &Numbers<'_>) -> Packing {
-        fully_connected(target, Storage::Bits8, numbers)
+        exact_fully_connected(target, Storage::Bits8, numbers)
     }
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Numbers<'a> {
@@ -102,8 +126,8 @@ mod tests {
     fn weights_of_four_bits_are_row_major() {
         let good = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
         for target in [Target::Portable, Target::CortexM0, Target::CortexM3, Target::CortexM4, Target::CortexM55] {
-            assert_eq!(convolution(target, 1, Storage::Bits4, &good), Packing::RowMajor);
-            assert_eq!(fully_connected(target, Storage::Bits4, &good), Packing::RowMajor);
+            assert_eq!(exact_convolution(target, 1, Storage::Bits4, &good), Packing::RowMajor);
+            assert_eq!(exact_fully_connected(target, Storage::Bits4, &good), Packing::RowMajor);
         }
     }
 }

@@ -3,25 +3,25 @@
 use kinglet_blob::records::Window as Record;
 
 use super::{Reason, narrow, refuse};
-use crate::ir::Padding;
+use crate::op::common::attributes::Padding;
 
 /// A window over images.
-pub(super) struct Window<'a> {
+pub(crate) struct WindowShapes<'a> {
     /// `[N, H, W, C]`.
-    pub(super) input: &'a [usize],
+    pub(crate) input: &'a [usize],
     /// `[N, H', W', O]`.
-    pub(super) output: &'a [usize],
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
-    pub(super) dilation: [usize; 2],
-    pub(super) padding: &'a Padding,
+    pub(crate) output: &'a [usize],
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    pub(crate) padding: &'a Padding,
     /// The record's field of that name.
-    pub(super) groups: usize,
+    pub(crate) groups: usize,
 }
 
-impl Window<'_> {
+impl WindowShapes<'_> {
     /// The record, or which of its fields is too small.
-    pub(super) fn record(&self) -> Result<Record, Reason> {
+    pub(crate) fn record(&self) -> Result<Record, Reason> {
         let (&[batch, in_h, in_w, in_c], &[_, out_h, out_w, out_c]) = (self.input, self.output) else {
             return refuse("its operand has not four axes", "[N, H, W, C] is needed");
         };

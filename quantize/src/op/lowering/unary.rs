@@ -1,0 +1,48 @@
+//! Operators on one tensor, element by element: float functions, and tables of int8 ones.
+//!
+//! On int8 there are only 256 inputs, so each function becomes a table, filled by the oracle's formula.
+
+use kinglet_blob::OpCode;
+use kinglet_blob::records::{Convert, Lookup, UnaryF32};
+use kinglet_kernels::lookup::{RequantizeI8, table};
+
+use super::constants::i8_bytes;
+use super::{Emission, Reason, Site, narrow, refuse};
+use crate::op::common::attributes::Activation;
+use crate::record::Overlap;
+use crate::value::Quantization;
+
+/// The float function `opcode` of each element, within the bounds of `clamp`.
+pub(crate) fn lower_f32(site: &mut Site<'_>, opcode: OpCode, clamp: Activation) -> Result<(), Reason> {
+    let (min, max) = clamp.bounds();
+    let record = UnaryF32 { len: len(site)?, min, max };
+    site.emit(Emission::new(opcode, record, Overlap::IN_PLACE));
+    Ok(())
+}
+
+/// The code `function` of each code.
+pub(crate) fn lower_table(site: &mut Site<'_>, function: impl Fn(i8) -> i8) -> Result<(), Reason> {
+    let len = len(site)?;
+    let record = Lookup { len, constants: site.store(i8_bytes(&table(function)))? };
+    site.emit(Emission::new(OpCode::Lookup, record, Overlap::IN_PLACE));
+    Ok(())
+}
+
+/// From reals to codes of `quantization`, or back: what `opcode` does.
+pub(crate) fn lower_convert(site: &mut Site<'_>, opcode: OpCode, quantization: &Quantization) -> Result<(), Reason> {
+    let record = Convert { len: len(site)?, scale: quantization.scale(0), zero_point: quantization.zero_point() };
+    site.emit(Emission::new(opcode, record, Overlap::Never));
+    Ok(())
+}
+
+/// A distance of two int8 values, up to 255, is shifted left without leaving 32 bits.
+pub(crate) fn check_shift(params: &RequantizeI8) -> Result<(), Reason> {
+    if params.factor.shift <= 22 {
+        return Ok(());
+    }
+    refuse(format!("it scales its operand up by 2^{}", params.factor.shift), "recalibrate: its scales are unsound")
+}
+
+fn len(site: &Site<'_>) -> Result<u32, Reason> {
+    narrow(site.result().len(), "the number of elements")
+}
