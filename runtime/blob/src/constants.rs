@@ -8,6 +8,8 @@
 //!
 //! One offset a record instead of four keeps the records short; writer and engine share these functions.
 
+use crate::size;
+
 /// Flag of a requantization: one word for all channels.
 pub const PER_TENSOR: u8 = 1;
 /// Flag of a requantization: extra shift bytes are present.
@@ -37,11 +39,11 @@ impl ConstantsI8 {
     /// The layout for `outputs` channels and `weight_bytes` bytes of weights; `None` on overflow.
     pub fn new(outputs: usize, flags: u8, weight_bytes: usize) -> Option<Self> {
         let words = if flags & PER_TENSOR != 0 { 1 } else { outputs };
-        let bias_end = outputs.checked_mul(4)?;
-        let requant_end = words.checked_mul(4)?.checked_add(bias_end)?;
-        let extra_end = if flags & EXTRA_SHIFTS != 0 { requant_end.checked_add(words)? } else { requant_end };
-        let weights_start = extra_end.checked_add(3)? & !3;
-        let end = weights_start.checked_add(weight_bytes)?;
+        let bias_end = size::product(outputs, 4)?;
+        let requant_end = size::sum(size::product(words, 4)?, bias_end)?;
+        let extra_end = if flags & EXTRA_SHIFTS != 0 { size::sum(requant_end, words)? } else { requant_end };
+        let weights_start = size::sum(extra_end, 3)? & !3;
+        let end = size::sum(weights_start, weight_bytes)?;
         Some(ConstantsI8 { bias_end, requant_end, extra_end, weights_start, end })
     }
 }

@@ -46,6 +46,7 @@ mod operator;
 mod port;
 mod reader;
 pub mod records;
+pub mod size;
 pub mod state;
 #[cfg(feature = "alloc")]
 mod writer;

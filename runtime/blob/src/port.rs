@@ -1,6 +1,7 @@
 //! Model inputs and outputs.
 
 use crate::field::record;
+use crate::size;
 
 record! {
     /// One input or output, 36 bytes.
@@ -35,6 +36,6 @@ impl PortRecord {
         if self.rank == 0 || self.rank > 4 {
             return None;
         }
-        self.dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim as usize))
+        self.dims.iter().try_fold(1usize, |product, &dim| size::product(product, dim as usize))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::header::{FORMAT_MAJOR, MAGIC, SECTION_ALIGN};
 use crate::operator::STATE_FEATURE;
-use crate::{Cursor, Field, Header, Operators, PortRecord, SectionEntry, SectionKind, cast, checksum};
+use crate::{Cursor, Field, Header, Operators, PortRecord, SectionEntry, SectionKind, cast, checksum, size};
 
 /// Which rule of the format a byte string breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ impl<'b> Blob<'b> {
     fn section_bytes(&self, entry: &SectionEntry, free: usize) -> Option<&'b [u8]> {
         let start = entry.offset as usize;
         let bounded = start >= free && start.is_multiple_of(SECTION_ALIGN) && entry.bytes.is_multiple_of(4);
-        self.bytes.get(start..start.checked_add(entry.bytes as usize)?).filter(|_| bounded)
+        self.bytes.get(start..size::sum(start, entry.bytes as usize)?).filter(|_| bounded)
     }
 
     /// True when the bytes `start .. end` are zero.

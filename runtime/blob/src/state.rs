@@ -9,7 +9,7 @@
 
 use crate::field::record;
 use crate::golden::padded;
-use crate::{Cursor, Field};
+use crate::{Cursor, Field, size};
 
 record! {
     /// One tensor, 12 bytes.
@@ -53,7 +53,7 @@ impl<'b> States<'b> {
             return Some(States { records: &[], values: &[] });
         }
         let (count, rest) = section.split_first_chunk::<4>()?;
-        let bytes = usize::try_from(u32::from_le_bytes(*count)).ok()?.checked_mul(StateRecord::SIZE)?;
+        let bytes = size::product(usize::try_from(u32::from_le_bytes(*count)).ok()?, StateRecord::SIZE)?;
         let (records, values) = rest.split_at_checked(bytes)?;
         Some(States { records, values })
     }

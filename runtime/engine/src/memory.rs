@@ -7,6 +7,7 @@ use core::cell::Cell;
 use core::ops::Range;
 
 use kinglet_blob::cast::{self, Element};
+use kinglet_blob::size;
 use kinglet_kernels::{Io, Token};
 
 use crate::error::LoadRule;
@@ -21,10 +22,10 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) const EMPTY: Span = Span { start: 0, bytes: 0 };
 
-    /// `len` elements of `size` bytes at byte `start`; so long that no arena holds it when that overflows.
+    /// `len` elements of `size_bytes` bytes at byte `start`; so long that no arena holds it when that overflows.
     #[inline]
-    pub(crate) fn new(start: u32, len: usize, size: usize) -> Span {
-        Span { start: start as usize, bytes: len.saturating_mul(size) }
+    pub(crate) fn new(start: u32, len: usize, size_bytes: usize) -> Span {
+        Span { start: start as usize, bytes: size::saturating_product(len, size_bytes) }
     }
 
     /// An empty span stands at 0, where it overlaps nothing.
@@ -105,7 +106,7 @@ impl<'b> Limits<'b> {
 
     /// `span` is in the arena and starts at a multiple of `align`.
     pub(crate) fn span(&self, span: Span, align: usize) -> Result<(), LoadRule> {
-        let end = span.start.checked_add(span.bytes).ok_or(LoadRule::ArenaRange)?;
+        let end = size::sum(span.start, span.bytes).ok_or(LoadRule::ArenaRange)?;
         if end > self.arena_bytes {
             return Err(LoadRule::ArenaRange);
         }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "state")]
 use kinglet_blob::state::{StateRecord, States};
-use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, golden};
+use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, golden, size};
 use kinglet_kernels::Token;
 use kinglet_kernels::machine::KernelSet;
 
@@ -118,7 +118,7 @@ impl<'b> Model<'b> {
         }
         let fits = golden::split(section).and_then(|(count, vectors)| {
             let each = self.vector_bytes().filter(|&each| each > 0)?;
-            Some(usize::try_from(count).ok()?.checked_mul(each)? == vectors.len())
+            Some(size::product(usize::try_from(count).ok()?, each)? == vectors.len())
         });
         let offset = offset_u32(self.blob.section_offset(SectionKind::Golden), 0);
         if fits == Some(true) { Ok(()) } else { Err(LoadError::Record { rule: LoadRule::Golden, offset }) }
@@ -162,7 +162,7 @@ impl<'b> Model<'b> {
     /// Bytes of one vector in GOLDEN.
     fn vector_bytes(&self) -> Option<usize> {
         (0..self.input_count().checked_add(self.output_count())?)
-            .try_fold(0usize, |sum, index| sum.checked_add(golden::padded(self.span(index)?.1.bytes)))
+            .try_fold(0usize, |sum, index| size::sum(sum, golden::padded(self.span(index)?.1.bytes)))
     }
 
     /// Memory that a [`crate::Session`] needs.

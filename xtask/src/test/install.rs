@@ -9,11 +9,11 @@ use kinglet_kernels::machine::{MACHINES, Machine};
 use crate::prerequisites;
 use crate::tree;
 
-/// Targets of the machines without an operating system (emulated cores, the panic proof), and of the lane on another
-/// processor.
+/// Targets of the machines without an operating system (emulated cores, the panic proof), of the lane on another
+/// processor, and of that with 32 bits.
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
-    bare.chain([super::steps::OTHER_TARGET]).collect::<BTreeSet<_>>().into_iter().collect()
+    bare.chain([super::steps::OTHER_TARGET, super::steps::NARROW_TARGET]).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Programs and the Debian packages that have them.

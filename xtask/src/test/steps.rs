@@ -9,6 +9,9 @@ use crate::tree;
 /// A Linux on another processor, where the runtime's tests run under user-mode emulation.
 pub(super) const OTHER_TARGET: &str = "aarch64-unknown-linux-gnu";
 
+/// A Linux on a machine of 32 bits, whose programs run on a processor of 64. Linked by what comes with Rust.
+pub(super) const NARROW_TARGET: &str = "i686-unknown-linux-musl";
+
 /// One step.
 pub(super) struct Step {
     /// For `--only`.
@@ -132,7 +135,30 @@ fn host() -> Vec<Step> {
             },
             commands: vec![other("kinglet", &ENGINE_TESTS), other("kinglet-kernels", &KERNEL_TESTS)],
         },
+        Step {
+            name: "i686",
+            what: "rules of the format on a machine of 32 bits: the same refusals",
+            missing: || {
+                let runs = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+                if runs { target(NARROW_TARGET) } else { Some("this is not Linux on x86-64".into()) }
+            },
+            commands: same_refusals(),
+        },
     ]
+}
+
+/// The tests of the rules here, which leave their verdicts, and on the machine of 32 bits, which compares.
+fn same_refusals() -> Vec<Command> {
+    let verdicts = tree::host_target().join("verdicts.txt");
+    let rules = |arguments: &[&str]| {
+        let mut command = cargo(".", &["test", "--release", "--no-fail-fast", "--package", "kinglet"]);
+        command.args(["--package", "kinglet-blob", "--test", "rules"]).args(arguments);
+        command.env("KINGLET_VERDICTS", &verdicts);
+        command
+    };
+    let mut narrow = rules(&["--target", NARROW_TARGET]);
+    narrow.env("CARGO_TARGET_I686_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld");
+    vec![rules(&[]), narrow]
 }
 
 /// What could differ on another processor: arithmetic, and reading in place. Emulation is slow, so not the tests of

@@ -1,7 +1,7 @@
 //! Add and Mul.
 
 use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, BinaryI16 as RecordI16, Broadcast};
-use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast};
+use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
@@ -63,9 +63,9 @@ fn spans([a, _, output]: [u32; 3], second: Second, broadcast: &Broadcast, size: 
 }
 
 /// The bytes of a constant operand `b`; empty for the other kinds.
-fn constant_b<'b>(second: Second, broadcast: &Broadcast, size: usize, weights: &'b [u8]) -> Option<&'b [u8]> {
+fn constant_b<'b>(second: Second, broadcast: &Broadcast, size_bytes: usize, weights: &'b [u8]) -> Option<&'b [u8]> {
     let Second::Constant(at) = second else { return Some(&[]) };
-    constants(weights, at)?.get(..(broadcast.b_len as usize).checked_mul(size)?)
+    constants(weights, at)?.get(..size::product(broadcast.b_len as usize, size_bytes)?)
 }
 
 /// The operand as the kernels take it.

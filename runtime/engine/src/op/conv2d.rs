@@ -1,7 +1,7 @@
 //! Conv2D.
 
-use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
+use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::packing::{Packing, Storage};
 use kinglet_kernels::{Io, Token};
@@ -77,7 +77,7 @@ fn resolve_f32<'b>(
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
-    let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
+    let lens = [input_len, output_len].map(|len| size::saturating_product(len, batch));
     let spans = Spans::unary(places, lens, 4);
     Ok((record, Conv2dF32 { geometry, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
 }
@@ -100,7 +100,7 @@ fn resolve_i16<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let weight_len = Packing::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], weight_len)?;
-    let spans = Spans::unary(places, [input_len.saturating_mul(batch), output_len.saturating_mul(batch)], 2);
+    let spans = Spans::unary(places, [input_len, output_len].map(|len| size::saturating_product(len, batch)), 2);
     Ok((record.window.batch, Conv2dI16 { geometry, weights, stage }, spans))
 }
 

@@ -1,7 +1,7 @@
 //! DepthwiseConv2D. Records are Conv2D's; their `groups` field is the depth multiplier.
 
-use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
+use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16, DepthwisePacking};
 
@@ -17,7 +17,7 @@ use crate::memory::{Limits, Memory, Span, Spans, constants};
 fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, usize, usize), LoadRule> {
     let geometry = geometry(window, window.input[2].into())?;
     let (input_len, output_len) = image_lens(&geometry)?;
-    let channels = geometry.input[2].checked_mul(window.groups.into());
+    let channels = size::product(geometry.input[2], window.groups.into());
     if channels == Some(geometry.output[2]) && window.groups > 0 {
         Ok((geometry, window.batch.into(), input_len, output_len))
     } else {
@@ -80,7 +80,7 @@ fn resolve_f32<'b>(
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
-    let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
+    let lens = [input_len, output_len].map(|len| size::saturating_product(len, batch));
     let spans = Spans::unary(places, lens, 4);
     let multiplier = record.window.groups.into();
     Ok((record, DepthwiseF32 { geometry, multiplier, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
@@ -107,7 +107,7 @@ fn resolve_i16<'b>(
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
     let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], weight_len)?;
-    let spans = Spans::unary(places, [input_len.saturating_mul(batch), output_len.saturating_mul(batch)], 2);
+    let spans = Spans::unary(places, [input_len, output_len].map(|len| size::saturating_product(len, batch)), 2);
     let multiplier = record.window.groups.into();
     Ok((record.window.batch, DepthwiseI16 { geometry, multiplier, weights, stage }, spans))
 }

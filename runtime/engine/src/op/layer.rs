@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
 use kinglet_blob::records::{LayerQuant, LayerQuantI16, Window};
-use kinglet_blob::{DType, OperatorBytes, Signature, cast};
+use kinglet_blob::{DType, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, LONG_SHIFTS, OutputStage, Requant};
@@ -105,7 +105,7 @@ pub(super) fn layer_i16<'b>(
         return Err(LoadRule::Parameter);
     }
     let high_len = if quant.flags & LONG_BIAS != 0 { outputs } else { 0 };
-    let high_end = high_len.checked_mul(4).ok_or(LoadRule::ConstantRange)?;
+    let high_end = size::product(high_len, 4).ok_or(LoadRule::ConstantRange)?;
     let (high, constants) = constants.split_at_checked(high_end).ok_or(LoadRule::ConstantRange)?;
     let places = ConstantsI8::new(outputs, quant.flags, weight_len).ok_or(LoadRule::ConstantRange)?;
     let part = |from: usize, to: usize| constants.get(from..to).ok_or(LoadRule::ConstantRange);
@@ -155,7 +155,7 @@ pub(super) fn check_shifts(
 /// A float layer's constants: bias, then weights.
 #[inline]
 pub(super) fn constants_f32(constants: &[u8], outputs: usize, weight_len: usize) -> Result<(&[f32], &[f32]), LoadRule> {
-    let len = outputs.checked_add(weight_len).and_then(|len| len.checked_mul(4)).ok_or(LoadRule::ConstantRange)?;
+    let len = size::sum(outputs, weight_len).and_then(|len| size::product(len, 4)).ok_or(LoadRule::ConstantRange)?;
     let all = constants.get(..len).and_then(cast::f32s).ok_or(LoadRule::ConstantRange)?;
     all.split_at_checked(outputs).ok_or(LoadRule::ConstantRange)
 }

@@ -15,7 +15,7 @@ mod softmax;
 mod transpose_conv;
 mod unary;
 
-use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature};
+use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature, size};
 
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span};
@@ -126,9 +126,9 @@ fn record<const N: usize, R: Field>(
     Ok((places, parameters))
 }
 
-/// The product of extents, none of which may be zero.
+/// The product of extents, none of which may be zero; less than 2^32 on every machine.
 #[inline]
 fn product(extents: &[usize]) -> Result<usize, LoadRule> {
-    let all = extents.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent));
+    let all = extents.iter().try_fold(1usize, |product, &extent| size::product(product, extent));
     all.filter(|&len| len != 0).ok_or(LoadRule::Shape)
 }

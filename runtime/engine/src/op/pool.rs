@@ -1,7 +1,7 @@
 //! AveragePool and MaxPool.
 
-use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{PoolF32 as RecordF32, PoolI8 as RecordI8, Window};
+use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 
@@ -19,7 +19,7 @@ fn resolve(window: &Window, places: [u32; 2], size: usize) -> Result<(Geometry, 
         return Err(LoadRule::Shape);
     }
     let batch = usize::from(window.batch);
-    let lens = [input_len.saturating_mul(batch), output_len.saturating_mul(batch)];
+    let lens = [input_len, output_len].map(|len| size::saturating_product(len, batch));
     Ok((geometry, Spans::unary(places, lens, size)))
 }
 

@@ -1,7 +1,7 @@
 //! Pad and Copy.
 
 use kinglet_blob::records::{Copy as RecordCopy, Pad as RecordPad};
-use kinglet_blob::{DType, OperatorBytes, Signature};
+use kinglet_blob::{DType, OperatorBytes, Signature, size};
 use kinglet_kernels::copy::{self, CopyBlocks};
 use kinglet_kernels::pad::{self, PadGeometry};
 
@@ -60,8 +60,8 @@ fn resolve_copy(operator: &OperatorBytes<'_>) -> Result<(CopyBlocks, Spans), Loa
         return Err(LoadRule::Shape);
     }
     let reach = |stride: usize| {
-        let before_last = blocks.checked_sub(1)?.checked_mul(stride)?;
-        before_last.checked_add(block_len)
+        let before_last = size::product(blocks.checked_sub(1)?, stride)?;
+        size::sum(before_last, block_len)
     };
     let span = |start, stride| Some(Span::new(start, reach(stride)?, 1));
     let spans = Spans {

@@ -1,7 +1,7 @@
 //! TransposeConv2D.
 
-use kinglet_blob::OperatorBytes;
 use kinglet_blob::records::{TransposeConvF32 as RecordF32, TransposeConvI8 as RecordI8, Window};
+use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::numerics::ALL_SHIFTS;
 use kinglet_kernels::transpose_conv::{self, TransposeConvF32, TransposeConvI8, TransposeGeometry};
@@ -36,7 +36,7 @@ fn shapes(window: &Window) -> Result<Shapes, LoadRule> {
         image,
         geometry: TransposeGeometry { input, output, kernel, stride, pad, groups },
         batch: window.batch,
-        lens: [input_len, output_len].map(|len| len.saturating_mul(window.batch.into())),
+        lens: [input_len, output_len].map(|len| size::saturating_product(len, window.batch.into())),
         weight_len: product(&[output[2], kernel[0], kernel[1], group_channels])?,
     })
 }

@@ -69,8 +69,11 @@ impl Storage {
     pub fn bytes(self, places: usize) -> usize {
         match self {
             Storage::Bits8 => places,
-            // Nothing that is counted here comes near an eighth of the address space.
-            Storage::Bits4 => places.saturating_mul(self.bits()).div_ceil(8),
+            // Whole bytes apart from the rest: the bits of all places may be more than 32 bits count.
+            Storage::Bits4 => {
+                let rest = (places % 8).wrapping_mul(self.bits()).div_ceil(8);
+                (places / 8).wrapping_mul(self.bits()).wrapping_add(rest)
+            }
         }
     }
 
@@ -150,5 +153,7 @@ mod tests {
         let weights = [0, 1, 2, 3, 4].map(|place| Storage::Bits4.read(&bytes, place));
         assert_eq!(weights, [Some(1), Some(-2), Some(7), Some(-8), Some(3)]);
         assert_eq!((Storage::Bits4.bytes(5), Storage::Bits4.range()), (3, -8..=7));
+        // As many on a machine of 32 bits as on any other.
+        assert_eq!(Storage::Bits4.bytes(u32::MAX as usize), 1 << 31);
     }
 }
