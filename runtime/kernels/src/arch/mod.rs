@@ -6,6 +6,9 @@
 //! functions, nowhere else.
 
 #[cfg(any(kinglet_isa = "armv6m", kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
+#[macro_use]
+mod assembly;
+#[cfg(any(kinglet_isa = "armv6m", kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 mod addition;
 #[cfg(kinglet_isa = "armv6m")]
 pub(crate) mod armv6m;

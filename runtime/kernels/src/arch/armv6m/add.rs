@@ -38,6 +38,12 @@ struct Add {
     index: isize,
 }
 
+in_order! {
+    Add:
+    b_multiplier b_shift multiplier half rounding shift offsets min max b_half b_rounding a b output
+    index
+}
+
 unsafe extern "C" {
     /// Adds `-index` elements.
     fn kinglet_armv6m_add(arguments: *const Add);

@@ -10,55 +10,52 @@ const TAP_BYTES: usize = 20;
 const UNROLLED: usize = 12;
 const _: () = assert!(CHUNK.is_multiple_of(UNROLLED));
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
-struct Lanes {
-    /// 0: `[taps][4]` words.
-    words: *const u32,
-    /// 4: `[outputs][taps]` bytes.
-    weights: *const i8,
-    /// 8: taps of the unrolled loop that the first chunk skips.
-    skip: usize,
-    /// 12: end of the first chunk's words.
-    first_end: *const u32,
-    /// 16: not zero.
-    chunks: usize,
-    /// 20: four words for each chunk.
-    starts: *const u32,
-    /// 24: bytes of the unrolled loop that the first chunk skips.
-    entry: usize,
-    /// 28: one before the first.
-    bias: *const i32,
-    /// 32
-    requant: *const u32,
-    /// 36: bytes from one word to the next: 4, or 0 when there is one for all channels.
-    requant_stride: usize,
-    /// 40: extra shifts, or null.
-    extra: *const u8,
-    /// 44: bytes from one to the next.
-    extra_stride: usize,
-    /// 48: right shift of a word whose top bits are zero, plus that of the product, less 1.
-    shift: i32,
-    /// 52: `2 * zero_point + 1`.
-    rounding: i32,
-    /// 56: half of what the product is shifted by.
-    half: i32,
-    /// 60
-    min: i32,
-    /// 64
-    max: i32,
-    /// 68: the first channel of the first pixel; of the last one if `kind` is not zero.
-    output: *mut i8,
-    /// 72: bytes from that pixel to the one that is computed after it.
-    step: isize,
-    /// 76: 1 to 6.
-    pixels: usize,
-    /// 80: channels, not zero.
-    count: usize,
-    /// 84: not zero when accumulators are narrow and the lower clamp is the zero point.
-    kind: usize,
-    /// 88 and 92: of the assembly.
-    private: [usize; 2],
+pub(super) struct Lanes {
+    /// `[taps][4]` words.
+    pub(super) words: *const u32,
+    /// `[outputs][taps]` bytes.
+    pub(super) weights: *const i8,
+    /// Taps of the unrolled loop that the first chunk skips.
+    pub(super) skip: usize,
+    /// End of the first chunk's words.
+    pub(super) first_end: *const u32,
+    /// Not zero.
+    pub(super) chunks: usize,
+    /// Four words for each chunk.
+    pub(super) starts: *const u32,
+    /// Bytes of the unrolled loop that the first chunk skips.
+    pub(super) entry: usize,
+    /// One before the first.
+    pub(super) bias: *const i32,
+    pub(super) requant: *const u32,
+    /// Bytes from one word to the next: 4, or 0 when there is one for all channels.
+    pub(super) requant_stride: usize,
+    /// Extra shifts, or null.
+    pub(super) extra: *const u8,
+    /// Bytes from one to the next.
+    pub(super) extra_stride: usize,
+    /// Right shift of a word whose top bits are zero, plus that of the product, less 1.
+    pub(super) shift: i32,
+    /// `2 * zero_point + 1`.
+    pub(super) rounding: i32,
+    /// Half of what the product is shifted by.
+    pub(super) half: i32,
+    pub(super) min: i32,
+    pub(super) max: i32,
+    /// The first channel of the first pixel; of the last one if `kind` is not zero.
+    pub(super) output: *mut i8,
+    /// Bytes from that pixel to the one that is computed after it.
+    pub(super) step: isize,
+    /// 1 to 6.
+    pub(super) pixels: usize,
+    /// Channels, not zero.
+    pub(super) count: usize,
+    /// Not zero when accumulators are narrow and the lower clamp is the zero point.
+    pub(super) kind: usize,
+    /// Of the assembly.
+    pub(super) private: [usize; 2],
 }
 
 unsafe extern "C" {

@@ -7,30 +7,27 @@ use crate::packing::depthwise::one_pair_plane::{self, Plane, PlaneKernel, Rows, 
 /// Bits that the product of an accumulator and a multiplier still has to be shifted by, see `requant.s`.
 const PRODUCT: i32 = 10;
 
-/// Arguments of the kernels that fill rows; the assembly knows the offsets.
+/// Arguments of the kernels that fill rows.
 #[repr(C)]
-struct Fill {
-    /// 0
-    source: *const i8,
-    /// 4
-    target: *mut i32,
-    /// 8: pixels of a row, not zero.
-    count: usize,
-    /// 12: bytes from a pixel to the next.
-    pixel: usize,
-    /// 16
-    padding: i32,
-    /// 20: not zero.
-    rows: usize,
-    /// 24: bytes from behind the last pixel of a row to the next row.
-    source_step: isize,
-    /// 28: bytes from behind the last word of a row to the next row.
-    target_step: isize,
+pub(super) struct Fill {
+    pub(super) source: *const i8,
+    pub(super) target: *mut i32,
+    /// Pixels of a row, not zero.
+    pub(super) count: usize,
+    /// Bytes from a pixel to the next.
+    pub(super) pixel: usize,
+    pub(super) padding: i32,
+    /// Not zero.
+    pub(super) rows: usize,
+    /// Bytes from behind the last pixel of a row to the next row.
+    pub(super) source_step: isize,
+    /// Bytes from behind the last word of a row to the next row.
+    pub(super) target_step: isize,
 }
 
 /// What the output stage loads at once.
 #[repr(C)]
-struct Factor {
+pub(super) struct Factor {
     /// To the right.
     shift: i32,
     /// The multiplier's lower 10, next 11 and upper 10 bits.
@@ -41,45 +38,42 @@ struct Factor {
     min: i32,
 }
 
-/// Arguments of the kernels that convolve; the assembly knows the offsets.
+in_order! { Factor: shift digits rounding min }
+
+/// Arguments of the kernels that convolve.
 #[repr(C)]
-struct Sums {
-    /// 0: first row of the window of the first output.
-    input: *const i32,
-    /// 4: output rows, not zero.
-    rows: usize,
-    /// 8: outputs in a row, not zero.
-    width: usize,
-    /// 12
-    weights: *const i32,
-    /// 16
-    weights_end: *const i32,
-    /// 20: bytes of a kernel row's weights.
-    kernel_row: usize,
-    /// 24: bytes from the first sum's words of a kernel row to the second's; 3x3: from behind them.
-    second: isize,
-    /// 28: bytes from behind the words of a kernel row to the next one's.
-    next: isize,
-    /// 32: bytes from the window of an output to that of the third after it.
-    triple: usize,
-    /// 36: bytes from the window of an output row to the next row's.
-    row: usize,
-    /// 40: the bias in both lanes.
-    start: i32,
-    /// 44
-    factor: Factor,
-    /// 68
-    max: i32,
-    /// 72: what makes halves of negative numbers round away from zero.
-    negative: i32,
-    /// 76
-    output: *mut i8,
-    /// 80: bytes from an output to the next.
-    pixel: usize,
-    /// 84: not zero when the lower clamp is the zero point.
-    relu: usize,
-    /// 88: not zero for a 3x3 kernel.
-    small: usize,
+pub(super) struct Sums {
+    /// First row of the window of the first output.
+    pub(super) input: *const i32,
+    /// Output rows, not zero.
+    pub(super) rows: usize,
+    /// Outputs in a row, not zero.
+    pub(super) width: usize,
+    pub(super) weights: *const i32,
+    pub(super) weights_end: *const i32,
+    /// Bytes of a kernel row's weights.
+    pub(super) kernel_row: usize,
+    /// Bytes from the first sum's words of a kernel row to the second's; 3x3: from behind them.
+    pub(super) second: isize,
+    /// Bytes from behind the words of a kernel row to the next one's.
+    pub(super) next: isize,
+    /// Bytes from the window of an output to that of the third after it.
+    pub(super) triple: usize,
+    /// Bytes from the window of an output row to the next row's.
+    pub(super) row: usize,
+    /// The bias in both lanes.
+    pub(super) start: i32,
+    pub(super) factor: Factor,
+    pub(super) max: i32,
+    /// What makes halves of negative numbers round away from zero.
+    pub(super) negative: i32,
+    pub(super) output: *mut i8,
+    /// Bytes from an output to the next.
+    pub(super) pixel: usize,
+    /// Not zero when the lower clamp is the zero point.
+    pub(super) relu: usize,
+    /// Not zero for a 3x3 kernel.
+    pub(super) small: usize,
 }
 
 unsafe extern "C" {

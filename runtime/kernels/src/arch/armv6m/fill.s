@@ -1,14 +1,5 @@
 @ Fills rows of a plane. See mod.rs for the method and depthwise.rs for the arguments.
 
-    .equ FILL_SOURCE, 0
-    .equ FILL_TARGET, 4
-    .equ FILL_COUNT, 8
-    .equ FILL_PIXEL, 12
-    .equ FILL_PADDING, 16
-    .equ FILL_ROWS, 20
-    .equ FILL_SOURCE_STEP, 24
-    .equ FILL_TARGET_STEP, 28
-
 @ r0: source, r1: target, r2: pixels left, r4 and r5: elements whose words wait for what comes after them,
 @ r7: 0, r8: bytes of a pixel, r9: rows left, r12: arguments.
     .macro kinglet_fill name, row

@@ -5,43 +5,37 @@ use crate::fully_connected::FullyConnectedI8;
 use crate::io::range;
 use crate::numerics::{OutputStage, Requant};
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
-struct Quads {
-    /// 0
-    input: *const i8,
-    /// 4: not zero.
-    taps: usize,
-    /// 8: `[ceil(outputs / 4)][taps]` words.
-    weights: *const i8,
-    /// 12: what weights less 128 make of sums of weights, in all four bytes.
-    start: i32,
-    /// 16
-    bias: *const i32,
-    /// 20
-    requant: *const u32,
-    /// 24: bytes from one word to the next: 4, or 0 when there is one for all channels.
-    requant_stride: usize,
-    /// 28: extra shifts, or null.
-    extra: *const u8,
-    /// 32: bytes from one to the next.
-    extra_stride: usize,
-    /// 36: right shift of a word whose top bits are zero, plus 6.
-    shift: i32,
-    /// 40: `2 * zero_point + 1`.
-    rounding: i32,
-    /// 44: half of what the product is shifted by.
-    half: i32,
-    /// 48: what makes halves of negative numbers round away from zero.
-    negative: i32,
-    /// 52
-    min: i32,
-    /// 56
-    max: i32,
-    /// 60
-    output: *mut i8,
-    /// 64: outputs, not zero.
-    count: usize,
+pub(super) struct Quads {
+    pub(super) input: *const i8,
+    /// Not zero.
+    pub(super) taps: usize,
+    /// `[ceil(outputs / 4)][taps]` words.
+    pub(super) weights: *const i8,
+    /// What weights less 128 make of sums of weights, in all four bytes.
+    pub(super) start: i32,
+    pub(super) bias: *const i32,
+    pub(super) requant: *const u32,
+    /// Bytes from one word to the next: 4, or 0 when there is one for all channels.
+    pub(super) requant_stride: usize,
+    /// Extra shifts, or null.
+    pub(super) extra: *const u8,
+    /// Bytes from one to the next.
+    pub(super) extra_stride: usize,
+    /// Right shift of a word whose top bits are zero, plus 6.
+    pub(super) shift: i32,
+    /// `2 * zero_point + 1`.
+    pub(super) rounding: i32,
+    /// Half of what the product is shifted by.
+    pub(super) half: i32,
+    /// What makes halves of negative numbers round away from zero.
+    pub(super) negative: i32,
+    pub(super) min: i32,
+    pub(super) max: i32,
+    pub(super) output: *mut i8,
+    /// Outputs, not zero.
+    pub(super) count: usize,
 }
 
 unsafe extern "C" {

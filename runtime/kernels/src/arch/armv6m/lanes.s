@@ -4,30 +4,8 @@
 @ r0: words, r1: weights, r2-r5: the words of a tap, r6: its weight; sums in lanes: r8, r9, r10, r7.
 @ r11: end of the chunk's words, r12: arguments, lr: chunks left. [sp, 0] to [sp, 20]: accumulators.
 
-    .equ COLUMNS, 0
-    .equ WEIGHTS, 4
-    .equ SKIP, 8
-    .equ FIRST_END, 12
-    .equ CHUNKS, 16
-    .equ STARTS, 20
-    .equ ENTRY, 24
-    .equ BIAS, 28
-    .equ REQUANT, 32
-    .equ REQUANT_STRIDE, 36
-    .equ EXTRA, 40
-    .equ EXTRA_STRIDE, 44
-    .equ SHIFT, 48
-    .equ ROUNDING, 52
-    .equ HALF, 56
-    .equ MIN, 60
-    .equ MAX, 64
-    .equ OUTPUT, 68
-    .equ STEP, 72
-    .equ PIXELS, 76
-    .equ COUNT, 80
-    .equ KIND, 84
-    .equ NEXT_START, 88
-    .equ FINISH, 92
+    .equ NEXT_START, PRIVATE
+    .equ FINISH, PRIVATE + 4
 
     .section .text.kinglet_armv6m_lanes, "ax", %progbits
     .p2align 2

@@ -8,25 +8,6 @@
 @ in the row, [sp, 24]: window of the row, [sp, 28]: rows left, [sp, 32]: arguments, [sp, 36]: six pixels,
 @ [sp, 40]: not zero when the lower clamp is the zero point, [sp, 44]: not zero for a 3x3 kernel.
 
-    .equ PLANE_INPUT, 0
-    .equ PLANE_ROWS, 4
-    .equ PLANE_WIDTH, 8
-    .equ PLANE_WEIGHTS, 12
-    .equ PLANE_WEIGHTS_END, 16
-    .equ PLANE_KERNEL_ROW, 20
-    .equ PLANE_SECOND, 24
-    .equ PLANE_NEXT, 28
-    .equ PLANE_TRIPLE, 32
-    .equ PLANE_ROW, 36
-    .equ PLANE_START, 40
-    .equ PLANE_FACTOR, 44
-    .equ PLANE_MAX, 68
-    .equ PLANE_NEGATIVE, 72
-    .equ PLANE_OUTPUT, 76
-    .equ PLANE_PIXEL, 80
-    .equ PLANE_RELU, 84
-    .equ PLANE_SMALL, 88
-
 @ A row of three taps: 17 instructions for nine products.
     .macro kinglet_three_taps
     ldm r1!, {r2-r4}

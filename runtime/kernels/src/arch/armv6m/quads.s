@@ -4,24 +4,6 @@
 @ r0: inputs, r1: weights, r6: 0, r7: 1; r8: products of a word, r9: of its halves' bytes exchanged, r10: of its bytes
 @ reversed; r11: end of the inputs, r12: arguments. [sp, 0] to [sp, 12]: accumulators, [sp, 16]: the one in work.
 
-    .equ INPUT, 0
-    .equ TAPS, 4
-    .equ QUAD_WEIGHTS, 8
-    .equ START, 12
-    .equ QUAD_BIAS, 16
-    .equ QUAD_REQUANT, 20
-    .equ QUAD_REQUANT_STRIDE, 24
-    .equ QUAD_EXTRA, 28
-    .equ QUAD_EXTRA_STRIDE, 32
-    .equ QUAD_SHIFT, 36
-    .equ QUAD_ROUNDING, 40
-    .equ QUAD_HALF, 44
-    .equ QUAD_NEGATIVE, 48
-    .equ QUAD_MIN, 52
-    .equ QUAD_MAX, 56
-    .equ QUAD_OUTPUT, 60
-    .equ QUAD_COUNT, 64
-
 @ The products of the word in \word with r4. r5 is lost.
     .macro kinglet_quad word
     rev16 r5, \word

@@ -23,39 +23,50 @@ struct Factor {
     mask: i32,
 }
 
-/// Arguments of the assembly, which knows the offsets.
+in_order! { Factor: offset multiplier rounding shift mask }
+
+/// Arguments of the assembly.
 #[repr(C)]
 struct Add {
-    /// 0
     a: *const i8,
-    /// 4
     b: *const i8,
-    /// 8: may be `a`.
+    /// May be `a`.
     output: *mut i8,
-    /// 12: elements / 4, not zero.
+    /// Elements / 4, not zero.
     groups: usize,
-    /// 16
     a_factor: Factor,
-    /// 36
     b_factor: Factor,
-    /// 56
     multiplier: i32,
-    /// 60: `(2 * zero_point + 1) << (shift - 1)`.
+    /// `(2 * zero_point + 1) << (shift - 1)`.
     rounding: i32,
-    /// 64: to the right.
+    /// To the right.
     shift: i32,
-    /// 68: the lower clamp in each byte.
+    /// The lower clamp in each byte.
     min: u32,
-    /// 72: the upper clamp in each byte.
+    /// The upper clamp in each byte.
     max: u32,
 }
+
+in_order! { Add: a b output groups a_factor b_factor multiplier rounding shift min max }
 
 unsafe extern "C" {
     /// Reads `4 * groups` elements at `a` and `b`, writes as many at `output`, and overwrites the pointers.
     fn kinglet_armv7em_add(arguments: *mut Add);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
+assembly! {
+    "add.s",
+    Add {
+        ADD_A = a,
+        ADD_B = b,
+        ADD_OUTPUT = output,
+        ADD_GROUPS = groups,
+        ADD_FACTOR_A = a_factor,
+        ADD_FACTOR_B = b_factor,
+        ADD_FACTOR_OUTPUT = multiplier,
+        ADD_MIN = min,
+    }
+}
 
 /// See [`crate::elementwise::add_i8`].
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {

@@ -3,15 +3,6 @@
     .syntax unified
     .thumb
 
-    .equ ADD_A, 0
-    .equ ADD_B, 4
-    .equ ADD_OUTPUT, 8
-    .equ ADD_GROUPS, 12
-    .equ ADD_FACTOR_A, 16
-    .equ ADD_FACTOR_B, 36
-    .equ ADD_FACTOR_OUTPUT, 56
-    .equ ADD_MIN, 68
-
     @ An operand to the common scale. r8: -zero_point << 21, r9: multiplier, r10: rounding, r11: shift,
     @ r12: all ones when there is a shift, else 0. lr is scratch.
     .macro OPERAND x

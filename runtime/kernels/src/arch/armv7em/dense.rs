@@ -3,41 +3,38 @@
 use super::tile::Stage;
 use crate::numerics::{OutputStage, Requant};
 
-/// Arguments of the micro-kernel; the assembly knows the offsets.
+/// Arguments of the micro-kernel.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Dense {
-    /// 0: of each block `[groups][4 pairs][2]` words.
+    /// Of each block `[groups][4 pairs][2]` words.
     pub(super) weights: *const i8,
-    /// 4: groups of four taps that are widened on the way, an even number.
+    /// Groups of four taps that are widened on the way, an even number.
     pub(super) input: *const i8,
-    /// 8
     pub(super) input_end: *const i8,
-    /// 12: the groups that follow, not none, widened: `[groups][2]` words.
+    /// The groups that follow, not none, widened: `[groups][2]` words.
     pub(super) column: *const i8,
-    /// 16
     pub(super) column_end: *const i8,
-    /// 20: byte offset of the first widened group in the unrolled loop.
+    /// Byte offset of the first widened group in the unrolled loop.
     pub(super) entry: usize,
-    /// 24: one for each channel.
+    /// One for each channel.
     pub(super) bias: *const i32,
-    /// 28: requantization words.
+    /// Requantization words.
     pub(super) words: *const u32,
-    /// 32: bytes from one requantization word to the next: 4, or 0 when there is one for all channels.
+    /// Bytes from one requantization word to the next: 4, or 0 when there is one for all channels.
     pub(super) word_stride: usize,
-    /// 36: right shift of a word whose top bits are zero, less 1.
+    /// Right shift of a word whose top bits are zero, less 1.
     pub(super) shift: i32,
-    /// 40: `2 * zero_point + 1`.
+    /// `2 * zero_point + 1`.
     pub(super) rounding: i32,
-    /// 44: not zero to clamp.
+    /// Not zero to clamp.
     pub(super) clamps: usize,
-    /// 48: the clamp in each byte.
+    /// The clamp in each byte.
     pub(super) limits: [u32; 2],
-    /// 56
     pub(super) output: *mut i8,
-    /// 60: blocks.
+    /// Blocks.
     pub(super) blocks: usize,
-    /// 64: the factor when there is one for all channels: rounding constant, right shift less 1, not
+    /// The factor when there is one for all channels: rounding constant, right shift less 1, not
     /// zero for a stage that needs no care of ties, multiplier.
     pub(super) factor: [i32; 4],
 }
@@ -48,7 +45,27 @@ unsafe extern "C" {
     pub(super) fn kinglet_armv7em_dense8(dense: *mut Dense);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("dense.s"), options(raw));
+assembly! {
+    "dense.s",
+    Dense {
+        DENSE_WEIGHTS = weights,
+        DENSE_INPUT = input,
+        DENSE_INPUT_END = input_end,
+        DENSE_COLUMN = column,
+        DENSE_COLUMN_END = column_end,
+        DENSE_ENTRY = entry,
+        DENSE_BIAS = bias,
+        DENSE_WORDS = words,
+        DENSE_WORD_STRIDE = word_stride,
+        DENSE_SHIFT = shift,
+        DENSE_ROUNDING = rounding,
+        DENSE_FLAGS = clamps,
+        DENSE_MIN = limits,
+        DENSE_OUTPUT = output,
+        DENSE_BLOCKS = blocks,
+        DENSE_FACTOR = factor,
+    }
+}
 
 /// Bytes of a group in the unrolled loop.
 pub(super) const GROUP_CODE: usize = 116;

@@ -4,23 +4,6 @@
     .syntax unified
     .thumb
 
-    .equ DENSE_WEIGHTS, 0
-    .equ DENSE_INPUT, 4
-    .equ DENSE_INPUT_END, 8
-    .equ DENSE_COLUMN, 12
-    .equ DENSE_COLUMN_END, 16
-    .equ DENSE_ENTRY, 20
-    .equ DENSE_BIAS, 24
-    .equ DENSE_WORDS, 28
-    .equ DENSE_WORD_STRIDE, 32
-    .equ DENSE_SHIFT, 36
-    .equ DENSE_ROUNDING, 40
-    .equ DENSE_FLAGS, 44
-    .equ DENSE_MIN, 48
-    .equ DENSE_OUTPUT, 56
-    .equ DENSE_BLOCKS, 60
-    .equ DENSE_FACTOR, 64
-
     @ Four taps r0, r1 of a pair of channels: 256 * B + A in \s, A in \a. lr: weights. 28 bytes.
     .macro PAIR s, a
     ldrd r2, r3, [lr], #8

@@ -9,54 +9,51 @@ use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::packing::depthwise::four_halfword_planes::{self, BLOCK, Band, Pixels, PlaneKernel, Planes};
 
-/// Arguments of the plane kernels; the assembly knows the offsets.
+/// Arguments of the plane kernels.
 #[repr(C)]
 struct Plane {
-    /// 0: the first channel's plane.
+    /// The first channel's plane.
     input: *const i8,
-    /// 4: bytes of a plane's row.
+    /// Bytes of a plane's row.
     row_bytes: usize,
-    /// 8: bytes from an output row's window to the next row's.
+    /// Bytes from an output row's window to the next row's.
     row_step: usize,
-    /// 12: output rows.
+    /// Output rows.
     rows: usize,
-    /// 16: bytes of a row's whole groups of four outputs, in the plane.
+    /// Bytes of a row's whole groups of four outputs, in the plane.
     span: usize,
-    /// 20: outputs of a row that are left.
+    /// Outputs of a row that are left.
     left: usize,
-    /// 24
     weights: *const i8,
-    /// 28: bytes from a row of weights to the next, from a weight to the next.
+    /// Bytes from a row of weights to the next, from a weight to the next.
     weight_steps: [usize; 2],
-    /// 36: rows and width.
+    /// Rows and width.
     kernel: [usize; 2],
-    /// 44: bytes from an output's first tap to the next output's.
+    /// Bytes from an output's first tap to the next output's.
     stride_bytes: usize,
-    /// 48
     bias: *const i32,
-    /// 52: requantization words.
+    /// Requantization words.
     words: *const u32,
-    /// 56: bytes from a word to the next: 4, or 0 when there is one for all channels.
+    /// Bytes from a word to the next: 4, or 0 when there is one for all channels.
     word_stride: usize,
-    /// 60: null for none.
+    /// Null for none.
     extra: *const u8,
-    /// 64: right shift of a word whose top bits are zero, less 1.
+    /// Right shift of a word whose top bits are zero, less 1.
     shift: i32,
-    /// 68: `2 * zero_point + 1`.
+    /// `2 * zero_point + 1`.
     rounding: i32,
-    /// 72: bit 0: ties of negative numbers matter; bit 1: clamp.
+    /// Bit 0: ties of negative numbers matter; bit 1: clamp.
     care: usize,
-    /// 76: the clamp.
+    /// The clamp.
     limits: [i16; 2],
-    /// 80: the first channel's first output.
+    /// The first channel's first output.
     output: *mut i8,
-    /// 84: bytes from an output row to the next, from an output to the next.
+    /// Bytes from an output row to the next, from an output to the next.
     output_steps: [usize; 2],
-    /// 92
     channels: usize,
-    /// 96: bytes from a channel's plane to the next.
+    /// Bytes from a channel's plane to the next.
     plane_step: usize,
-    /// 100: room for a channel's weights, widened.
+    /// Room for a channel's weights, widened.
     widened: *mut i8,
 }
 
@@ -131,8 +128,35 @@ unsafe extern "C" {
     fn kinglet_armv7em_move(from: *const i8, to: *mut i8, count: usize);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("planar.s"), options(raw));
+assembly! {
+    "plane.s",
+    Plane {
+        INPUT = input,
+        ROW_BYTES = row_bytes,
+        ROW_STEP = row_step,
+        ROWS = rows,
+        SPAN = span,
+        LEFT = left,
+        WEIGHTS = weights,
+        WEIGHT_STEPS = weight_steps,
+        KERNEL_ROWS = kernel,
+        STRIDE_BYTES = stride_bytes,
+        BIAS = bias,
+        WORDS = words,
+        WORD_STRIDE = word_stride,
+        EXTRA = extra,
+        SHIFT = shift,
+        ROUNDING = rounding,
+        CARE = care,
+        PLANE_MIN = limits,
+        OUTPUT = output,
+        OUTPUT_STEPS = output_steps,
+        CHANNELS = channels,
+        PLANE_STEP = plane_step,
+        WIDENED = widened,
+    }
+}
+assembly! { "planar.s", }
 
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]

@@ -5,30 +5,7 @@
     .thumb
 
     @ The arguments.
-    .equ INPUT, 0
-    .equ ROW_BYTES, 4
-    .equ ROW_STEP, 8
-    .equ ROWS, 12
-    .equ SPAN, 16
-    .equ LEFT, 20
-    .equ WEIGHTS, 24
-    .equ WEIGHT_STEPS, 28
-    .equ KERNEL_ROWS, 36
-    .equ KERNEL_WIDTH, 40
-    .equ STRIDE_BYTES, 44
-    .equ BIAS, 48
-    .equ WORDS, 52
-    .equ WORD_STRIDE, 56
-    .equ EXTRA, 60
-    .equ SHIFT, 64
-    .equ ROUNDING, 68
-    .equ CARE, 72
-    .equ PLANE_MIN, 76
-    .equ OUTPUT, 80
-    .equ OUTPUT_STEPS, 84
-    .equ CHANNELS, 92
-    .equ PLANE_STEP, 96
-    .equ WIDENED, 100
+    .equ KERNEL_WIDTH, KERNEL_ROWS + 4
 
     @ The frame. Before it, weights of a 3x3 window: for each row a word with two and a word with the third.
     .equ F_BIAS, 24

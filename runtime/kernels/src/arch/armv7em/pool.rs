@@ -8,7 +8,7 @@ unsafe extern "C" {
     fn kinglet_armv7em_sum4(source: *const i8, pixels: usize, pixel_bytes: usize, sums: *mut i32);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("pool.s"), options(raw));
+assembly! { "pool.s", }
 
 /// Sums of four channels that fit 16 bits.
 const PIXELS_AT_ONCE: usize = 255;

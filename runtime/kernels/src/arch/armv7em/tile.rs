@@ -28,35 +28,33 @@ impl Stage {
     }
 }
 
-/// Arguments of the micro-kernel; the assembly knows the offsets.
+/// Arguments of the micro-kernel.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Tile {
-    /// 0: `[pairs][groups][2]` words.
+    /// `[pairs][groups][2]` words.
     pub(super) weights: *const i8,
-    /// 4: a row of [`ROW_BYTES`] for each pair.
+    /// A row of [`ROW_BYTES`] for each pair.
     pub(super) table: *const i8,
-    /// 8: widened activations, `[groups][2][4 pixels]` words.
+    /// Widened activations, `[groups][2][4 pixels]` words.
     pub(super) columns: *const i8,
-    /// 12
     pub(super) columns_end: *const i8,
-    /// 16: byte offset of the first step in the unrolled loop.
+    /// Byte offset of the first step in the unrolled loop.
     pub(super) entry: usize,
-    /// 20: not zero for a stage that needs no care of ties.
+    /// Not zero for a stage that needs no care of ties.
     pub(super) is_relu: usize,
-    /// 24: 1 to clamp, 2 for less than four pixels, 4 for an odd number of channels.
+    /// 1 to clamp, 2 for less than four pixels, 4 for an odd number of channels.
     pub(super) flags: usize,
-    /// 28: the first pixel's first channel.
+    /// The first pixel's first channel.
     pub(super) output: *mut i8,
-    /// 32: bytes from a pixel to the next.
+    /// Bytes from a pixel to the next.
     pub(super) stride: usize,
-    /// 36: three times that.
+    /// Three times that.
     pub(super) stride3: usize,
-    /// 40
     pub(super) table_end: *const i8,
-    /// 44: pixels to store, 1 to 4.
+    /// Pixels to store, 1 to 4.
     pub(super) pixels: usize,
-    /// 48: the clamp in each byte.
+    /// The clamp in each byte.
     pub(super) limits: [u32; 2],
 }
 
@@ -112,9 +110,25 @@ unsafe extern "C" {
     pub(super) fn kinglet_armv7em_widen(source: *const i8, target: *mut i8, words: usize);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("tile.s"), options(raw));
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("gather.s"), options(raw));
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("table.s"), options(raw));
+assembly! {
+    "tile.s",
+    Tile {
+        TILE_WEIGHTS = weights,
+        TILE_TABLE = table,
+        TILE_COLUMNS = columns,
+        TILE_COLUMNS_END = columns_end,
+        TILE_ENTRY = entry,
+        TILE_STAGE = is_relu,
+        TILE_FLAGS = flags,
+        TILE_OUTPUT = output,
+        TILE_STRIDE = stride,
+        TILE_TABLE_END = table_end,
+        PIXELS = pixels,
+        TILE_MIN = limits,
+    }
+}
+assembly! { "gather.s", }
+assembly! { "table.s", }
 
 /// Byte offset of the first group in a loop unrolled four times, each of `size` bytes, that ends with the check.
 pub(super) fn entry(groups: usize, size: usize) -> usize {

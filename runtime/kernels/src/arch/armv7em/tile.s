@@ -4,20 +4,17 @@
     .syntax unified
     .thumb
 
-    @ The arguments on the stack; the caller's struct is at [sp].
-    .equ WEIGHTS, 4
-    .equ TABLE, 8
-    .equ COLUMNS, 12
-    .equ COLUMNS_END, 16
-    .equ ENTRY, 20
-    .equ STAGE, 24
-    .equ FLAGS, 28
-    .equ OUTPUT, 32
-    .equ STRIDE, 36
-    .equ TABLE_END, 44
-    @ In the caller's struct.
-    .equ PIXELS, 44
-    .equ TILE_MIN, 48
+    @ The arguments on the stack, behind the address of the caller's struct.
+    .equ WEIGHTS, TILE_WEIGHTS + 4
+    .equ TABLE, TILE_TABLE + 4
+    .equ COLUMNS, TILE_COLUMNS + 4
+    .equ COLUMNS_END, TILE_COLUMNS_END + 4
+    .equ ENTRY, TILE_ENTRY + 4
+    .equ STAGE, TILE_STAGE + 4
+    .equ FLAGS, TILE_FLAGS + 4
+    .equ OUTPUT, TILE_OUTPUT + 4
+    .equ STRIDE, TILE_STRIDE + 4
+    .equ TABLE_END, TILE_TABLE_END + 4
 
     @ Two taps of four pixels and two channels. r4-r7: 256 * B + A of the four pixels; r8-r11: A. r12: columns,
     @ lr: weights. 48 bytes.

@@ -19,28 +19,30 @@ struct Factor {
     shift: i32,
 }
 
-/// Arguments of the assembly, which knows the offsets.
+in_order! { Factor: offset multiplier rounding shift }
+
+/// Arguments of the assembly.
 #[repr(C)]
 struct Add {
-    /// 0: the other operand's, to twice the common scale.
+    /// The other operand's, to twice the common scale.
     scaled: Factor,
-    /// 16: the sum's; the offset is that of the operand with the common scale.
+    /// The sum's; the offset is that of the operand with the common scale.
     sum: Factor,
-    /// 32: the operand with the common scale.
+    /// The operand with the common scale.
     exact: *const i8,
-    /// 36: the other.
+    /// The other.
     other: *const i8,
-    /// 40: may be either operand, or before it.
+    /// May be either operand, or before it.
     output: *mut i8,
-    /// 44: behind the last output.
+    /// Behind the last output.
     end: *const i8,
-    /// 48: not zero when the clamp is narrower than `i8`.
+    /// Not zero when the clamp is narrower than `i8`.
     clamps: u32,
-    /// 52
     min: i32,
-    /// 56
     max: i32,
 }
+
+in_order! { Add: scaled sum exact other output end clamps min max }
 
 unsafe extern "C" {
     /// Reads as many elements of both operands as lie between `output` and `end`, a multiple of four and not zero, and
@@ -48,7 +50,16 @@ unsafe extern "C" {
     fn kinglet_armv7m_add(arguments: *const Add);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
+assembly! {
+    "add.s",
+    Add {
+        ADD_SUM = sum,
+        ADD_A = exact,
+        ADD_END = end,
+        ADD_CLAMPS = clamps,
+        ADD_MIN = min,
+    }
+}
 
 /// See [`crate::elementwise::add_i8`].
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {

@@ -3,12 +3,6 @@
     .syntax unified
     .thumb
 
-    .equ ADD_SUM, 16
-    .equ ADD_A, 32
-    .equ ADD_END, 44
-    .equ ADD_CLAMPS, 48
-    .equ ADD_MIN, 52
-
     @ The scaled operand to twice the common scale. r8: offset, r9: multiplier, r10: rounding, r11: shift;
     @ r12, lr: scratch
     .macro ADD_OPERAND x

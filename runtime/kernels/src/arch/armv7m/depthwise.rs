@@ -6,61 +6,46 @@ use crate::depthwise::DepthwiseI8;
 use crate::packing::depthwise::four_halfword_planes::BLOCK;
 use crate::packing::depthwise::four_pair_planes::{self, PlaneKernel, Planes, Task, Transfer};
 
-/// Arguments of the plane kernels; the assembly knows the offsets.
+/// Arguments of the plane kernels.
 #[repr(C)]
 struct Plane {
-    /// 0: first word of the window of the first output.
+    /// First word of the window of the first output.
     input: *const u32,
-    /// 4: bytes of a plane's row.
+    /// Bytes of a plane's row.
     row_bytes: usize,
-    /// 8: bytes from an output row's window to the next row's.
+    /// Bytes from an output row's window to the next row's.
     row_step: usize,
-    /// 12: output rows.
+    /// Output rows.
     rows: usize,
-    /// 16: outputs in a row.
+    /// Outputs in a row.
     width: usize,
-    /// 20: `[kernel_rows][kernel_width]` words.
+    /// `[kernel_rows][kernel_width]` words.
     weights: *const i32,
-    /// 24
     kernel_rows: usize,
-    /// 28
     kernel_width: usize,
-    /// 32: bytes from an output's first tap to the next output's.
+    /// Bytes from an output's first tap to the next output's.
     stride_bytes: usize,
-    /// 36
     channel: Channel,
-    /// 52
     output: *mut i8,
-    /// 56: bytes from an output to the next.
+    /// Bytes from an output to the next.
     pixel_bytes: usize,
-    /// 60: not zero when the clamp is narrower than `i8`.
+    /// Not zero when the clamp is narrower than `i8`.
     clamps: u32,
-    /// 64
     min: i32,
-    /// 68
     max: i32,
 }
 
-/// Arguments of the transposition; the assembly knows the offsets.
+/// Arguments of the transposition.
 #[repr(C)]
 struct Transpose {
-    /// 0
     source: *const i8,
-    /// 4
     target: *mut [i8; 4],
-    /// 8
     pixels: usize,
-    /// 12
     pixel_bytes: usize,
-    /// 16
     padding: i32,
-    /// 20
     plane_bytes: usize,
-    /// 24
     source_row_bytes: usize,
-    /// 28
     target_row_bytes: usize,
-    /// 32
     rows: usize,
 }
 
@@ -81,7 +66,29 @@ unsafe extern "C" {
     fn kinglet_armv7m_transpose2(transpose: *mut Transpose);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("plane.s"), options(raw));
+assembly! {
+    "plane.s",
+    Plane {
+        INPUT = input,
+        ROW_BYTES = row_bytes,
+        ROW_STEP = row_step,
+        ROWS = rows,
+        WIDTH = width,
+        WEIGHTS = weights,
+        KERNEL_ROWS = kernel_rows,
+        KERNEL_WIDTH = kernel_width,
+        STRIDE_BYTES = stride_bytes,
+        CHANNEL = channel,
+        OUTPUT = output,
+        CLAMPS = clamps,
+        PLANE_MIN = min,
+    }
+    Transpose {
+        TRANSPOSE_PADDING = padding,
+        TRANSPOSE_STEPS = source_row_bytes,
+        TRANSPOSE_ROWS = rows,
+    }
+}
 
 /// See [`crate::depthwise::depthwise_i8`].
 // A function of its own, so that its frame and the engine's are not one.

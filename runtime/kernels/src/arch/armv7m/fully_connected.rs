@@ -3,35 +3,28 @@
 use crate::Io;
 use crate::fully_connected::FullyConnectedI8;
 
-/// Arguments of the micro-kernel; the assembly knows the offsets.
+/// Arguments of the micro-kernel.
 #[repr(C)]
 #[derive(Debug)]
 struct Vector {
-    /// 0
     input: *const i8,
-    /// 4
     weights: *const i8,
-    /// 8
     taps: usize,
-    /// 12: output channels.
+    /// Output channels.
     channels: usize,
-    /// 16
     bias: *const i32,
-    /// 20: requantization words.
+    /// Requantization words.
     requant: *const u32,
-    /// 24: right shift of a word whose top bits are zero, less 1.
+    /// Right shift of a word whose top bits are zero, less 1.
     shift: i32,
-    /// 28: `2 * zero_point + 1`.
+    /// `2 * zero_point + 1`.
     rounding: i32,
-    /// 32: bytes from one requantization word to the next: 4, or 0 when there is one for all channels.
+    /// Bytes from one requantization word to the next: 4, or 0 when there is one for all channels.
     requant_stride: usize,
-    /// 36
     output: *mut i8,
-    /// 40: not zero when the clamp is narrower than `i8`.
+    /// Not zero when the clamp is narrower than `i8`.
     clamps: u32,
-    /// 44
     min: i32,
-    /// 48
     max: i32,
 }
 
@@ -41,7 +34,19 @@ unsafe extern "C" {
     fn kinglet_armv7m_vector(vector: *mut Vector);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("vector.s"), options(raw));
+assembly! {
+    "vector.s",
+    Vector {
+        INPUT = input,
+        WEIGHTS = weights,
+        TAPS = taps,
+        CHANNELS = channels,
+        BIAS = bias,
+        SHIFT = shift,
+        CLAMPS = clamps,
+        MIN = min,
+    }
+}
 
 /// See [`crate::fully_connected::fully_connected_i8`]. Needs no scratch.
 // A function of its own, so that its frame and the engine's are not one.

@@ -4,20 +4,6 @@
     .syntax unified
     .thumb
 
-    .equ INPUT, 0
-    .equ ROW_BYTES, 4
-    .equ ROW_STEP, 8
-    .equ ROWS, 12
-    .equ WIDTH, 16
-    .equ WEIGHTS, 20
-    .equ KERNEL_ROWS, 24
-    .equ KERNEL_WIDTH, 28
-    .equ STRIDE_BYTES, 32
-    .equ CHANNEL, 36
-    .equ OUTPUT, 52
-    .equ CLAMPS, 60
-    .equ PLANE_MIN, 64
-
     .equ SAVED_INPUT, 0
     .equ SAVED_END, 4
 
@@ -252,10 +238,6 @@ kinglet_armv7m_plane:
 @ Four channels of rows of pixels into four planes.
 @ r0: source, r1: target in the first plane, r2: pixels, r3: bytes from pixel to pixel, r12: bytes from plane to plane,
 @ lr: target in the third plane; [sp]: arguments
-
-    .equ TRANSPOSE_PADDING, 16
-    .equ TRANSPOSE_STEPS, 24
-    .equ TRANSPOSE_ROWS, 32
 
     @ The values r4-r7 before a pixel become words with its values \a-\d.
     .macro PLANE_PIXEL o, p, q, r, a, b, c, d, step

@@ -15,6 +15,8 @@ pub(super) struct Channel {
     pub(super) right: u32,
 }
 
+in_order! { Channel: bias multiplier rounding right }
+
 impl Channel {
     /// Channel `channel` of a layer.
     #[inline]
@@ -33,35 +35,33 @@ impl Channel {
 /// Pixels of a tile.
 pub(super) const TILE: usize = 3;
 
-/// Arguments of the micro-kernel; the assembly knows the offsets.
+/// Arguments of the micro-kernel.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Tile {
-    /// 0: `[channels / 4][taps][4]`.
+    /// `[channels / 4][taps][4]`.
     pub(super) weights: *const i8,
-    /// 4: bytes of four channels' weights in the first chunk.
+    /// Bytes of four channels' weights in the first chunk.
     pub(super) first: usize,
-    /// 8: bytes of four channels' weights.
+    /// Bytes of four channels' weights.
     pub(super) row_bytes: usize,
-    /// 12: bytes of four channels' weights in every other chunk.
+    /// Bytes of four channels' weights in every other chunk.
     pub(super) chunk: usize,
-    /// 16: `[taps][2]` words.
+    /// `[taps][2]` words.
     pub(super) columns: *const u32,
-    /// 20: byte offset of the first tap in the unrolled loop: `(-first taps mod 8)` taps of 52 bytes.
+    /// Byte offset of the first tap in the unrolled loop: `(-first taps mod 8)` taps of 52 bytes.
     pub(super) entry: usize,
-    /// 24: one for each channel.
+    /// One for each channel.
     pub(super) table: *const Channel,
-    /// 28: output channels.
+    /// Output channels.
     pub(super) channels: usize,
-    /// 32: the first pixel's first channel.
+    /// The first pixel's first channel.
     pub(super) output: *mut i8,
-    /// 36: from the first pixel to the second and to the third; the last that exists stands for those behind it.
+    /// From the first pixel to the second and to the third; the last that exists stands for those behind it.
     pub(super) offsets: [usize; 2],
-    /// 44: not zero when the clamp is narrower than `i8`.
+    /// Not zero when the clamp is narrower than `i8`.
     pub(super) clamps: u32,
-    /// 48
     pub(super) min: i32,
-    /// 52
     pub(super) max: i32,
 }
 
@@ -69,15 +69,15 @@ pub(super) struct Tile {
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Gather {
-    /// 0: the first run of each pixel.
+    /// The first run of each pixel.
     pub(super) sources: [*const i8; TILE],
-    /// 12: from the end of a run to the next, for each pixel.
+    /// From the end of a run to the next, for each pixel.
     pub(super) steps: [usize; TILE],
-    /// 24: `[taps][2]` words.
+    /// `[taps][2]` words.
     pub(super) target: *mut i8,
-    /// 28: runs.
+    /// Runs.
     pub(super) rows: usize,
-    /// 32: bytes of a run.
+    /// Bytes of a run.
     pub(super) run: usize,
 }
 
@@ -85,15 +85,13 @@ pub(super) struct Gather {
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Strip {
-    /// 0
     pub(super) tile: Tile,
-    /// 56: the first tile's.
+    /// The first tile's.
     pub(super) gather: Gather,
-    /// 92
     pub(super) tiles: usize,
-    /// 96: from the sources of a tile to the next tile's.
+    /// From the sources of a tile to the next tile's.
     pub(super) source_step: usize,
-    /// 100: from the output of a tile to the next tile's.
+    /// From the output of a tile to the next tile's.
     pub(super) output_step: usize,
 }
 
@@ -137,4 +135,27 @@ unsafe extern "C" {
     pub(super) fn kinglet_armv7m_strip(strip: *mut Strip);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("tile.s"), options(raw));
+assembly! {
+    "tile.s",
+    Strip {
+        WEIGHTS = tile.weights,
+        FIRST = tile.first,
+        ROW_BYTES = tile.row_bytes,
+        CHUNK = tile.chunk,
+        COLUMNS = tile.columns,
+        ENTRY = tile.entry,
+        TABLE = tile.table,
+        CHANNELS = tile.channels,
+        OUTPUT = tile.output,
+        CLAMPS = tile.clamps,
+        MIN = tile.min,
+        SOURCES = gather.sources,
+        TILES = tiles,
+        STEPS = source_step,
+    }
+    Gather {
+        GATHER_STEPS = steps,
+        GATHER_TARGET = target,
+        GATHER_ROWS = rows,
+    }
+}

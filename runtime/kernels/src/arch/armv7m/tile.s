@@ -4,21 +4,6 @@
     .syntax unified
     .thumb
 
-    .equ WEIGHTS, 0
-    .equ FIRST, 4
-    .equ ROW_BYTES, 8
-    .equ CHUNK, 12
-    .equ COLUMNS, 16
-    .equ ENTRY, 20
-    .equ TABLE, 24
-    .equ CHANNELS, 28
-    .equ OUTPUT, 32
-    .equ CLAMPS, 44
-    .equ MIN, 48
-    .equ SOURCES, 56
-    .equ TILES, 92
-    .equ STEPS, 96
-
     .equ SAVED_TILE, 0
     .equ SAVED_ENTRY, 4
     .equ SAVED_CLAMPS, 8
@@ -244,13 +229,13 @@ kinglet_armv7m_tile3:
     .thumb_func
 kinglet_armv7m_gather:
     push {r4-r11, lr}
-    ldrd r8, r12, [r0, #28]
-    ldrd r10, r11, [r0, #16]
-    ldrd r3, r9, [r0, #8]
+    ldrd r8, r12, [r0, #GATHER_ROWS]
+    ldrd r10, r11, [r0, #GATHER_STEPS + 4]
+    ldrd r3, r9, [r0, #GATHER_STEPS - 4]
     mov r4, r0
     ldrd r0, r1, [r4]
     mov r2, r3
-    ldr r3, [r4, #24]
+    ldr r3, [r4, #GATHER_TARGET]
 1:  @ a run
     subs r7, r12, #4
     blt 3f

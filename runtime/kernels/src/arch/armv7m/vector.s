@@ -3,15 +3,6 @@
     .syntax unified
     .thumb
 
-    .equ INPUT, 0
-    .equ WEIGHTS, 4
-    .equ TAPS, 8
-    .equ CHANNELS, 12
-    .equ BIAS, 16
-    .equ SHIFT, 24
-    .equ CLAMPS, 40
-    .equ MIN, 44
-
     .equ SAVED_VECTOR, 32
     .equ SAVED_ENTRY, 36
     .equ STARTS, 40

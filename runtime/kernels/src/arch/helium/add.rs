@@ -9,39 +9,41 @@ use crate::arch::addition::{HALF, terms};
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Operand, portable};
 use crate::numerics::{FixedPoint, RIGHT_SHIFTS};
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
 struct Add {
-    /// 0: `2^20` or `2^21`.
+    /// `2^20` or `2^21`.
     scale: i32,
-    /// 4
     min: i32,
-    /// 8
     max: i32,
-    /// 12
     len: usize,
-    /// 16: the operand with the smaller scale.
+    /// The operand with the smaller scale.
     scaled: *const i8,
-    /// 20: the other one.
+    /// The other one.
     half: *const i8,
-    /// 24: may be one of them.
+    /// May be one of them.
     output: *mut i8,
-    /// 28: of the scaled operand.
+    /// Of the scaled operand.
     multiplier: i32,
-    /// 32: to the left.
+    /// To the left.
     shift: i32,
-    /// 36: `2^19`.
+    /// `2^19`.
     half_scale: i32,
-    /// 40: `-zero_point * 2^19` of the other operand.
+    /// `-zero_point * 2^19` of the other operand.
     half_offset: i32,
-    /// 44: of the sum.
+    /// Of the sum.
     output_multiplier: i32,
-    /// 48: to the left.
+    /// To the left.
     output_shift: i32,
-    /// 52
     zero_point: i32,
-    /// 56: `-zero_point * scale` of the scaled operand.
+    /// `-zero_point * scale` of the scaled operand.
     offset: i32,
+}
+
+in_order! {
+    Add:
+    scale min max len scaled half output multiplier shift half_scale half_offset output_multiplier
+    output_shift zero_point offset
 }
 
 unsafe extern "C" {
@@ -49,7 +51,7 @@ unsafe extern "C" {
     fn kinglet_helium_add(arguments: *const Add);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("add.s"), options(raw));
+assembly! { "add.s", }
 
 /// See [`crate::elementwise::add_i8`].
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {

@@ -10,44 +10,38 @@ use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::packing::depthwise::row_major_symmetric::VECTOR;
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
 struct ChannelVectors {
-    /// 0: the first pixel's window.
+    /// The first pixel's window.
     input: *const i8,
-    /// 4: rows of the window.
+    /// Rows of the window.
     rows: usize,
-    /// 8: columns of the window.
+    /// Columns of the window.
     columns: usize,
-    /// 12: bytes from a tap to the next in its row.
+    /// Bytes from a tap to the next in its row.
     tap_bytes: usize,
-    /// 16: at least sixteen.
+    /// At least sixteen.
     channels: usize,
-    /// 20: bytes from the end of a row of taps to the next.
+    /// Bytes from the end of a row of taps to the next.
     skip: usize,
-    /// 24: not zero.
+    /// Not zero.
     pixels: usize,
-    /// 28: bytes from a pixel's window to the next pixel's.
+    /// Bytes from a pixel's window to the next pixel's.
     pixel_bytes: usize,
-    /// 32
     output: *mut i8,
-    /// 36: `[rows][columns][channels]`.
+    /// `[rows][columns][channels]`.
     weights: *const i8,
-    /// 40
     bias: *const i32,
-    /// 44: as many as channels, or sixteen equal ones.
+    /// As many as channels, or sixteen equal ones.
     words: *const u32,
-    /// 48: what of a channel's index counts among the words: all of it or nothing.
+    /// What of a channel's index counts among the words: all of it or nothing.
     word_mask: usize,
-    /// 52: extra shifts, as many as words, or null.
+    /// Extra shifts, as many as words, or null.
     extra: *const u8,
-    /// 56
     shift_base: i32,
-    /// 60
     zero_point: i32,
-    /// 64
     min: i32,
-    /// 68
     max: i32,
 }
 
@@ -56,7 +50,29 @@ unsafe extern "C" {
     fn kinglet_helium_channel_vectors(call: *const ChannelVectors);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("channel_vectors.s"), options(raw));
+assembly! {
+    "channel_vectors.s",
+    ChannelVectors {
+        L_INPUT = input,
+        L_ROWS = rows,
+        L_COLUMNS = columns,
+        L_TAP_BYTES = tap_bytes,
+        L_CHANNELS = channels,
+        L_SKIP = skip,
+        L_PIXELS = pixels,
+        L_PIXEL_BYTES = pixel_bytes,
+        L_OUTPUT = output,
+        L_WEIGHTS = weights,
+        L_BIAS = bias,
+        L_WORDS = words,
+        L_WORD_MASK = word_mask,
+        L_EXTRA = extra,
+        L_BASE = shift_base,
+        L_ZERO = zero_point,
+        L_MIN = min,
+        L_MAX = max,
+    }
+}
 
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]

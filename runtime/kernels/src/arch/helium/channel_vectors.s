@@ -7,25 +7,6 @@
     .syntax unified
     .thumb
 
-    .equ L_INPUT, 0
-    .equ L_ROWS, 4
-    .equ L_COLUMNS, 8
-    .equ L_TAP_BYTES, 12
-    .equ L_CHANNELS, 16
-    .equ L_SKIP, 20
-    .equ L_PIXELS, 24
-    .equ L_PIXEL_BYTES, 28
-    .equ L_OUTPUT, 32
-    .equ L_WEIGHTS, 36
-    .equ L_BIAS, 40
-    .equ L_WORDS, 44
-    .equ L_WORD_MASK, 48
-    .equ L_EXTRA, 52
-    .equ L_BASE, 56
-    .equ L_ZERO, 60
-    .equ L_MIN, 64
-    .equ L_MAX, 68
-
     @ 16-bit products of even channels in q2 and of odd ones in q3, added to the sums
     .macro WIDEN
     vmovlb.s16 q0, q2

@@ -3,51 +3,47 @@
 use crate::numerics::{OutputStage, Requant};
 use crate::packing::dense::four_by_sixteen::TILE_TAPS;
 
-/// Arguments of both; the assembly knows the offsets. A layer has one of these and changes what differs from call to
+/// Arguments of both. A layer has one of these and changes what differs from call to
 /// call, because stack is dear.
 #[repr(C)]
 pub(super) struct Kernel {
-    /// 0: passes of the loop over four steps, in a row of the window.
+    /// Passes of the loop over four steps, in a row of the window.
     count: usize,
-    /// 4: where to enter the loop, from its first instruction.
+    /// Where to enter the loop, from its first instruction.
     entry: usize,
-    /// 8: bytes from the end of a row of the window to the next row.
+    /// Bytes from the end of a row of the window to the next row.
     skip: usize,
-    /// 12: rows of the window.
+    /// Rows of the window.
     pub(super) rows: usize,
-    /// 16: the first pixel's window, less the lanes of its first vector that do not exist.
+    /// The first pixel's window, less the lanes of its first vector that do not exist.
     input: *const i8,
-    /// 20: bytes from a pixel's window to the next pixel's.
+    /// Bytes from a pixel's window to the next pixel's.
     pub(super) pixel_bytes: usize,
-    /// 24: the first pixel's outputs.
+    /// The first pixel's outputs.
     output: *mut i8,
-    /// 28: bytes from a pixel's outputs to the next pixel's.
+    /// Bytes from a pixel's outputs to the next pixel's.
     pub(super) output_bytes: usize,
-    /// 32: not zero.
+    /// Not zero.
     pixels: usize,
-    /// 36: `[blocks][rows * vectors][4][16]`.
+    /// `[blocks][rows * vectors][4][16]`.
     pub(super) weights: *const i8,
-    /// 40: `[blocks][4]`
+    /// `[blocks][4]`
     pub(super) bias: *const i32,
-    /// 44: `[blocks][4]`, or `[4]` equal ones.
+    /// `[blocks][4]`, or `[4]` equal ones.
     pub(super) words: *const u32,
-    /// 48: 16, or 0 when there is one word for all channels.
+    /// 16, or 0 when there is one word for all channels.
     pub(super) word_step: usize,
-    /// 52: extra shifts, as many as words, or null. Not with a `word_step` of 0.
+    /// Extra shifts, as many as words, or null. Not with a `word_step` of 0.
     pub(super) extra: *const u8,
-    /// 56
     shift_base: i32,
-    /// 60
     zero_point: i32,
-    /// 64: lanes of a row's first vector that exist.
+    /// Lanes of a row's first vector that exist.
     mask: u32,
-    /// 68
     min: i32,
-    /// 72
     max: i32,
-    /// 76: not zero.
+    /// Not zero.
     pub(super) blocks: usize,
-    /// 80: vectors of a row after the first.
+    /// Vectors of a row after the first.
     more: usize,
 }
 
@@ -65,8 +61,50 @@ unsafe extern "C" {
     fn kinglet_helium_vector(kernel: *const Kernel);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("matrix.s"), options(raw));
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("vector.s"), options(raw));
+assembly! {
+    "matrix.s",
+    Kernel {
+        A_COUNT = count,
+        A_ENTRY = entry,
+        A_SKIP = skip,
+        A_ROWS = rows,
+        A_INPUT = input,
+        A_PIXEL_BYTES = pixel_bytes,
+        A_OUTPUT = output,
+        A_OUTPUT_BYTES = output_bytes,
+        A_PIXELS = pixels,
+        A_WEIGHTS = weights,
+        A_BIAS = bias,
+        A_WORDS = words,
+        A_WORD_STEP = word_step,
+        A_EXTRA = extra,
+        A_BASE = shift_base,
+        A_ZERO = zero_point,
+        A_MASK = mask,
+        A_MIN = min,
+        A_MAX = max,
+        A_BLOCKS = blocks,
+    }
+}
+assembly! {
+    "vector.s",
+    Kernel {
+        V_INPUT = input,
+        V_OUTPUT = output,
+        V_WEIGHTS = weights,
+        V_BIAS = bias,
+        V_WORDS = words,
+        V_WORD_STEP = word_step,
+        V_EXTRA = extra,
+        V_BASE = shift_base,
+        V_ZERO = zero_point,
+        V_MASK = mask,
+        V_MIN = min,
+        V_MAX = max,
+        V_BLOCKS = blocks,
+        V_MORE = more,
+    }
+}
 
 /// A layer's constants.
 #[derive(Clone, Copy)]

@@ -11,26 +11,6 @@
     .thumb
 
     @ Arguments, see kernel.rs
-    .equ A_COUNT, 0
-    .equ A_ENTRY, 4
-    .equ A_SKIP, 8
-    .equ A_ROWS, 12
-    .equ A_INPUT, 16
-    .equ A_PIXEL_BYTES, 20
-    .equ A_OUTPUT, 24
-    .equ A_OUTPUT_BYTES, 28
-    .equ A_PIXELS, 32
-    .equ A_WEIGHTS, 36
-    .equ A_BIAS, 40
-    .equ A_WORDS, 44
-    .equ A_WORD_STEP, 48
-    .equ A_EXTRA, 52
-    .equ A_BASE, 56
-    .equ A_ZERO, 60
-    .equ A_MASK, 64
-    .equ A_MIN, 68
-    .equ A_MAX, 72
-    .equ A_BLOCKS, 76
 
     @ Frame
     .equ COUNT, 0

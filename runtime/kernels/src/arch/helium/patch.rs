@@ -3,27 +3,33 @@
 
 use crate::conv2d::Geometry;
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
 struct Gather {
-    /// 0: first row of the first window.
+    /// First row of the first window.
     source: *const i8,
-    /// 4: its copy.
+    /// Its copy.
     target: *mut i8,
-    /// 8: rows of a window, not zero.
+    /// Rows of a window, not zero.
     rows: usize,
-    /// 12: bytes from a window to the next.
+    /// Bytes from a window to the next.
     source_window_bytes: usize,
-    /// 16: bytes from a row to the next.
+    /// Bytes from a row to the next.
     source_row_bytes: usize,
-    /// 20: bytes of a row, not zero.
+    /// Bytes of a row, not zero.
     run: usize,
-    /// 24: windows, not zero.
+    /// Windows, not zero.
     windows: usize,
-    /// 28: bytes from a row's copy to the next row's.
+    /// Bytes from a row's copy to the next row's.
     target_row_bytes: usize,
-    /// 32: bytes from a window's copy to the next window's.
+    /// Bytes from a window's copy to the next window's.
     target_window_bytes: usize,
+}
+
+in_order! {
+    Gather:
+    source target rows source_window_bytes source_row_bytes run windows target_row_bytes
+    target_window_bytes
 }
 
 unsafe extern "C" {
@@ -33,7 +39,7 @@ unsafe extern "C" {
     fn kinglet_helium_fill(target: *mut i8, len: usize, value: i32);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("patch.s"), options(raw));
+assembly! { "patch.s", }
 
 /// Copies `len` bytes, not zero, from `source` to `target` in `bytes`; the ranges do not overlap.
 pub(super) fn copy(bytes: &mut [i8], source: usize, target: usize, len: usize) {

@@ -7,23 +7,27 @@ use crate::pool::{PoolI8, rounded_average};
 /// Channels of a block.
 const BLOCK: usize = 16;
 
-/// Arguments of the assembly, which knows the offsets.
+/// Arguments of the assembly.
 #[repr(C)]
 struct Window<T> {
-    /// 0
     input: *const i8,
-    /// 4: bytes from a tap to the next in its row.
+    /// Bytes from a tap to the next in its row.
     tap_bytes: usize,
-    /// 8: not zero.
+    /// Not zero.
     columns: usize,
-    /// 12: not zero.
+    /// Not zero.
     rows: usize,
-    /// 16: bytes from the end of a row of taps to the next.
+    /// Bytes from the end of a row of taps to the next.
     skip: usize,
-    /// 20: sixteen results, of which the first `channels` count.
+    /// Sixteen results, of which the first `channels` count.
     results: *mut T,
-    /// 24: 1 to 16.
+    /// 1 to 16.
     channels: usize,
+}
+
+in_order! {
+    Window<u8>:
+    input tap_bytes columns rows skip results channels
 }
 
 unsafe extern "C" {
@@ -33,7 +37,7 @@ unsafe extern "C" {
     fn kinglet_helium_maxima(window: *const Window<i8>);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("pool.s"), options(raw));
+assembly! { "pool.s", }
 
 /// Taps of a window: the first, their distances, and how many.
 #[derive(Clone, Copy)]

@@ -7,21 +7,6 @@
     .syntax unified
     .thumb
 
-    .equ V_INPUT, 16
-    .equ V_OUTPUT, 24
-    .equ V_WEIGHTS, 36
-    .equ V_BIAS, 40
-    .equ V_WORDS, 44
-    .equ V_WORD_STEP, 48
-    .equ V_EXTRA, 52
-    .equ V_BASE, 56
-    .equ V_ZERO, 60
-    .equ V_MASK, 64
-    .equ V_MIN, 68
-    .equ V_MAX, 72
-    .equ V_BLOCKS, 76
-    .equ V_MORE, 80
-
     .section .text.kinglet_helium_vector, "ax", %progbits
     .p2align 2
     .global kinglet_helium_vector

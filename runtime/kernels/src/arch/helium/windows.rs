@@ -12,68 +12,59 @@ use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::packing::depthwise::windows_3x3::{self, Task, WindowKernel, Windows};
 
-/// Arguments of the transposition; the assembly knows the offsets.
+/// Arguments of the transposition.
 #[repr(C)]
 struct Row {
-    /// 0: the first group's first column, which may lie before the row.
+    /// The first group's first column, which may lie before the row.
     source: *const i8,
-    /// 4
     pixel_bytes: usize,
-    /// 8: its number; negative in the padding.
+    /// Its number; negative in the padding.
     column: usize,
-    /// 12
     width: usize,
-    /// 16
     target: *mut i8,
-    /// 20
     group_bytes: usize,
-    /// 24: not zero.
+    /// Not zero.
     groups: usize,
-    /// 28: 4 to 16.
+    /// 4 to 16.
     channels: usize,
-    /// 32
     padding: i32,
 }
 
-/// Arguments of the kernels; the assembly knows the offsets.
+/// Arguments of the kernels.
 #[repr(C)]
 struct Band {
-    /// 0: the first channel's word in the first group of the first row.
+    /// The first channel's word in the first group of the first row.
     rows: *const i8,
-    /// 4
     row_bytes: usize,
-    /// 8
     group_bytes: usize,
-    /// 12: rows of outputs, or pairs of them at stride 1.
+    /// Rows of outputs, or pairs of them at stride 1.
     lines: usize,
-    /// 16: groups, or fours of them at stride 2.
+    /// Groups, or fours of them at stride 2.
     groups: usize,
-    /// 20: `[4][9]`
+    /// `[4][9]`
     weights: *const i8,
-    /// 24: `[lines][groups][4][4]`
+    /// `[lines][groups][4][4]`
     sums: *mut i32,
-    /// 28: the first output.
+    /// The first output.
     output: *mut i8,
-    /// 32: bytes from a line of outputs to the next.
+    /// Bytes from a line of outputs to the next.
     line_bytes: usize,
-    /// 36: bytes from four outputs to the next four.
+    /// Bytes from four outputs to the next four.
     step_bytes: usize,
-    /// 40: four.
+    /// Four.
     bias: *const i32,
-    /// 44: four.
+    /// Four.
     words: *const u32,
-    /// 48: four extra shifts, or null.
+    /// Four extra shifts, or null.
     extra: *const u8,
-    /// 52
     shift_base: i32,
-    /// 56
     zero_point: i32,
-    /// 60: bytes from the first of four outputs to the others, 0 for those that do not exist: usually, in a line's
+    /// Bytes from the first of four outputs to the others, 0 for those that do not exist: usually, in a line's
     /// last group; and both in the last line.
     places: [[usize; 3]; 4],
-    /// 108: the lower clamp in each byte.
+    /// The lower clamp in each byte.
     min: [u32; 4],
-    /// 124: the upper clamp in each byte.
+    /// The upper clamp in each byte.
     max: [u32; 4],
 }
 
@@ -86,7 +77,40 @@ unsafe extern "C" {
     fn kinglet_helium_windows_s2(band: *const Band);
 }
 
-core::arch::global_asm!(env!("KINGLET_ASSEMBLER"), include_str!("windows.s"), options(raw));
+assembly! {
+    "windows.s",
+    Row {
+        T_SOURCE = source,
+        T_PIXEL_BYTES = pixel_bytes,
+        T_COLUMN = column,
+        T_WIDTH = width,
+        T_TARGET = target,
+        T_GROUP_BYTES = group_bytes,
+        T_GROUPS = groups,
+        T_CHANNELS = channels,
+        T_PADDING = padding,
+    }
+    Band {
+        W_ROWS = rows,
+        W_ROW_BYTES = row_bytes,
+        W_GROUP_BYTES = group_bytes,
+        W_LINES = lines,
+        W_GROUPS = groups,
+        W_WEIGHTS = weights,
+        W_SUMS = sums,
+        W_OUTPUT = output,
+        W_LINE_BYTES = line_bytes,
+        W_STEP_BYTES = step_bytes,
+        W_BIAS = bias,
+        W_WORDS = words,
+        W_EXTRA = extra,
+        W_BASE = shift_base,
+        W_ZERO = zero_point,
+        W_PLACES = places,
+        W_MIN = min,
+        W_MAX = max,
+    }
+}
 
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]

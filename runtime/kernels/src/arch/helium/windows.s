@@ -8,16 +8,6 @@
 @ r0: arguments; r1 r2 r3 r4: the group's columns; r5: bytes from pixel to pixel; r6: column; r7: width; r8: last
 @ column at which a group is whole; r9: target; r10: bytes of a group; lr: groups left; q4: padding; P0: channels
 
-    .equ T_SOURCE, 0
-    .equ T_PIXEL_BYTES, 4
-    .equ T_COLUMN, 8
-    .equ T_WIDTH, 12
-    .equ T_TARGET, 16
-    .equ T_GROUP_BYTES, 20
-    .equ T_GROUPS, 24
-    .equ T_CHANNELS, 28
-    .equ T_PADDING, 32
-
     @ A column that may lie outside.
     .macro COLUMN q, r
     vmov \q, q4
@@ -84,25 +74,6 @@ kinglet_helium_windows_row:
 
 @ ---------------------------------------------------------------------------------------------
 @ The outputs of four channels in a band.
-
-    .equ W_ROWS, 0
-    .equ W_ROW_BYTES, 4
-    .equ W_GROUP_BYTES, 8
-    .equ W_LINES, 12
-    .equ W_GROUPS, 16
-    .equ W_WEIGHTS, 20
-    .equ W_SUMS, 24
-    .equ W_OUTPUT, 28
-    .equ W_LINE_BYTES, 32
-    .equ W_STEP_BYTES, 36
-    .equ W_BIAS, 40
-    .equ W_WORDS, 44
-    .equ W_EXTRA, 48
-    .equ W_BASE, 52
-    .equ W_ZERO, 56
-    .equ W_PLACES, 60 @ four times three words
-    .equ W_MIN, 108 @ four words
-    .equ W_MAX, 124 @ four words
 
     @ The rows of a channel's weights in r6, r8, r10, and its vector in q4; r3: weights, moved to the next channel
     .macro WEIGHTS
