@@ -94,3 +94,63 @@ fn circles_are_found() {
     made.insert("d".into(), needed("// use crate::c;\nuse crate::a;"));
     assert_eq!(circle(&made).map(|circle| circle.len()), Some(3));
 }
+
+/// Calls `visit` with every source file below `folder` that is no test.
+fn each_source(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if name == "tests" {
+            continue;
+        } else if path.is_dir() {
+            each_source(&path, visit);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            visit(&path, &std::fs::read_to_string(&path).expect("readable"));
+        }
+    }
+}
+
+/// True when a line asks which operator it has. Lines that make one do not.
+fn asks_which_operator(line: &str) -> bool {
+    let is_named = |at: usize| line[at + 4..].starts_with(|c: char| c.is_uppercase());
+    let Some((at, _)) = line.match_indices("Op::").find(|&(at, _)| is_named(at)) else { return false };
+    let (before, behind) = line.split_at(at);
+    let is_arm = !before.contains("=>") && behind.contains("=>");
+    let is_pattern = before.rsplit_once("let ").is_some_and(|(_, pattern)| !pattern.contains('='));
+    is_arm || is_pattern || before.contains("matches!(")
+}
+
+#[test]
+fn nobody_asks_which_operator_it_has() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut sources, mut found) = (0, Vec::new());
+    each_source(&root, &mut |path, source| {
+        sources += 1;
+        let asking = code(source).filter(|line| asks_which_operator(line));
+        found.extend(asking.map(|line| format!("{}: {}", path.display(), line.trim())));
+    });
+    assert!(sources > 100, "{sources} sources");
+    assert!(found.is_empty(), "give `op::Operator` a question that the home answers:\n{}", found.join("\n"));
+}
+
+#[test]
+fn questions_are_told_from_made_operators() {
+    for asking in [
+        "match &node.op { Op::Conv2D(_) => one(), ",
+        "            Op::Add(Add { activation }) | Op::Mul(Mul { activation }) => self.binary(node, *activation),",
+        "if let (Op::BatchNorm(_), Some(affine)) = (&node.op, affine)",
+        "let Op::Pad(pad) = &node.op else { return };",
+        "let is_max = matches!(node.op, Op::MaxPool2D(_));",
+    ] {
+        assert!(asks_which_operator(asking), "{asking}");
+    }
+    for making in [
+        "let op = Op::Softmax(Softmax { beta });",
+        "names::RELU => self.unary(operator, Op::Relu(Relu), name),",
+        "Op::Reshape(Reshape)",
+        "fn operator(op: &Op) -> Option<Op>",
+        "$(Op::$name(operator) => operator,)*",
+    ] {
+        assert!(!asks_which_operator(making), "{making}");
+    }
+}

@@ -62,7 +62,7 @@ impl Sharing {
         };
         let codes: Vec<Codes> = graph.nodes.iter().map(|node| node.op.operator().codes()).collect();
         for (node, codes) in graph.nodes.iter().zip(&codes) {
-            if let Codes::Bound(quantization) = codes {
+            if let Codes::Bound(quantization) | Codes::Usual(quantization) = codes {
                 node.outputs.iter().for_each(|id| sharing.bound[id.0 as usize] = Some(quantization.clone()));
             }
         }

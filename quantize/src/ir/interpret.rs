@@ -4,7 +4,7 @@
 //! it is far too slow for anything else. Passes are tested by running a graph before and after; constant
 //! folding computes with it. The engine's kernels share no code with it.
 
-use super::{DType, Elements, Graph, Op, Port, transposed};
+use super::{Graph, Op, Port, transposed};
 use crate::op::common::real::{Real, Reals};
 
 /// Why a graph cannot be interpreted.
@@ -96,19 +96,4 @@ fn to_source(port: &Port, data: &[f32]) -> Vec<f32> {
 /// Computes the results of one operator on floats, when it is defined on them. Shapes must have been verified.
 pub(crate) fn evaluate(op: &Op, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
     op.operator().evaluate(inputs, shapes)
-}
-
-/// The real values of an int8 constant with one scale, in `f32` arithmetic as the engine's kernel has it.
-pub(crate) fn dequantized(graph: &Graph, id: super::ValueId) -> Option<Vec<f32>> {
-    let value = graph.value(id);
-    let (Some(Elements::I8(quanta)), DType::I8, Some(quantization)) =
-        (&value.elements, value.dtype, &value.quantization)
-    else {
-        return None;
-    };
-    if quantization.axis.is_some() {
-        return None;
-    }
-    let (scale, zero) = (quantization.scale(0), quantization.zero_point());
-    Some(quanta.iter().map(|&quantum| scale * (i32::from(quantum) - zero) as f32).collect())
 }

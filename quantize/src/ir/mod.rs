@@ -20,8 +20,8 @@ pub(crate) mod sketch;
 mod tests;
 mod verify;
 
+pub(crate) use interpret::evaluate;
 pub use interpret::{InterpretError, interpret};
-pub(crate) use interpret::{dequantized, evaluate};
 pub use shape::{infer, infer_one, infer_shapes};
 pub use verify::GraphError;
 
@@ -116,6 +116,11 @@ impl Node {
     /// Which of its results and operands can be the same memory.
     pub(crate) fn placement(&self, graph: &Graph) -> Placement {
         self.op.operator().placement(&self.operand_shapes(graph))
+    }
+
+    /// True when its result is its operand under another shape.
+    pub(crate) fn renames(&self, graph: &Graph) -> bool {
+        self.placement(graph) == Placement::Renamed
     }
 }
 

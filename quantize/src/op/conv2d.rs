@@ -16,6 +16,7 @@ use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
+use super::rule::rewrite::ZerosRule;
 use crate::record::{Overlap, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
@@ -94,8 +95,8 @@ impl Operator for Conv2D {
         self.activation
     }
 
-    fn zero_padding_mut(&mut self) -> Option<&mut Padding> {
-        Some(&mut self.padding)
+    fn zeros_rule(&mut self) -> ZerosRule<'_> {
+        ZerosRule::Count(&mut self.padding)
     }
 
     fn layer(&self) -> Option<Layer> {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use kinglet_blob::OpCode;
 
-use crate::value::{DType, Shape, ShapeError, Value};
+use crate::value::{DType, Elements, Shape, ShapeError, Value};
 use super::common::real::{Real, Reals};
 use super::common::{operands, types};
 use super::lowering::{Reason, Site, unary};
@@ -36,6 +36,16 @@ impl Operator for Dequantize {
 
     fn evaluate(&self, _inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
         None
+    }
+
+    /// In `f32` arithmetic as the engine's kernel has it.
+    fn decode(&self, inputs: &[&Value]) -> Reals {
+        let Value { elements: Some(Elements::I8(codes)), quantization: Some(quantization), .. } = inputs.first()? else {
+            return None;
+        };
+        let (scale, zero) = (quantization.scale(0), quantization.zero_point());
+        let real = |&code: &i8| scale * (i32::from(code) - zero) as f32;
+        quantization.axis.is_none().then(|| vec![codes.iter().map(real).collect()])
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

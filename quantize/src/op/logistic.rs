@@ -49,7 +49,7 @@ impl Operator for Logistic {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Bound(fixed::logistic_output())
+        Codes::Usual(fixed::logistic_output())
     }
 
     /// The logistic function of 8 is within half a step of 1.

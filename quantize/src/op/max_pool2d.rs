@@ -12,6 +12,7 @@ use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::ZerosRule;
 use crate::value::{DType, Shape, ShapeError, Value};
 
 /// Maximum over each window of `x [N, H, W, C]`.
@@ -51,6 +52,10 @@ impl Operator for MaxPool2D {
 
     fn clamp(&self) -> Activation {
         self.activation
+    }
+
+    fn zeros_rule(&mut self) -> ZerosRule<'_> {
+        ZerosRule::Ignore(&mut self.window)
     }
 
     fn pool(&self) -> Option<Window> {

@@ -74,6 +74,10 @@ impl Operator for Mean {
         operand.dtype == DType::F32
     }
 
+    fn keeps_axes_mut(&mut self) -> Option<&mut bool> {
+        Some(&mut self.keep_dims)
+    }
+
     fn layout(&mut self) -> LayoutRule<'_> {
         LayoutRule::Axes(self)
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::common::attributes::{Activation, Padding, Window};
+use super::common::attributes::{Activation, Window};
 use super::common::real::{Real, Reals};
 use super::lowering::{Reason, Site};
 use super::rule::channels::{ChannelTies, Channels, Known};
@@ -11,7 +11,7 @@ use super::rule::layout::LayoutRule;
 use super::rule::memory::Placement;
 use super::rule::moves::Moves;
 use super::rule::quantization::{Codes, End, Scaling};
-use super::rule::rewrite::{ChannelAffine, ReshapeRule};
+use super::rule::rewrite::{Border, ChannelAffine, ReshapeRule, ZerosRule};
 use crate::value::{Shape, ShapeError, Value};
 
 /// An operator with its attributes.
@@ -40,6 +40,11 @@ pub(crate) trait Operator {
     /// What it means: the formula on reals, for results of `shapes`. `None` when it is no function on reals.
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals;
 
+    /// The reals that operands which are codes stand for, when that is its result. Only asked of constants.
+    fn decode(&self, _inputs: &[&Value]) -> Reals {
+        None
+    }
+
     /// Where every element of its results comes from, when it only moves elements, whatever their type.
     fn moves(&self, _inputs: &[&[usize]], _outputs: &[&[usize]]) -> Option<Moves> {
         None
@@ -66,8 +71,18 @@ pub(crate) trait Operator {
         None
     }
 
-    /// The padding with real zeros that it does itself, and that counts: a window of sums, not of means or maxima.
-    fn zero_padding_mut(&mut self) -> Option<&mut Padding> {
+    /// The border of one value that it puts around its operand, when that is all it does.
+    fn border(&self) -> Option<Border<'_>> {
+        None
+    }
+
+    /// What it could do itself with a border of zeros around its first operand.
+    fn zeros_rule(&mut self) -> ZerosRule<'_> {
+        ZerosRule::Stay
+    }
+
+    /// Whether the axes that it reduces stay with extent 1, when it reduces any.
+    fn keeps_axes_mut(&mut self) -> Option<&mut bool> {
         None
     }
 

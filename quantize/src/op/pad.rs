@@ -13,6 +13,7 @@ use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::Border;
 use crate::record::Overlap;
 use crate::value::{DType, Shape, ShapeError, Value, fail, inverse};
 
@@ -69,6 +70,10 @@ impl Operator for Pad {
 
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         true
+    }
+
+    fn border(&self) -> Option<Border<'_>> {
+        Some(Border { before: &self.before, after: &self.after, value: self.value })
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

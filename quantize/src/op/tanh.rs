@@ -49,7 +49,7 @@ impl Operator for Tanh {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Bound(fixed::tanh_output())
+        Codes::Usual(fixed::tanh_output())
     }
 
     /// The hyperbolic tangent of 4 is within half a step of 1.

@@ -5,7 +5,7 @@
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{DType, Elements, Graph, Node, Op, Value, ValueId, dequantized, evaluate};
+use crate::ir::{DType, Elements, Graph, Node, Value, ValueId, evaluate};
 use crate::op::common::real::Real;
 use crate::op::rule::moves::{Moves, moved};
 
@@ -50,8 +50,9 @@ fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
     if len > SMALL_LEN_MAX.max(lens?.iter().sum()) {
         return None;
     }
-    if let Op::Dequantize(_) = node.op {
-        return Some(vec![Elements::F32(dequantized(graph, *node.inputs.first()?)?)]);
+    let values: Vec<&Value> = node.inputs.iter().map(|&id| graph.value(id)).collect();
+    if let Some(decoded) = node.op.operator().decode(&values) {
+        return Some(decoded.into_iter().map(Elements::F32).collect());
     }
     let shapes: Vec<&[usize]> = results.iter().map(|result| result.shape.as_slice()).collect();
     if let Some(moves) = node.op.operator().moves(&node.operand_shapes(graph), &shapes) {

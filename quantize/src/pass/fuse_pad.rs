@@ -7,9 +7,9 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, Graph, Op, Padding, ValueId};
+use crate::ir::{Activation, Graph, Padding, ValueId};
 use crate::op::common::window::lies_in_padding;
-use crate::op::{MaxPool2D, Pad};
+use crate::op::rule::rewrite::{Border, ZerosRule};
 
 /// See the module's head.
 pub(super) struct FusePad;
@@ -24,12 +24,12 @@ impl Pass for FusePad {
         let mut index = 0;
         while index < graph.nodes.len() {
             let node = &graph.nodes[index];
-            let Op::Pad(Pad { before, after, value }) = &node.op else {
+            let Some(border) = node.op.operator().border() else {
                 index += 1;
                 continue;
             };
             let name = node.name.clone();
-            match planar(before, after, *value).and_then(|padding| fuse(graph, index, padding)) {
+            match planar(&border).and_then(|padding| fuse(graph, index, padding)) {
                 Ok(()) => report.change(&name, "fused into the window behind it"),
                 Err(why) => {
                     report.miss(&name, &why);
@@ -42,7 +42,8 @@ impl Pass for FusePad {
 }
 
 /// Padding of height and width alone, with zeros.
-fn planar(before: &[usize], after: &[usize], value: f32) -> Result<Padding, String> {
+fn planar(border: &Border<'_>) -> Result<Padding, String> {
+    let Border { before, after, value } = *border;
     if value != 0.0 {
         return Err(format!("it pads with {value}, a window pads with zeros"));
     }
@@ -65,20 +66,22 @@ fn fuse(graph: &mut Graph, index: usize, extra: Padding) -> Result<(), String> {
         return Err(format!("`{}` reads it as weights", consumer.name));
     }
     let mut op = consumer.op.clone();
-    let padding = if let Op::MaxPool2D(MaxPool2D { window, .. }) = &mut op {
-        if !is_never_negative(graph, source) {
-            return Err(format!("zeros could be the maximum in `{}`", consumer.name));
+    let padding = match op.operator_mut().zeros_rule() {
+        ZerosRule::Count(padding) => padding,
+        ZerosRule::Ignore(window) => {
+            if !is_never_negative(graph, source) {
+                return Err(format!("zeros could be the maximum in `{}`", consumer.name));
+            }
+            let mut padded = *window;
+            add(&mut padded.padding, &extra);
+            if lies_in_padding(&padded) {
+                return Err(format!("a window of `{}` could lie in the padding altogether", consumer.name));
+            }
+            &mut window.padding
         }
-        let mut padded = *window;
-        add(&mut padded.padding, &extra);
-        if lies_in_padding(&padded) {
-            return Err(format!("a window of `{}` could lie in the padding altogether", consumer.name));
+        ZerosRule::Stay => {
+            return Err(format!("`{}` ({}) does not pad with zeros", consumer.name, consumer.op.name()));
         }
-        &mut window.padding
-    } else if let Some(padding) = op.operator_mut().zero_padding_mut() {
-        padding
-    } else {
-        return Err(format!("`{}` ({}) does not pad with zeros", consumer.name, consumer.op.name()));
     };
     add(padding, &extra);
     graph.nodes[after].op = op;

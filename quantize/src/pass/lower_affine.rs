@@ -1,11 +1,12 @@
 //! Turns a batch normalisation that found no weights to go into into a product and a sum.
 //!
-//! It runs behind fold-affine, in the same round: what is still a `BatchNorm` here will stay one.
+//! It runs behind fold-affine, in the same round: what still normalizes here will not be folded.
 
 use super::edit::add_floats;
 use super::fold_affine::Affine;
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, Graph, Node, Op};
+use crate::ir::{Activation, Graph, Node};
+use crate::op::rule::rewrite::ChannelAffine;
 use crate::op::{Add, Mul};
 
 /// See the module's head.
@@ -21,11 +22,14 @@ impl Pass for LowerAffine {
         let mut index = 0;
         while index < graph.nodes.len() {
             let node = graph.nodes[index].clone();
-            if let (Op::BatchNorm(_), Some(affine)) = (&node.op, Affine::of(graph, &node)?) {
-                lower(graph, index, &node, &affine);
-                report.change(&node.name, "became a product and a sum");
-            } else if matches!(node.op, Op::BatchNorm(_)) {
-                report.miss(&node.name, "its parameters are computed");
+            if let Some(ChannelAffine::Normalize(_)) = node.op.operator().channel_affine() {
+                match Affine::of(graph, &node)? {
+                    Some(affine) => {
+                        lower(graph, index, &node, &affine);
+                        report.change(&node.name, "became a product and a sum");
+                    }
+                    None => report.miss(&node.name, "its parameters are computed"),
+                }
             }
             index += 1;
         }

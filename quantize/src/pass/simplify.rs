@@ -8,8 +8,7 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{DType, Graph, Node, Op, Value, infer_one};
-use crate::op::Mean;
+use crate::ir::{DType, Graph, Node, Value, infer_one};
 use crate::op::rule::rewrite::ReshapeRule;
 
 /// See the module's head.
@@ -69,13 +68,16 @@ fn changes_nothing(graph: &Graph, node: &Node) -> bool {
 /// flatten".
 fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
-    if !matches!(node.op, Op::Reshape(_)) {
+    if !node.renames(graph) {
         return false;
     }
     let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
-    let Op::Mean(Mean { axes, keep_dims: true }) = graph.nodes[before].op.clone() else { return false };
+    let mut dropped = graph.nodes[before].op.clone();
+    match dropped.operator_mut().keeps_axes_mut() {
+        Some(keeps) if *keeps => *keeps = false,
+        _ => return false,
+    }
     let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
-    let dropped = Op::from(Mean { axes, keep_dims: false });
     let fits = infer_one(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output()).shape);
     // A reshape may give its codes another scale, and the mean would rescale to it.
     let same_scale = graph.value(averaged).quantization == graph.value(output).quantization;
@@ -92,7 +94,7 @@ fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
 fn join_reshapes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     let Some(before) = node.inputs.first().and_then(|&id| graph.producer(id)) else { return false };
-    if !matches!((&node.op, &graph.nodes[before].op), (Op::Reshape(_), Op::Reshape(_))) {
+    if !node.renames(graph) || !graph.nodes[before].renames(graph) {
         return false;
     }
     graph.nodes[index].inputs[0] = graph.nodes[before].inputs[0];
@@ -104,7 +106,7 @@ fn sink_reshape(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     let Some(&reshaped) = node.inputs.first() else { return false };
     let Some(before) = graph.producer(reshaped) else { return false };
-    if !matches!(graph.nodes[before].op, Op::Reshape(_)) || sole_consumer(graph, reshaped) != Some(index) {
+    if !graph.nodes[before].renames(graph) || sole_consumer(graph, reshaped) != Some(index) {
         return false;
     }
     let source = graph.nodes[before].inputs[0];

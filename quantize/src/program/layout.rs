@@ -147,5 +147,5 @@ fn read_once(graph: &Graph, id: ValueId) -> bool {
 
 /// True when `id` is no other name for another value.
 fn is_own(graph: &Graph, id: ValueId) -> bool {
-    graph.producer(id).is_none_or(|index| graph.nodes[index].placement(graph) != Placement::Renamed)
+    graph.producer(id).is_none_or(|index| !graph.nodes[index].renames(graph))
 }

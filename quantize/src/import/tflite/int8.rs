@@ -13,8 +13,8 @@ const FULL_INTEGER: &str = "convert with full integer quantization, which fixes 
 pub(super) fn check(graph: &Graph, op: &Op, output: ValueId) -> Convert<()> {
     let value = graph.value(output);
     let (DType::I8, Some(quantization)) = (value.dtype, &value.quantization) else { return Ok(()) };
-    match (op, op.operator().codes()) {
-        (Op::Softmax(_), Codes::Bound(bound)) => fixed(quantization, bound.scale(0), bound.zero_point()),
+    match op.operator().codes() {
+        Codes::Bound(bound) => fixed(quantization, bound.scale(0), bound.zero_point()),
         _ => Ok(()),
     }
 }

@@ -9,28 +9,29 @@
 use super::Importer;
 use crate::import::build::Convert;
 use crate::ir::{Activation, DType, Op, Value, ValueId};
-use crate::op::{AveragePool2D, MaxPool2D, Quantize, Relu, Relu6};
+use crate::op::rule::quantization::Codes;
+use crate::op::{Quantize, Relu, Relu6};
 
 impl Importer<'_, '_> {
     /// Adds the node that computes `output`, and what brings codes to its scale where the operator does not.
-    pub(super) fn add_rescaled(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId) -> Convert<()> {
-        match op {
-            Op::MaxPool2D(MaxPool2D { window, activation }) if self.differs(inputs[0], output) => {
-                let op = Op::MaxPool2D(MaxPool2D { window, activation: Activation::None });
-                self.requantize_result(name, op, activation, inputs, output)
-            }
-            Op::AveragePool2D(AveragePool2D { window, activation }) if self.differs(inputs[0], output) => {
-                let op = Op::AveragePool2D(AveragePool2D { window, activation: Activation::None });
-                self.requantize_result(name, op, activation, inputs, output)
-            }
-            Op::Concat(_) => {
-                let inputs: Convert<Vec<ValueId>> = inputs
-                    .into_iter()
-                    .map(|id| if self.differs(id, output) { self.requantized(name, id, output) } else { Ok(id) })
-                    .collect();
-                self.builder.node(name, op, inputs?, output)
-            }
-            op => self.builder.node(name, op, inputs, output),
+    pub(super) fn add_rescaled(
+        &mut self,
+        name: &str,
+        mut op: Op,
+        inputs: Vec<ValueId>,
+        output: ValueId,
+    ) -> Convert<()> {
+        if op.operator().codes() == Codes::Joined {
+            let inputs: Convert<Vec<ValueId>> = inputs
+                .into_iter()
+                .map(|id| if self.differs(id, output) { self.requantized(name, id, output) } else { Ok(id) })
+                .collect();
+            self.builder.node(name, op, inputs?, output)
+        } else if op.operator().pool().is_some() && self.differs(inputs[0], output) {
+            let activation = op.operator_mut().activation_mut().map(core::mem::take).unwrap_or_default();
+            self.requantize_result(name, op, activation, inputs, output)
+        } else {
+            self.builder.node(name, op, inputs, output)
         }
     }
 

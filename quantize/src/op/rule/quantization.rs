@@ -13,6 +13,8 @@ pub(crate) enum Codes {
     Joined,
     /// The kernel assumes this quantization of the result.
     Bound(Quantization),
+    /// The result's range is known, so this is its quantization unless the model says otherwise.
+    Usual(Quantization),
 }
 
 /// A value at one end of an operator.

@@ -18,8 +18,8 @@ mod form;
 mod rewrite;
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Graph, Op};
-use crate::op::Transpose;
+use crate::ir::{Graph, Node};
+use crate::op::rule::layout::LayoutRule;
 use rewrite::rewrite;
 
 /// See the module's head.
@@ -54,12 +54,12 @@ impl Pass for Layout {
             }
         }
         if cost(&best) < cost(graph) {
-            for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_))) {
+            for node in graph.nodes.iter().filter(|node| permutation(node).is_some()) {
                 report.change(&node.name, "carried to where it vanishes or costs least");
             }
             *graph = best;
         }
-        for node in graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_))) {
+        for node in graph.nodes.iter().filter(|node| permutation(node).is_some()) {
             report.miss(&node.name, "its readers insist on the layout it makes");
         }
         Ok(report)
@@ -69,20 +69,25 @@ impl Pass for Layout {
 /// The distinct permutations in the graph.
 fn permutations(graph: &Graph) -> Vec<Vec<usize>> {
     let mut found: Vec<Vec<usize>> = Vec::new();
-    for node in &graph.nodes {
-        if let Op::Transpose(Transpose { permutation }) = &node.op
-            && !found.contains(permutation)
-            && found.len() < CANDIDATE_COUNT_MAX
-        {
-            found.push(permutation.clone());
+    for permutation in graph.nodes.iter().filter_map(permutation) {
+        if !found.contains(&permutation) && found.len() < CANDIDATE_COUNT_MAX {
+            found.push(permutation);
         }
     }
     found
 }
 
+/// The permutation that is all a node does.
+fn permutation(node: &Node) -> Option<Vec<usize>> {
+    match node.op.clone().operator_mut().layout() {
+        LayoutRule::Transposes(permutation) => Some(permutation.to_vec()),
+        _ => None,
+    }
+}
+
 /// What the data movement of a graph costs: elements transposed, then nodes that only move.
 fn cost(graph: &Graph) -> (usize, usize) {
-    let transposes = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_)));
-    let moves = graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_) | Op::Reshape(_)));
-    (transposes.map(|node| graph.value(node.output()).len()).sum(), moves.count())
+    let transposes = || graph.nodes.iter().filter(|node| permutation(node).is_some());
+    let reshapes = graph.nodes.iter().filter(|node| node.renames(graph)).count();
+    (transposes().map(|node| graph.value(node.output()).len()).sum(), transposes().count() + reshapes)
 }

@@ -87,11 +87,13 @@ impl Walk {
 
     /// Adds `node` with operands `inputs` of the new graph; its results are kept in `form`.
     fn emit(&mut self, node: &Node, op: Op, inputs: Vec<ValueId>, form: Form) {
-        if !matches!(op, Op::Reshape(_))
-            && let Ok(shapes) = infer(&self.graph, &op, &inputs)
-        {
+        if let Ok(shapes) = infer(&self.graph, &op, &inputs) {
             for (&id, shape) in node.outputs.iter().zip(shapes) {
-                self.graph.value_mut(id).shape = shape;
+                // A reshape's is not determined by its operand.
+                let declared = &mut self.graph.value_mut(id).shape;
+                if !op.operator().may_have_shape(&shape, declared) {
+                    *declared = shape;
+                }
             }
         }
         self.graph.nodes.push(Node { op, inputs, ..node.clone() });
