@@ -153,6 +153,11 @@ fn read_archive(
 ) -> Result<Vec<Array>, ArrayError> {
     let broken = |problem: zip::result::ZipError| error(None, format!("is not a readable .npz archive: {problem}"));
     let mut archive = zip::ZipArchive::new(file).map_err(broken)?;
+    // The archive keeps one member of a name and forgets the others.
+    if archive.has_duplicate_names() {
+        let problem = "holds two members of one name; write the archive again with each name once";
+        return Err(error(None, problem.into()));
+    }
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(broken)?;
@@ -262,6 +267,31 @@ mod tests {
             let problem = read(header, &[0; 4]).err().unwrap_or_default();
             assert!(problem.contains(expected), "{header}: {problem}");
         }
+    }
+
+    #[test]
+    fn an_archive_with_one_name_twice_is_refused() {
+        use std::io::{Cursor, Write};
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for name in ["first.npy", "other.npy"] {
+            writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("a new name");
+            let bytes = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }", &[7]);
+            writer.write_all(&bytes).expect("memory");
+        }
+        let good = writer.finish().expect("memory").into_inner();
+        let mut twice = good.clone();
+        while let Some(at) = twice.windows(5).position(|bytes| bytes == b"other") {
+            twice[at..at + 5].copy_from_slice(b"first");
+        }
+        let path = std::env::temp_dir().join(format!("kinglet-npy-{}.npz", std::process::id()));
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("a temporary file");
+            read_arrays(&path).map(|arrays| arrays.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&good), Ok(2));
+        let error = read(&twice).err().unwrap_or_default();
+        assert!(error.contains("kinglet-npy-") && error.contains("two members of one name"), "{error}");
+        std::fs::remove_file(&path).expect("it is there");
     }
 
     #[test]

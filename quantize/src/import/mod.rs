@@ -14,6 +14,7 @@
 mod budget;
 mod build;
 mod error;
+mod finite;
 mod onnx;
 mod tflite;
 
@@ -87,5 +88,9 @@ pub fn from_bytes(bytes: &[u8], kind: Kind, name: &str) -> Result<Graph, ImportE
         });
     }
     graph.verify().map_err(|source| ImportError::Invalid { file: name.into(), source })?;
-    Ok(graph)
+    let problems = finite::problems(&graph);
+    if problems.is_empty() {
+        return Ok(graph);
+    }
+    Err(ImportError::Unsupported { file: name.into(), problems, operators: Vec::new() })
 }

@@ -5,7 +5,8 @@ use kinglet_tract::{Attribute, OnnxNode, OnnxTensor};
 use super::Entry;
 use super::constant::{Constant, Numbers};
 use crate::import::build::{Convert, refuse};
-use crate::ir::ValueId;
+use crate::import::finite;
+use crate::ir::{ValueId, is_permutation};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -81,6 +82,19 @@ impl Call<'_> {
         }
     }
 
+    /// The order of axes that attribute `perm` gives for an operand of `rank` axes; all backwards when it is absent.
+    pub(super) fn permutation(&self, rank: usize) -> Convert<Vec<usize>> {
+        let Some(axes) = self.ints("perm")? else { return Ok((0..rank).rev().collect()) };
+        let permutation: Option<Vec<usize>> = axes.iter().map(|&axis| usize::try_from(axis).ok()).collect();
+        match permutation.filter(|permutation| is_permutation(permutation, rank)) {
+            Some(permutation) => Ok(permutation),
+            None => {
+                let problem = format!("attribute `perm` is {axes:?}, which is no permutation of {rank} axes");
+                refuse(problem, format!("name each axis from 0 to {} once", rank.saturating_sub(1)))
+            }
+        }
+    }
+
     /// `count` extents such as strides or a kernel, 1 each when absent.
     pub(super) fn extents(&self, name: &str, count: usize) -> Convert<Vec<usize>> {
         let Some(values) = self.ints(name)? else { return Ok(vec![1; count]) };
@@ -92,6 +106,18 @@ impl Call<'_> {
                 refuse(format!("attribute `{name}` is {values:?}, {count} extents above zero are needed"), EXPORT_AGAIN)
             }
         }
+    }
+
+    /// Checks that `kernel_shape`, when it is given, is that of the weights: `kernel`, behind the channels.
+    pub(super) fn check_kernel_shape(&self, kernel: &[usize]) -> Convert<()> {
+        if self.has("kernel_shape") && self.extents("kernel_shape", kernel.len())? != kernel {
+            let given = self.ints("kernel_shape")?.unwrap_or_default();
+            let name = self.node.inputs.get(1).map_or("", String::as_str);
+            let problem =
+                format!("attribute `kernel_shape` is {given:?}, but the kernel of weights `{name}` is {kernel:?}");
+            return refuse(problem, "export the model again, or leave the attribute out");
+        }
+        Ok(())
     }
 
     /// One extent, 1 when absent.
@@ -129,10 +155,17 @@ impl Call<'_> {
         }
     }
 
-    /// The floats of a constant operand, which must be given.
+    /// The floats of a constant operand, which must be given, and finite.
     pub(super) fn floats_of(&self, index: usize, what: &str) -> Convert<(&[usize], &[f32])> {
         match self.constant(index, what)? {
-            Some(Constant { shape, numbers: Numbers::F32(floats) }) => Ok((shape, floats)),
+            Some(Constant { shape, numbers: Numbers::F32(floats) }) => {
+                // The graph's constants have other names than the file's tensors.
+                let name = self.node.inputs.get(index).map_or("", String::as_str);
+                match finite::refusal(&format!("`{name}`"), floats) {
+                    None => Ok((shape, floats)),
+                    Some(refusal) => Err(refusal),
+                }
+            }
             Some(_) => refuse(format!("{what} are integers"), "FLOAT is needed"),
             None => refuse(format!("{what} are missing"), EXPORT_AGAIN),
         }

@@ -26,9 +26,7 @@ pub(super) fn conv_transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Co
         return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
     }
     let spatial = shape.len() - 2;
-    if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
-        return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
-    }
+    call.check_kernel_shape(&w_shape[2..])?;
     if call.extents("dilations", spatial)?.iter().any(|&dilation| dilation != 1) {
         return refuse("the kernel is dilated", "use a dilation of 1, with a larger kernel that has zeros in between");
     }

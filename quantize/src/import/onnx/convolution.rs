@@ -104,9 +104,7 @@ pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
         return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
     }
     let spatial = shape.len() - 2;
-    if call.ints("kernel_shape")?.is_some() && call.extents("kernel_shape", spatial)? != w_shape[2..] {
-        return refuse("kernel_shape differs from the weights' shape", EXPORT_AGAIN);
-    }
+    call.check_kernel_shape(&w_shape[2..])?;
     let (strides, dilations) = (call.extents("strides", spatial)?, call.extents("dilations", spatial)?);
     let slides: Vec<Slide> = (0..spatial)
         .map(|axis| Slide { kernel: w_shape[2 + axis], stride: strides[axis], dilation: dilations[axis] })

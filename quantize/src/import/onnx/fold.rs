@@ -15,7 +15,7 @@ use super::slice::{Span, spans};
 use super::{Entry, Importer};
 use crate::import::budget::Budget;
 use crate::import::build::{Convert, refuse};
-use crate::ir::{broadcast, checked_len, is_permutation, transposed};
+use crate::ir::{broadcast, checked_len, transposed};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -244,14 +244,7 @@ pub(super) fn slice(known: &Known<'_>) -> Convert<Constant> {
 
 pub(super) fn transpose(known: &Known<'_>) -> Convert<Constant> {
     let data = known.first();
-    let rank = data.shape.len();
-    let permutation = match known.call.ints("perm")? {
-        None => (0..rank).rev().collect(),
-        Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
-    };
-    if !is_permutation(&permutation, rank) {
-        return refuse(format!("{permutation:?} is no permutation of {rank} axes"), EXPORT_AGAIN);
-    }
+    let permutation = known.call.permutation(data.shape.len())?;
     let numbers = match &data.numbers {
         Numbers::F32(v) => Numbers::F32(transposed(v, &data.shape, &permutation)),
         Numbers::I64(v) => Numbers::I64(transposed(v, &data.shape, &permutation)),

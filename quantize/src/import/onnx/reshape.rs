@@ -105,10 +105,7 @@ pub(super) fn flatten(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
 
 pub(super) fn transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     let rank = importer.shape(call.value(0)?).len();
-    let permutation = match call.ints("perm")? {
-        None => (0..rank).rev().collect(),
-        Some(axes) => axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<Vec<_>>>()?,
-    };
+    let permutation = call.permutation(rank)?;
     importer.unary(call, Op::Transpose(Transpose { permutation }))
 }
 

@@ -92,6 +92,49 @@ fn unsupported_variants_name_what_would_work() {
 }
 
 #[test]
+fn weights_that_are_no_numbers_are_named() {
+    let refused = |weights: &[f32], bias: &[f32]| {
+        let onnx = Onnx::new(13).floats("w", &[2, 2], weights).floats("b", &[2], bias).input("x", &[1, 2]);
+        let onnx = onnx.node("Gemm", &["x", "w", "b"], "y", &[("alpha", Attr::Float(2.0))]).output("y");
+        from_bytes(&onnx.bytes(), Kind::Onnx, "m.onnx").err().map_or_else(String::new, |error| error.to_string())
+    };
+    assert_eq!(refused(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.0]), "");
+    let error = refused(&[1.0, 2.0, f32::NAN, f32::INFINITY], &[0.0, 0.0]);
+    assert!(error.contains("node_y (Gemm): `w` holds 2 that are no finite number, the first is NaN at 2"), "{error}");
+    let error = refused(&[1.0, 2.0, 3.0, 4.0], &[0.0, f32::NEG_INFINITY]);
+    assert!(error.contains("/bias` holds 1") && error.contains("-inf at 1"), "{error}");
+    // What is computed on import can overflow.
+    assert!(refused(&[3e38, 2.0, 3.0, 4.0], &[0.0, 0.0]).contains("inf at 0"));
+}
+
+#[test]
+fn a_kernel_shape_that_the_weights_contradict_is_refused() {
+    for op_type in ["Conv", "ConvTranspose"] {
+        let built = |kernel: &[i64]| {
+            let onnx = Onnx::new(13).floats("w", &[3, 3, 2, 1], &[0.5; 18]).input("x", &[1, 3, 4, 4]);
+            onnx.node(op_type, &["x", "w"], "y", &[("kernel_shape", Attr::Ints(kernel))]).output("y")
+        };
+        assert!(from_bytes(&built(&[2, 1]).bytes(), Kind::Onnx, "m.onnx").is_ok(), "{op_type}");
+        let problems = problems(built(&[1, 2]));
+        let text = problems[0].to_string();
+        assert!(text.starts_with(&format!("node_y ({op_type}): ")), "{text}");
+        assert!(text.contains("`kernel_shape` is [1, 2], but the kernel of weights `w` is [2, 1]"), "{text}");
+    }
+}
+
+#[test]
+fn an_order_of_axes_names_each_once() {
+    for order in [&[0, -1, 1][..], &[0, 1, 1], &[0, 1], &[0, 1, 3], &[0, 1, 2, 3]] {
+        let refused = problem("Transpose", &[("perm", Attr::Ints(order))]);
+        assert!(refused.problem.contains("no permutation of 3 axes") && refused.node == "node_y", "{refused}");
+        // The same on a constant, which is folded.
+        let onnx = Onnx::new(13).floats("c", &[1, 3, 4], &[1.0; 12]).input("x", &[1, 3, 4]);
+        let onnx = onnx.node("Transpose", &["c"], "t", &[("perm", Attr::Ints(order))]);
+        assert_eq!(problems(onnx.node("Add", &["x", "t"], "y", &[]).output("y"))[0].problem, refused.problem);
+    }
+}
+
+#[test]
 fn shapes_must_be_fixed_but_for_the_batch() {
     let onnx = Onnx::new(13).input("x", &[0, 3, 0]).node("Relu", &["x"], "y", &[]).output("y");
     let problems = problems(onnx);

@@ -68,6 +68,20 @@ fn every_operator_is_in_the_list_once_under_the_schemas_name() {
 }
 
 #[test]
+fn weights_that_are_no_numbers_are_named() {
+    let refused = |weights: &[f32]| {
+        let mut file = Tflite::new();
+        let (x, w) = (file.float("x", &[1, 2]), file.floats("dense/kernel", &[1, 2], weights));
+        let y = file.float("y", &[1, 1]);
+        file.operator(9, &[x, w, -1], y, (8, Vec::new()));
+        from_bytes(&file.bytes(&[x], &[y]), Kind::Tflite, "m.tflite").err()
+    };
+    assert!(refused(&[1.0, -1.0]).is_none());
+    let error = refused(&[1.0, f32::NAN]).map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("0:y (FullyConnected): `dense/kernel` holds 1") && error.contains("NaN at 1"), "{error}");
+}
+
+#[test]
 fn int8_results_with_scales_that_have_no_meaning_are_refused() {
     let unary = |code: i32, from: (f32, i64), to: (f32, i64)| {
         let mut file = Tflite::new();
