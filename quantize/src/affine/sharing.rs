@@ -9,6 +9,9 @@
 //! - values with another reader, when the group's range is at least twice theirs: the copy loses the bit
 //!   that the wider range costs, the other reader does not.
 //!
+//! A Pad whose value is outside the given quantization of its operand (5 around a Softmax) starts a group of its own,
+//! wide enough for both, and its operand is requantized into it: a given quantization cannot grow.
+//!
 //! Logistic and Tanh are flat beyond a few units. A value that only they read covers no more than that; one
 //! that others read too is requantized for them when its steps are so long that their kernels' fixed-point
 //! input has no bits left.
@@ -40,6 +43,38 @@ fn useful_range(graph: &Graph, id: ValueId, range: Range) -> Range {
     }
 }
 
+/// The reals that a quantization has codes for.
+fn reals(quantization: &Quantization) -> Range {
+    let real = |code: i8| (f32::from(code) - quantization.zero_point() as f32) * quantization.scale(0);
+    Range { lo: real(i8::MIN), hi: real(i8::MAX) }
+}
+
+/// The number that a node adds to its operand's codes, when `given`, their quantization, has no code near it. One step
+/// away is near: the result 1 of Softmax, Logistic and Tanh itself is the code below it.
+fn added_outside(node: &Node, given: &Quantization) -> Option<f32> {
+    let value = node.op.operator().border()?.value;
+    let (covered, step) = (reals(given), given.scale(0));
+    (value < covered.lo - step || value > covered.hi + step).then_some(value)
+}
+
+/// The quantization that each value has by a kernel that assumes one, its own or that of the codes it is a copy of.
+fn given_quantizations(graph: &Graph, codes: &[Codes]) -> Vec<Option<Quantization>> {
+    let mut given: Vec<Option<Quantization>> = vec![None; graph.values.len()];
+    for (node, codes) in graph.nodes.iter().zip(codes) {
+        let of = |position: usize| given[node.inputs[position].0 as usize].as_ref();
+        let result = match codes {
+            Codes::Bound(quantization) | Codes::Usual(quantization) => Some(quantization),
+            Codes::Kept => of(0).filter(|given| added_outside(node, given).is_none()),
+            // As `add_joined` has it: only when all have the same.
+            Codes::Joined => of(0).filter(|&first| (1..node.inputs.len()).all(|position| of(position) == Some(first))),
+            Codes::Rescaled => None,
+        };
+        let result = result.cloned();
+        node.outputs.iter().for_each(|id| given[id.0 as usize] = result.clone());
+    }
+    given
+}
+
 /// Groups of values, as a forest of parents over the graph's values.
 pub(super) struct Sharing {
     parents: Vec<usize>,
@@ -66,8 +101,13 @@ impl Sharing {
                 node.outputs.iter().for_each(|id| sharing.bound[id.0 as usize] = Some(quantization.clone()));
             }
         }
-        for (node, _) in graph.nodes.iter().zip(&codes).filter(|(_, codes)| **codes == Codes::Kept) {
-            node.outputs.iter().for_each(|&id| sharing.join(node.inputs[0], id));
+        let given = given_quantizations(graph, &codes);
+        for (index, node) in graph.nodes.iter().enumerate().filter(|&(index, _)| codes[index] == Codes::Kept) {
+            let given = given[node.inputs[0].0 as usize].as_ref();
+            match given.and_then(|given| Some(reals(given).including(added_outside(node, given)?))) {
+                Some(range) => sharing.widen(index, node, range),
+                None => node.outputs.iter().for_each(|&id| sharing.join(node.inputs[0], id)),
+            }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
             if codes[index] == Codes::Joined {
@@ -108,6 +148,13 @@ impl Sharing {
             self.ranges[a] = self.ranges[a].union(self.ranges[b]);
             self.bound[a] = self.bound[a].take().or(self.bound[b].take());
         }
+    }
+
+    /// Leaves the result of node `index` in a group of its own, which covers `range` too, and requantizes its operand.
+    fn widen(&mut self, index: usize, node: &Node, range: Range) {
+        let group = self.group(node.output());
+        self.ranges[group] = self.ranges[group].union(range);
+        self.requantized.insert((index, 0), None);
     }
 
     /// Requantizes the operand of a saturating function when its steps are too long for it.

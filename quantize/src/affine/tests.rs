@@ -152,6 +152,88 @@ fn concat_of_results_bound_alike_is_bound() {
     assert_eq!(parameters(&graph, y), (1.0 / 256.0, -128));
 }
 
+/// The graph's operators on `x`, and what its first output is in reals.
+fn computed(graph: &Graph, x: &[f32]) -> Vec<f32> {
+    let mut codes: Vec<Option<Vec<i32>>> = vec![None; graph.values.len()];
+    let quantization = |id: ValueId| graph.value(id).quantization.clone().expect("quantized");
+    let port = graph.inputs[0].value;
+    let quantized = |real: f32, q: &Quantization| i32::from(fixed::quantize_real(real, q));
+    codes[port.0 as usize] = Some(x.iter().map(|&real| quantized(real, &quantization(port))).collect());
+    for node in &graph.nodes {
+        let (input, output) = (node.inputs[0], node.output());
+        let (from, into) = (quantization(input), quantization(output));
+        let real = |q: &Quantization, code: i32| (code - q.zero_point()) as f32 * q.scale(0);
+        let operand = codes[input.0 as usize].clone().expect("computed");
+        let reals: Vec<f32> = operand.iter().map(|&code| real(&from, code)).collect();
+        codes[output.0 as usize] = Some(match &node.op {
+            Op::Pad(Pad { before, after, value }) => {
+                assert_eq!(from, into, "a Pad copies codes");
+                let border = quantized(*value, &into);
+                let around = |count: usize| core::iter::repeat_n(border, count);
+                around(before[0]).chain(operand).chain(around(after[0])).collect()
+            }
+            Op::Reshape(_) => operand,
+            Op::Quantize(_) => reals.iter().map(|&real| quantized(real, &into)).collect(),
+            Op::Logistic(_) => reals.iter().map(|real| quantized(1.0 / (1.0 + (-real).exp()), &into)).collect(),
+            Op::Tanh(_) => reals.iter().map(|real| quantized(real.tanh(), &into)).collect(),
+            other => panic!("no formula for {}", other.name()),
+        });
+    }
+    let output = graph.outputs[0].value;
+    let (q, codes) = (quantization(output), codes[output.0 as usize].clone().expect("computed"));
+    codes.iter().map(|code| (code - q.zero_point()) as f32 * q.scale(0)).collect()
+}
+
+#[test]
+fn a_pad_outside_a_given_quantization_gets_its_number() {
+    let cases = [
+        (Op::Logistic(Logistic), 5.0f32, [0.0, 5.0], true),
+        (Op::Logistic(Logistic), -0.25, [-0.25, 1.0], true),
+        (Op::Tanh(Tanh), -1.5, [-1.5, 1.0], true),
+        (Op::Tanh(Tanh), 0.5, [-1.0, 1.0], false),
+        (Op::Logistic(Logistic), 1.0, [0.0, 1.0], false),
+    ];
+    for (op, value, range, is_widened) in cases {
+        let [lo, hi]: [f32; 2] = range;
+        let mut builder = Builder::default();
+        let x = builder.input(&[1, 3], -4.0, 4.0);
+        let bounded = builder.node(op.clone(), &[x], lo.max(-1.0), 1.0);
+        // Reshape hands the given quantization on.
+        let flat = builder.node(Op::Reshape(Reshape), &[bounded], lo.max(-1.0), 1.0);
+        let pad = Pad { before: vec![1], after: vec![2], value };
+        let padded = builder.node(Op::Pad(pad), &[flat], lo, hi);
+        let again = builder.node(Op::Reshape(Reshape), &[padded], lo, hi);
+        builder.output(again);
+        let graph = builder.quantize();
+        assert_eq!(graph.nodes.iter().any(|node| node.op == Op::Quantize(Quantize)), is_widened, "{value}");
+        let reals = computed(&graph, &[-4.0, 0.0, 2.0]);
+        let formula = |x: f32| if op == Op::Tanh(Tanh) { x.tanh() } else { 1.0 / (1.0 + (-x).exp()) };
+        let expected = [value, formula(-4.0), formula(0.0), formula(2.0), value, value];
+        // A step and a half of the result, and what half a step of `x` makes.
+        let tolerance = 1.5 * parameters(&graph, again).0 + 4.0 / 255.0;
+        let is_near = |(found, right): (&f32, &f32)| (found - right).abs() <= tolerance;
+        assert!(reals.len() == 6 && reals.iter().zip(&expected).all(is_near), "{value}: {reals:?}, not {expected:?}");
+        let bound = parameters(&graph, bounded);
+        let given = if op == Op::Tanh(Tanh) { (1.0 / 128.0, 0) } else { (1.0 / 256.0, -128) };
+        assert_eq!((bound, parameters(&graph, flat)), (given, given), "the kernel's own stays");
+    }
+}
+
+#[test]
+fn a_pad_behind_a_bound_concat_is_widened_too() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 1.0);
+    let [a, b] = [(); 2].map(|()| builder.node(Op::Softmax(Softmax { beta: 1.0 }), &[x], 0.0, 1.0));
+    let joined = builder.node(Op::Concat(Concat { axis: 1 }), &[a, b], 0.0, 1.0);
+    let padded = builder.node(Op::Pad(Pad { before: vec![0, 0], after: vec![0, 1], value: 5.0 }), &[joined], 0.0, 5.0);
+    builder.output(padded);
+    let graph = builder.quantize();
+    assert_eq!(parameters(&graph, joined), (1.0 / 256.0, -128));
+    assert!((parameters(&graph, padded).0 - 5.0 / 255.0).abs() < 1e-6);
+    let quantization = graph.value(padded).quantization.as_ref().expect("quantized");
+    assert_eq!(fixed::quantize_real(5.0, quantization), 127);
+}
+
 #[test]
 fn saturating_functions_get_short_steps() {
     let mut builder = Builder::default();
