@@ -57,7 +57,7 @@ pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, MAGIC, PORTABLE, SECTION_AL
 #[cfg(feature = "alloc")]
 pub use operand::Operands;
 pub use operand::{Counts, Operand, OperandList, Signature};
-pub use operator::{INT4_FEATURE, OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, STATE_FEATURE};
+pub use operator::{OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, STATE_FEATURE, STORAGE_FEATURES};
 pub use port::PortRecord;
 pub use reader::{Blob, FormatError, FormatRule};
 #[cfg(feature = "alloc")]

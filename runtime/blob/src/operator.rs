@@ -151,11 +151,8 @@ impl OpCode {
 /// The engine's cargo feature without which no kernels for row-major int8 weights are linked.
 pub const ROW_MAJOR_FEATURE: &str = "row-major";
 
-/// The engine's cargo feature without which weights of four bits are refused.
-pub const INT4_FEATURE: &str = "int4";
-
-/// The storage of weights of four bits, the only one beside that of eight.
-const INT4_STORAGE: u8 = 1;
+/// Storages of weights in fewer than eight bits: tag, and the engine's cargo feature without which they are refused.
+pub const STORAGE_FEATURES: [(u8, &str); 3] = [(1, "int4"), (2, "int3"), (3, "int2")];
 
 /// The engine's cargo feature without which models that keep tensors from run to run are refused.
 pub const STATE_FEATURE: &str = "state";
@@ -192,8 +189,10 @@ impl<'b> OperatorBytes<'b> {
         let known = OpCode::from_tag(self.opcode).zip(self.dtype());
         let row_major = known.filter(|(opcode, dtype)| opcode.is_packed(*dtype) && self.packing == 0);
         let feature = known.and_then(|(opcode, dtype)| opcode.feature(dtype));
-        let int4 = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype) && self.storage == INT4_STORAGE);
-        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(int4.map(|_| INT4_FEATURE))
+        let stored = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype));
+        let storage = stored.and_then(|_| STORAGE_FEATURES.iter().find(|(tag, _)| *tag == self.storage));
+        let storage = storage.map(|(_, feature)| *feature);
+        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage)
     }
 }
 

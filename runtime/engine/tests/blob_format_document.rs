@@ -10,7 +10,7 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{
-    DType, FORMAT_MAJOR, INT4_FEATURE, OpCode, Operand, Operands, PortRecord, SectionKind, WeightForm, Writer,
+    DType, FORMAT_MAJOR, OpCode, Operand, Operands, PortRecord, STORAGE_FEATURES, SectionKind, WeightForm, Writer,
     operator_bytes,
 };
 use kinglet_kernels::machine::MACHINES;
@@ -158,15 +158,13 @@ fn packings_have_their_tags_and_names() {
 
 #[test]
 fn storages_have_their_tags_bits_and_features() {
-    let feature = |storage| match storage {
-        Storage::Bits8 => "-",
-        Storage::Bits4 => INT4_FEATURE,
-    };
     let said: Vec<_> =
         table(&page(), "### Storage").into_iter().map(|row| [0, 1, 3].map(|at| row[at].clone())).collect();
-    let known = Storage::ALL
-        .map(|storage| [(storage as u8).to_string(), storage.bits().to_string(), feature(storage).to_owned()]);
+    let feature = |storage: Storage| storage.feature().unwrap_or("-").to_owned();
+    let known = Storage::ALL.map(|storage| [(storage as u8).to_string(), storage.bits().to_string(), feature(storage)]);
     assert_eq!(said, known);
+    let narrow = Storage::ALL.into_iter().filter_map(|storage| Some((storage as u8, storage.feature()?)));
+    assert_eq!(narrow.collect::<Vec<_>>(), STORAGE_FEATURES);
 }
 
 /// Names and numbers of an enum's variants in a source file.

@@ -84,11 +84,14 @@ fn convolutions() -> Vec<Program> {
         single("depthwise-f32", F32, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, input, output| {
             p.depthwise_f32(input, output, doubled);
         }),
-        single("conv2d-i8 4-bit", I8, same, |p, i, o| p.conv2d_i8(i, o, same_padded(), Storage::Bits4, plain)),
-        single("conv2d-i8 4-bit, groups, batch", I8, batch, |p, i, o| {
-            p.conv2d_i8(i, o, grouped, Storage::Bits4, per_tensor);
-        }),
     ];
+    for storage in narrow_storages() {
+        let name = format!("conv2d-i8 {}", storage.name());
+        all.push(single(&name, I8, same, |p, i, o| p.conv2d_i8(i, o, same_padded(), storage, plain)));
+        all.push(single(&format!("{name}, groups, batch"), I8, batch, |p, i, o| {
+            p.conv2d_i8(i, o, grouped, storage, per_tensor);
+        }));
+    }
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
         let name = packed("conv2d-i8", packing.name());
         all.push(conv(&name, same, same_padded(), packing, plain));
@@ -106,6 +109,11 @@ fn convolutions() -> Vec<Program> {
         }
     }
     all
+}
+
+/// Storages of weights in fewer than eight bits.
+fn narrow_storages() -> impl Iterator<Item = Storage> {
+    Storage::ALL.into_iter().filter(|storage| storage.bits() < 8)
 }
 
 /// The name of a program of one operator: row-major weights go without saying.
@@ -151,9 +159,13 @@ fn dense() -> Vec<Program> {
         p.fully_connected_f32(input, output, [3, 9, 5]);
     })];
     let plain = Factors::default();
-    all.push(single("fully-connected-i8 4-bit", I8, [&[3, 9], &[3, 5]], |p, input, output| {
-        p.fully_connected_i8(input, output, [3, 9, 5], Storage::Bits4, plain);
-    }));
+    for storage in narrow_storages() {
+        let name = format!("fully-connected-i8 {}", storage.name());
+        // Rows of nineteen weights start anywhere in a byte and have eight that lie in whole bytes.
+        all.push(single(&name, I8, [&[3, 19], &[3, 5]], |p, input, output| {
+            p.fully_connected_i8(input, output, [3, 19, 5], storage, plain);
+        }));
+    }
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()) {
         let name = packed("fully-connected-i8", packing.name());
         for (name, extra) in [(name.clone(), false), (format!("{name}, extra shifts"), true)] {

@@ -8,7 +8,7 @@ use kinglet_blob::records::{
     LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
 use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
-use kinglet_kernels::packing::{DepthwisePacking, Packing};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
 
@@ -147,7 +147,8 @@ impl Memory {
         let (packing, shifts) =
             if is_depthwise { (depthwise as u8, depthwise.shifts()) } else { (dense as u8, dense.shifts()) };
         let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
-        let form = WeightForm { packing, storage: 0 };
+        let storage = if is_depthwise { 0 } else { storage(dense, quant.packing) };
+        let form = WeightForm { packing, storage };
         operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -163,9 +164,9 @@ impl Memory {
             return plain(OpCode::FullyConnected, &operands, &record);
         }
         let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
+        let form = WeightForm { packing: packing as u8, storage: storage(packing, quant.packing) };
         let quant = layer_quant(quant, packing.shifts());
         let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
-        let form = WeightForm { packing: packing as u8, storage: 0 };
         operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -331,6 +332,11 @@ fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
     let count = packings.clone().count();
     let at = usize::from(index / 2) % count * usize::from(index & 1);
     packings.nth(at).expect("there is a row-major packing")
+}
+
+/// A storage that the packing takes: mostly bytes.
+fn storage(packing: Packing, index: u8) -> u8 {
+    pick(Storage::ALL.into_iter().filter(|storage| packing.takes_storage(*storage)), index / 16) as u8
 }
 
 pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {

@@ -21,7 +21,7 @@ pub(super) const WEIGHTED_I8: Signature = Signature::new(&[DType::I8], &[DType::
 /// others by their heads.
 #[inline(always)]
 pub(super) fn storage(operator: &OperatorBytes<'_>) -> Result<Storage, LoadRule> {
-    if cfg!(feature = "int4") {
+    if Storage::ANY_NARROW {
         Storage::from_tag(operator.storage).ok_or(LoadRule::PackingNotRunnable)
     } else {
         Ok(Storage::Bits8)

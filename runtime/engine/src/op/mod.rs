@@ -16,6 +16,7 @@ mod transpose_conv;
 mod unary;
 
 use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature, size};
+use kinglet_kernels::packing::Storage;
 
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span};
@@ -103,7 +104,7 @@ const UNARY_F32: Signature = Signature::new(&[DType::F32], &[DType::F32]);
 
 /// The head says nothing of weights where there are none, and all weights have eight bits but where the operator looks.
 pub(crate) fn check_head(opcode: OpCode, dtype: DType, operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
-    let has_storages = cfg!(feature = "int4") && opcode.has_storages(dtype);
+    let has_storages = Storage::ANY_NARROW && opcode.has_storages(dtype);
     if (operator.storage == 0 || has_storages) && (operator.packing == 0 || opcode.is_packed(dtype)) {
         Ok(())
     } else {

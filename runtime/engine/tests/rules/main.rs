@@ -158,35 +158,47 @@ fn packing_not_runnable() {
 #[test]
 fn storage_not_runnable() {
     for name in names() {
-        for tag in [2, 3, 255] {
+        for tag in [4, 5, 255] {
             assert_eq!(patched(&name, 3, &[tag]), LoadRule::PackingNotRunnable, "{name}: storage {tag}");
         }
     }
-    // Four bits are for row-major weights of two operators.
+    // Fewer than eight bits are for row-major weights of two operators.
     let mut narrow = 0;
-    for name in names() {
-        let mut program = program(&name);
+    for (name, tag) in names().iter().flat_map(|name| [1, 2, 3].map(|tag| (name, tag))) {
+        let mut program = program(name);
         let record = &mut program.operators[0];
-        record[3] = 1;
+        // The constants are long enough for the storage that they were made for, and for narrower ones.
+        let was_narrower = record[3] > tag;
+        record[3] = tag;
         let dtype = DType::from_tag(record[6] & 15).unwrap();
         let opcode = OpCode::from_tag(record[0]).unwrap();
         if dtype == DType::I8 && matches!(opcode, OpCode::Conv2d | OpCode::FullyConnected) && record[2] == 0 {
-            assert!(is_sound(&program), "{name}");
+            assert!(was_narrower || is_sound(&program), "{name}, storage {tag}");
             narrow += 1;
         } else {
-            assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}");
+            assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}, storage {tag}");
         }
     }
-    assert!(narrow >= 7, "{narrow}");
+    assert!(narrow >= 21, "{narrow}");
 }
 
 #[test]
-fn weights_of_four_bits_take_half_the_bytes() {
-    for name in ["conv2d-i8 4-bit", "fully-connected-i8 4-bit"] {
-        let mut program = program(name);
-        // The weights stand at the end, up to three bytes of padding behind them.
-        program.weights.truncate(program.weights.len() - 4);
-        assert_eq!(broken(&program).0, LoadRule::ConstantRange, "{name}");
+fn weights_of_fewer_bits_take_fewer_bytes() {
+    // Of 4 * 27 or 5 * 19 weights.
+    for (bits, bytes) in [(4, [54, 48]), (3, [41, 36]), (2, [27, 24])] {
+        for (name, bytes) in ["conv2d-i8", "fully-connected-i8"].into_iter().zip(bytes) {
+            let name = format!("{name} {bits}-bit");
+            let sound = program(&name);
+            assert!(is_sound(&sound), "{name}");
+            // A bias and a factor for each channel, weights, and up to three bytes of padding.
+            let channels = if name.starts_with("conv2d") { 4 } else { 5 };
+            let len = sound.weights.len();
+            assert!((8 * channels + bytes..8 * channels + bytes + 4).contains(&len), "{name}: {len} bytes");
+            let mut program = sound;
+            // The writer pads sections to words.
+            program.weights.truncate((8 * channels + bytes - 1) / 4 * 4);
+            assert_eq!(broken(&program).0, LoadRule::ConstantRange, "{name}");
+        }
     }
 }
 

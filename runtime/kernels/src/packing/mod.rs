@@ -19,6 +19,7 @@ pub use dense::Packing;
 pub use depthwise::DepthwisePacking;
 pub use order::{Bands, PixelOrder, WriteOrder};
 pub use storage::Storage;
+use storage::narrow_storages;
 pub use taps::Taps;
 
 use crate::numerics::FixedPoint;

@@ -8,54 +8,91 @@
 //! first, from row to row without padding.
 //!
 //! Scales of the whole layer, and of each output channel, are factors of the layer
-//! ([`Requant`](crate::numerics::Requant)) and nothing that a storage knows. Scales of groups of taps will be: sums
-//! must be scaled in between, so such a storage has a tag of its own that says how long its groups are.
+//! ([`Requant`](crate::numerics::Requant)) and nothing that a storage knows. Scales of groups of taps: decision 24.
 
 use core::ops::RangeInclusive;
 
-/// What one place of a packing's layout is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Storage {
-    /// A byte.
-    #[default]
-    Bits8 = 0,
-    /// Half a byte.
-    Bits4 = 1,
+/// Storages of fewer than eight bits: tag, bits, name, and the cargo feature with their kernels. From a row follow all
+/// of this file, the kernels (`dense/narrow.rs`), their rows in the registry and the tests.
+macro_rules! narrow_storages {
+    ($then:ident $more:tt) => {
+        $then! { $more
+            /// Half a byte.
+            Bits4 = 1, 4, "4-bit", "int4";
+            /// Three bits: eight weights in three bytes.
+            Bits3 = 2, 3, "3-bit", "int3";
+            /// A quarter of a byte.
+            Bits2 = 3, 2, "2-bit", "int2";
+        }
+    };
+}
+pub(super) use narrow_storages;
+
+macro_rules! enumerate {
+    ([$(#[$doc:meta])* $Storage:ident]
+        $($(#[$row:meta])* $Name:ident = $tag:literal, $bits:literal, $text:literal, $feature:literal;)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum $Storage {
+            /// A byte.
+            #[default]
+            Bits8 = 0,
+            $($(#[$row])* $Name = $tag,)*
+        }
+
+        impl $Storage {
+            /// Every storage.
+            pub const ALL: [$Storage; { 1 + [$($bits),*].len() }] = [$Storage::Bits8, $($Storage::$Name),*];
+
+            /// True when this build has kernels for fewer than eight bits.
+            pub const ANY_NARROW: bool = cfg!(any($(feature = $feature),*));
+
+            /// What people and files call it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $Storage::Bits8 => "8-bit",
+                    $($Storage::$Name => $text,)*
+                }
+            }
+
+            /// The cargo feature with its kernels; those of eight bits need none.
+            pub const fn feature(self) -> Option<&'static str> {
+                match self {
+                    $Storage::Bits8 => None,
+                    $($Storage::$Name => Some($feature),)*
+                }
+            }
+
+            /// True when this build has kernels for it at all.
+            pub const fn is_runnable(self) -> bool {
+                match self {
+                    $Storage::Bits8 => true,
+                    $($Storage::$Name => cfg!(feature = $feature),)*
+                }
+            }
+
+            /// Bits of a weight, 1 to 8.
+            #[inline]
+            pub const fn bits(self) -> usize {
+                match self {
+                    $Storage::Bits8 => 8,
+                    $($Storage::$Name => $bits,)*
+                }
+            }
+        }
+    };
 }
 
-impl Storage {
-    /// Every storage.
-    pub const ALL: [Storage; 2] = [Storage::Bits8, Storage::Bits4];
+narrow_storages! { enumerate [
+    /// What one place of a packing's layout is.
+    Storage
+] }
 
+impl Storage {
     /// The storage with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Storage> {
         Self::ALL.into_iter().find(|storage| *storage as u8 == tag)
-    }
-
-    /// What people and files call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Storage::Bits8 => "8-bit",
-            Storage::Bits4 => "4-bit",
-        }
-    }
-
-    /// True when this build has kernels for it at all.
-    pub const fn is_runnable(self) -> bool {
-        match self {
-            Storage::Bits8 => true,
-            Storage::Bits4 => cfg!(feature = "int4"),
-        }
-    }
-
-    /// Bits of a weight, 1 to 8.
-    #[inline]
-    pub const fn bits(self) -> usize {
-        match self {
-            Storage::Bits8 => 8,
-            Storage::Bits4 => 4,
-        }
     }
 
     /// Weights that it holds.
@@ -67,14 +104,12 @@ impl Storage {
     /// Bytes of `places` places.
     #[inline]
     pub fn bytes(self, places: usize) -> usize {
-        match self {
-            Storage::Bits8 => places,
-            // Whole bytes apart from the rest: the bits of all places may be more than 32 bits count.
-            Storage::Bits4 => {
-                let rest = (places % 8).wrapping_mul(self.bits()).div_ceil(8);
-                (places / 8).wrapping_mul(self.bits()).wrapping_add(rest)
-            }
+        if self == Storage::Bits8 {
+            return places;
         }
+        // Whole bytes apart from the rest: the bits of all places may be more than 32 bits count.
+        let rest = (places % 8).wrapping_mul(self.bits()).div_ceil(8);
+        (places / 8).wrapping_mul(self.bits()).wrapping_add(rest)
     }
 
     /// The weight at place `place`; `None` behind the end.
@@ -106,8 +141,9 @@ impl Storage {
     /// Byte of a place's lowest bit, and that bit's number in it.
     #[inline]
     fn position(self, place: usize) -> (usize, u32) {
-        let bit = place.wrapping_mul(self.bits());
-        (bit >> 3, (bit & 7) as u32)
+        // Eights apart from the rest, as in `bytes`.
+        let bit = (place % 8).wrapping_mul(self.bits());
+        ((place / 8).wrapping_mul(self.bits()).wrapping_add(bit >> 3), (bit & 7) as u32)
     }
 
     #[inline]
@@ -125,8 +161,8 @@ mod tests {
         for storage in Storage::ALL {
             assert_eq!(Storage::from_tag(storage as u8), Some(storage));
         }
-        assert_eq!((Storage::Bits8 as u8, Storage::Bits4 as u8), (0, 1));
-        assert_eq!(Storage::from_tag(2), None);
+        assert_eq!(Storage::ALL.map(|storage| (storage as u8, storage.bits())), [(0, 8), (1, 4), (2, 3), (3, 2)]);
+        assert_eq!(Storage::from_tag(4), None);
     }
 
     #[test]
@@ -155,5 +191,19 @@ mod tests {
         assert_eq!((Storage::Bits4.bytes(5), Storage::Bits4.range()), (3, -8..=7));
         // As many on a machine of 32 bits as on any other.
         assert_eq!(Storage::Bits4.bytes(u32::MAX as usize), 1 << 31);
+    }
+
+    #[test]
+    fn three_and_two_bits_stand_without_gaps() {
+        // 1, -1, 3, -4, 0, 2, -2, 1 and again 1: the third weight lies across two bytes.
+        let bytes = [0xf9_u8, 0x08, 0x39, 0x01].map(|byte| byte as i8);
+        let weights = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|place| Storage::Bits3.read(&bytes, place));
+        assert_eq!(weights, [1, -1, 3, -4, 0, 2, -2, 1, 1].map(Some));
+        // 1, -2, 0, -1, 1.
+        let bytes = [0xc9_u8, 0x01].map(|byte| byte as i8);
+        let weights = [0, 1, 2, 3, 4].map(|place| Storage::Bits2.read(&bytes, place));
+        assert_eq!(weights, [1, -2, 0, -1, 1].map(Some));
+        assert_eq!((Storage::Bits3.bytes(9), Storage::Bits2.bytes(5)), (4, 2));
+        assert_eq!((Storage::Bits3.range(), Storage::Bits2.range()), (-4..=3, -2..=1));
     }
 }

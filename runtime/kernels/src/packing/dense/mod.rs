@@ -7,7 +7,6 @@ mod emulate;
 pub(crate) mod four_by_sixteen;
 pub(crate) mod four_channels;
 mod four_channels_unsigned;
-#[cfg(feature = "int4")]
 mod narrow;
 mod row_major;
 pub(crate) mod unsigned_rows_20;

@@ -3,9 +3,7 @@
 //! Weights may have fewer than eight bits: the layout is the same, a place is smaller, and the kernels unpack a weight
 //! where they multiply it.
 
-#[cfg(feature = "int4")]
-use super::narrow;
-use super::{Numbers, Order, Packing, Storage, Taps};
+use super::{Numbers, Order, Packing, Storage, Taps, narrow};
 use crate::Io;
 use crate::conv2d::{self, Conv2dI8, Geometry};
 use crate::fully_connected::{self, FullyConnectedI8};
@@ -38,10 +36,6 @@ impl Order for RowMajor {
             kernel: CONV2D_EMULATED,
             ..Row::packed("dots::emulated::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
         },
-        Row {
-            kernel: CONV2D_4_BIT,
-            ..Row::packed("packing::dense::narrow::conv2d_i8", &[Operator::Conv2D], "row-major, 4-bit")
-        },
     ];
     const FULLY_CONNECTED: &'static [Row] = &[
         Row {
@@ -69,11 +63,9 @@ impl Order for RowMajor {
             kernel: FULLY_CONNECTED_EMULATED,
             ..Row::packed("dots::emulated::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
         },
-        Row {
-            kernel: FULLY_CONNECTED_4_BIT,
-            ..Row::packed("packing::dense::narrow::fully_connected_i8", &[Operator::FullyConnected], "row-major, 4-bit")
-        },
     ];
+    const ROWS: &'static [&'static [Row]] =
+        &[Self::CONV2D, Self::FULLY_CONNECTED, narrow::CONV2D, narrow::FULLY_CONNECTED];
 
     fn takes_storage(_storage: Storage) -> bool {
         true
@@ -104,9 +96,8 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-        #[cfg(feature = "int4")]
-        if layer.storage != Storage::Bits8 {
-            return narrow::conv2d_i8(layer, io, scratch);
+        if Storage::ANY_NARROW && narrow::runs_conv2d(layer, io, scratch) {
+            return;
         }
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::conv2d_i8(layer, io, scratch);
@@ -118,9 +109,8 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-        #[cfg(feature = "int4")]
-        if layer.storage != Storage::Bits8 {
-            return narrow::fully_connected_i8(layer, io, scratch);
+        if Storage::ANY_NARROW && narrow::runs_fully_connected(layer, io, scratch) {
+            return;
         }
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::fully_connected_i8(layer, io, scratch);
@@ -150,30 +140,6 @@ const FULLY_CONNECTED_EMULATED: Option<Kernel> = {
         Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::dots::emulated::fully_connected_i8))
     }
     #[cfg(not(feature = "emulation"))]
-    {
-        None
-    }
-};
-
-/// The kernel of four bits, if this build has it.
-const CONV2D_4_BIT: Option<Kernel> = {
-    #[cfg(feature = "int4")]
-    {
-        Some(Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits4, narrow::conv2d_i8))
-    }
-    #[cfg(not(feature = "int4"))]
-    {
-        None
-    }
-};
-
-/// Likewise.
-const FULLY_CONNECTED_4_BIT: Option<Kernel> = {
-    #[cfg(feature = "int4")]
-    {
-        Some(Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits4, narrow::fully_connected_i8))
-    }
-    #[cfg(not(feature = "int4"))]
     {
         None
     }
