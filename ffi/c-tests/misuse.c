@@ -42,6 +42,7 @@ static void check_tensor(const kinglet_tensor *tensor, const char *name, size_t 
 static void right_use(void)
 {
     kinglet_tensor tensor;
+    kinglet_work work;
     size_t number;
     uint32_t offset = 1, vectors;
     uint8_t finished;
@@ -57,6 +58,8 @@ static void right_use(void)
     CHECK(number == SMALL_ARENA_BYTES);
     CHECK_STATUS(kinglet_model_operator_count(&model, &number), KINGLET_OK);
     CHECK(number == SMALL_OPERATORS);
+    CHECK_STATUS(kinglet_model_work(&model, &work), KINGLET_OK);
+    CHECK(work.macs == SMALL_MACS && work.taps == 0 && work.elements == SMALL_ELEMENTS);
     CHECK_STATUS(kinglet_model_input_count(&model, &number), KINGLET_OK);
     CHECK(number == SMALL_INPUTS);
     CHECK_STATUS(kinglet_model_output_count(&model, &number), KINGLET_OK);
@@ -102,9 +105,26 @@ static void right_use(void)
     CHECK(number == SMALL_LEVELS * 4);
 }
 
+/* A limit is for the sum of all that there is to do, and says at which operator it is crossed. */
+static void limits(void)
+{
+    const uint64_t all = SMALL_MACS + SMALL_ELEMENTS;
+    uint32_t offset;
+    size_t number;
+    CHECK_STATUS(kinglet_model_init_within(&model, blob, file_size, all), KINGLET_OK);
+    CHECK_STATUS(kinglet_model_init_within(&model, blob, file_size, UINT64_MAX), KINGLET_OK);
+    CHECK_STATUS(kinglet_model_init_within(&model, blob, file_size, all - 1), KINGLET_ERROR_WORK);
+    CHECK_STATUS(kinglet_model_error(&model, &offset), KINGLET_ERROR_WORK);
+    CHECK(offset > 0 && offset < file_size);
+    CHECK_STATUS(kinglet_model_operator_count(&model, &number), KINGLET_ERROR_NOT_A_MODEL);
+    CHECK_STATUS(kinglet_model_init_within(&model, blob, file_size - 1, all), KINGLET_ERROR_TOTAL_LENGTH);
+    CHECK_STATUS(kinglet_model_init_within(&model, blob, file_size, 0), KINGLET_ERROR_WORK);
+}
+
 static void null_pointers_of_models(void)
 {
     kinglet_tensor tensor;
+    kinglet_work work;
     size_t number;
     uint32_t word;
     const kinglet_status null = KINGLET_ERROR_NULL_POINTER;
@@ -115,6 +135,9 @@ static void null_pointers_of_models(void)
     CHECK_STATUS(kinglet_model_arena_bytes(NULL, &number), null);
     CHECK_STATUS(kinglet_model_arena_bytes(&model, NULL), null);
     CHECK_STATUS(kinglet_model_operator_count(NULL, &number), null);
+    CHECK_STATUS(kinglet_model_work(NULL, &work), null);
+    CHECK_STATUS(kinglet_model_work(&model, NULL), null);
+    CHECK_STATUS(kinglet_model_init_within(NULL, blob, file_size, 0), null);
     CHECK_STATUS(kinglet_model_operator_count(&model, NULL), null);
     CHECK_STATUS(kinglet_model_input_count(NULL, &number), null);
     CHECK_STATUS(kinglet_model_input_count(&model, NULL), null);
@@ -523,6 +546,7 @@ int main(int argc, char **argv)
     guarded_protect(blob_memory, 0);
 
     right_use();
+    limits();
     null_pointers_of_models();
     null_pointers_of_sessions();
     misalignment();

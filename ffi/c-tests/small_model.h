@@ -20,7 +20,9 @@ enum {
     SMALL_SAMPLES = 12,
     SMALL_SUMS = 5,
     SMALL_LEVELS = 4,
-    SMALL_VECTORS = 2
+    SMALL_VECTORS = 2,
+    SMALL_MACS = SMALL_SAMPLES * SMALL_SUMS,
+    SMALL_ELEMENTS = 2 * SMALL_SAMPLES + SMALL_SAMPLES + SMALL_SUMS + 2 * SMALL_LEVELS
 };
 
 /* Ends the program with the place of the first check that fails. */

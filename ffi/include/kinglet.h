@@ -98,6 +98,7 @@ enum {
     KINGLET_ERROR_GOLDEN = 77,
     KINGLET_ERROR_OPERANDS = 78,
     KINGLET_ERROR_STATE = 79,
+    KINGLET_ERROR_WORK = 80,                  /* more to do than kinglet_model_init_within() was told */
 
     /* The call is wrong. */
     KINGLET_ERROR_NULL_POINTER = 128,
@@ -154,6 +155,13 @@ typedef struct kinglet_tensor {
     uint8_t reserved;       /* 0 */
 } kinglet_tensor;
 
+/* What a run has to do. */
+typedef struct kinglet_work {
+    uint64_t macs;     /* multiplications of an activation with a weight, positions outside of an image included */
+    uint64_t taps;     /* elements that the windows of pools, and means, look at */
+    uint64_t elements; /* elements that are read and written; bytes where only bytes are copied */
+} kinglet_work;
+
 /* The library's version, as KINGLET_VERSION. */
 uint32_t kinglet_version(void);
 
@@ -167,6 +175,10 @@ const char *kinglet_status_name(kinglet_status status);
  * KINGLET_ALIGNMENT. *model may be uninitialised, or hold an earlier model that no session uses any more. */
 kinglet_status kinglet_model_init(kinglet_model *model, const void *blob, size_t blob_bytes);
 
+/* The same, and refuses a model that has to do more than max_work in a run (KINGLET_ERROR_WORK): the sum of the three
+ * numbers of kinglet_model_work(). For blobs from elsewhere: a sound one of a few hundred bytes can run for years. */
+kinglet_status kinglet_model_init_within(kinglet_model *model, const void *blob, size_t blob_bytes, uint64_t max_work);
+
 /* After kinglet_model_init() has failed because of the blob (errors 1 to 127): returns that error again and stores
  * the byte offset in the blob of what is wrong. KINGLET_OK and offset 0 when the model is fine. */
 kinglet_status kinglet_model_error(const kinglet_model *model, uint32_t *offset);
@@ -176,6 +188,9 @@ kinglet_status kinglet_model_arena_bytes(const kinglet_model *model, size_t *are
 
 /* Number of operators: kinglet_session_step() calls in a run. */
 kinglet_status kinglet_model_operator_count(const kinglet_model *model, size_t *count);
+
+/* What a run has to do. Exact, or UINT64_MAX where 64 bits do not reach. How long that takes depends on the processor. */
+kinglet_status kinglet_model_work(const kinglet_model *model, kinglet_work *work);
 
 /* Number of inputs and of outputs. */
 kinglet_status kinglet_model_input_count(const kinglet_model *model, size_t *count);

@@ -11,7 +11,7 @@ use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
 
-use kinglet::{Model, Position, Session};
+use kinglet::{LoadError, Model, Position, Session};
 
 use crate::Status;
 use crate::pointer::{self, Extent};
@@ -62,18 +62,19 @@ pub struct SessionHandle {
 }
 
 impl ModelHandle {
-    /// A handle for the blob at `bytes`, or one that remembers what was wrong with it.
+    /// A handle for the blob at `bytes`, or one that remembers what was wrong with it. With a limit, a model that has
+    /// more to do than that is wrong.
     ///
     /// # Safety
     ///
     /// If `blob` is not null and `blob + blob_bytes` is an address, that memory can be read.
-    pub(crate) unsafe fn new(blob: *const c_void, blob_bytes: usize) -> (Self, Result<(), Status>) {
+    pub(crate) unsafe fn new(blob: *const c_void, blob_bytes: usize, limit: Option<u64>) -> (Self, Result<(), Status>) {
         let mut handle =
             ModelHandle { mark: FAILED_MODEL, status: Status::OK, offset: 0, model: MaybeUninit::uninit() };
         let result = match Extent::new(blob, blob_bytes) {
             // SAFETY: `Extent` has seen that the pointer is not null and the length is possible; the caller promises
             // the rest, and that the blob outlives the model.
-            Ok(_) => match Model::from_bytes(unsafe { slice::from_raw_parts(blob.cast(), blob_bytes) }) {
+            Ok(_) => match load(unsafe { slice::from_raw_parts(blob.cast(), blob_bytes) }, limit) {
                 Ok(model) => {
                     handle.mark = MODEL;
                     handle.model.write(model);
@@ -131,6 +132,15 @@ impl ModelHandle {
     pub(crate) fn memory_with(handle: *const ModelHandle, model: &Model<'_>) -> Result<[Extent; 2], Status> {
         let blob = model.blob().bytes();
         Ok([Extent::new(handle, MODEL_BYTES)?, Extent::new(blob.as_ptr(), blob.len())?])
+    }
+}
+
+/// The model of a blob that has no more to do than the limit, if there is one.
+#[inline]
+fn load(bytes: &[u8], limit: Option<u64>) -> Result<Model<'_>, LoadError> {
+    match limit {
+        None => Model::from_bytes(bytes),
+        Some(most) => Model::from_bytes_within(bytes, most),
     }
 }
 

@@ -45,6 +45,15 @@ impl Tensor {
     }
 }
 
+/// `kinglet_work`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Work {
+    macs: u64,
+    taps: u64,
+    elements: u64,
+}
+
 /// Verifies a blob.
 ///
 /// # Safety
@@ -52,6 +61,33 @@ impl Tensor {
 /// As the header says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kinglet_model_init(model: *mut ModelHandle, blob: *const c_void, blob_bytes: usize) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { init(model, blob, blob_bytes, None) }
+}
+
+/// Verifies a blob that has to have no more to do than `max_work`.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_init_within(
+    model: *mut ModelHandle,
+    blob: *const c_void,
+    blob_bytes: usize,
+    max_work: u64,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { init(model, blob, blob_bytes, Some(max_work)) }
+}
+
+/// Both of them.
+///
+/// # Safety
+///
+/// As the header says.
+#[inline(always)]
+unsafe fn init(model: *mut ModelHandle, blob: *const c_void, blob_bytes: usize, limit: Option<u64>) -> Status {
     let result = pointer::check(model).and_then(|()| {
         let place = Extent::new(model, MODEL_BYTES)?;
         // Null and impossible blobs are reported by the handle, which then remembers them.
@@ -59,7 +95,7 @@ pub unsafe extern "C" fn kinglet_model_init(model: *mut ModelHandle, blob: *cons
             return Err(Status::OVERLAP);
         }
         // SAFETY: the caller's promise is passed on.
-        let (handle, result) = unsafe { ModelHandle::new(blob, blob_bytes) };
+        let (handle, result) = unsafe { ModelHandle::new(blob, blob_bytes, limit) };
         // SAFETY: checked above.
         unsafe { pointer::store(model, handle) };
         result
@@ -127,6 +163,21 @@ pub unsafe extern "C" fn kinglet_model_arena_bytes(model: *const ModelHandle, ar
 pub unsafe extern "C" fn kinglet_model_operator_count(model: *const ModelHandle, count: *mut usize) -> Status {
     // SAFETY: the caller's promise is passed on.
     unsafe { read(model, count, |model| Ok(model.operator_count())) }
+}
+
+/// What a run has to do.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_work(model: *const ModelHandle, work: *mut Work) -> Status {
+    let counted = |model: &Model<'_>| {
+        let kinglet::Work { macs, taps, elements } = model.work();
+        Ok(Work { macs, taps, elements })
+    };
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, work, counted) }
 }
 
 /// Number of inputs.

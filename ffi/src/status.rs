@@ -74,6 +74,7 @@ statuses! {
     77 c"golden",
     78 c"operands",
     79 c"state",
+    80 c"work",
 }
 
 impl Status {

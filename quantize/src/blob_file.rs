@@ -93,6 +93,7 @@ fn explain_rule(rule: LoadRule) -> &'static str {
         LoadRule::Golden => "its test vectors are cut off",
         LoadRule::Operands => "an operator's operands are not as many, or not of the types, that it takes",
         LoadRule::State => "a tensor that it keeps from run to run is malformed",
+        LoadRule::Work => "it has to do more than the limit; `kinglet inspect` says what each operator does",
         _ => "an operator breaks a rule that this kinglet has no words for",
     }
 }

@@ -210,6 +210,10 @@ fn verify_finds_every_kind_of_damage() {
     assert_eq!(verified["ok"], true);
     assert_eq!((&verified["golden_vectors"], &verified["certificate"]), (&3.into(), &true.into()));
     assert_eq!(verified["arena_bytes"], report["arena_bytes"]);
+    let work = verified["work"].as_u64().expect("a number");
+    ok(&["verify", text(&path), "--max-work", &work.to_string()]);
+    let less = (work - 1).to_string();
+    fails(&["verify", text(&path), "--max-work", &less], 1, "it has to do more than the limit");
     let blob = std::fs::read(&path).expect("readable");
     let damaged = scratch.path("damaged.kgl");
     for (len, position) in [(blob.len(), 8), (blob.len(), blob.len() / 2), (blob.len(), blob.len() - 1), (100, 0)] {
@@ -227,6 +231,8 @@ fn inspect_describes_operators_and_memory() {
     let scratch = Scratch::new("inspect");
     let (path, report) = digits(&scratch, "cortex-m4");
     let it = json(&["inspect", text(&path), "--json"]);
+    let total: u64 = ["macs", "taps", "elements"].iter().filter_map(|field| it[*field].as_u64()).sum();
+    assert_eq!(json(&["verify", text(&path), "--json"])["work"], total);
     for field in ["blob_bytes", "arena_bytes", "macs", "weight_bytes"] {
         assert_eq!(it[field], report[field], "{field}");
     }

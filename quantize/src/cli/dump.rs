@@ -31,12 +31,11 @@ pub(super) struct Operators(Vec<(OperatorLine, DType)>);
 impl Operators {
     pub(super) fn of(session: &Session<'_, '_>) -> Self {
         let lines = inspect(session.model()).operators;
-        let dtype = |index: usize| {
-            let record = session.model().blob().operators().nth(index)?;
-            Some(record.split()?.0.output(0)?.dtype)
-        };
+        let records = session.model().blob().operators();
+        let dtypes: Vec<Option<DType>> =
+            records.map(|record| record.split()?.0.output(0).map(|output| output.dtype)).collect();
         let typed = |line: OperatorLine| {
-            let dtype = dtype(line.index).unwrap_or(DType::I8);
+            let dtype = dtypes.get(line.index).copied().flatten().unwrap_or(DType::I8);
             (line, dtype)
         };
         Operators(lines.into_iter().map(typed).collect())

@@ -33,6 +33,7 @@ fn text(it: &Inspection) -> String {
         format!("  source     {}, {} bytes, crc32 {:08x}", it.source_kind, grouped(it.source_bytes), it.source_crc32),
         format!("  blob       {} bytes: {}", grouped(it.blob_bytes as u64), sections(it)),
         format!("  MACs       {}, weights {} bytes", grouped(it.macs), grouped(it.weight_bytes)),
+        format!("  beside     {} taps of windows and means, {} elements moved", grouped(it.taps), grouped(it.elements)),
         format!(
             "  arena      {} bytes, scratch up to {}",
             grouped(it.arena_bytes as u64),
@@ -70,7 +71,8 @@ fn port_text(port: &PortLine) -> String {
 }
 
 fn operators(it: &Inspection) -> String {
-    let header = ["#", "operator", "packing", "input", "output", "window", "MACs", "weights", "est. instructions"];
+    let header =
+        ["#", "operator", "packing", "input", "output", "window", "MACs, taps", "weights", "est. instructions"];
     let right = [true, false, false, true, true, true, true, true, true];
     let row = |line: &OperatorLine| {
         vec![
@@ -80,7 +82,7 @@ fn operators(it: &Inspection) -> String {
             extents(&line.input_shape),
             extents(&line.output_shape),
             extents(&line.kernel),
-            grouped(line.macs),
+            grouped(line.macs.saturating_add(line.taps)),
             grouped(line.weight_bytes),
             line.estimated_instructions.map_or_else(String::new, grouped),
         ]

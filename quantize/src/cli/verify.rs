@@ -8,7 +8,7 @@ use kinglet_blob::SectionKind;
 use serde::Serialize;
 
 use super::{Failure, Outcome, print, print_json};
-use crate::blob_file;
+use crate::blob_file::{self, BlobFileError};
 use crate::emit::{Certificate, Manifest};
 use crate::host::{self, AlignedBytes, HostError};
 
@@ -16,6 +16,10 @@ use crate::host::{self, AlignedBytes, HostError};
 pub(super) struct Arguments {
     /// The blob
     blob: PathBuf,
+    /// Refuse a blob that has more than this to do in a run: multiplications, elements that windows and means look at,
+    /// elements read and written (`kinglet inspect` prints them)
+    #[arg(long, value_name = "N")]
+    max_work: Option<u64>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -32,6 +36,8 @@ struct Verified {
     operators: usize,
     /// Size of the arena.
     arena_bytes: usize,
+    /// What a run has to do, in all.
+    work: u64,
     /// Test vectors replayed.
     golden_vectors: u32,
     /// `true`, `false`, or absent when the blob has no certificate.
@@ -43,7 +49,8 @@ struct Verified {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
     let named = |problem: String| Failure::Other(format!("{}: {problem}", arguments.blob.display()));
-    let model = Model::from_bytes(&blob)?;
+    let model = Model::from_bytes_within(&blob, arguments.max_work.unwrap_or(u64::MAX))
+        .map_err(|error| BlobFileError::Refused { file: arguments.blob.clone(), error })?;
     let section = |kind| model.blob().section(kind);
     let has_certificate = !section(SectionKind::Certificate).is_empty();
     let verified = Verified {
@@ -51,6 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         blob_bytes: model.blob().bytes().len(),
         operators: model.operator_count(),
         arena_bytes: model.arena_bytes(),
+        work: model.work().total(),
         golden_vectors: if section(SectionKind::Golden).is_empty() { 0 } else { replay(&blob).map_err(named)? },
         certificate: has_certificate.then(|| Certificate::is_true_of(model.blob())),
         manifest: Manifest::decode(section(SectionKind::Manifest)).is_ok(),

@@ -45,6 +45,10 @@ pub struct Inspection {
     pub scratch_bytes: u32,
     /// Multiplications of an inference.
     pub macs: u64,
+    /// Elements that its pools and means look at.
+    pub taps: u64,
+    /// Elements that its operators read and write.
+    pub elements: u64,
     /// Bytes of weights.
     pub weight_bytes: u64,
     /// Test vectors that travel with the model.
@@ -108,6 +112,8 @@ pub struct OperatorLine {
     pub kernel: Vec<usize>,
     /// Multiplications.
     pub macs: u64,
+    /// Elements that a pool or a mean looks at.
+    pub taps: u64,
     /// What there is to do, as the estimate sees it.
     pub work: Work,
     /// Instructions on the core that the blob is for, an estimate; none where nothing has been measured.
@@ -168,6 +174,7 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
     let outputs = (0..model.output_count()).filter_map(|i| Some(port(true, i, &model.output(i)?))).collect();
     let header = blob.header();
     let source = manifest.as_ref().map(|manifest| &manifest.source);
+    let work = model.work();
     Inspection {
         name: manifest.as_ref().map_or_else(String::new, |manifest| manifest.name.clone()),
         version: manifest.as_ref().map_or_else(String::new, |manifest| manifest.version.clone()),
@@ -181,6 +188,8 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
         arena_bytes: model.arena_bytes(),
         scratch_bytes: certificate.map_or(0, |certificate| certificate.scratch_bytes),
         macs: counted.macs,
+        taps: work.taps,
+        elements: work.elements,
         weight_bytes: counted.weight_bytes,
         golden_vectors: kinglet_blob::golden::split(blob.section(SectionKind::Golden)).map_or(0, |(count, _)| count),
         labels: manifest.map_or_else(Vec::new, |manifest| manifest.labels),

@@ -20,6 +20,7 @@ pub(super) fn second_operand(operator: &PlacedOperator) -> Range {
 
 /// Everything but the bytes in use.
 pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Target>) -> Option<OperatorLine> {
+    let taps = operator.work().map_or(0, |work| work.taps);
     let operator = PlacedOperator::read(operator)?;
     let PlacedOperator { form, record, .. } = &operator;
     let head = operator.head();
@@ -48,6 +49,7 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Ta
             .and_then(|target| cost::instructions(target, operator.name(), form.packing, &work)),
         kernel,
         macs: layer.map_or(0, |layer| layer.macs),
+        taps,
         weight_bytes: layer.map_or(0, |layer| layer.weight_bytes),
         input,
         output,

@@ -7,7 +7,7 @@ use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, WriteOrder};
 
 use super::parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes, product};
-use super::{WeightSize, geometry, window_macs, window_weights};
+use super::{WeightSize, geometry, window_weights};
 
 const PIXEL_BY_PIXEL: WriteOrder = WriteOrder::Pixels(PixelOrder::Interleaved);
 
@@ -16,7 +16,7 @@ fn layer(head: Head, constants: u32, window: &Window, size: WeightSize) -> Layer
         constants,
         outputs: window.output[2].into(),
         weight_bytes: size.bytes(window_weights(head.opcode, window)),
-        macs: window_macs(head.opcode, window),
+        macs: window.macs(head.opcode),
     }
 }
 

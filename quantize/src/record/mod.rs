@@ -36,7 +36,7 @@ use kinglet_kernels::packing::Storage;
 pub use overlap::{Overlap, PixelOrder};
 pub use parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes};
 pub use window::geometry;
-pub(crate) use window::{window_macs, window_weights};
+pub(crate) use window::window_weights;
 pub use work::Work;
 
 use parameters::Kept;

@@ -2,18 +2,16 @@
 
 use kinglet_blob::records::{TransposeConvF32, TransposeConvI8, Window};
 
-use super::parameters::{Access, Head, Layer, Parameters, Shapes, product};
+use super::parameters::{Access, Head, Layer, Parameters, Shapes};
 use super::{WeightSize, window_weights};
 
 /// Every pixel of the operand meets every weight.
 fn layer(head: Head, constants: u32, window: &Window, size: WeightSize) -> Layer {
-    let weights = window_weights(head.opcode, window);
-    let pixels = product([window.input[0], window.input[1], window.batch]);
     Layer {
         constants,
         outputs: window.output[2].into(),
-        weight_bytes: size.bytes(weights),
-        macs: pixels.saturating_mul(weights),
+        weight_bytes: size.bytes(window_weights(head.opcode, window)),
+        macs: window.transposed_macs(head.opcode),
     }
 }
 

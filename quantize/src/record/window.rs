@@ -1,28 +1,12 @@
-//! The window of a record: geometry, weights and multiplications.
+//! The window of a record: geometry and weights.
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::Window;
 use kinglet_kernels::conv2d::Geometry;
 
-use super::parameters::product;
-
-/// Weights of one output channel.
-fn taps(opcode: OpCode, window: &Window) -> u64 {
-    let area = product(window.kernel);
-    match opcode {
-        OpCode::Depthwise => area,
-        _ => area.saturating_mul((window.input[2] / window.groups.max(1)).into()),
-    }
-}
-
-/// Multiplications of a convolution.
-pub(crate) fn window_macs(opcode: OpCode, window: &Window) -> u64 {
-    product(window.output).saturating_mul(window.batch.into()).saturating_mul(taps(opcode, window))
-}
-
 /// Weights of an operator that has some for each place of its window.
 pub(crate) fn window_weights(opcode: OpCode, window: &Window) -> u64 {
-    taps(opcode, window).saturating_mul(window.output[2].into())
+    window.taps(opcode).saturating_mul(window.output[2].into())
 }
 
 /// The kernels' view of a record's shapes, for one image. `groups` is 1 where the record's field means

@@ -5,7 +5,7 @@ use kinglet_blob::records::Window;
 use serde::Serialize;
 
 use super::parameters::product;
-use super::{Access, Head, Record, convolution, window_macs};
+use super::{Access, Head, Record, convolution};
 
 /// What an operator has to do, whoever does it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -38,7 +38,7 @@ impl Work {
             input: elements(window.input),
             output: elements(window.output),
             gathered: convolution::gathered(opcode, window),
-            macs: window_macs(opcode, window),
+            macs: window.macs(opcode),
         }
     }
 

@@ -48,6 +48,7 @@ mod reader;
 pub mod records;
 pub mod size;
 pub mod state;
+mod work;
 #[cfg(feature = "alloc")]
 mod writer;
 
@@ -60,5 +61,6 @@ pub use operand::{Counts, Operand, OperandList, Signature};
 pub use operator::{OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, STATE_FEATURE, STORAGE_FEATURES};
 pub use port::PortRecord;
 pub use reader::{Blob, FormatError, FormatRule};
+pub use work::Work;
 #[cfg(feature = "alloc")]
 pub use writer::{WeightForm, Writer, operator_bytes};

@@ -55,6 +55,8 @@ pub enum LoadRule {
     Operands = 78,
     /// A tensor of STATE is not in the arena, or the section is not as long as its tensors.
     State = 79,
+    /// The model has to do more than the caller's limit: [`crate::Model::from_bytes_within`].
+    Work = 80,
 }
 
 /// Why bytes are not a model.

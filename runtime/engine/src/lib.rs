@@ -52,7 +52,7 @@ mod tracer;
 
 pub use arena::{Aligned, Arena};
 pub use error::{Error, LoadError, LoadRule, RunError, SelfTestError, SessionError, TensorError};
-pub use kinglet_blob::{DType, FormatError, FormatRule, OpCode};
+pub use kinglet_blob::{DType, FormatError, FormatRule, OpCode, Work};
 pub use kinglet_kernels::machine::KernelSet;
 pub use model::{Model, Port};
 pub use self_test::SelfTestReport;

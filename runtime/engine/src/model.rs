@@ -2,7 +2,7 @@
 
 #[cfg(feature = "state")]
 use kinglet_blob::state::{StateRecord, States};
-use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, golden, size};
+use kinglet_blob::{Blob, DType, Field, OpCode, Operand, PortRecord, SectionKind, Work, golden, size};
 use kinglet_kernels::Token;
 use kinglet_kernels::machine::KernelSet;
 
@@ -66,6 +66,28 @@ impl<'b> Model<'b> {
         model.check_golden()?;
         model.check_states()?;
         Ok(model)
+    }
+
+    /// As [`Model::from_bytes`], and refuses a model whose [`Model::work`] is in total above `most`: by
+    /// [`LoadRule::Work`], at the operator that crosses it. For blobs from elsewhere, which could otherwise keep a
+    /// processor busy for years.
+    pub fn from_bytes_within(bytes: &'b [u8], most: u64) -> Result<Self, LoadError> {
+        let model = Self::from_bytes(bytes)?;
+        let base = model.blob.section_offset(SectionKind::Operators);
+        let mut sum = Work::default();
+        for operator in model.blob.operators() {
+            sum = sum.plus(operator.work().unwrap_or_default());
+            if sum.total() > most {
+                return Err(LoadError::Record { rule: LoadRule::Work, offset: offset_u32(base, operator.offset) });
+            }
+        }
+        Ok(model)
+    }
+
+    /// What a run has to do, counted from the records, exactly as far as 64 bits reach. A run takes no more steps than
+    /// a constant times the total; what a step takes is up to the machine.
+    pub fn work(&self) -> Work {
+        self.blob.operators().filter_map(|operator| operator.work()).fold(Work::default(), Work::plus)
     }
 
     fn check_operators(&self) -> Result<(), LoadError> {

@@ -1,0 +1,203 @@
+//! What running an operator takes, counted from its record alone.
+//!
+//! A verified blob cannot fail, but it can be long: one pooling record of forty bytes may ask for 10^13 comparisons. So
+//! there is a number to look at before a model from elsewhere is run. It is counted in 64 bits, exactly as far as these
+//! reach, and no kernel does more than a constant times it. Time is another matter: that depends on the machine.
+
+use crate::records::{
+    BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks,
+    FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32,
+    SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+};
+use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
+
+/// What an operator or a model has to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Multiplications of an activation with a weight. Positions of a window outside of the image count.
+    pub macs: u64,
+    /// Elements that windows and means look at, positions outside of the image included.
+    pub taps: u64,
+    /// Elements that are read and written, each operand and each result once; bytes where only bytes are copied.
+    pub elements: u64,
+}
+
+impl Work {
+    /// The sum of both, and the most that a number holds when that is less.
+    #[must_use]
+    pub const fn plus(self, other: Work) -> Work {
+        Work {
+            macs: self.macs.saturating_add(other.macs),
+            taps: self.taps.saturating_add(other.taps),
+            elements: self.elements.saturating_add(other.elements),
+        }
+    }
+
+    /// All of it in one number: what a limit is compared with.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.macs.saturating_add(self.taps).saturating_add(self.elements)
+    }
+}
+
+/// A record that says what its operator has to do.
+trait Counted {
+    fn work(&self, opcode: OpCode) -> Work;
+}
+
+/// The product of extents.
+fn product<T: Into<u64>, const N: usize>(extents: [T; N]) -> u64 {
+    extents.into_iter().map(Into::into).fold(1, u64::saturating_mul)
+}
+
+/// A number of elements that are read, and one that are written.
+fn moved(read: u64, written: u64) -> Work {
+    Work { macs: 0, taps: 0, elements: read.saturating_add(written) }
+}
+
+impl Window {
+    /// Weights of one output channel of a convolution, or of a depthwise one.
+    #[must_use]
+    pub fn taps(&self, opcode: OpCode) -> u64 {
+        let area = product(self.kernel);
+        if opcode == OpCode::Depthwise {
+            return area;
+        }
+        area.saturating_mul(self.input[2].checked_div(self.groups).unwrap_or(self.input[2]).into())
+    }
+
+    /// Products of a convolution whose windows slide over the input.
+    #[must_use]
+    pub fn macs(&self, opcode: OpCode) -> u64 {
+        product(self.output).saturating_mul(self.batch.into()).saturating_mul(self.taps(opcode))
+    }
+
+    /// Products of a transposed convolution, in which every pixel of the input meets every weight.
+    #[must_use]
+    pub fn transposed_macs(&self, opcode: OpCode) -> u64 {
+        let pixels = product([self.input[0], self.input[1], self.batch]);
+        pixels.saturating_mul(self.taps(opcode)).saturating_mul(self.output[2].into())
+    }
+
+    /// Elements that a pool looks at.
+    fn pooled(&self) -> u64 {
+        product(self.output).saturating_mul(self.batch.into()).saturating_mul(product(self.kernel))
+    }
+
+    fn moved(&self) -> Work {
+        let of = |extents: [u16; 3]| product(extents).saturating_mul(self.batch.into());
+        moved(of(self.input), of(self.output))
+    }
+}
+
+impl Broadcast {
+    fn moved(&self) -> Work {
+        moved(u64::from(self.len).saturating_mul(2), self.len.into())
+    }
+}
+
+/// Each group of records with what it counts, `$it` being the record.
+macro_rules! counted {
+    ($($($record:ty),+: |$it:ident, $opcode:ident| $work:expr;)*) => {
+        $($(impl Counted for $record {
+            fn work(&self, $opcode: OpCode) -> Work {
+                let $it = self;
+                $work
+            }
+        })+)*
+    };
+}
+
+counted! {
+    Conv2dI8, Conv2dF32, Conv2dI16: |it, opcode| Work { macs: it.window.macs(opcode), ..it.window.moved() };
+    TransposeConvI8, TransposeConvF32:
+        |it, opcode| Work { macs: it.window.transposed_macs(opcode), ..it.window.moved() };
+    FullyConnectedI8, FullyConnectedF32, FullyConnectedI16: |it, _opcode| Work {
+        macs: product([it.rows, it.taps, it.outputs]),
+        ..moved(product([it.rows, it.taps]), product([it.rows, it.outputs]))
+    };
+    PoolI8, PoolF32: |it, _opcode| Work { taps: it.window.pooled(), ..it.window.moved() };
+    BinaryI8, BinaryF32, BinaryI16: |it, _opcode| it.broadcast.moved();
+    SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
+    Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
+    Blocks: |it, _opcode| moved(product([it.blocks, it.block_bytes]), product([it.blocks, it.block_bytes]));
+    MeanI8, MeanF32: |it, _opcode| Work {
+        taps: product([it.outer, it.reduced, it.inner]),
+        ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))
+    };
+    Lookup, UnaryF32, Convert: |it, _opcode| moved(it.len.into(), it.len.into());
+}
+
+/// Reads a record and counts; nothing when it is cut off.
+fn counted<R: Field + Counted>(parameters: &[u8], opcode: OpCode) -> Option<Work> {
+    R::take(&mut Cursor::new(parameters)).map(|record| record.work(opcode))
+}
+
+/// Finds the record by the list of operators.
+macro_rules! read {
+    ($($(#[$doc:meta])* $name:ident = $tag:literal $text:literal {
+        $($dtype:ident: $record:ident $feature:literal,)*
+    })*) => {
+        fn of(opcode: OpCode, dtype: DType, parameters: &[u8]) -> Option<Work> {
+            match (opcode, dtype) {
+                $($((OpCode::$name, DType::$dtype) => {
+                    counted::<crate::records::$record>(parameters, opcode)
+                })*)*
+                _ => None,
+            }
+        }
+    };
+}
+crate::for_each_operator!(read);
+
+impl OperatorBytes<'_> {
+    /// What the operator has to do; nothing for one that this version does not know.
+    pub fn work(&self) -> Option<Work> {
+        let (_, parameters) = self.split()?;
+        of(OpCode::from_tag(self.opcode)?, self.dtype()?, parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window {
+        input: [5, 6, 4],
+        output: [3, 2, 8],
+        kernel: [3, 2],
+        stride: [1, 1],
+        dilation: [1, 1],
+        pad: [0, 0],
+        batch: 2,
+        groups: 2,
+    };
+
+    #[test]
+    fn windows_count_their_products() {
+        // Two images of 3 * 2 pixels, 8 channels, each of 3 * 2 * 4 / 2 weights.
+        assert_eq!(WINDOW.macs(OpCode::Conv2d), 2 * 6 * 8 * 12);
+        assert_eq!(WINDOW.macs(OpCode::Depthwise), 2 * 6 * 8 * 6);
+        assert_eq!(WINDOW.transposed_macs(OpCode::TransposeConv), 2 * 30 * 12 * 8);
+        let pool = PoolI8 { window: WINDOW, min: 0, max: 0, reserved: 0 };
+        let expected = Work { macs: 0, taps: 2 * 6 * 8 * 6, elements: 2 * (120 + 48) };
+        assert_eq!(pool.work(OpCode::MaxPool), expected);
+    }
+
+    #[test]
+    fn the_largest_records_do_not_wrap() {
+        let window = Window {
+            input: [u16::MAX; 3],
+            output: [u16::MAX; 3],
+            kernel: [u8::MAX; 2],
+            batch: u16::MAX,
+            groups: 1,
+            ..WINDOW
+        };
+        let largest = Conv2dF32 { constants: 0, window, min: 0.0, max: 0.0 }.work(OpCode::Conv2d);
+        assert_eq!((largest.macs, largest.total()), (u64::MAX, u64::MAX));
+        // A pool's are exact: 65535^4 * 255^2 would not fit, 65535^3 * 255^2 does.
+        let pool = PoolF32 { window: Window { batch: 1, ..window }, min: 0.0, max: 0.0 }.work(OpCode::MaxPool);
+        assert_eq!(u128::from(pool.taps), 65535_u128.pow(3) * 255 * 255);
+    }
+}
