@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod compare;
 pub mod compile;
+pub mod contract;
 pub mod cost;
 pub mod emit;
 pub mod file;

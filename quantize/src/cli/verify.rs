@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Failure, Outcome, print, print_json};
 use crate::blob_file::{self, BlobFileError};
+use crate::contract;
 use crate::emit::{Certificate, Manifest};
 use crate::host::{self, AlignedBytes, HostError};
 
@@ -51,6 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let named = |problem: String| Failure::Other(format!("{}: {problem}", arguments.blob.display()));
     let model = Model::from_bytes_within(&blob, arguments.max_work.unwrap_or(u64::MAX))
         .map_err(|error| BlobFileError::Refused { file: arguments.blob.clone(), error })?;
+    contract::check(model.blob()).map_err(|broken| named(broken.to_string()))?;
     let section = |kind| model.blob().section(kind);
     let has_certificate = !section(SectionKind::Certificate).is_empty();
     let verified = Verified {

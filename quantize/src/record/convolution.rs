@@ -4,8 +4,9 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{Conv2dF32, Conv2dI8, Conv2dI16, Window};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
-use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, WriteOrder};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Storage, WriteOrder};
 
+use super::exactness::Constants;
 use super::parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes, product};
 use super::{WeightSize, geometry, window_weights};
 
@@ -68,6 +69,27 @@ impl Parameters for Conv2dI8 {
             }),
         };
         Some(packed.unwrap_or(Packed::UNKNOWN))
+    }
+
+    fn is_exact(&self, head: Head, section: &[u8]) -> Option<bool> {
+        let (window, outputs) = (&self.window, usize::from(self.window.output[2]));
+        let constants = |weight_len| Constants::at(self.constants, &self.quant, (outputs, weight_len), section);
+        if head.opcode == OpCode::Depthwise {
+            let packing = DepthwisePacking::from_tag(head.form.packing)?;
+            let area = product(window.kernel) as usize;
+            let constants = constants(packing.weight_len(outputs, area))?;
+            let weight = |output, tap| packing.weight_at([outputs, output], area, constants.weights, tap);
+            let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..area).map(move |tap| weight(o, tap))).collect();
+            return Some(packing.is_exact(&constants.numbers(area, &row_major)));
+        }
+        let packing = Packing::from_tag(head.form.packing)?;
+        let geometry = geometry(window, window.groups.into());
+        let (storage, taps) = (Storage::from_tag(head.form.storage)?, geometry.runs());
+        let constants = constants(packing.weight_len(storage, outputs, taps.count()))?;
+        let weight = |output, tap| packing.weight_at(storage, [outputs, output], taps, constants.weights, tap);
+        let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..taps.count()).map(move |tap| weight(o, tap))).collect();
+        let head_is_right = packing.is_head_of(constants.weights, taps.count(), &row_major);
+        Some(head_is_right && packing.is_exact(&constants.numbers(taps.count(), &row_major)))
     }
 
     fn gathered(&self, opcode: OpCode) -> u64 {

@@ -2,14 +2,15 @@
 
 use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
-use kinglet_kernels::packing::{Packing, PixelOrder, WriteOrder};
+use kinglet_kernels::packing::{Packing, PixelOrder, Storage, Taps, WriteOrder};
 
 use super::WeightSize;
+use super::exactness::Constants;
 use super::parameters::{Access, Head, Layer, Packed, Parameters, Shapes, product};
 
 /// What all of them answer alike; the size of the weights, and for packed ones the packing.
 macro_rules! fully_connected {
-    ($record:ty, $size:expr $(, $packed:item)?) => {
+    ($record:ty, $size:expr $(, $($packed:item)+)?) => {
         impl Parameters for $record {
             fn shapes(&self) -> Shapes {
                 Shapes::of(&[self.rows, self.taps], &[self.rows, self.outputs])
@@ -29,11 +30,11 @@ macro_rules! fully_connected {
                 })
             }
 
-            $($packed)?
+            $($($packed)+)?
         }
     };
 }
-fully_connected!(
+fully_connected! {
     FullyConnectedI8,
     |head: Head| WeightSize::Stored(head.form),
     fn packed(&self, head: Head) -> Option<Packed> {
@@ -45,6 +46,16 @@ fully_connected!(
         });
         Some(packed.unwrap_or(Packed::UNKNOWN))
     }
-);
+
+    fn is_exact(&self, head: Head, section: &[u8]) -> Option<bool> {
+        let (outputs, taps) = (self.outputs as usize, Taps::flat(self.taps as usize));
+        let (packing, storage) = (Packing::from_tag(head.form.packing)?, Storage::from_tag(head.form.storage)?);
+        let lens = (outputs, packing.weight_len(storage, outputs, taps.count()));
+        let constants = Constants::at(self.constants, &self.quant, lens, section)?;
+        let weight = |output, tap| packing.weight_at(storage, [outputs, output], taps, constants.weights, tap);
+        let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..taps.count()).map(move |tap| weight(o, tap))).collect();
+        Some(packing.is_exact(&constants.numbers(taps.count(), &row_major)))
+    }
+}
 fully_connected!(FullyConnectedI16, |head: Head| WeightSize::Stored(head.form));
 fully_connected!(FullyConnectedF32, |_: Head| WeightSize::Floats);

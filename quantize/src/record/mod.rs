@@ -16,6 +16,7 @@
 
 mod convolution;
 mod elementwise;
+mod exactness;
 mod fully_connected;
 mod mean;
 mod moves;

@@ -42,6 +42,12 @@ pub trait Parameters: fmt::Debug {
         None
     }
 
+    /// Whether the kernels of its packing compute it exactly with the weights that `section`, all of WEIGHTS, has for it;
+    /// `None` when its kernels are exact for any.
+    fn is_exact(&self, _head: Head, _section: &[u8]) -> Option<bool> {
+        None
+    }
+
     /// Elements that a kernel takes into patches or planes before it computes; see [`super::Work::gathered`].
     fn gathered(&self, _opcode: OpCode) -> u64 {
         0

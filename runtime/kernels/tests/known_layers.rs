@@ -7,7 +7,7 @@ use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8
 use kinglet_kernels::fully_connected::{self, FullyConnectedI8};
 use kinglet_kernels::mean::{self, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
-use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
 use kinglet_kernels::{Io, Token};
@@ -268,6 +268,26 @@ fn weights_of_four_bits() {
     let expected = [1, 2, 107, -29];
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
+}
+
+/// Sums of a chunk must stay below 2^20: 64 taps of 127 do, 72 do not.
+#[test]
+fn chunk_lengths_that_do_not_fit_their_weights() {
+    let (taps, row_major) = (72, [127; 72]);
+    let mut packed = vec![0; Packing::FourChannels.weight_len(Storage::Bits8, 1, taps)];
+    Packing::FourChannels.pack(Storage::Bits8, 1, Taps::flat(taps), &row_major, &mut packed);
+    let judged = |chunk: u32| {
+        let mut packed = packed.clone();
+        packed[..4].copy_from_slice(&chunk.to_le_bytes().map(|byte| byte as i8));
+        let packing = Packing::FourChannels;
+        (packing.takes_head(&packed), packing.is_head_of(&packed, taps, &row_major))
+    };
+    assert_eq!(
+        [0, 12, 64, 72, 1 << 30].map(judged),
+        [(false, false), (false, false), (true, true), (true, false), (true, false)]
+    );
+    assert!(Packing::FourChannels.is_head_of(&packed, taps, &row_major), "as it was packed");
+    assert!(Packing::RowMajor.takes_head(&[]), "which has no head");
 }
 
 /// Every combination of extremes, over numbers of taps around a vector's length and numbers of channels around a

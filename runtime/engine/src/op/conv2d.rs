@@ -56,6 +56,9 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.packing.takes_storage(layer.storage) {
         return Err(LoadRule::PackingNotRunnable);
     }
+    if !layer.packing.takes_head(layer.weights) {
+        return Err(LoadRule::Parameter);
+    }
     limits.spans(spans)
 }
 

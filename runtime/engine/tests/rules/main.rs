@@ -156,6 +156,18 @@ fn packing_not_runnable() {
 }
 
 #[test]
+fn chunks_of_no_length() {
+    let mut program = program("conv2d-i8 four-channels");
+    // Behind four biases and four factors.
+    for length in [0_u32, 4, 12] {
+        program.weights[32..36].copy_from_slice(&length.to_le_bytes());
+        assert_eq!(broken(&program).0, LoadRule::Parameter, "{length}");
+    }
+    program.weights[32..36].copy_from_slice(&8_u32.to_le_bytes());
+    assert!(is_sound(&program));
+}
+
+#[test]
 fn storage_not_runnable() {
     for name in names() {
         for tag in [4, 5, 255] {

@@ -31,6 +31,15 @@ impl Order for FourChannels {
         numbers.rows().all(|(row, bias)| accumulator(row, bias) < 1 << 29)
     }
 
+    /// The chunk length is a multiple of eight, and not zero.
+    fn takes_head(weights: &[i8]) -> bool {
+        chunk_of(weights).is_some()
+    }
+
+    fn is_head_of(weights: &[i8], taps: usize, row_major: &[i8]) -> bool {
+        chunk_of(weights).is_some_and(|(chunk, _)| chunks_are_exact(chunk, taps, row_major))
+    }
+
     #[inline]
     fn places(outputs: usize, taps: usize) -> usize {
         outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps)
@@ -64,19 +73,22 @@ pub(super) fn four_together(taps: Taps, output: usize, tap: usize) -> usize {
 
 /// The chunk length, and the weights behind it.
 #[inline]
-#[cfg_attr(not(kinglet_isa = "armv7m"), allow(dead_code))]
 pub(crate) fn chunk_of(weights: &[i8]) -> Option<(usize, &[i8])> {
     let (head, weights) = weights.split_first_chunk::<4>()?;
     let chunk = u32::from_le_bytes(head.map(|byte| byte as u8)) as usize;
     (chunk > 0 && chunk.is_multiple_of(8)).then_some((chunk, weights))
 }
 
+/// True when the sums of all chunks of all channels can be told apart.
+fn chunks_are_exact(chunk: usize, taps: usize, row_major: &[i8]) -> bool {
+    let rows = row_major.chunks_exact(taps.max(1));
+    rows.into_iter().all(|row| row.rchunks(chunk.max(1)).all(|weights| products(weights) < 1 << 20))
+}
+
 /// The longest chunk for which every chunk of every channel has `128 * sum(|w|) < 2^20`.
 fn longest_chunk(outputs: usize, taps: usize, row_major: &[i8]) -> usize {
-    let row = |output: usize| row_major.get(output.wrapping_mul(taps)..)?.get(..taps);
-    let is_exact = |chunk: usize| {
-        (0..outputs).filter_map(row).all(|row| row.rchunks(chunk).all(|weights| products(weights) < 1 << 20))
-    };
+    let row_major = row_major.get(..outputs.saturating_mul(taps)).unwrap_or(row_major);
+    let is_exact = |chunk: usize| chunks_are_exact(chunk, taps, row_major);
     let length = |chunks: usize| taps.div_ceil(chunks).next_multiple_of(8).max(8);
     // Eight weights of the greatest magnitude are far below the limit.
     (1..=taps.max(1)).map(length).find(|&chunk| is_exact(chunk)).unwrap_or(8)

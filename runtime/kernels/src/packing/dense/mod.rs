@@ -141,6 +141,18 @@ pub(crate) trait Order {
     /// True when the kernels compute a layer with these weights and biases to the bit, whatever the activations.
     fn is_exact(numbers: &Numbers<'_>) -> bool;
 
+    /// False when the bytes before the weights say what no kernel can work with; looked at whenever a blob is loaded.
+    fn takes_head(weights: &[i8]) -> bool {
+        let _ = weights;
+        true
+    }
+
+    /// False when the bytes before the weights are wrong for `row_major`, `[outputs, taps]`.
+    fn is_head_of(weights: &[i8], taps: usize, row_major: &[i8]) -> bool {
+        let _ = (weights, taps, row_major);
+        true
+    }
+
     /// How many places `outputs` channels of `taps` weights need.
     fn places(outputs: usize, taps: usize) -> usize;
 
@@ -276,6 +288,17 @@ impl Packing {
     pub fn is_exact(self, numbers: &Numbers<'_>) -> bool {
         numbers.are_within(self.least_weight(), self.shifts())
             && dense_packings!(ask [Packing self, P => P::is_exact(numbers)])
+    }
+
+    /// True when what stands before the weights can be worked with. It is looked at whenever a blob is loaded.
+    pub fn takes_head(self, weights: &[i8]) -> bool {
+        // As in `weight_len`.
+        !self.is_runnable() || dense_packings!(ask [Packing self, P => P::takes_head(weights)])
+    }
+
+    /// True when what stands before the weights is right for `row_major`, `[outputs, taps]`, which are the weights.
+    pub fn is_head_of(self, weights: &[i8], taps: usize, row_major: &[i8]) -> bool {
+        dense_packings!(ask [Packing self, P => P::is_head_of(weights, taps, row_major)])
     }
 
     /// In which order Conv2D writes its outputs.

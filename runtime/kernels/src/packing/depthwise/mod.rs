@@ -156,6 +156,12 @@ impl DepthwisePacking {
         }
     }
 
+    /// Weight `tap` of output channel `output` of `outputs`, for a window of `kernel_area` positions; 0 outside the layer.
+    pub fn weight_at(self, [outputs, output]: [usize; 2], kernel_area: usize, weights: &[i8], tap: usize) -> i8 {
+        let place = depthwise_packings!(ask [DepthwisePacking self, P => P::place(outputs, kernel_area, output, tap)]);
+        weights.get(place).copied().unwrap_or(0)
+    }
+
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions: no packing
     /// has more places than weights.
     pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
