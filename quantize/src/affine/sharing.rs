@@ -64,7 +64,7 @@ fn given_quantizations(graph: &Graph, codes: &[Codes]) -> Vec<Option<Quantizatio
         let of = |position: usize| given[node.inputs[position].0 as usize].as_ref();
         let result = match codes {
             Codes::Bound(quantization) | Codes::Usual(quantization) => Some(quantization),
-            Codes::Kept => of(0).filter(|given| added_outside(node, given).is_none()),
+            Codes::Kept | Codes::Selected => of(0).filter(|given| added_outside(node, given).is_none()),
             // As `add_joined` has it: only when all have the same.
             Codes::Joined => of(0).filter(|&first| (1..node.inputs.len()).all(|position| of(position) == Some(first))),
             Codes::Rescaled => None,
@@ -102,7 +102,8 @@ impl Sharing {
             }
         }
         let given = given_quantizations(graph, &codes);
-        for (index, node) in graph.nodes.iter().enumerate().filter(|&(index, _)| codes[index] == Codes::Kept) {
+        let keeps = |index: usize| matches!(codes[index], Codes::Kept | Codes::Selected);
+        for (index, node) in graph.nodes.iter().enumerate().filter(|&(index, _)| keeps(index)) {
             let given = given[node.inputs[0].0 as usize].as_ref();
             match given.and_then(|given| Some(reals(given).including(added_outside(node, given)?))) {
                 Some(range) => sharing.widen(index, node, range),

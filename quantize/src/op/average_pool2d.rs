@@ -66,7 +66,7 @@ impl Operator for AveragePool2D {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Kept
+        Codes::Selected
     }
 
     fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {

@@ -71,7 +71,7 @@ impl Operator for MaxPool2D {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Kept
+        Codes::Selected
     }
 
     fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {

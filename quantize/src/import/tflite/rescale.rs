@@ -21,13 +21,14 @@ impl Importer<'_, '_> {
         inputs: Vec<ValueId>,
         output: ValueId,
     ) -> Convert<()> {
-        if op.operator().codes() == Codes::Joined {
+        let codes = op.operator().codes();
+        if codes == Codes::Joined {
             let inputs: Convert<Vec<ValueId>> = inputs
                 .into_iter()
                 .map(|id| if self.differs(id, output) { self.requantized(name, id, output) } else { Ok(id) })
                 .collect();
             self.builder.node(name, op, inputs?, output)
-        } else if op.operator().pool().is_some() && self.differs(inputs[0], output) {
+        } else if codes == Codes::Selected && self.differs(inputs[0], output) {
             let activation = op.operator_mut().activation_mut().map(core::mem::take).unwrap_or_default();
             self.requantize_result(name, op, activation, inputs, output)
         } else {

@@ -9,6 +9,9 @@ pub(crate) enum Codes {
     Rescaled,
     /// Every result has the quantization of the first operand.
     Kept,
+    /// The same, for one result whose codes are chosen among the first operand's or are their average. A file may give
+    /// it another quantization: then it is requantized behind the operator.
+    Selected,
     /// The result has the quantization of all operands, whose codes are copied.
     Joined,
     /// The kernel assumes this quantization of the result.
