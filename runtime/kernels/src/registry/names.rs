@@ -18,10 +18,24 @@ impl Element {
     }
 }
 
-/// What a model's author calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Operator {
+/// Declares [`Operator`].
+macro_rules! operators {
+    ($($name:ident,)*) => {
+        /// What a model's author calls it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Operator {
+            $($name,)*
+        }
+
+        impl Operator {
+            /// Every operator, in the order of the README's table.
+            pub const ALL: &'static [Operator] = &[$(Operator::$name,)*];
+        }
+    };
+}
+
+operators! {
     Conv2D,
     DepthwiseConv2D,
     TransposeConv2D,
@@ -41,29 +55,4 @@ pub enum Operator {
     Tanh,
     Quantize,
     Dequantize,
-}
-
-impl Operator {
-    /// Every operator, in the order of the README's table.
-    pub const ALL: [Operator; 19] = [
-        Operator::Conv2D,
-        Operator::DepthwiseConv2D,
-        Operator::TransposeConv2D,
-        Operator::FullyConnected,
-        Operator::AveragePool2D,
-        Operator::MaxPool2D,
-        Operator::Add,
-        Operator::Mul,
-        Operator::Softmax,
-        Operator::Mean,
-        Operator::Pad,
-        Operator::Concat,
-        Operator::Reshape,
-        Operator::Relu,
-        Operator::Relu6,
-        Operator::Logistic,
-        Operator::Tanh,
-        Operator::Quantize,
-        Operator::Dequantize,
-    ];
 }

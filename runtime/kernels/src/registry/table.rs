@@ -13,7 +13,7 @@ pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
     write!(out, "\n|---|---|")?;
     Isa::ALL.iter().try_for_each(|_| write!(out, "---|"))?;
     writeln!(out)?;
-    for operator in Operator::ALL {
+    for &operator in Operator::ALL {
         for (element, label) in [(Element::I8, "int8"), (Element::I16, "int16"), (Element::F32, "float32")] {
             // Few operators know int16; the others say nothing of it.
             let is_known = |row: &Row| row.operators.contains(&operator) && row.element == element;
