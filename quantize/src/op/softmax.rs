@@ -12,7 +12,7 @@ use super::operator::Operator;
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::ReshapeRule;
-use crate::record::{Overlap, Record};
+use crate::record::{Access, Head, Overlap, Parameters, Record, Shapes};
 use crate::value::{DType, Quantization, Shape, ShapeError, Value, fail};
 
 /// `exp(beta * x) / sum(exp(beta * x))` over the last axis.
@@ -102,3 +102,19 @@ impl Operator for Softmax {
         Ok(())
     }
 }
+
+macro_rules! records {
+    ($($record:ty),*) => { $(
+        impl Parameters for $record {
+            fn shapes(&self) -> Shapes {
+                Shapes::same(&[self.rows, self.depth])
+            }
+
+            fn access(&self, _head: Head) -> Access<'_> {
+                let [rows, depth] = [self.rows, self.depth].map(|extent| extent as usize);
+                Access::Elements { len: rows * depth, splits: false }
+            }
+        }
+    )* };
+}
+records!(SoftmaxI8, SoftmaxF32);

@@ -40,8 +40,8 @@ impl Simplify {
                 return true;
             }
         }
-        if drop_mean_axes(graph, index) {
-            report.change(&name, "its axes are dropped by the mean before it");
+        if drop_reduced_axes(graph, index) {
+            report.change(&name, "its axes are dropped by the reduction before it");
             return true;
         }
         if join_reshapes(graph, index) {
@@ -64,9 +64,9 @@ fn changes_nothing(graph: &Graph, node: &Node) -> bool {
     node.op.operator().changes_nothing(node.inputs.len(), input, before.unwrap_or_default())
 }
 
-/// Lets a mean drop its axes itself when a reshape behind it only does that: every "global pooling, then
+/// Lets a reduction drop its axes itself when a reshape behind it only does that: every "global pooling, then
 /// flatten".
-fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
+fn drop_reduced_axes(graph: &mut Graph, index: usize) -> bool {
     let node = &graph.nodes[index];
     if !node.renames(graph) {
         return false;
@@ -77,11 +77,11 @@ fn drop_mean_axes(graph: &mut Graph, index: usize) -> bool {
         Some(keeps) if *keeps => *keeps = false,
         _ => return false,
     }
-    let (source, averaged, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
+    let (source, reduced, output) = (graph.nodes[before].inputs[0], graph.nodes[before].output(), node.output());
     let fits = infer_one(graph, &dropped, &[source]).is_ok_and(|shape| shape == graph.value(node.output()).shape);
-    // A reshape may give its codes another scale, and the mean would rescale to it.
-    let same_scale = graph.value(averaged).quantization == graph.value(output).quantization;
-    if !fits || !same_scale || sole_consumer(graph, averaged) != Some(index) {
+    // A reshape may give its codes another scale, and a mean would rescale to it.
+    let same_scale = graph.value(reduced).quantization == graph.value(output).quantization;
+    if !fits || !same_scale || sole_consumer(graph, reduced) != Some(index) {
         return false;
     }
     graph.nodes[before].op = dropped;

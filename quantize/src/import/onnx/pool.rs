@@ -1,4 +1,4 @@
-//! Pooling, with one or two spatial axes, and means.
+//! Pooling, with one or two spatial axes, and reductions.
 
 use super::attributes::Call;
 use super::convolution::{Slide, explicit_paddings, paddings, plane, plane_padding};
@@ -93,6 +93,11 @@ pub(super) fn global_average_pool(importer: &mut Importer<'_>, call: &Call<'_>) 
 }
 
 pub(super) fn reduce_mean(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
+}
+
+/// The operator that `reduction` makes of axes and whether they stay. No axes are all of them, or none, as it says.
+fn reduce(importer: &mut Importer<'_>, call: &Call<'_>, reduction: fn(Vec<usize>, bool) -> Op) -> Convert<Entry> {
     let x = call.value(0)?;
     let rank = importer.shape(x).len();
     let axes = match axes(call, 1, rank)? {
@@ -100,7 +105,7 @@ pub(super) fn reduce_mean(importer: &mut Importer<'_>, call: &Call<'_>) -> Conve
         _ if call.int("noop_with_empty_axes", 0)? != 0 => return identity(importer, call),
         _ => (0..rank).collect(),
     };
-    importer.unary(call, Op::Mean(Mean { axes, keep_dims: call.int("keepdims", 1)? != 0 }))
+    importer.unary(call, reduction(axes, call.int("keepdims", 1)? != 0))
 }
 
 /// Extra padding at the end that makes room for a last window that is not full. A window that would start

@@ -1,10 +1,10 @@
-//! Pooling and means.
+//! Pooling and reductions.
 
 use super::Importer;
 use super::call::{Call, normal_axis};
 use super::convolution::Slide;
 use crate::import::build::Convert;
-use crate::ir::{ValueId, Window};
+use crate::ir::{Op, ValueId, Window};
 use crate::op::{AveragePool2D, MaxPool2D, Mean};
 
 pub(super) fn max_pool(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
@@ -31,11 +31,16 @@ fn window(importer: &Importer<'_, '_>, call: &Call<'_, '_>, x: ValueId) -> Conve
 }
 
 pub(super) fn mean(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    reduce(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
+}
+
+/// The operator that `reduction` makes of axes and whether they stay.
+fn reduce(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>, reduction: fn(Vec<usize>, bool) -> Op) -> Convert<()> {
     let x = importer.operand(call, 0)?;
     let rank = importer.shape_of(x).len();
     let axes = importer.integers(call.tensor(1), "axes")?;
     let mut axes: Vec<usize> = axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?;
     axes.sort_unstable();
     axes.dedup();
-    importer.finish(call, Mean { axes, keep_dims: call.flag(0)? }, vec![x])
+    importer.finish(call, reduction(axes, call.flag(0)?), vec![x])
 }

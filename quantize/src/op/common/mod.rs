@@ -5,6 +5,7 @@ pub(crate) mod elementwise;
 pub mod fixed;
 pub(crate) mod operands;
 pub(crate) mod real;
+pub(crate) mod reduction;
 pub(crate) mod types;
 pub(crate) mod weighted;
 pub(crate) mod window;

@@ -11,6 +11,7 @@
 //! window.rs       the part of a record that says how a window lies on an image
 //! convolution.rs  what Conv2D and DepthwiseConv2D have in common
 //! pool.rs         means and maxima under a window
+//! reduction.rs    all elements along axes that lie next to each other
 //! binary.rs       two operands, element by element, with broadcasting
 //! unary.rs        one operand, element by element: float functions, and tables of int8 ones
 //! copy.rs         copies of runs of bytes
@@ -28,6 +29,7 @@ pub(crate) mod layer_f32;
 pub(crate) mod layer_i16;
 pub(crate) mod packing;
 pub(crate) mod pool;
+pub(crate) mod reduction;
 pub(crate) mod refusal;
 pub(crate) mod site;
 pub(crate) mod unary;
