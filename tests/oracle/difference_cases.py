@@ -5,6 +5,7 @@ files that a converter has written once, or could write: results with a scale of
 or select codes, broadcasts along any axes, activations on any operator that has the field.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -185,12 +186,12 @@ def concat(rng, kind="same", activation=NONE):
     return Model("CONCATENATION", inputs, y, {"axis": 3, "fusedActivationFunction": activation})
 
 
-def mean(rng, axes, keep, kind="same"):
-    """MEAN."""
+def reduction(operator, rng, axes, keep, kind="same"):
+    """MEAN or REDUCE_MAX."""
     x = activation_tensor(rng, (2, 4, 5, 3), activation_scale(rng))
     positive = {axis % 4 for axis in axes}
     kept = [1 if axis in positive else extent for axis, extent in enumerate(x.shape) if keep or axis not in positive]
-    return Model("MEAN", [x, Tensor(data=np.array(axes, np.int32))], result(rng, x, kept, kind), {"keepDims": keep})
+    return Model(operator, [x, Tensor(data=np.array(axes, np.int32))], result(rng, x, kept, kind), {"keepDims": keep})
 
 
 def dequantize(rng):
@@ -199,7 +200,7 @@ def dequantize(rng):
     return Model("DEQUANTIZE", [x], Tensor(x.shape, np.float32))
 
 
-MEAN_AXES = {
+REDUCED_AXES = {
     "adjacent": [1, 2], "channel": [3], "three": [1, 2, 3], "negative": [-3, -2], "twice": [1, 1, 2], "apart": [1, 3],
     "batch": [0], "batch_and_channel": [0, -1],
 }  # fmt: skip
@@ -242,11 +243,12 @@ def situations():
         for operator in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
             found[f"{operator}/{label}"] = lambda rng, o=operator, k=kind: moving(o, rng, k)
         found[f"PAD/{label}"] = lambda rng, k=kind: pad(rng, k)
-        for name, axes in MEAN_AXES.items():
+        for operator, name in itertools.product(("MEAN", "REDUCE_MAX"), REDUCED_AXES):
             for keep in (True, False):
-                situation = f"MEAN/{name.replace('_', ' ')}, {'kept' if keep else 'dropped'}"
+                situation = f"{operator}/{name.replace('_', ' ')}, {'kept' if keep else 'dropped'}"
                 situation += "" if kind == "same" else f", {label}"
-                found[situation] = lambda rng, a=axes, p=keep, k=kind: mean(rng, a, p, k)
+                axes = REDUCED_AXES[name]
+                found[situation] = lambda rng, o=operator, a=axes, p=keep, k=kind: reduction(o, rng, a, p, k)
     for kind in ("same", "one", "all", "zero"):
         label = {"same": "plain", "one": "one other scale", "all": "other scales", "zero": "one other zero"}[kind]
         found[f"CONCATENATION/{label}"] = lambda rng, k=kind: concat(rng, k)

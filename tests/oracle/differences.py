@@ -60,7 +60,10 @@ def litert(model, vector):
         raise Refused from error
     for details, value in zip(interpreter.get_input_details(), vector):
         interpreter.set_tensor(details["index"], value)
-    interpreter.invoke()
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        raise Refused from error
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 

@@ -53,7 +53,7 @@ def softmax():
         yield f"rank_{len(shape)}_last_{shape[-1]}", Model("SOFTMAX", [tensor], tensor, {"beta": beta}), [vector]
 
 
-CONVERTED = ["conv_2d", "depthwise_conv_2d", "transpose_conv", "fully_connected", "average_pool_2d", "max_pool_2d", "add", "mul", "mean"]
+CONVERTED = ["conv_2d", "depthwise_conv_2d", "transpose_conv", "fully_connected", "average_pool_2d", "max_pool_2d", "add", "mul", "mean", "reduce_max"]
 CONVERTED += ["pad", "padv2", "concatenation", "reshape"]
 
 FLOAT32 = {

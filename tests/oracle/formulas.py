@@ -305,6 +305,12 @@ def mean(model, data):
     return np.array(values, np.int8).reshape(y.shape)
 
 
+def reduce_max(model, data):
+    """REDUCE_MAX over constant axes."""
+    axes = {int(axis) % len(model.inputs[0].shape) for axis in np.atleast_1d(model.inputs[1].data)}
+    return data[0].max(axis=tuple(axes)).reshape(model.output.shape)
+
+
 def rescale(model, data, real, low=-128):
     """RELU and QUANTIZE int8 to int8."""
     m, s = quantize_multiplier(real)
@@ -361,6 +367,8 @@ def run(model, data):
             return squash(model, data, tanh_q4, 24, 0)
         case "MEAN":
             return mean(model, data)
+        case "REDUCE_MAX":
+            return reduce_max(model, data)
         case "RELU":
             real = f64(model.inputs[0].s) / f64(model.output.s)
             return rescale(model, data, real, max(-128, model.output.z))

@@ -122,6 +122,9 @@ def exact(model, data):
         case "MEAN":
             axes = {int(axis) % len(x.shape) for axis in model.inputs[1].data}
             return operands[0].mean(axis=tuple(axes)).reshape(model.output.shape)
+        case "REDUCE_MAX":
+            axes = {int(axis) % len(x.shape) for axis in model.inputs[1].data}
+            return operands[0].max(axis=tuple(axes)).reshape(model.output.shape)
         case "RELU":
             return np.maximum(operands[0], 0)
         case "RELU6":

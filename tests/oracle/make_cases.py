@@ -80,7 +80,7 @@ def activations():
 def in_operand_scale(model, activation=NONE):
     """The formula of an operator that selects codes: in its operand's scale, then into the result's."""
     x, y = model.inputs[0], model.output
-    own = Model(model.operator, [x], Tensor(y.shape, np.int8, x.s, x.z), model.options | {"fusedActivationFunction": NONE})
+    own = Model(model.operator, model.inputs, Tensor(y.shape, np.int8, x.s, x.z), model.options | {"fusedActivationFunction": NONE})
 
     def run(vector):
         return rescaled(Model("QUANTIZE", [own.output], y), activation)([formulas.run(own, vector)])
@@ -107,6 +107,9 @@ def selections():
             y = Tensor((1, 3, 3, 3), np.int8, *other)
             model = Model(operator, [x], y, window | {"fusedActivationFunction": activation})
             codes(f"{name}_other_scale{ending}", f"{operator} into another scale", model, in_operand_scale(model, activation))
+    axes = Tensor(data=np.array([1, 2], np.int32))
+    model = Model("REDUCE_MAX", [x, axes], Tensor((1, 3), np.int8, *other), {"keepDims": False})
+    codes("reduce_max_other_scale", "REDUCE_MAX into another scale", model, in_operand_scale(model))
     operands = [Tensor((1, 3, 2), np.int8, 0.1, -3), Tensor((1, 3, 4), np.int8, 0.2, 5), Tensor((1, 3, 1), np.int8, 0.1, 9)]
     model = Model("CONCATENATION", operands, Tensor((1, 3, 7), np.int8, 0.1, -3), {"axis": 2})
     codes("concat_other_scales", "CONCATENATION of operands with other scales than the result", model, concatenated(model))

@@ -225,6 +225,31 @@ def mean():
             yield f"{name}_{index}", *mean_case(rng, (1, 6, 6, 5), [1, 2], False, scales, zero_points)
 
 
+def reduce_max_case(rng, shape, axes, keep):
+    """One REDUCE_MAX; its result has its operand's scale and zero point."""
+    model, vectors = mean_case(rng, shape, axes, keep)
+    x, y = model.inputs[0], model.output
+    y.scale, y.zero_point = x.scale, x.zero_point
+    return Model("REDUCE_MAX", model.inputs, y, model.options), vectors
+
+
+def reduce_max():
+    """REDUCE_MAX."""
+    rng = seeded("REDUCE_MAX")
+    image = (1, 5, 4, 7)
+    for axes in ([1, 2], [2, 1], [1], [2], [3], [2, 3], [1, 2, 3], [-1], [-3, -2], [1, 1, 2]):
+        for keep in (True, False):
+            name = "_".join(map(str, axes)).replace("-", "m")
+            yield f"axes_{name}_{'keep' if keep else 'drop'}", *reduce_max_case(rng, image, axes, keep)
+    yield "all_axes", *reduce_max_case(rng, (2, 3, 5), [0, 1, 2], True)
+    yield "batch", *reduce_max_case(rng, (3, 2, 5, 4), [1, 2], True)
+    yield "across_batch", *reduce_max_case(rng, (3, 2, 19), [0], False)
+    yield "rank_2", *reduce_max_case(rng, (3, 11), [1], False)
+    yield "rank_3", *reduce_max_case(rng, (2, 7, 37), [1], True)
+    yield "around_one", *reduce_max_case(rng, (2, 3, 1, 5), [1, 3], False)
+    yield "one_element", *reduce_max_case(rng, (1, 1, 1, 9), [1, 2], True)
+
+
 def rescalers(operator):
     """RELU and QUANTIZE int8 to int8: every input value under many pairs of parameters."""
     rng = seeded(operator)
@@ -357,6 +382,7 @@ INT8 = {
     "logistic": lambda: squashes("LOGISTIC"),
     "tanh": lambda: squashes("TANH"),
     "mean": mean,
+    "reduce_max": reduce_max,
     "relu": lambda: rescalers("RELU"),
     "relu6": relu6,
     "quantize": quantize,

@@ -107,6 +107,7 @@ OPTIONS = {
     "PADV2": "PadV2Options",
     "CONCATENATION": "ConcatenationOptions",
     "MEAN": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
     "QUANTIZE": "QuantizeOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "RESHAPE": "ReshapeOptions",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Elements, Op, Padding, Quantization, Window};
-use crate::op::{FullyConnected, MaxPool2D, Mean, Relu, Transpose};
+use crate::op::{FullyConnected, MaxPool2D, Mean, ReduceMax, Relu, Transpose};
 
 fn refusals(graph: &Graph) -> Vec<Refusal> {
     graph.verify().expect("a sound graph");
@@ -33,14 +33,18 @@ fn all_nodes_in_the_way_are_named_together() {
 }
 
 #[test]
-fn means_over_axes_apart_are_refused() {
-    let mut sketch = Sketch::new(2);
-    let x = sketch.input(&[2, 3, 4, 5]);
-    let mean = sketch.node(Op::Mean(Mean { axes: vec![1, 3], keep_dims: true }), &[x]);
-    sketch.output(mean);
-    let refusals = refusals(&sketch.graph);
-    assert_eq!(refusals.len(), 1);
-    assert!(refusals[0].reason.contains("do not lie next to each other"), "{}", refusals[0]);
+fn reductions_over_axes_apart_are_refused() {
+    let (axes, keep_dims) = (vec![1, 3], true);
+    let max = ReduceMax { axes: axes.clone(), keep_dims };
+    for op in [Op::Mean(Mean { axes, keep_dims }), Op::ReduceMax(max)] {
+        let mut sketch = Sketch::new(2);
+        let x = sketch.input(&[2, 3, 4, 5]);
+        let reduced = sketch.node(op, &[x]);
+        sketch.output(reduced);
+        let refusals = refusals(&sketch.graph);
+        assert_eq!(refusals.len(), 1);
+        assert!(refusals[0].reason.contains("do not lie next to each other"), "{}", refusals[0]);
+    }
 }
 
 #[test]

@@ -85,6 +85,8 @@ operators! {
     concat::Concat,
     /// Mean over `axes`.
     mean::Mean,
+    /// Maximum over `axes`.
+    reduce_max::ReduceMax,
     /// `max(x, 0)`.
     relu::Relu,
     /// `min(max(x, 0), 6)`.

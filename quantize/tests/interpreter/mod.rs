@@ -8,8 +8,8 @@
 mod arithmetic;
 
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Slice, Softmax,
-    Split, Transpose,
+    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, ReduceMax, Slice,
+    Softmax, Split, Transpose,
 };
 use std::collections::HashMap;
 
@@ -150,6 +150,7 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
             x.at(&index)
         }),
         Op::Mean(Mean { axes, keep_dims }) => mean(x, &y, axes, *keep_dims),
+        Op::ReduceMax(ReduceMax { axes, keep_dims }) => reduced(x, &y, axes, *keep_dims, |seen| seen.max().unwrap()),
         Op::Transpose(Transpose { permutation }) => each_index(&y.shape, |o| {
             let mut index = vec![0; o.len()];
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
@@ -280,8 +281,22 @@ fn mean(x: &Tensor, y: &Tensor, axes: &[usize], keep_dims: bool) -> Vec<i8> {
     let (m0, s0) = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
     let k = (63 - n.leading_zeros() as i32).min(32).min(31 + s0);
     let factor = (((i64::from(m0) << k) / n) as i32, s0 - k);
+    reduced(x, y, axes, keep_dims, |seen| {
+        let sum: i64 = seen.map(i64::from).sum();
+        clamp(mbqm((sum - i64::from(x.zero) * n) as i32, factor) + y.zero, (-128, 127))
+    })
+}
+
+/// For each element of the result what `of` makes of those that lie along `axes`.
+fn reduced(
+    x: &Tensor,
+    y: &Tensor,
+    axes: &[usize],
+    keep_dims: bool,
+    of: impl Fn(&mut dyn Iterator<Item = i32>) -> i32,
+) -> Vec<i8> {
     each_index(&y.shape, |o| {
-        let mut sum = 0;
+        let mut seen = Vec::new();
         each_index(&x.shape, |i| {
             let kept: Vec<usize> = i
                 .iter()
@@ -290,11 +305,11 @@ fn mean(x: &Tensor, y: &Tensor, axes: &[usize], keep_dims: bool) -> Vec<i8> {
                 .map(|(axis, &i)| if axes.contains(&axis) { 0 } else { i })
                 .collect();
             if kept == o {
-                sum += i64::from(x.at(i));
+                seen.push(x.at(i));
             }
             0
         });
-        clamp(mbqm((sum - i64::from(x.zero) * n) as i32, factor) + y.zero, (-128, 127))
+        of(&mut seen.into_iter())
     })
 }
 

@@ -9,7 +9,7 @@ use kinglet_quantize::ir::{
 };
 use kinglet_quantize::op::{
     Add, AveragePool2D, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad,
-    Quantize, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
+    Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -163,7 +163,7 @@ impl Grower {
             11 => self.reshape(x, &shape),
             12 => self.pad(x, &shape),
             13 => self.concat(x, &shape),
-            14 => self.mean(x, &shape),
+            14 => self.reduction(x, &shape),
             16 => self.slice(x, &shape),
             17 => self.split(x, &shape),
             _ => self.unary(x, &shape),
@@ -372,15 +372,22 @@ impl Grower {
         outputs.first().copied()
     }
 
-    fn mean(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
+    fn reduction(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
         let keep_dims = self.random.chance(50);
         let spatial = shape.len() == 4 && self.random.chance(80);
         let axes = if spatial { vec![1, 2] } else { vec![self.random.below(shape.len())] };
         if axes.len() == shape.len() && !keep_dims {
             return None;
         }
-        let quantization = if self.random.chance(50) { self.quantization_of(x) } else { self.quantization() };
-        self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], quantization)
+        let same = self.quantization_of(x);
+        match self.random.below(4) {
+            0 | 1 => self.node(Op::ReduceMax(ReduceMax { axes, keep_dims }), vec![x], same),
+            2 => self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], same),
+            _ => {
+                let quantization = self.quantization();
+                self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], quantization)
+            }
+        }
     }
 
     fn unary(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {

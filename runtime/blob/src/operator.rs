@@ -72,6 +72,8 @@ macro_rules! for_each_operator {
                 I8: TransposeConvI8 "transpose-conv-i8",
                 F32: TransposeConvF32 "transpose-conv-f32",
             }
+            /// Maximum over an axis.
+            ReduceMax = 19 "reduce-max" { I8: ReduceMax "reduce-max-i8", F32: ReduceMax "reduce-max-f32", }
         }
     };
 }

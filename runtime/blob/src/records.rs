@@ -379,6 +379,18 @@ record! {
 }
 
 record! {
+    /// Maximum of `[outer, reduced, inner]` over the middle axis, int8 or float.
+    ReduceMax {
+        /// Outer extent.
+        outer: u32,
+        /// Elements of which one is taken.
+        reduced: u32,
+        /// Inner extent.
+        inner: u32,
+    }
+}
+
+record! {
     /// `output[i] = table[input[i] + 128]`.
     Lookup {
         /// Elements.

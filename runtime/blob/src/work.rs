@@ -6,8 +6,8 @@
 
 use crate::records::{
     BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks,
-    FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32,
-    SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, ReduceMax,
+    SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -16,7 +16,7 @@ use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 pub struct Work {
     /// Multiplications of an activation with a weight. Positions of a window outside of the image count.
     pub macs: u64,
-    /// Elements that windows and means look at, positions outside of the image included.
+    /// Elements that windows and reductions look at, positions outside of the image included.
     pub taps: u64,
     /// Elements that are read and written, each operand and each result once; bytes where only bytes are copied.
     pub elements: u64,
@@ -121,7 +121,7 @@ counted! {
     SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
     Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
     Blocks: |it, _opcode| moved(product([it.blocks, it.block_bytes]), product([it.blocks, it.block_bytes]));
-    MeanI8, MeanF32: |it, _opcode| Work {
+    MeanI8, MeanF32, ReduceMax: |it, _opcode| Work {
         taps: product([it.outer, it.reduced, it.inner]),
         ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))
     };

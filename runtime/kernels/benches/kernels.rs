@@ -14,6 +14,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{Packing, Storage, Taps};
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
+use kinglet_kernels::reduce_max::ReduceMax;
 use kinglet_kernels::registry::{Isa, Kernel, kernels};
 use kinglet_kernels::{Io, Token};
 use std::time::Instant;
@@ -219,6 +220,7 @@ fn bench_small(name: &str, kernel: Kernel) {
     let (outer, reduced, inner) = (1, 256, 32);
     let mean_i8 = MeanI8 { outer, reduced, inner, input_zero_point: 3, factor: FACTOR, stage: STAGE };
     let mean_f32 = MeanF32 { outer, reduced, inner };
+    let reduce_max = ReduceMax { outer, reduced, inner };
     let pad = PadGeometry { input: [1, 16, 16, 32], before: [0, 1, 1, 0], output: [1, 18, 18, 32] };
     let copy = CopyBlocks { blocks: 256, block_len: 32, input_stride: 32, output_stride: 64, output_offset: 32 };
     match kernel {
@@ -233,6 +235,8 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::AddF32(run) | Kernel::MulF32(run) => with_io(name, count, &reals, count, |io| run(&float, io, b_f32)),
         Kernel::MeanI8(run) => with_io(name, count, &integers, inner, |io| run(&mean_i8, io)),
         Kernel::MeanF32(run) => with_io(name, count, &reals, inner, |io| run(&mean_f32, io)),
+        Kernel::ReduceMaxI8(run) => with_io(name, count, &integers, inner, |io| run(&reduce_max, io)),
+        Kernel::ReduceMaxF32(run) => with_io(name, count, &reals, inner, |io| run(&reduce_max, io)),
         Kernel::PadI8(run) => with_io(name, count, &integers, 18 * 18 * 32, |io| run(&pad, 3, io)),
         Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
         _ => {}

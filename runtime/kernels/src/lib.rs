@@ -36,6 +36,7 @@ pub mod packing;
 pub mod pad;
 pub mod pool;
 pub mod quantize;
+pub mod reduce_max;
 pub mod registry;
 mod runs;
 pub mod softmax;

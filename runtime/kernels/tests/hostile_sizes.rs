@@ -15,6 +15,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
 use kinglet_kernels::transpose_conv::{
     self, TransposeConvF32, TransposeConvI8, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
@@ -207,6 +208,9 @@ proptest! {
         let layer = MeanI8 { outer, reduced, inner, input_zero_point: numbers.zero_point, factor: numbers.factor, stage: *stage };
         run(places, STALE, |io| mean::mean_i8(&layer, io))?;
         run(places, 0.0, |io| mean::mean_f32(&MeanF32 { outer, reduced, inner }, io))?;
+        let layer = ReduceMax { outer, reduced, inner };
+        run(places, STALE, |io| reduce_max::reduce_max_i8(&layer, io))?;
+        run(places, 0.0, |io| reduce_max::reduce_max_f32(&layer, io))?;
     }
 
     #[test]

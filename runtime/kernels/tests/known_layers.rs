@@ -10,6 +10,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
+use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::{Io, Token};
 
 /// A factor of one, and of a half.
@@ -213,6 +214,26 @@ fn known_means() {
         stage: OutputStage::unclamped(4),
     };
     assert_eq!(output_of(&input, 3, |io| mean::mean_i8(&layer, io)), [-121, 25, 127]);
+}
+
+#[test]
+fn known_maxima() {
+    let rows = ReduceMax { outer: 2, reduced: 3, inner: 1 };
+    let columns = ReduceMax { outer: 1, reduced: 3, inner: 2 };
+    for run in [reduce_max::reduce_max_i8, reduce_max::reduce_max_i8_reference] {
+        let input = [-128, -128, -128, 5, 127, 6];
+        assert_eq!(output_of(&input, 2, |io| run(&rows, io)), [-128, 127]);
+        assert_eq!(output_of(&input, 2, |io| run(&columns, io)), [127, 6]);
+    }
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    for run in [reduce_max::reduce_max_f32, reduce_max::reduce_max_f32_reference] {
+        // NaN is never taken, the first of equal values is.
+        let input = [f32::NAN, -0.0, 0.0, -2.5, f32::NAN, -7.0];
+        assert_eq!(bits(output_of(&input, 2, |io| run(&rows, io))), bits(vec![-0.0, -2.5]));
+        assert_eq!(bits(output_of(&input, 2, |io| run(&columns, io))), bits(vec![0.0, -0.0]));
+        let lowest = [f32::NAN, f32::NEG_INFINITY, f32::NAN, f32::MIN, f32::NEG_INFINITY, f32::NAN];
+        assert_eq!(bits(output_of(&lowest, 2, |io| run(&rows, io))), bits(vec![f32::NEG_INFINITY, f32::MIN]));
+    }
 }
 
 #[test]

@@ -184,14 +184,16 @@ fn pools() -> Vec<Program> {
     let shapes: [&[u32]; 2] = [&[2, 4, 4, 3], &[2, 2, 3, 3]];
     let i8s = |name, opcode| single(name, I8, shapes, |p, i, o| p.pool_i8(opcode, i, o, pool));
     let f32s = |name, opcode| single(name, F32, shapes, |p, i, o| p.pool_f32(opcode, i, o, pool));
-    let mean: [&[u32]; 2] = [&[2, 6, 3], &[2, 3]];
+    let reduced: [&[u32]; 2] = [&[2, 6, 3], &[2, 3]];
     vec![
         i8s("average-pool-i8", OpCode::AveragePool),
         f32s("average-pool-f32", OpCode::AveragePool),
         i8s("max-pool-i8", OpCode::MaxPool),
         f32s("max-pool-f32", OpCode::MaxPool),
-        single("mean-i8", I8, mean, |p, i, o| p.mean_i8(i, o, [2, 6, 3])),
-        single("mean-f32", F32, mean, |p, i, o| p.mean_f32(i, o, [2, 6, 3])),
+        single("mean-i8", I8, reduced, |p, i, o| p.mean_i8(i, o, [2, 6, 3])),
+        single("mean-f32", F32, reduced, |p, i, o| p.mean_f32(i, o, [2, 6, 3])),
+        single("reduce-max-i8", I8, reduced, |p, i, o| p.reduce_max_i8(i, o, [2, 6, 3])),
+        single("reduce-max-f32", F32, reduced, |p, i, o| p.reduce_max_f32(i, o, [2, 6, 3])),
         single("softmax-i8", I8, [&[3, 7], &[3, 7]], |p, i, o| p.softmax_i8(i, o, [3, 7])),
         single("softmax-f32", F32, [&[3, 7], &[3, 7]], |p, i, o| p.softmax_f32(i, o, [3, 7])),
     ]

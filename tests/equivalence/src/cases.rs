@@ -60,6 +60,8 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::AddF32(_)
         | Kernel::MulF32(_)
         | Kernel::MeanF32(_)
+        | Kernel::ReduceMaxI8(_)
+        | Kernel::ReduceMaxF32(_)
         | Kernel::PadI8(_)
         | Kernel::CopyI8(_)
         | Kernel::TransposeConvI8(_)

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
-    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
+    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
 use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -96,6 +96,10 @@ impl Memory {
             Operator::Copy { blocks, block_bytes, strides, place } => self.copy(blocks, block_bytes, strides, place),
             Operator::Mean { is_float, shape, factor, zero_points, place } => {
                 self.mean(is_float, shape, factor, zero_points, place)
+            }
+            Operator::ReduceMax { is_float, shape, place } => {
+                let (operands, [outer, reduced, inner]) = self.reduction(is_float, shape, place);
+                plain(OpCode::ReduceMax, &operands, &ReduceMax { outer, reduced, inner })
             }
             Operator::Unary { kind, len, clamp, place } => self.unary(kind % 4, len, clamp, place),
             Operator::Convert { is_dequantize, len, scale, zero_point, place } => {
@@ -227,11 +231,16 @@ impl Memory {
         plain(OpCode::Copy, &operands, &Copy { blocks, block_bytes, input_stride, output_stride })
     }
 
-    fn mean(&self, is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place) -> Vec<u8> {
+    /// Operands and extents of what reduces the middle axis.
+    fn reduction(&self, is_float: bool, shape: [u8; 3], place: Place) -> (Operands, [u32; 3]) {
         let [outer, reduced, inner] = shape.map(|each| u32::from(extent(each, 9)));
         let size = if is_float { 4 } else { 1 };
         let lens = (outer * reduced * inner, outer * inner);
-        let operands = self.addresses(place, lens, (size, size)).unary(dtype(is_float));
+        (self.addresses(place, lens, (size, size)).unary(dtype(is_float)), [outer, reduced, inner])
+    }
+
+    fn mean(&self, is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place) -> Vec<u8> {
+        let (operands, [outer, reduced, inner]) = self.reduction(is_float, shape, place);
         if is_float {
             return plain(OpCode::Mean, &operands, &MeanF32 { outer, reduced, inner });
         }

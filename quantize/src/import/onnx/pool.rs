@@ -7,7 +7,7 @@ use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op, Padding, ValueId, Window};
-use crate::op::{AveragePool2D, MaxPool2D, Mean, Pad};
+use crate::op::{AveragePool2D, MaxPool2D, Mean, Pad, ReduceMax};
 
 impl Importer<'_> {
     /// Moves the file's pads out of the window into real zeros that count. What `ceil_mode` added beyond
@@ -82,18 +82,30 @@ pub(super) fn average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Conv
     importer.restored(call, y, spatial)
 }
 
-/// The mean over all spatial axes, which stay with extent 1.
 pub(super) fn global_average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce_plane(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
+}
+
+pub(super) fn global_max_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce_plane(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
+}
+
+/// The operator that `reduction` makes of all spatial axes, which stay with extent 1.
+fn reduce_plane(importer: &mut Importer<'_>, call: &Call<'_>, reduction: fn(Vec<usize>, bool) -> Op) -> Convert<Entry> {
     let x = call.value(0)?;
     let rank = importer.shape(x).len();
     if rank < 3 {
         return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
     }
-    importer.unary(call, Op::Mean(Mean { axes: (2..rank).collect(), keep_dims: true }))
+    importer.unary(call, reduction((2..rank).collect(), true))
 }
 
 pub(super) fn reduce_mean(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     reduce(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
+}
+
+pub(super) fn reduce_max(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
 }
 
 /// The operator that `reduction` makes of axes and whether they stay. No axes are all of them, or none, as it says.

@@ -51,6 +51,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("SLICE", slice::slice).data(0..1),
     Row::new("TRANSPOSE_CONV", convolution::transpose_conv).attributes(49).data(1..usize::MAX),
     Row::new("EXPAND_DIMS", shape::reshape).data(0..1),
+    Row::new("REDUCE_MAX", pool::reduce_max).attributes(27),
     Row::new("SPLIT_V", slice::split_v).attributes(79),
     Row::new("QUANTIZE", elementwise::quantize),
     Row::new("CALL_ONCE", variables::call_once).attributes(103).has_effect(),

@@ -5,7 +5,7 @@ use super::call::{Call, normal_axis};
 use super::convolution::Slide;
 use crate::import::build::Convert;
 use crate::ir::{Op, ValueId, Window};
-use crate::op::{AveragePool2D, MaxPool2D, Mean};
+use crate::op::{AveragePool2D, MaxPool2D, Mean, ReduceMax};
 
 pub(super) fn max_pool(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let x = importer.operand(call, 0)?;
@@ -32,6 +32,10 @@ fn window(importer: &Importer<'_, '_>, call: &Call<'_, '_>, x: ValueId) -> Conve
 
 pub(super) fn mean(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     reduce(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
+}
+
+pub(super) fn reduce_max(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    reduce(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
 }
 
 /// The operator that `reduction` makes of axes and whether they stay.

@@ -3,7 +3,7 @@
 use super::{misses, operators_after, optimized};
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Op, Padding, ValueId};
-use crate::op::{Add, Concat, Conv2D, FullyConnected, Logistic, Mean, Pad, Relu, Softmax, Tanh, Transpose};
+use crate::op::{Add, Concat, Conv2D, FullyConnected, Logistic, Mean, Pad, ReduceMax, Relu, Softmax, Tanh, Transpose};
 
 const LAST: [usize; 4] = [0, 2, 3, 1];
 const FIRST: [usize; 4] = [0, 3, 1, 2];
@@ -57,7 +57,7 @@ fn elementwise_operators_before_the_first_convolution_do_not_stop_it() {
 }
 
 #[test]
-fn concat_pad_and_mean_take_permuted_axes() {
+fn concat_pad_and_reductions_take_permuted_axes() {
     let mut sketch = Sketch::new(3);
     let x = sketch.input(&[1, 3, 4, 5]);
     let (a, b) = (conv_first(&mut sketch, x, 2), conv_first(&mut sketch, x, 3));
@@ -65,8 +65,9 @@ fn concat_pad_and_mean_take_permuted_axes() {
     let y = sketch.node(Op::Pad(Pad { before: vec![0, 1, 2, 0], after: vec![0, 0, 0, 3], value: 1.5 }), &[y]);
     let kept = sketch.node(Op::Mean(Mean { axes: vec![2], keep_dims: true }), &[y]);
     let dropped = sketch.node(Op::Mean(Mean { axes: vec![1], keep_dims: false }), &[y]);
-    let (after, _) = optimized(&sketch.finish(&[kept, dropped]));
-    assert_eq!(after.operators(), ["Conv2D", "Conv2D", "Concat", "Pad", "Mean", "Mean"]);
+    let max = sketch.node(Op::ReduceMax(ReduceMax { axes: vec![2, 3], keep_dims: false }), &[y]);
+    let (after, _) = optimized(&sketch.finish(&[kept, dropped, max]));
+    assert_eq!(after.operators(), ["Conv2D", "Conv2D", "Concat", "Pad", "Mean", "Mean", "ReduceMax"]);
 }
 
 #[test]

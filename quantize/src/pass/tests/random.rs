@@ -8,7 +8,7 @@ use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
     Add, AveragePool2D, BatchNorm, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean,
-    Mul, Pad, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
+    Mul, Pad, ReduceMax, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -83,7 +83,10 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
         10 => normalised(sketch, x, last),
         11 if rank > 1 => {
             let keep_dims = sketch.numbers.below(2) == 0;
-            sketch.node(Op::Mean(Mean { axes: vec![axis], keep_dims }), &[x])
+            let axes = vec![axis];
+            let of_largest = sketch.numbers.below(2) == 0;
+            let (max, mean) = (ReduceMax { axes: axes.clone(), keep_dims }, Mean { axes, keep_dims });
+            sketch.node(if of_largest { Op::ReduceMax(max) } else { Op::Mean(mean) }, &[x])
         }
         12 => padded(sketch, x, rank, axis),
         13 => sketch.node(Op::Concat(Concat { axis }), &[x, x]),

@@ -10,6 +10,7 @@ mod fully_connected;
 mod layer;
 mod mean;
 mod pool;
+mod reduce_max;
 mod shape;
 mod softmax;
 mod transpose_conv;
@@ -93,6 +94,8 @@ dispatch! {
     "dequantize" Dequantize I8: unary::DEQUANTIZE => unary::check_dequantize, unary::run_dequantize;
     "transpose-conv-i8" TransposeConv I8: UNARY_I8 => transpose_conv::check_i8, transpose_conv::run_i8;
     "transpose-conv-f32" TransposeConv F32: UNARY_F32 => transpose_conv::check_f32, transpose_conv::run_f32;
+    "reduce-max-i8" ReduceMax I8: UNARY_I8 => reduce_max::check_i8, reduce_max::run_i8;
+    "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
 }
 
 /// One int8 tensor to another.

@@ -285,7 +285,16 @@ fn arena_range() {
 
 #[test]
 fn arena_alignment() {
-    for name in ["conv2d-f32", "depthwise-f32", "average-pool-f32", "pad-f32", "mean-f32", "softmax-f32", "tanh-f32"] {
+    for name in [
+        "conv2d-f32",
+        "depthwise-f32",
+        "average-pool-f32",
+        "pad-f32",
+        "mean-f32",
+        "softmax-f32",
+        "tanh-f32",
+        "reduce-max-f32",
+    ] {
         for offset in [1u8, 2, 3] {
             assert_eq!(placed(name, 0, &[offset]), LoadRule::ArenaAlignment, "{name}");
         }
@@ -360,9 +369,8 @@ fn shape_without_elements() {
     for at in [0, 4, 8] {
         assert_eq!(parameter("add-i8", at, &nothing), LoadRule::Shape);
     }
-    for (name, fields) in
-        [("mean-i8", &[0, 4, 8][..]), ("mean-f32", &[0, 4, 8]), ("softmax-i8", &[0, 4]), ("softmax-f32", &[0])]
-    {
+    let reductions = ["mean-i8", "mean-f32", "reduce-max-i8", "reduce-max-f32"].map(|name| (name, &[0, 4, 8][..]));
+    for (name, fields) in reductions.into_iter().chain([("softmax-i8", &[0, 4][..]), ("softmax-f32", &[0])]) {
         for &at in fields {
             assert_eq!(parameter(name, at, &nothing), LoadRule::Shape, "{name}, field at {at}");
         }

@@ -85,7 +85,7 @@ fn second_operands() {
 
 #[test]
 fn reductions_and_rows() {
-    for name in ["mean-i8", "mean-f32"] {
+    for name in ["mean-i8", "mean-f32", "reduce-max-i8", "reduce-max-f32"] {
         for extent in [[1 << 11, 1 << 11, 1 << 10], [1 << 10, 1 << 11, 1 << 10], [u32::MAX, 1, 1], [u32::MAX; 3]] {
             let elements = extent.iter().fold(1_u64, |all, &extent| all.saturating_mul(extent.into()));
             let fields = [(0, extent[0]), (4, extent[1]), (8, extent[2])];

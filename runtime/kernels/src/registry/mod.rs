@@ -27,6 +27,7 @@ use crate::mean::{self, MeanF32, MeanI8};
 use crate::packing::{DepthwisePacking, Packing, Storage};
 use crate::pad::PadGeometry;
 use crate::pool::{self, PoolF32, PoolI8};
+use crate::reduce_max::{self, ReduceMax};
 use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
 use crate::{Io, copy, packing, pad};
 
@@ -93,6 +94,8 @@ pub enum Kernel {
     MulF32(fn(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>)),
     MeanI8(fn(&MeanI8, &mut Io<i8>)),
     MeanF32(fn(&MeanF32, &mut Io<f32>)),
+    ReduceMaxI8(fn(&ReduceMax, &mut Io<i8>)),
+    ReduceMaxF32(fn(&ReduceMax, &mut Io<f32>)),
     PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
     CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
     TransposeConvI8(fn(&TransposeConvI8, &mut Io<i8>)),
@@ -156,6 +159,13 @@ const PLAIN: &[Row] = &{
         Row::plain("elementwise::add_f32", &[O::Add], F32, Kernel::AddF32(elementwise::add_f32)),
         Row::plain("elementwise::mul_f32", &[O::Mul], F32, Kernel::MulF32(elementwise::mul_f32)),
         Row::plain("mean::mean_f32", &[O::Mean], F32, Kernel::MeanF32(mean::mean_f32)),
+        Row::plain("reduce_max::reduce_max_i8", &[O::ReduceMax], I8, Kernel::ReduceMaxI8(reduce_max::reduce_max_i8)),
+        Row::plain(
+            "reduce_max::reduce_max_f32",
+            &[O::ReduceMax],
+            F32,
+            Kernel::ReduceMaxF32(reduce_max::reduce_max_f32),
+        ),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
         Row::plain("conv2d::conv2d_i16", &[O::Conv2D], I16, Kernel::Conv2dI16(conv2d::conv2d_i16)),

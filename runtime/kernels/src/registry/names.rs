@@ -46,6 +46,7 @@ operators! {
     Mul,
     Softmax,
     Mean,
+    ReduceMax,
     Pad,
     Concat,
     Reshape,

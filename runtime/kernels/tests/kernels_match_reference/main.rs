@@ -47,6 +47,8 @@ fn every_kernel_matches_its_reference() {
             Kernel::MulF32(run) => elementwise::mul_f32(run),
             Kernel::MeanI8(run) => reduce::mean_i8(run),
             Kernel::MeanF32(run) => reduce::mean_f32(run),
+            Kernel::ReduceMaxI8(run) => reduce::reduce_max_i8(run),
+            Kernel::ReduceMaxF32(run) => reduce::reduce_max_f32(run),
             Kernel::PadI8(run) => elementwise::pad_i8(run),
             Kernel::CopyI8(run) => elementwise::copy_i8(run),
             Kernel::TransposeConvI8(run) => transpose_conv::transpose_conv_i8(run),
@@ -59,7 +61,7 @@ fn every_kernel_matches_its_reference() {
         }
         compared.insert(name);
     }
-    assert!(compared.len() >= 34, "only {compared:?} were compared");
+    assert!(compared.len() >= 36, "only {compared:?} were compared");
 }
 
 #[test]

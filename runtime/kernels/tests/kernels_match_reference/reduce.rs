@@ -1,4 +1,4 @@
-//! Pooling and Mean.
+//! Pooling, Mean and ReduceMax.
 
 use super::geometry::{Rule, closest, geometry};
 use super::harness::{Overlap, check_all, compare, elements, float};
@@ -11,6 +11,7 @@ use kinglet_kernels::pool::{
     PoolF32, PoolI8, average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference,
     max_pool_i8_reference,
 };
+use kinglet_kernels::reduce_max::{ReduceMax, reduce_max_f32_reference, reduce_max_i8_reference};
 use proptest::prelude::*;
 
 fn shape() -> impl Strategy<Value = Geometry> {
@@ -82,5 +83,31 @@ pub(crate) fn mean_f32(run: fn(&MeanF32, &mut Io<f32>)) {
     check_all(layers, |([outer, reduced, inner], input)| {
         let layer = MeanF32 { outer, reduced, inner };
         compare(&input, outer * inner, Overlap::Never, |io| mean_f32_reference(&layer, io), |io| run(&layer, io))
+    });
+}
+
+/// The same with a row of each outer index one time in two.
+fn max_shape() -> impl Strategy<Value = [usize; 3]> {
+    (mean_shape(), any::<bool>()).prop_map(
+        |([outer, reduced, inner], is_row)| {
+            if is_row { [outer, reduced, 1] } else { [outer, reduced, inner] }
+        },
+    )
+}
+
+pub(crate) fn reduce_max_i8(run: fn(&ReduceMax, &mut Io<i8>)) {
+    let layers =
+        max_shape().prop_flat_map(|shape| (Just(shape), elements(any::<i8>(), shape.iter().product::<usize>())));
+    check_all(layers, |([outer, reduced, inner], input)| {
+        let layer = ReduceMax { outer, reduced, inner };
+        compare(&input, outer * inner, Overlap::Never, |io| reduce_max_i8_reference(&layer, io), |io| run(&layer, io))
+    });
+}
+
+pub(crate) fn reduce_max_f32(run: fn(&ReduceMax, &mut Io<f32>)) {
+    let layers = max_shape().prop_flat_map(|shape| (Just(shape), elements(float(), shape.iter().product::<usize>())));
+    check_all(layers, |([outer, reduced, inner], input)| {
+        let layer = ReduceMax { outer, reduced, inner };
+        compare(&input, outer * inner, Overlap::Never, |io| reduce_max_f32_reference(&layer, io), |io| run(&layer, io))
     });
 }

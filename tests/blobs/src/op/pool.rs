@@ -1,10 +1,10 @@
-//! AveragePool, MaxPool, Mean, Softmax: operators that reduce.
+//! AveragePool, MaxPool, Mean, ReduceMax, Softmax: operators that reduce.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{MeanF32, MeanI8, PoolF32, PoolI8, SoftmaxF32, SoftmaxI8, Window};
+use kinglet_blob::records::{MeanF32, MeanI8, PoolF32, PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, Window};
 use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
-use kinglet_kernels::{mean, pool, softmax};
+use kinglet_kernels::{mean, pool, reduce_max, softmax};
 
 use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
@@ -82,6 +82,30 @@ impl Program {
             write_f32(arena, output, &to);
         });
         self.push(OpCode::Mean, &unary_f32(input, output), &record, reference);
+    }
+
+    /// Maximum of `[outer, reduced, inner]` over the middle axis, int8.
+    pub fn reduce_max_i8(&mut self, input: u32, output: u32, [outer, reduced, inner]: [usize; 3]) {
+        let record = ReduceMax { outer: outer as u32, reduced: reduced as u32, inner: inner as u32 };
+        let reference: Apply = Box::new(move |arena| {
+            let params = reduce_max::ReduceMax { outer, reduced, inner };
+            let (from, mut to) = (read_i8(arena, input, outer * reduced * inner), vec![0; outer * inner]);
+            reduce_max::reduce_max_i8_reference(&params, &mut Io::split(&from, &mut to));
+            write_i8(arena, output, &to);
+        });
+        self.push(OpCode::ReduceMax, &unary_i8(input, output), &record, reference);
+    }
+
+    /// Maximum of `[outer, reduced, inner]` over the middle axis, float.
+    pub fn reduce_max_f32(&mut self, input: u32, output: u32, [outer, reduced, inner]: [usize; 3]) {
+        let record = ReduceMax { outer: outer as u32, reduced: reduced as u32, inner: inner as u32 };
+        let reference: Apply = Box::new(move |arena| {
+            let params = reduce_max::ReduceMax { outer, reduced, inner };
+            let (from, mut to) = (read_f32(arena, input, outer * reduced * inner), vec![0.0; outer * inner]);
+            reduce_max::reduce_max_f32_reference(&params, &mut Io::split(&from, &mut to));
+            write_f32(arena, output, &to);
+        });
+        self.push(OpCode::ReduceMax, &unary_f32(input, output), &record, reference);
     }
 
     /// Softmax over rows, int8.

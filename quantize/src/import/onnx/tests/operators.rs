@@ -214,6 +214,7 @@ fn pools() {
     let counted = [kernel(), ("pads", Attr::Ints(&[1, 1, 1, 0])), ("count_include_pad", Attr::Int(1))];
     assert_eq!(agrees(single(13, "AveragePool", &[1, 3, 7, 8], &counted)), ["Pad", "AveragePool2D"]);
     assert_eq!(agrees(single(13, "GlobalAveragePool", &[1, 3, 7, 8], &[])), ["Mean"]);
+    assert_eq!(agrees(single(13, "GlobalMaxPool", &[1, 3, 7, 8], &[])), ["ReduceMax"]);
 }
 
 #[test]
@@ -272,15 +273,37 @@ fn moving_and_joining() {
         .node("Softmax", &["b"], "y", &[])
         .output("y");
     assert_eq!(agrees(onnx), ["Concat", "Softmax"]);
-    let mean = |axes, keep| [("axes", Attr::Ints(axes)), ("keepdims", Attr::Int(keep))];
-    assert_eq!(agrees(single(13, "ReduceMean", &[1, 3, 4, 2], &mean(&[-1, 1], 0))), ["Mean"]);
-    assert_eq!(agrees(single(13, "ReduceMean", &[1, 3, 4, 2], &mean(&[2], 1))), ["Mean"]);
-    let onnx = Onnx::new(18)
-        .ints("axes", &[1], &[1])
-        .input("x", &[1, 3, 4])
-        .node("ReduceMean", &["x", "axes"], "y", &[("keepdims", Attr::Int(0))])
-        .output("y");
-    assert_eq!(agrees(onnx), ["Mean"]);
+}
+
+#[test]
+fn reductions_by_attribute_and_operand() {
+    for (op_type, operator) in [("ReduceMean", "Mean"), ("ReduceMax", "ReduceMax")] {
+        let along = |axes, keep| [("axes", Attr::Ints(axes)), ("keepdims", Attr::Int(keep))];
+        assert_eq!(agrees(single(13, op_type, &[1, 3, 4, 2], &along(&[-1, 1], 0))), [operator]);
+        assert_eq!(agrees(single(13, op_type, &[1, 3, 4, 2], &along(&[2], 1))), [operator]);
+        for opset in [18, 20] {
+            let onnx = Onnx::new(opset)
+                .ints("axes", &[2], &[-1, 1])
+                .input("x", &[1, 3, 4])
+                .node(op_type, &["x", "axes"], "y", &[("keepdims", Attr::Int(0))])
+                .output("y");
+            assert_eq!(agrees(onnx), [operator]);
+            // No axes are all of them, unless the file says that they are none.
+            let no_axes = |noop: i64| {
+                Onnx::new(opset)
+                    .ints("axes", &[0], &[])
+                    .input("x", &[2, 3])
+                    .node(op_type, &["x", "axes"], "y", &[("noop_with_empty_axes", Attr::Int(noop))])
+                    .output("y")
+            };
+            let graph = import(no_axes(0));
+            assert_eq!(graph.operators(), [operator]);
+            assert_eq!(graph.value(graph.nodes[0].output()).shape, [1, 1]);
+            assert_eq!(import(no_axes(1)).operators(), [""; 0]);
+        }
+        assert_eq!(agrees(single(18, op_type, &[1, 3, 4], &[])), [operator]);
+        assert_eq!(agrees(single(18, op_type, &[1, 3, 4], &[("noop_with_empty_axes", Attr::Int(1))])), [""; 0]);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::import;
 use super::writer::{Field, INT8, Table, Tflite, small_network};
 use crate::ir::{Activation, Elements, Op, Padding, Window, interpret};
-use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D, Mean, Pad, Softmax};
+use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D, Mean, Pad, ReduceMax, Softmax};
 
 const SAME: i8 = 0;
 const VALID: i8 = 1;
@@ -135,7 +135,7 @@ fn a_dense_layer_flattens_its_operand_when_it_has_to() {
 }
 
 #[test]
-fn pools_and_means() {
+fn pools_and_reductions() {
     let mut file = Tflite::new();
     let x = file.float("x", &[1, 5, 6, 2]);
     let options = |kernel: [i32; 2], pad| {
@@ -148,8 +148,11 @@ fn pools_and_means() {
     let b = file.float("b", &[1, 4, 1, 2]);
     file.operator(1, &[a], b, options([2, 3], VALID));
     let axes = file.ints("axes", &[-2, 1]);
-    let y = file.float("y", &[1, 1, 1, 2]);
-    file.operator(40, &[b, axes], y, (27, vec![(0, Field::I8(1))]));
+    let c = file.float("c", &[1, 1, 1, 2]);
+    file.operator(40, &[b, axes], c, (27, vec![(0, Field::I8(1))]));
+    let axes = file.ints("last", &[-1, -2, 3]);
+    let y = file.float("y", &[1, 1]);
+    file.operator(82, &[c, axes], y, (27, vec![(0, Field::I8(0))]));
     let graph = import(&file.bytes(&[x], &[y]));
     let activation = Activation::Relu;
     let window = Window { size: [3, 3], stride: [1, 2], padding: padding(1, 1, 0, 1) };
@@ -157,6 +160,7 @@ fn pools_and_means() {
     let window = Window { size: [2, 3], stride: [1, 2], padding: Padding::default() };
     assert_eq!(graph.nodes[1].op, Op::AveragePool2D(AveragePool2D { window, activation }));
     assert_eq!(graph.nodes[2].op, Op::Mean(Mean { axes: vec![1, 2], keep_dims: true }));
+    assert_eq!(graph.nodes[3].op, Op::ReduceMax(ReduceMax { axes: vec![2, 3], keep_dims: false }));
 }
 
 #[test]

@@ -33,6 +33,25 @@ fn pooling_into_another_scale_pools_and_rescales() {
 }
 
 #[test]
+fn a_maximum_in_another_scale_is_taken_and_rescaled() {
+    let reduced = |scale: f32, zero: i64| {
+        let mut file = Tflite::new();
+        let x = file.int8("x", &[1, 2, 2, 3], 0.1, 4);
+        let axes = file.ints("axes", &[1, 2]);
+        let y = file.int8("y", &[1, 3], scale, zero);
+        file.operator(82, &[x, axes], y, (27, vec![(0, Field::I8(0))]));
+        import(&file.bytes(&[x], &[y]))
+    };
+    assert_eq!(reduced(0.1, 4).operators(), ["ReduceMax"]);
+    for (scale, zero) in [(0.2, 4), (0.1, -7)] {
+        let graph = reduced(scale, zero);
+        assert_eq!(graph.operators(), ["ReduceMax", "Quantize"]);
+        let own = graph.value(graph.nodes[0].output()).quantization.clone();
+        assert_eq!(own, Some(Quantization::per_tensor(0.1, 4)), "taken in its operand's scale");
+    }
+}
+
+#[test]
 fn operands_of_another_scale_are_rescaled_for_concat() {
     let mut file = Tflite::new();
     let (a, b) = (file.int8("a", &[1, 2], 0.1, 4), file.int8("b", &[1, 2], 0.3, 4));
