@@ -7,8 +7,11 @@ use super::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
 use crate::io::{Io, range};
 
-/// Any convolution in [`super::Packing::RowMajor`]. Does nothing if `scratch` is too short.
+/// Any convolution in [`super::Packing::RowMajor`].
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if !layer.fits(io, layer.weight_len()) {
+        return io.refuse();
+    }
     let geometry = &layer.geometry;
     let taps = geometry.taps();
     let group_outputs = geometry.output[2].checked_div(geometry.groups).unwrap_or(0);
@@ -43,7 +46,7 @@ pub(crate) fn for_each_patch(
 ) {
     let geometry = &layer.geometry;
     let patch_len = geometry.taps().saturating_mul(geometry.groups);
-    let Some(patch) = scratch.get_mut(..patch_len) else { return };
+    let Some(patch) = scratch.get_mut(..patch_len) else { return io.refuse() };
     let [height, width, _] = geometry.output;
     let mut pixel: usize = 0;
     for y in 0..height {

@@ -23,16 +23,16 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let pairs = outputs.div_ceil(2);
     let columns_len = groups.saturating_mul(8 * PIXEL_TILE);
     let table_len = pairs.saturating_mul(ROW_BYTES);
-    let weights = layer.weights.len() >= pairs.saturating_mul(groups).saturating_mul(8);
+    let weight_len = pairs.saturating_mul(groups).saturating_mul(8);
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
-    let Some((columns, rest)) = scratch.split_at_mut_checked(columns_len) else { return };
-    let Some((table, patch)) = rest.split_at_mut_checked(table_len) else { return };
+    let Some((columns, rest)) = scratch.split_at_mut_checked(columns_len) else { return io.refuse() };
+    let Some((table, patch)) = rest.split_at_mut_checked(table_len) else { return io.refuse() };
     let patch_len = patch.len().min(groups.wrapping_mul(4));
     let patch = patch.get_mut(..patch_len).unwrap_or_default();
-    let sound = weights && aligned && groups > 0;
-    if !(sound && fill_table(table, outputs, layer.bias, &layer.requant, layer.stage.zero_point)) {
-        return;
+    if !(aligned && groups > 0 && outputs > 0 && layer.fits(io, weight_len)) {
+        return io.refuse();
     }
+    fill_table(table, outputs, layer.bias, &layer.requant, layer.stage.zero_point);
     let stage = Stage::new(&layer.stage);
     let clamps = usize::from(stage.clamps).wrapping_add((outputs & 1).wrapping_mul(4));
     let mut tile = Tile {
@@ -58,7 +58,7 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         let len = count.wrapping_mul(outputs);
         let output = io.output_range(start, len);
         if output.is_empty() {
-            return;
+            return io.refuse();
         }
         tile.output = output.as_mut_ptr();
         if count < PIXEL_TILE {

@@ -15,17 +15,18 @@ use core::ops::Range;
 #[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let [_, _, outputs] = layer.geometry.output;
-    let (pixels, taps) = (layer.geometry.pixels(), layer.geometry.taps());
-    let Some((chunk, weights)) = chunk_of(layer.weights) else { return };
+    let taps = layer.geometry.taps();
+    let Some((chunk, weights)) = chunk_of(layer.weights) else { return io.refuse() };
     let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
-    let sound = weights.len() >= outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps) && taps > 0 && outputs > 0;
+    let weight_len = outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps);
     let table_bytes = outputs.saturating_mul(size_of::<Channel>());
-    let Some((table, scratch)) = scratch.split_at_mut_checked(table_bytes) else { return };
-    let Some((columns, edges)) = scratch.split_at_mut_checked(taps.saturating_mul(8)) else { return };
-    if !(aligned && sound && io.output().len() >= pixels.saturating_mul(outputs)) {
-        return;
+    let Some((table, scratch)) = scratch.split_at_mut_checked(table_bytes) else { return io.refuse() };
+    let Some((columns, edges)) = scratch.split_at_mut_checked(taps.saturating_mul(8)) else { return io.refuse() };
+    let whole = weights.len() >= weight_len && taps > 0 && outputs > 0;
+    if !(aligned && whole && layer.fits(io, weight_len)) {
+        return io.refuse();
     }
-    let Some(table) = table_of(layer, table).filter(|table| table.len() >= outputs) else { return };
+    let Some(table) = table_of(layer, table).filter(|table| table.len() >= outputs) else { return io.refuse() };
     let strip = Strip::new(layer.stage, [taps, chunk], (weights.as_ptr(), table.as_ptr()), columns.as_mut_ptr());
     // What each strip reads and writes is checked where it is made.
     Image { layer, walk: Walk::new(&layer.geometry), strip }.run(io, edges);
@@ -123,9 +124,11 @@ impl Image<'_> {
     fn compute(&mut self, io: &mut Io<i8>, pixel: usize, count: usize, tiles: usize) {
         let [_, _, outputs] = self.layer.geometry.output;
         let start = pixel.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(count.wrapping_mul(outputs))) else { return };
+        let Some(output) = io.output().get_mut(start..start.wrapping_add(count.wrapping_mul(outputs))) else {
+            return io.refuse();
+        };
         if tiles == 0 {
-            return;
+            return io.refuse();
         }
         let strip = &mut self.strip;
         strip.gather.rows = self.layer.geometry.kernel[0];

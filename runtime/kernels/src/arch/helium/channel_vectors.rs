@@ -82,10 +82,9 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
     let [kernel_rows, kernel_columns] = geometry.kernel;
     let taps = kernel_rows.saturating_mul(kernel_columns).saturating_mul(channels);
     let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
-    let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
     let shape = layer.multiplier == 1 && geometry.input[2] == channels && channels >= VECTOR && taps > 0;
-    if !(constants && shape && layer.weights.len() >= taps && scratch.len() >= taps) {
-        return;
+    if !(shape && scratch.len() >= taps && layer.fits(io)) {
+        return io.refuse();
     }
     let walk = Walk::new(geometry, layer.padding_value);
     let one_word = [layer.requant.words.first().copied().unwrap_or(0); VECTOR];
@@ -122,7 +121,9 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
             call.pixels = inside.max(1);
             if inside > 0 {
                 let start = walk.start((y, x));
-                let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else { return };
+                let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else {
+                    return io.refuse();
+                };
                 call.input = input.as_ptr();
                 call.window(
                     [kernel_rows, kernel_columns],
@@ -135,7 +136,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
                 call.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
             }
             let len = call.pixels.wrapping_mul(channels);
-            let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return };
+            let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return io.refuse() };
             call.output = output.as_mut_ptr();
             // SAFETY: the windows lie in the input, or in the patch of `taps` bytes; `output` holds all pixels'
             // channels; the lengths of the constants were checked above.

@@ -10,13 +10,11 @@ use crate::packing::dense::four_by_sixteen::{patches, reads_in_place, scratch as
 #[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
-    let [height, width, outputs] = geometry.output;
-    let enough = scratch.len() >= scratch_len(geometry)
-        && io.output().len() >= geometry.pixels().saturating_mul(outputs)
-        && geometry.groups == 1;
+    let [height, width, _] = geometry.output;
+    let enough = scratch.len() >= scratch_len(geometry) && geometry.groups == 1 && geometry.fits(io);
     let mut pixels = Pixels::new(layer);
     if !enough || !pixels.is_sound {
-        return;
+        return io.refuse();
     }
     // A pointwise layer's pixels are one line.
     let is_one_line =
@@ -42,7 +40,7 @@ impl<'a> Pixels<'a> {
     // Not inlined: what it needs shall not lie on the stack while pixels are computed.
     #[inline(never)]
     fn new(layer: &'a Conv2dI8<'a>) -> Self {
-        let Conv2dI8 { weights, bias, requant, .. } = *layer;
+        let Conv2dI8 { weights, bias, ref requant, .. } = *layer;
         let (outputs, taps) = (layer.geometry.output[2], layer.geometry.taps());
         let constants = Constants { weights, bias, requant, outputs, taps };
         Pixels {
@@ -75,14 +73,16 @@ impl<'a> Pixels<'a> {
                 (scratch.as_ptr(), core::mem::take(&mut gathered))
             } else if direct > 0 {
                 let start = self.walk.start((y, x));
-                let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(direct))) else { return };
+                let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(direct))) else {
+                    return io.refuse();
+                };
                 let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
                 self.kernel.windows((geometry.kernel[0], run), self.walk.row_bytes(), self.walk.pixel_bytes());
                 x = x.wrapping_add(direct);
                 (input.as_ptr(), direct)
             } else {
                 let place = gathered.wrapping_mul(taps)..most.wrapping_mul(taps);
-                let Some(free) = scratch.get_mut(place) else { return };
+                let Some(free) = scratch.get_mut(place) else { return io.refuse() };
                 let inside = self.walk.inside_from((y, x));
                 let count = if inside > 0 && geometry.dilation[1] == 1 {
                     self.walk.gather(io.input(), (y, x), (inside, taps), free)
@@ -107,14 +107,13 @@ impl<'a> Pixels<'a> {
         let outputs = self.layer.geometry.output[2];
         let start = self.at;
         self.at = start.wrapping_add(pixels.wrapping_mul(outputs));
-        let Some(output) = io.output().get_mut(start..self.at) else { return };
+        let Some(output) = io.output().get_mut(start..self.at) else { return io.refuse() };
         let aligned = (output.as_ptr() as usize).is_multiple_of(4);
         // A single pixel at the end of a line would take the place of four.
         let single = if pixels % PIXEL_TILE == 1 && self.kernel.rows == 1 { 1 } else { 0 };
         let many = pixels.wrapping_sub(single);
         if !(self.is_regular && aligned) {
-            self.irregular(output, input, pixels);
-            return;
+            return self.irregular(output, input, pixels);
         }
         let pixel_bytes = self.kernel.pixel_bytes;
         if many > 0 {
@@ -135,7 +134,7 @@ impl<'a> Pixels<'a> {
     #[inline(never)]
     fn irregular(&mut self, output: &mut [i8], input: *const i8, pixels: usize) {
         let (layer, outputs) = (self.layer, self.layer.geometry.output[2]);
-        let Conv2dI8 { weights, bias, requant, .. } = *layer;
+        let Conv2dI8 { weights, bias, ref requant, .. } = *layer;
         let constants = Constants { weights, bias, requant, outputs, taps: layer.geometry.taps() };
         self.kernel.output_bytes = 4;
         for (tile, places) in output.chunks_mut(outputs.saturating_mul(PIXEL_TILE).max(1)).enumerate() {
