@@ -6,8 +6,6 @@ mod docs;
 mod files;
 #[path = "tidy/functions.rs"]
 mod functions;
-#[path = "tidy/kernels.rs"]
-mod kernels;
 
 use kinglet_tests::tree::{SourceFile, source_files};
 

@@ -41,26 +41,16 @@ fn round_half_away(x: f32) -> i32 {
     }
 }
 
-/// Quantizes each element. False, and nothing written, when the slices are not equally long.
-#[must_use]
-pub fn quantize_f32_i8(params: &Affine, input: &[f32], output: &mut [i8]) -> bool {
-    if input.len() != output.len() {
-        return false;
-    }
+/// Quantizes as many elements as both slices have.
+pub fn quantize_f32_i8(params: &Affine, input: &[f32], output: &mut [i8]) {
     for (q, x) in output.iter_mut().zip(input) {
         *q = params.quantize(*x);
     }
-    true
 }
 
-/// Dequantizes each element. False, and nothing written, when the slices are not equally long.
-#[must_use]
-pub fn dequantize_i8_f32(params: &Affine, input: &[i8], output: &mut [f32]) -> bool {
-    if input.len() != output.len() {
-        return false;
-    }
+/// Dequantizes as many elements as both slices have.
+pub fn dequantize_i8_f32(params: &Affine, input: &[i8], output: &mut [f32]) {
     for (x, q) in output.iter_mut().zip(input) {
         *x = params.dequantize(*q);
     }
-    true
 }

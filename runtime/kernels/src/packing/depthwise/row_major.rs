@@ -42,11 +42,10 @@ impl Order for RowMajor {
     }
 
     #[inline(always)]
-    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
+    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         #[cfg(feature = "row-major")]
         portable::depthwise_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
-        Self::IS_RUNNABLE
     }
 }
