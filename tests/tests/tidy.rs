@@ -6,6 +6,8 @@ mod docs;
 mod files;
 #[path = "tidy/functions.rs"]
 mod functions;
+#[path = "tidy/kernels.rs"]
+mod kernels;
 
 use kinglet_tests::tree::{SourceFile, source_files};
 

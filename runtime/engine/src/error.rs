@@ -131,7 +131,8 @@ pub enum TensorError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunError {
-    /// The blob's bytes are not those that were verified: the memory behind them has changed.
+    /// The blob's bytes are not those that were verified: the memory behind them has changed. The operator's record
+    /// cannot be read any more, or its kernel refuses the layer that it describes; its output is not a result.
     BlobChanged {
         /// Byte offset of the operator in OPERATORS.
         offset: u32,

@@ -73,6 +73,13 @@ impl Spans {
             scratch_align: 1,
         }
     }
+
+    /// What a kernel has written that was given `io`; `None` when it has refused, which is when its record is not the one
+    /// that was checked.
+    #[inline]
+    pub(crate) fn written<T>(&self, io: &Io<'_, T>) -> Option<Span> {
+        if io.is_refused() { None } else { Some(self.output) }
+    }
 }
 
 /// The alignment of elements of `size` bytes, which is their size.

@@ -24,8 +24,21 @@ pub struct CopyBlocks {
     pub output_offset: usize,
 }
 
+impl CopyBlocks {
+    /// True when all blocks can be read and written.
+    fn fits<T>(&self, io: &Io<T>) -> bool {
+        let last = self.blocks.wrapping_sub(1);
+        let end = |stride: usize| last.saturating_mul(stride).saturating_add(self.block_len);
+        let is_empty = self.blocks == 0 || self.block_len == 0;
+        is_empty || io.has(end(self.input_stride), end(self.output_stride).saturating_add(self.output_offset))
+    }
+}
+
 /// Copies the blocks, first to last.
 pub fn copy_blocks<T: Copy>(layer: &CopyBlocks, io: &mut Io<T>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     let len = layer.block_len;
     let (mut from, mut to) = (0_usize, layer.output_offset);
     for _ in 0..layer.blocks {

@@ -130,7 +130,10 @@ pub(crate) fn conv2d_i8<S: Step>(step: S, layer: &Conv2dI8, io: &mut Io<i8>, scr
     let (Some(starts), Some(sums)) = (starts.get_mut(..outputs), sums.get_mut(..group_outputs)) else {
         return conv2d::portable::conv2d_i8(layer, io, scratch);
     };
-    let Some(zeros) = scratch.get_mut(..taps) else { return };
+    if !layer.fits(io, layer.weight_len()) {
+        return io.refuse();
+    }
+    let Some(zeros) = scratch.get_mut(..taps) else { return io.refuse() };
     zeros.fill(0);
     start_values(step, zeros, layer.weights, layer.bias, starts);
     conv2d::portable::for_each_patch(layer, io, scratch, |io, patch, pixel| {
@@ -157,6 +160,9 @@ pub(crate) fn fully_connected_i8<S: Step>(step: S, layer: &FullyConnectedI8, io:
     let (Some(starts), Some(sums), Some(zeros)) = (starts, sums, zeros.get(..taps)) else {
         return fully_connected::portable::fully_connected_i8(layer, io, scratch);
     };
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     start_values(step, zeros, weights, bias, starts);
     for row in 0..rows {
         step.sums(range(io.input(), row.wrapping_mul(taps), taps), weights, sums);

@@ -60,6 +60,12 @@ pub struct StageI16<'a> {
 }
 
 impl StageI16<'_> {
+    /// True when there are biases and factors for `outputs` channels.
+    pub(crate) fn suffices(&self, outputs: usize) -> bool {
+        let LongBias { low, high } = self.bias;
+        self.requant.suffices(low, outputs) && (high.is_empty() || high.len() >= outputs)
+    }
+
     /// The output of channel `channel` whose products add up to `sum`.
     #[inline]
     pub fn apply(&self, channel: usize, sum: i64) -> i16 {

@@ -4,6 +4,15 @@
 //! work allows it. Two Rust slices cannot alias, so kernels do not take an input and an output slice but an
 //! [`Io`], and ask it for one side at a time: gather from [`Io::input`], then write to [`Io::output`]. The
 //! alternative, two copies of each kernel for the disjoint and the overlapping case, was rejected.
+//!
+//! # Broken contracts
+//!
+//! A kernel that finds a slice shorter than its layer needs writes nothing more and calls [`Io::refuse`]; who called it
+//! asks [`Io::is_refused`] instead of taking old memory for a result. Lengths are asked for once, in the first lines of a
+//! kernel, where its operator states them (`fits` of the layer). What cuts slices behind these lines, such as [`range`],
+//! gives empty ones where nothing fits: no kernel gets there with a broken contract.
+//!
+//! There is no third variant for it, because that would cost every operator a word of stack: see [`Io::refuse`].
 
 /// An operator's activation memory.
 #[derive(Debug)]
@@ -38,6 +47,43 @@ impl<'a, T> Io<'a, T> {
         Io::Overlapped { buffer, input: all, output: all }
     }
 
+    /// Says that the contract is broken. There is nothing to read or to write from here on.
+    ///
+    /// What has been refused is an output that is longer than its memory. The engine makes no such [`Io`], for both of
+    /// its ranges lie in the memory that it has cut out for them.
+    #[inline(never)]
+    pub fn refuse(&mut self) {
+        *self = Io::refused();
+    }
+
+    /// What has been refused. For kernels that are part of the engine's function on some core, where [`Io::refuse`], which
+    /// takes an address, would keep all of an [`Io`] in memory.
+    #[inline]
+    pub(crate) fn refused() -> Self {
+        Io::Overlapped { buffer: &mut [], input: (0, 0), output: (0, usize::MAX) }
+    }
+
+    /// True when a kernel has refused to compute, and the output is not a result.
+    #[inline]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Io::Overlapped { buffer, output: (_, len), .. } if *len > buffer.len())
+    }
+
+    /// True when there are `input` elements to read and `output` elements to write.
+    #[inline]
+    pub(crate) fn has(&self, input: usize, output: usize) -> bool {
+        self.input().len() >= input && self.output_len() >= output
+    }
+
+    /// How many elements there are to write.
+    #[inline]
+    fn output_len(&self) -> usize {
+        match self {
+            Io::Split { output, .. } => output.len(),
+            Io::Overlapped { buffer, output: (start, len), .. } => range(buffer, *start, *len).len(),
+        }
+    }
+
     /// The elements to read. After a write to an overlapping output they may have changed.
     #[inline]
     pub fn input(&self) -> &[T] {
@@ -54,6 +100,7 @@ impl<'a, T> Io<'a, T> {
     }
 
     /// `len` elements of the output from `start` on, or none, by a call.
+    #[cfg(kinglet_isa = "armv7em")]
     #[inline(never)]
     pub(crate) fn output_range(&mut self, start: usize, len: usize) -> &mut [T] {
         self.output().get_mut(start..start.saturating_add(len)).unwrap_or_default()
@@ -86,7 +133,7 @@ impl<'a, T> Io<'a, T> {
     }
 
     /// Both sides narrowed to one image of a batch: elements `input.0 .. input.0 + input.1`, and likewise for
-    /// the output. A range that does not fit becomes empty.
+    /// the output. A range that does not fit becomes empty, and the kernel that gets it refuses it.
     pub fn narrow(&mut self, input: (usize, usize), output: (usize, usize)) -> Io<'_, T> {
         match self {
             Io::Split { input: all, output: out } => Io::Split {
@@ -105,11 +152,14 @@ impl<'a, T> Io<'a, T> {
 impl<T: Copy + Default> Io<'_, T> {
     /// Replaces `chunk`, `len` input elements from `index`, by what `map` makes of them, from the first
     /// element to the last: the skeleton of every operator whose output element depends on the input
-    /// element at the same place. The output may start at the input's first element or before it.
+    /// element at the same place. The output is as long as the input and may start at its first element or before it.
     ///
     /// `map` gets the index of the chunk's first element.
     #[inline]
     pub fn map_chunks(&mut self, mut map: impl FnMut(usize, &mut [T])) {
+        if self.input().len() != self.output().len() {
+            return self.refuse();
+        }
         let mut chunk = [T::default(); MAP_CHUNK];
         let mut index: usize = 0;
         loop {
@@ -118,11 +168,11 @@ impl<T: Copy + Default> Io<'_, T> {
             for (local, element) in chunk.iter_mut().zip(rest) {
                 *local = *element;
             }
-            let Some(used) = chunk.get_mut(..len) else { return };
+            let used = chunk.get_mut(..len).unwrap_or_default();
             map(index, used);
             let output = self.output().get_mut(index..).unwrap_or_default();
-            if len == 0 || output.is_empty() {
-                return;
+            if output.is_empty() {
+                break;
             }
             for (element, local) in output.iter_mut().zip(used) {
                 *element = *local;
@@ -139,4 +189,11 @@ const MAP_CHUNK: usize = 32;
 #[inline]
 pub(crate) fn range<T>(slice: &[T], start: usize, len: usize) -> &[T] {
     slice.get(start..start.saturating_add(len)).unwrap_or_default()
+}
+
+/// Elements of a tensor of this shape. Wraps for a shape that no memory holds: the loader knows none, and no kernel takes
+/// it for a proof of where it may read or write.
+#[inline]
+pub(crate) fn volume([a, b, c]: [usize; 3]) -> usize {
+    a.wrapping_mul(b).wrapping_mul(c)
 }

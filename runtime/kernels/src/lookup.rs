@@ -12,8 +12,9 @@ use crate::numerics::{FixedPoint, OutputStage, rounding_shift_right};
 /// Results in a table.
 pub const TABLE_LEN: usize = 256;
 
-/// Replaces each element by its entry in `table`; a table that is too short gives 0.
+/// Replaces each element by its entry in `table`, of [`TABLE_LEN`] entries.
 pub fn lookup_i8(table: &[i8], io: &mut Io<i8>) {
+    let Some(table) = table.first_chunk::<TABLE_LEN>() else { return io.refuse() };
     io.map_chunks(|_, chunk| {
         for x in chunk {
             *x = table.get(index(*x)).copied().unwrap_or(0);

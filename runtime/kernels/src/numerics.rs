@@ -97,6 +97,13 @@ impl Requant<'_> {
         }
     }
 
+    /// True when there are biases and factors for `outputs` channels.
+    #[inline]
+    pub(crate) fn suffices(&self, bias: &[i32], outputs: usize) -> bool {
+        let (words, extra) = (self.words.len(), self.extra.len());
+        bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words)
+    }
+
     /// The word for a factor; `relative_shift` in `0..=3` is its shift less the layer's base. There is none for a
     /// factor of zero: the host sets that channel's weights and bias to zero instead.
     pub fn pack(multiplier: i32, relative_shift: u32) -> u32 {

@@ -3,7 +3,7 @@
 //! `output[n, y, x, c] = input[n - before[0], ...]` where that is inside the input, else the value. For int8
 //! the value is the zero point, or the operator's constant. Input and output must not overlap.
 
-use crate::io::{Io, range};
+use crate::io::{Io, range, volume};
 
 /// Shapes of a Pad, most significant dimension first, leading ones to fill up to four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ impl PadGeometry {
 
 /// Writes `value` everywhere and the input into its middle, row by row.
 pub fn pad<T: Copy>(geometry: &PadGeometry, value: T, io: &mut Io<T>) {
+    let len = |[n, height, width, channels]: [usize; 4]| volume([height, width, channels]).wrapping_mul(n);
+    if !io.has(len(geometry.input), len(geometry.output)) {
+        return io.refuse();
+    }
     let [batches, height, width, channels] = geometry.output;
     let (before, len) = (geometry.before[3], geometry.input[3]);
     let mut at: usize = 0;

@@ -41,16 +41,26 @@ fn round_half_away(x: f32) -> i32 {
     }
 }
 
-/// Quantizes as many elements as both slices have.
-pub fn quantize_f32_i8(params: &Affine, input: &[f32], output: &mut [i8]) {
+/// Quantizes each element. False, and nothing written, when the slices are not equally long.
+#[must_use]
+pub fn quantize_f32_i8(params: &Affine, input: &[f32], output: &mut [i8]) -> bool {
+    if input.len() != output.len() {
+        return false;
+    }
     for (q, x) in output.iter_mut().zip(input) {
         *q = params.quantize(*x);
     }
+    true
 }
 
-/// Dequantizes as many elements as both slices have.
-pub fn dequantize_i8_f32(params: &Affine, input: &[i8], output: &mut [f32]) {
+/// Dequantizes each element. False, and nothing written, when the slices are not equally long.
+#[must_use]
+pub fn dequantize_i8_f32(params: &Affine, input: &[i8], output: &mut [f32]) -> bool {
+    if input.len() != output.len() {
+        return false;
+    }
     for (x, q) in output.iter_mut().zip(input) {
         *x = params.dequantize(*q);
     }
+    true
 }

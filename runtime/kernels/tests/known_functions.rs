@@ -2,8 +2,8 @@
 
 use kinglet_kernels::Io;
 use kinglet_kernels::lookup::{
-    RequantizeI8, SigmoidI8, logistic_i8_reference, lookup_i8, relu_i8_reference, requantize_i8_reference, table,
-    tanh_i8_reference,
+    RequantizeI8, SigmoidI8, TABLE_LEN, logistic_i8_reference, lookup_i8, relu_i8_reference, requantize_i8_reference,
+    table, tanh_i8_reference,
 };
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::quantize::{Affine, dequantize_i8_f32, quantize_f32_i8};
@@ -119,14 +119,14 @@ fn quantization_saturates_and_survives_nan() {
     let affine = Affine { scale: 0.5, zero_point: 3 };
     let inputs = [0.0, 0.25, -0.25, 0.2, 63.0, 1e30, -1e30, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
     let mut output = [0; 10];
-    quantize_f32_i8(&affine, &inputs, &mut output);
+    assert!(quantize_f32_i8(&affine, &inputs, &mut output));
     assert_eq!(output, [3, 4, 2, 3, 127, 127, -128, 127, -128, 3]);
 }
 
 #[test]
 fn dequantization_is_one_multiplication() {
     let mut output = [0.0; 3];
-    dequantize_i8_f32(&Affine { scale: 0.1, zero_point: 3 }, &[3, 127, -128], &mut output);
+    assert!(dequantize_i8_f32(&Affine { scale: 0.1, zero_point: 3 }, &[3, 127, -128], &mut output));
     assert_eq!(output, [0.0, 0.1_f32 * 124.0, 0.1_f32 * -131.0]);
 }
 
@@ -141,4 +141,32 @@ fn float_functions_run_in_place() {
     let mut x = [-20.0, 0.0, 20.0];
     tanh_f32(&mut Io::in_place(&mut x));
     assert_eq!(x, [-1.0, 0.0, 1.0]);
+}
+
+/// What has no kernel to be compared with says so too when a slice is too short by one.
+#[test]
+fn functions_refuse_slices_that_do_not_fit() {
+    fn is_refused<T: Copy + Default>(lens: [usize; 2], run: impl Fn(&mut Io<T>)) -> bool {
+        let (input, mut output) = (vec![T::default(); lens[0]], vec![T::default(); lens[1]]);
+        let mut io = Io::split(&input, &mut output);
+        run(&mut io);
+        io.is_refused()
+    }
+    let input_factor = FixedPoint { multiplier: 1 << 30, shift: 5 };
+    for (lens, refused) in [([12, 12], false), ([11, 12], true), ([12, 11], true)] {
+        // Softmax writes as much of its output as there is.
+        let refused_rows = lens[0] < 12;
+        let softmax = SoftmaxI8 { rows: 3, depth: 4, input_factor, diff_min: -100 };
+        assert_eq!(is_refused(lens, |io| softmax_i8(&softmax, io)), refused_rows, "{lens:?}");
+        let softmax = SoftmaxF32 { rows: 3, depth: 4, beta: 1.0 };
+        assert_eq!(is_refused(lens, |io| softmax_f32(&softmax, io)), refused_rows, "{lens:?}");
+        assert_eq!(is_refused(lens, |io| lookup_i8(&[0; TABLE_LEN], io)), refused, "{lens:?}");
+        assert_eq!(is_refused(lens, |io| clamp_f32(ClampF32 { min: 0.0, max: 6.0 }, io)), refused, "{lens:?}");
+        assert_eq!(is_refused(lens, logistic_f32), refused, "{lens:?}");
+        assert_eq!(is_refused(lens, tanh_f32), refused, "{lens:?}");
+        let affine = Affine { scale: 0.1, zero_point: 3 };
+        assert_ne!(quantize_f32_i8(&affine, &vec![0.0; lens[0]], &mut vec![0; lens[1]]), refused, "{lens:?}");
+        assert_ne!(dequantize_i8_f32(&affine, &vec![0; lens[0]], &mut vec![0.0; lens[1]]), refused, "{lens:?}");
+    }
+    assert!(is_refused([12, 12], |io| lookup_i8(&[0; TABLE_LEN - 1], io)));
 }

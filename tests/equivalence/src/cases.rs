@@ -13,7 +13,7 @@ use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, 
 use kinglet_kernels::registry::{Isa, Kernel, Operator, Row, kernels};
 use kinglet_kernels::{Io, Token};
 
-use crate::{Buffers, Difference, MAX_LEN, Random, compare};
+use crate::{Buffers, Difference, MAX_LEN, Random, compare, refuses};
 
 /// The cases of one line of the kernels' list, run through the function that dispatches.
 #[derive(Clone, Copy, Debug)]
@@ -274,6 +274,8 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) 
         conv2d_i8(&layer, &mut Io::split(input, output), scratch);
     }
     compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+    refuses(seed, input, output, |io| conv2d_i8(&layer, io, scratch))?;
     Ok(true)
 }
 
@@ -329,6 +331,8 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing, storage: 
     let scratch_len = fully_connected_i8_scratch_len(taps, packing);
     fully_connected_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
     compare(seed, &buffers.expected[..rows * outputs], &buffers.actual[..rows * outputs])?;
+    let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
+    refuses(seed, input, output, |io| fully_connected_i8(&layer, io, &mut buffers.scratch.0[..scratch_len]))?;
     Ok(true)
 }
 
@@ -392,6 +396,8 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
         depthwise_i8(&layer, &mut Io::split(input, output), scratch);
     }
     compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    let (input, output) = (&buffers.input[..input_len], &mut buffers.actual[..output_len]);
+    refuses(seed, input, output, |io| depthwise_i8(&layer, io, scratch))?;
     Ok(true)
 }
 
@@ -434,6 +440,7 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
         add_i8(&layer, &mut Io::split(&buffers.input[..len], &mut buffers.actual[..len]), b());
     }
     compare(seed, &buffers.expected[..len], &buffers.actual[..len])?;
+    refuses(seed, &buffers.input[..len], &mut buffers.actual[..len], |io| add_i8(&layer, io, b()))?;
     Ok(true)
 }
 
@@ -460,6 +467,7 @@ fn pool(
     buffers.actual[..output_len].fill(99);
     run(&layer, &mut Io::split(input, &mut buffers.actual[..output_len]));
     compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    refuses(seed, &buffers.input[..input_len], &mut buffers.actual[..output_len], |io| run(&layer, io))?;
     Ok(true)
 }
 
@@ -477,5 +485,6 @@ fn mean(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
     buffers.actual[..output_len].fill(99);
     mean_i8(&layer, &mut Io::split(input, &mut buffers.actual[..output_len]));
     compare(seed, &buffers.expected[..output_len], &buffers.actual[..output_len])?;
+    refuses(seed, &buffers.input[..input_len], &mut buffers.actual[..output_len], |io| mean_i8(&layer, io))?;
     Ok(true)
 }

@@ -13,6 +13,7 @@ mod random;
 pub use cases::{Family, families};
 pub use random::Random;
 
+use kinglet_kernels::Io;
 use kinglet_kernels::numerics::FixedPoint;
 
 /// Elements of the largest tensor of a case.
@@ -78,12 +79,27 @@ impl Default for Buffers {
 pub struct Difference {
     /// The case.
     pub seed: u32,
-    /// First element that differs.
+    /// First element that differs; `usize::MAX` when the kernel takes an input or an output that is too short.
     pub index: usize,
     /// What the reference computes.
     pub expected: i8,
     /// What the kernel computes.
     pub actual: i8,
+}
+
+/// What is reported of a kernel that does not refuse an input or an output that is too short by one.
+const NOT_REFUSED: usize = usize::MAX;
+
+/// Runs `kernel` with an input that lacks its last element and with an output that does; both it must refuse.
+fn refuses(seed: u32, input: &[i8], output: &mut [i8], mut kernel: impl FnMut(&mut Io<i8>)) -> Result<(), Difference> {
+    let (short_input, short_output) = (&input[..input.len() - 1], output.len() - 1);
+    let mut is_refused = |mut io: Io<i8>| {
+        kernel(&mut io);
+        io.is_refused()
+    };
+    let refused =
+        is_refused(Io::split(short_input, output)) && is_refused(Io::split(input, &mut output[..short_output]));
+    if refused { Ok(()) } else { Err(Difference { seed, index: NOT_REFUSED, expected: 0, actual: 0 }) }
 }
 
 /// Compares the first `len` elements.

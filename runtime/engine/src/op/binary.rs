@@ -162,9 +162,10 @@ fn run_i8(
     let second = Second::of(operator, places).ok()?;
     let spans = spans(places, second, &record.broadcast, 1).ok()?;
     let constant = constant_b(second, &record.broadcast, 1, memory.weights)?;
-    let (mut io, arena) = memory.i8(&spans)?;
-    kernel(&record, &mut io, operand(second, &record.broadcast, arena, cast::i8s(constant)));
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, arena) = memory.as_mut()?;
+    kernel(&record, io, operand(second, &record.broadcast, arena, cast::i8s(constant)));
+    spans.written(io)
 }
 
 #[inline]
@@ -177,10 +178,11 @@ fn run_f32(
     let second = Second::of(operator, places).ok()?;
     let spans = spans(places, second, &record.broadcast, 4).ok()?;
     let constant = cast::f32s(constant_b(second, &record.broadcast, 4, memory.weights)?)?;
-    let (mut io, arena) = memory.f32(&spans)?;
+    let mut memory = memory.f32(&spans);
+    let (io, arena) = memory.as_mut()?;
     let layer = ElementwiseF32 { clamp: clamp(record.min, record.max).ok()? };
-    kernel(&layer, &mut io, operand(second, &record.broadcast, arena, constant));
-    Some(spans.output)
+    kernel(&layer, io, operand(second, &record.broadcast, arena, constant));
+    spans.written(io)
 }
 
 fn add_i16(record: &RecordI16) -> AddI16 {
@@ -209,8 +211,9 @@ pub(super) fn run_add_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, 
     let second = Second::of(operator, places).ok()?;
     let spans = spans(places, second, &record.broadcast, 2).ok()?;
     let constant = cast::i16s(constant_b(second, &record.broadcast, 2, memory.weights)?)?;
-    let (mut io, arena) = memory.elements(&spans)?;
+    let mut memory = memory.elements(&spans);
+    let (io, arena) = memory.as_mut()?;
     let b = operand(second, &record.broadcast, cast::i16s(arena)?, constant);
-    elementwise::add_i16(&add_i16(&record), &mut io, b);
-    Some(spans.output)
+    elementwise::add_i16(&add_i16(&record), io, b);
+    spans.written(io)
 }

@@ -66,9 +66,10 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
     // Looked at where it is: moving it out would take its size in stack once more.
     let resolved = resolve_i8(operator, memory.weights, memory.token);
     let Ok((batch, layer, spans)) = &resolved else { return None };
-    let (mut io, scratch) = memory.i8(spans)?;
-    for_each_image(*batch, &layer.geometry, &mut io, |io| conv2d::conv2d_i8(layer, io, scratch));
-    Some(spans.output)
+    let mut memory = memory.i8(spans);
+    let (io, scratch) = memory.as_mut()?;
+    for_each_image(*batch, &layer.geometry, io, |io| conv2d::conv2d_i8(layer, io, scratch));
+    spans.written(io)
 }
 
 fn resolve_f32<'b>(
@@ -92,9 +93,10 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.f32(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, &mut io, |io| conv2d::conv2d_f32(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(record.window.batch, &layer.geometry, io, |io| conv2d::conv2d_f32(&layer, io));
+    spans.written(io)
 }
 
 fn resolve_i16<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dI16<'b>, Spans), LoadRule> {
@@ -115,12 +117,13 @@ pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (batch, layer, spans) = resolve_i16(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.elements(&spans)?;
-    for_each_image(batch, &layer.geometry, &mut io, |io| conv2d::conv2d_i16(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.elements(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(batch, &layer.geometry, io, |io| conv2d::conv2d_i16(&layer, io));
+    spans.written(io)
 }
 
-/// Calls `run` with each image of a batch.
+/// Calls `run` with each image of a batch. What it refuses of one is refused of all.
 #[inline]
 pub(super) fn for_each_image<T>(
     batch: u16,
@@ -142,6 +145,10 @@ fn images<T>(batch: u16, geometry: &Geometry, io: &mut Io<'_, T>, run: &mut dyn 
     let (input_len, output_len) = (len(geometry.input), len(geometry.output));
     for image in 0..usize::from(batch) {
         let (input, output) = (image.wrapping_mul(input_len), image.wrapping_mul(output_len));
-        run(&mut io.narrow((input, input_len), (output, output_len)));
+        let mut one = io.narrow((input, input_len), (output, output_len));
+        run(&mut one);
+        if one.is_refused() {
+            return io.refuse();
+        }
     }
 }

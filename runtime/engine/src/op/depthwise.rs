@@ -66,9 +66,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let resolved = resolve_i8(operator, memory.weights);
     let Ok((batch, layer, spans)) = &resolved else { return None };
-    let (mut io, scratch) = memory.i8(spans)?;
-    for_each_image(*batch, &layer.geometry, &mut io, |io| depthwise::depthwise_i8(layer, io, scratch));
-    Some(spans.output)
+    let mut memory = memory.i8(spans);
+    let (io, scratch) = memory.as_mut()?;
+    for_each_image(*batch, &layer.geometry, io, |io| depthwise::depthwise_i8(layer, io, scratch));
+    spans.written(io)
 }
 
 fn resolve_f32<'b>(
@@ -93,9 +94,10 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.f32(&spans)?;
-    for_each_image(record.window.batch, &layer.geometry, &mut io, |io| depthwise::depthwise_f32(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(record.window.batch, &layer.geometry, io, |io| depthwise::depthwise_f32(&layer, io));
+    spans.written(io)
 }
 
 fn resolve_i16<'b>(
@@ -120,7 +122,8 @@ pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (batch, layer, spans) = resolve_i16(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.elements(&spans)?;
-    for_each_image(batch, &layer.geometry, &mut io, |io| depthwise::depthwise_i16(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.elements(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(batch, &layer.geometry, io, |io| depthwise::depthwise_i16(&layer, io));
+    spans.written(io)
 }

@@ -51,7 +51,7 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
     let (layer, spans) = resolve_i8(operator, memory.weights, memory.token).ok()?;
     let (mut io, scratch) = memory.i8(&spans)?;
     fully_connected::fully_connected_i8(&layer, &mut io, scratch);
-    Some(spans.output)
+    spans.written(&io)
 }
 
 fn resolve_f32<'b>(
@@ -73,9 +73,10 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_f32(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.f32(&spans)?;
-    fully_connected::fully_connected_f32(&layer, &mut io);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    fully_connected::fully_connected_f32(&layer, io);
+    spans.written(io)
 }
 
 fn resolve_i16<'b>(
@@ -98,7 +99,8 @@ pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_i16(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.elements(&spans)?;
-    fully_connected::fully_connected_i16(&layer, &mut io);
-    Some(spans.output)
+    let mut memory = memory.elements(&spans);
+    let (io, _) = memory.as_mut()?;
+    fully_connected::fully_connected_i16(&layer, io);
+    spans.written(io)
 }

@@ -36,8 +36,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_i8(operator).ok()?;
-    mean::mean_i8(&layer, &mut memory.i8(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    mean::mean_i8(&layer, io);
+    spans.written(io)
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(MeanF32, Spans), LoadRule> {
@@ -54,6 +56,8 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_f32(operator).ok()?;
-    mean::mean_f32(&layer, &mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    mean::mean_f32(&layer, io);
+    spans.written(io)
 }

@@ -27,7 +27,8 @@ use crate::memory::{Limits, Memory, Span};
 pub(crate) struct Operator {
     /// Proves a record's operands, memory and parameters.
     pub(crate) check: fn(&OperatorBytes<'_>, &Limits<'_>) -> Result<(), LoadRule>,
-    /// Runs a checked record and tells what it wrote; `None` only when the record is not the one that was checked.
+    /// Runs a checked record and tells what it wrote; `None` only when the record is not the one that was checked: it
+    /// cannot be read, its memory cannot be cut out, or the kernel refuses its layer.
     pub(crate) run: fn(&OperatorBytes<'_>, &mut Memory<'_, '_>) -> Option<Span>,
 }
 

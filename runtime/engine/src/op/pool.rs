@@ -53,9 +53,10 @@ macro_rules! run {
     ($name:ident, $resolve:ident, $memory:ident, $kernel:path) => {
         pub(super) fn $name(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
             let (record, layer, spans) = $resolve(operator).ok()?;
-            let (mut io, _) = memory.$memory(&spans)?;
-            for_each_image(record.window.batch, &layer.geometry, &mut io, |io| $kernel(&layer, io));
-            Some(spans.output)
+            let mut memory = memory.$memory(&spans);
+            let (io, _) = memory.as_mut()?;
+            for_each_image(record.window.batch, &layer.geometry, io, |io| $kernel(&layer, io));
+            spans.written(io)
         }
     };
 }

@@ -21,8 +21,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve(operator, &UNARY_I8, 1).ok()?;
-    reduce_max::reduce_max_i8(&layer, &mut memory.i8(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    reduce_max::reduce_max_i8(&layer, io);
+    spans.written(io)
 }
 
 pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
@@ -31,6 +33,8 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve(operator, &UNARY_F32, 4).ok()?;
-    reduce_max::reduce_max_f32(&layer, &mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    reduce_max::reduce_max_f32(&layer, io);
+    spans.written(io)
 }

@@ -39,14 +39,18 @@ pub(super) fn check_pad_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -
 pub(super) fn run_pad_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, geometry, spans) = resolve_pad(operator, 1).ok()?;
     let [low, ..] = record.value.to_le_bytes();
-    pad::pad(&geometry, low as i8, &mut memory.i8(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    pad::pad(&geometry, low as i8, io);
+    spans.written(io)
 }
 
 pub(super) fn run_pad_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, geometry, spans) = resolve_pad(operator, 4).ok()?;
-    pad::pad(&geometry, f32::from_bits(record.value), &mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    pad::pad(&geometry, f32::from_bits(record.value), io);
+    spans.written(io)
 }
 
 /// Blocks may not overlap each other on the output side, so a copy never takes more steps than the arena has
@@ -84,6 +88,8 @@ pub(super) fn check_copy(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> R
 
 pub(super) fn run_copy(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_copy(operator).ok()?;
-    copy::copy_blocks(&layer, &mut memory.i8(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    copy::copy_blocks(&layer, io);
+    spans.written(io)
 }

@@ -64,9 +64,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (shapes, layer, spans) = resolve_i8(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.i8(&spans)?;
-    for_each_image(shapes.batch, &shapes.image, &mut io, |io| transpose_conv::transpose_conv_i8(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(shapes.batch, &shapes.image, io, |io| transpose_conv::transpose_conv_i8(&layer, io));
+    spans.written(io)
 }
 
 fn resolve_f32<'b>(
@@ -89,7 +90,8 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (shapes, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
-    let (mut io, _) = memory.f32(&spans)?;
-    for_each_image(shapes.batch, &shapes.image, &mut io, |io| transpose_conv::transpose_conv_f32(&layer, io));
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(shapes.batch, &shapes.image, io, |io| transpose_conv::transpose_conv_f32(&layer, io));
+    spans.written(io)
 }

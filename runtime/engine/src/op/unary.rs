@@ -44,8 +44,10 @@ pub(super) fn check_lookup(operator: &OperatorBytes<'_>, limits: &Limits<'_>) ->
 
 pub(super) fn run_lookup(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (table, spans) = resolve_lookup(operator, memory.weights).ok()?;
-    lookup::lookup_i8(table, &mut memory.i8(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.i8(&spans);
+    let (io, _) = memory.as_mut()?;
+    lookup::lookup_i8(table, io);
+    spans.written(io)
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(RecordF32, Spans), LoadRule> {
@@ -61,20 +63,26 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 
 pub(super) fn run_clamp(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, spans) = resolve_f32(operator).ok()?;
-    unary_f32::clamp_f32(clamp(record.min, record.max).ok()?, &mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    unary_f32::clamp_f32(clamp(record.min, record.max).ok()?, io);
+    spans.written(io)
 }
 
 pub(super) fn run_logistic(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (_, spans) = resolve_f32(operator).ok()?;
-    unary_f32::logistic_f32(&mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    unary_f32::logistic_f32(io);
+    spans.written(io)
 }
 
 pub(super) fn run_tanh(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (_, spans) = resolve_f32(operator).ok()?;
-    unary_f32::tanh_f32(&mut memory.f32(&spans)?.0);
-    Some(spans.output)
+    let mut memory = memory.f32(&spans);
+    let (io, _) = memory.as_mut()?;
+    unary_f32::tanh_f32(io);
+    spans.written(io)
 }
 
 /// Parameters and the two spans of a conversion; `sizes` are the bytes of an input and an output element.
@@ -108,13 +116,11 @@ pub(super) fn check_dequantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>
 pub(super) fn run_quantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (affine, input, output) = resolve_convert(operator, (4, 1)).ok()?;
     let (from, to) = memory.pair(input, output)?;
-    quantize::quantize_f32_i8(&affine, cast::f32s(from)?, cast::i8s_mut(to));
-    Some(output)
+    quantize::quantize_f32_i8(&affine, cast::f32s(from)?, cast::i8s_mut(to)).then_some(output)
 }
 
 pub(super) fn run_dequantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (affine, input, output) = resolve_convert(operator, (1, 4)).ok()?;
     let (from, to) = memory.pair(input, output)?;
-    quantize::dequantize_i8_f32(&affine, cast::i8s(from), cast::f32s_mut(to)?);
-    Some(output)
+    quantize::dequantize_i8_f32(&affine, cast::i8s(from), cast::f32s_mut(to)?).then_some(output)
 }

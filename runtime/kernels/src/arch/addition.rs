@@ -18,7 +18,7 @@ pub(crate) struct Term {
 }
 
 /// Both operands, first the one whose factor is one half, if there is one. `None` when one is broadcast or too short,
-/// or the output is.
+/// or the output is not as long as the input.
 pub(crate) fn terms(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> Option<[Term; 2]> {
     let len = io.input().len();
     let start = io.input().as_ptr();
@@ -30,5 +30,5 @@ pub(crate) fn terms(layer: &AddI8, io: &mut Io<i8>, b: &Operand<'_, i8>) -> Opti
     let a = Term { start, zero_point: layer.a_zero_point, factor: layer.a_factor };
     let b = Term { start: b_start, zero_point: layer.b_zero_point, factor: layer.b_factor };
     let terms = if a.factor == HALF { [a, b] } else { [b, a] };
-    (io.output().len() >= len).then_some(terms)
+    (io.output().len() == len).then_some(terms)
 }

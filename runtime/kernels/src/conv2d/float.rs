@@ -21,6 +21,9 @@ type Panel = [[f32; PIXELS]; TAPS];
 
 /// Computes the convolution. No scratch.
 pub fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     match io {
         Io::Split { input, output } => {
             let mut first = 0;

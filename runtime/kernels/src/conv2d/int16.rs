@@ -23,6 +23,15 @@ pub struct Conv2dI16<'a> {
     pub stage: StageI16<'a>,
 }
 
+impl Conv2dI16<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<i16>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.taps());
+        self.geometry.fits(io) && self.stage.suffices(outputs) && self.weights.len() >= weights
+    }
+}
+
 /// The convolution that every `conv2d_i16` kernel equals to the bit.
 pub fn conv2d_i16_reference(layer: &Conv2dI16, io: &mut Io<i16>) {
     let geometry = &layer.geometry;
@@ -40,6 +49,9 @@ pub fn conv2d_i16_reference(layer: &Conv2dI16, io: &mut Io<i16>) {
 
 /// Computes the convolution, run by run of its windows.
 pub fn conv2d_i16(layer: &Conv2dI16, io: &mut Io<i16>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     let geometry = &layer.geometry;
     let [height, width, outputs] = geometry.output;
     let group_outputs = outputs.checked_div(geometry.groups).unwrap_or(0);

@@ -26,6 +26,7 @@ pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
 
 pub use crate::packing::Packing;
 
+use crate::io::volume;
 use crate::numerics::{ClampF32, OutputStage, Requant};
 use crate::packing::{Storage, Taps};
 use crate::{Io, Token};
@@ -60,10 +61,28 @@ impl Geometry {
         self.kernel[0].wrapping_mul(self.kernel[1]).wrapping_mul(channels)
     }
 
+    /// Positions of a window.
+    #[inline]
+    pub(crate) fn kernel_area(&self) -> usize {
+        self.kernel[0].saturating_mul(self.kernel[1])
+    }
+
     /// The taps of one output channel, a run for each row of the window.
     pub fn runs(&self) -> Taps {
         let rows = self.kernel[0];
         Taps { rows, run: self.taps().checked_div(rows).unwrap_or(0) }
+    }
+
+    /// True when there are a whole image to read and another to write.
+    #[inline(never)]
+    pub(crate) fn fits<T>(&self, io: &Io<T>) -> bool {
+        io.has(volume(self.input), volume(self.output))
+    }
+
+    /// True when there are also biases and factors for all output channels.
+    #[inline(never)]
+    pub(crate) fn fits_layer<T>(&self, io: &Io<T>, requant: &Requant, bias: &[i32]) -> bool {
+        requant.suffices(bias, self.output[2]) && self.fits(io)
     }
 
     /// Output pixels.
@@ -159,6 +178,18 @@ pub struct Conv2dI8<'a> {
 }
 
 impl Conv2dI8<'_> {
+    /// True when input, output and constants are as long as the layer needs, `weight_len` bytes of weights among them:
+    /// what each kernel asks for first. Scratch is for the kernel that cuts it.
+    #[inline]
+    pub(crate) fn fits(&self, io: &Io<i8>, weight_len: usize) -> bool {
+        self.weights.len() >= weight_len && self.geometry.fits_layer(io, &self.requant, self.bias)
+    }
+
+    /// Bytes of weights in the layer's packing.
+    pub(crate) fn weight_len(&self) -> usize {
+        self.packing.weight_len(self.storage, self.geometry.output[2], self.geometry.taps())
+    }
+
     /// Weight `tap` of output channel `output`.
     pub(crate) fn weight_at(&self, output: usize, tap: usize) -> i8 {
         let Geometry { output: [_, _, outputs], .. } = self.geometry;
@@ -177,6 +208,15 @@ pub struct Conv2dF32<'a> {
     pub weights: &'a [f32],
     /// `[O]`.
     pub bias: &'a [f32],
+}
+
+impl Conv2dF32<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<f32>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.taps());
+        self.geometry.fits(io) && self.bias.len() >= outputs && self.weights.len() >= weights
+    }
 }
 
 /// Bytes of scratch [`conv2d_i8`] needs.

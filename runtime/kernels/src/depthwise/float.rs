@@ -9,6 +9,9 @@ const BLOCK: usize = 8;
 
 /// Computes the convolution. No scratch.
 pub fn depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     let [height, width, outputs] = layer.geometry.output;
     let mut at: usize = 0;
     for y in 0..height {

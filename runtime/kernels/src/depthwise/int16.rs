@@ -28,6 +28,15 @@ pub struct DepthwiseI16<'a> {
     pub stage: StageI16<'a>,
 }
 
+impl DepthwiseI16<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<i16>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.kernel_area());
+        self.geometry.fits(io) && self.stage.suffices(outputs) && self.weights.len() >= weights
+    }
+}
+
 /// The convolution that every `depthwise_i16` kernel equals to the bit.
 pub fn depthwise_i16_reference(layer: &DepthwiseI16, io: &mut Io<i16>) {
     let mut at: usize = 0;
@@ -45,6 +54,9 @@ pub fn depthwise_i16_reference(layer: &DepthwiseI16, io: &mut Io<i16>) {
 
 /// Computes the convolution in blocks of output channels.
 pub fn depthwise_i16(layer: &DepthwiseI16, io: &mut Io<i16>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     let [height, width, outputs] = layer.geometry.output;
     let mut at: usize = 0;
     for y in 0..height {

@@ -48,6 +48,16 @@ pub struct DepthwiseI8<'a> {
     pub requant: Requant<'a>,
 }
 
+impl DepthwiseI8<'_> {
+    /// True when input, output and constants are as long as the layer needs: what each kernel asks for first. No packing
+    /// has more places than weights. Scratch is for the kernel that cuts it.
+    #[inline(never)]
+    pub(crate) fn fits(&self, io: &Io<i8>) -> bool {
+        let weights = self.geometry.output[2].saturating_mul(self.geometry.kernel_area());
+        self.weights.len() >= weights && self.geometry.fits_layer(io, &self.requant, self.bias)
+    }
+}
+
 /// Everything a float depthwise convolution needs besides its activations.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthwiseF32<'a> {
@@ -61,6 +71,15 @@ pub struct DepthwiseF32<'a> {
     pub weights: &'a [f32],
     /// `[C * multiplier]`.
     pub bias: &'a [f32],
+}
+
+impl DepthwiseF32<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<f32>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.kernel_area());
+        self.geometry.fits(io) && self.bias.len() >= outputs && self.weights.len() >= weights
+    }
 }
 
 /// Bytes of scratch [`depthwise_i8`] needs.

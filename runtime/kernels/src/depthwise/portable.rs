@@ -15,6 +15,9 @@ const BLOCK: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
 
 /// Any depthwise convolution in [`super::DepthwisePacking::RowMajor`]. Needs no scratch.
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     let [height, width, outputs] = layer.geometry.output;
     let mut at: usize = 0;
     for y in 0..height {

@@ -3,23 +3,31 @@
 use super::{Broadcast, Operand};
 use crate::Io;
 
-/// Replaces each element of the first operand by `apply(a, b)`; elements that `b` lacks read as zero.
+/// Replaces each element of the first operand by `apply(a, b)`.
 #[inline]
 pub(super) fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
-    match b {
-        Operand::Slice(elements, broadcast) => {
-            let mut turn = Turn::new(broadcast);
-            io.map_chunks(|_, chunk| {
-                for a in chunk {
-                    *a = apply(*a, elements.get(turn.next()).copied().unwrap_or_default());
-                }
-            });
-        }
-        Operand::SameAsInput => io.map_chunks(|_, chunk| {
-            for a in chunk {
-                *a = apply(*a, *a);
-            }
-        }),
+    let (elements, broadcast) = match b {
+        Operand::Slice(elements, broadcast) => (Some(elements), broadcast),
+        Operand::SameAsInput => (None, Broadcast { inner: 1, len: 1 }),
+    };
+    if elements.is_some_and(|elements| elements.len() < broadcast.len) {
+        return io.refuse();
+    }
+    let mut turn = Turn::new(broadcast);
+    io.map_chunks(|_, chunk| apply_chunk(chunk, elements, &mut turn, &apply));
+}
+
+/// Replaces each element of `chunk`. Not inlined: the walk around it would be there twice, once for each kind of operand.
+#[inline(never)]
+fn apply_chunk<T: Copy + Default>(
+    chunk: &mut [T],
+    elements: Option<&[T]>,
+    turn: &mut Turn,
+    apply: &impl Fn(T, T) -> T,
+) {
+    for a in chunk {
+        let b = elements.map_or(*a, |elements| elements.get(turn.next()).copied().unwrap_or_default());
+        *a = apply(*a, b);
     }
 }
 

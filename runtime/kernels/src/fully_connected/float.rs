@@ -8,6 +8,9 @@ const OUTPUTS: usize = 4;
 
 /// Computes the layer. No scratch.
 pub fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     for row in 0..layer.rows {
         let mut at = row.wrapping_mul(layer.outputs);
         let mut o: usize = 0;

@@ -23,6 +23,16 @@ pub struct FullyConnectedI16<'a> {
     pub stage: StageI16<'a>,
 }
 
+impl FullyConnectedI16<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<i16>) -> bool {
+        let FullyConnectedI16 { rows, taps, outputs, .. } = *self;
+        io.has(rows.saturating_mul(taps), rows.saturating_mul(outputs))
+            && self.stage.suffices(outputs)
+            && self.weights.len() >= outputs.saturating_mul(taps)
+    }
+}
+
 /// The layer that every `fully_connected_i16` kernel equals to the bit.
 pub fn fully_connected_i16_reference(layer: &FullyConnectedI16, io: &mut Io<i16>) {
     for row in 0..layer.rows {
@@ -40,6 +50,9 @@ pub fn fully_connected_i16_reference(layer: &FullyConnectedI16, io: &mut Io<i16>
 
 /// Computes the layer, four outputs at a time.
 pub fn fully_connected_i16(layer: &FullyConnectedI16, io: &mut Io<i16>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     for row in 0..layer.rows {
         let at = row.wrapping_mul(layer.outputs);
         let mut o: usize = 0;

@@ -48,6 +48,15 @@ pub struct FullyConnectedI8<'a> {
 }
 
 impl FullyConnectedI8<'_> {
+    /// True when input, output and constants are as long as the layer needs: what each kernel asks for first, but those
+    /// for which a call more would be felt, which look at the same slices as they cut them.
+    pub(crate) fn fits(&self, io: &Io<i8>) -> bool {
+        let FullyConnectedI8 { rows, taps, outputs, .. } = *self;
+        self.requant.suffices(self.bias, outputs)
+            && self.weights.len() >= self.packing.weight_len(self.storage, outputs, taps)
+            && io.has(rows.saturating_mul(taps), rows.saturating_mul(outputs))
+    }
+
     /// Weight `tap` of output `output`.
     pub(crate) fn weight_at(&self, output: usize, tap: usize) -> i8 {
         self.packing.weight_at(self.storage, [self.outputs, output], Taps::flat(self.taps), self.weights, tap)
@@ -69,6 +78,16 @@ pub struct FullyConnectedF32<'a> {
     pub weights: &'a [f32],
     /// `[outputs]`.
     pub bias: &'a [f32],
+}
+
+impl FullyConnectedF32<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<f32>) -> bool {
+        let FullyConnectedF32 { rows, taps, outputs, .. } = *self;
+        io.has(rows.saturating_mul(taps), rows.saturating_mul(outputs))
+            && self.bias.len() >= outputs
+            && self.weights.len() >= outputs.saturating_mul(taps)
+    }
 }
 
 /// Most groups of four inputs that are widened once for all outputs; others are widened for each eight outputs.

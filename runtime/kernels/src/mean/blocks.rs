@@ -1,6 +1,6 @@
 //! The walk both mean kernels share: blocks of the inner axis, down the reduced one.
 
-use crate::io::{Io, range};
+use crate::io::{Io, range, volume};
 
 /// Elements of a block: a vector where there are vectors, else what the registers hold.
 pub(super) const BLOCK: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
@@ -13,7 +13,8 @@ pub(super) struct Shape {
     pub(super) inner: usize,
 }
 
-/// Writes what `finish` makes of each sum; `add` puts one input into it, in the order of the reduced axis.
+/// Writes what `finish` makes of each sum; `add` puts one input into it, in the order of the reduced axis. Refuses when the
+/// contract is broken.
 #[inline]
 pub(super) fn reduce<T: Copy + Default, S: Copy + Default>(
     shape: Shape,
@@ -21,6 +22,10 @@ pub(super) fn reduce<T: Copy + Default, S: Copy + Default>(
     add: impl Fn(S, T) -> S,
     finish: impl Fn(S) -> T,
 ) {
+    let Shape { outer, reduced, inner } = shape;
+    if !io.has(volume([outer, reduced, inner]), outer.wrapping_mul(inner)) {
+        return io.refuse();
+    }
     for outer in 0..shape.outer {
         let mut inner = 0;
         while shape.inner.wrapping_sub(inner) >= BLOCK {

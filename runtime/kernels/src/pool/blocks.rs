@@ -14,7 +14,7 @@ pub(super) struct Place {
     channel: usize,
 }
 
-/// Writes what `block` makes of `BLOCK` channels, and `tail` of each channel that is left.
+/// Writes what `block` makes of `BLOCK` channels, and `tail` of each channel that is left, unless the contract is broken.
 #[inline]
 pub(super) fn for_each_block<T>(
     geometry: &Geometry,
@@ -22,6 +22,9 @@ pub(super) fn for_each_block<T>(
     block: impl Fn(&[T], Place) -> [T; BLOCK],
     tail: impl Fn(&[T], Place) -> [T; 1],
 ) {
+    if !geometry.fits(io) {
+        return io.refuse();
+    }
     let [height, width, channels] = geometry.output;
     let mut at: usize = 0;
     for y in 0..height {

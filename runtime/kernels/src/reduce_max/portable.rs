@@ -2,7 +2,7 @@
 
 use super::ReduceMax;
 use crate::Io;
-use crate::io::range;
+use crate::io::{range, volume};
 
 /// Elements of a block. Their maxima are in memory, and long blocks share what a step along the reduced axis costs.
 const BLOCK: usize = 32;
@@ -19,6 +19,10 @@ pub fn reduce_max_f32(layer: &ReduceMax, io: &mut Io<f32>) {
 
 #[inline]
 fn reduce_max<T: Copy + PartialOrd>(layer: &ReduceMax, io: &mut Io<T>, lowest: T) {
+    let ReduceMax { outer, reduced, inner } = *layer;
+    if !io.has(volume([outer, reduced, inner]), outer.wrapping_mul(inner)) {
+        return io.refuse();
+    }
     for outer in 0..layer.outer {
         if layer.inner == 1 {
             let row = range(io.input(), outer.wrapping_mul(layer.reduced), layer.reduced);

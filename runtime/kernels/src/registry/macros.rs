@@ -53,13 +53,14 @@ macro_rules! packed {
                 ..Row::packed(stringify!($portable), &[Operator::$operator], $packing.name()) },
         ];
         #[inline(always)]
-        fn $run(layer: &$kind, io: &mut Io<i8>, scratch: &mut [i8]) {
+        fn $run(layer: &$kind, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
             #[cfg(kinglet_isa = $isa)]
             $fast(layer, io, scratch);
             #[cfg(all(feature = "emulation", not(kinglet_isa = $isa)))]
             $portable(layer, io, scratch);
             #[cfg(not(any(kinglet_isa = $isa, feature = "emulation")))]
             let _ = (layer, io, scratch);
+            Self::IS_RUNNABLE
         })*
     };
 }

@@ -14,7 +14,7 @@ const SUM_BITS: u32 = 12;
 pub fn softmax_i8_reference(layer: &SoftmaxI8, io: &mut Io<i8>) {
     for row in 0..layer.rows {
         let start = row.wrapping_mul(layer.depth);
-        let elements = range(io.input(), start, layer.depth);
+        let Some(elements) = io.input().get(start..start.wrapping_add(layer.depth)) else { return io.refuse() };
         let max = elements.iter().copied().max().unwrap_or(i8::MIN);
         let exp = |x: i8| {
             let diff = i32::from(x).wrapping_sub(i32::from(max));
@@ -27,7 +27,7 @@ pub fn softmax_i8_reference(layer: &SoftmaxI8, io: &mut Io<i8>) {
         let (scale, exponent) = reciprocal(sum);
         for c in 0..layer.depth {
             let at = start.wrapping_add(c);
-            let Some(x) = io.input().get(at).copied() else { return };
+            let x = io.input().get(at).copied().unwrap_or(0);
             let probability = exp(x).map_or(0, |exp| match exponent {
                 0..=31 => rounding_shift_right(doubling_high_mul(scale, exp), exponent),
                 _ => 0,
@@ -54,7 +54,7 @@ pub fn softmax_f32_reference(layer: &SoftmaxF32, io: &mut Io<f32>) {
         let mut sum = 0.0_f32;
         for c in 0..layer.depth {
             let at = start.wrapping_add(c);
-            let Some(x) = io.input().get(at).copied() else { return };
+            let Some(x) = io.input().get(at).copied() else { return io.refuse() };
             let exp = float_math::exp(layer.beta * (x - max));
             sum += exp;
             io.set(at, exp);

@@ -7,6 +7,9 @@ use crate::io::{Io, range};
 
 /// Computes the transposed convolution. No scratch.
 pub fn transpose_conv_f32(layer: &TransposeConvF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     for_each_window(&layer.geometry, |window| {
         let mut done: usize = 0;
         while done < window.outputs.1 {

@@ -26,6 +26,8 @@ pub use float::transpose_conv_f32;
 pub use portable::transpose_conv_i8;
 pub use reference::{transpose_conv_f32_reference, transpose_conv_i8_reference};
 
+use crate::Io;
+use crate::io::volume;
 use crate::numerics::{ClampF32, OutputStage, Requant};
 use crate::runs::{Runs, Span};
 
@@ -76,10 +78,33 @@ pub struct TransposeConvF32<'a> {
     pub bias: &'a [f32],
 }
 
+impl TransposeConvI8<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<i8>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.taps());
+        self.geometry.fits(io) && self.requant.suffices(self.bias, outputs) && self.weights.len() >= weights
+    }
+}
+
+impl TransposeConvF32<'_> {
+    /// True when every slice is as long as the layer needs.
+    fn fits(&self, io: &Io<f32>) -> bool {
+        let outputs = self.geometry.output[2];
+        let weights = outputs.saturating_mul(self.geometry.taps());
+        self.geometry.fits(io) && self.bias.len() >= outputs && self.weights.len() >= weights
+    }
+}
+
 impl TransposeGeometry {
     /// Weights of one output channel, in all phases together.
     pub fn taps(&self) -> usize {
         self.kernel[0].wrapping_mul(self.kernel[1]).wrapping_mul(self.group_channels())
+    }
+
+    /// True when there are a whole image to read and another to write.
+    fn fits<T>(&self, io: &Io<T>) -> bool {
+        io.has(volume(self.input), volume(self.output))
     }
 
     /// Input channels of a group.

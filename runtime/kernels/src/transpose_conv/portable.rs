@@ -8,6 +8,9 @@ use crate::io::{Io, range};
 
 /// Computes the transposed convolution. No scratch.
 pub fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     for_each_window(&layer.geometry, |window| {
         let mut done: usize = 0;
         while done < window.outputs.1 {

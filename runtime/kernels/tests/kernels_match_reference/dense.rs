@@ -1,6 +1,6 @@
 //! FullyConnected.
 
-use super::harness::{Overlap, check_all, compare, elements, float};
+use super::harness::{Overlap, check_all, compare, elements, float, refuses, short, short_constants};
 use super::layers::{clamp, factors, fixed_points, weight};
 use kinglet_kernels::fully_connected::{
     FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
@@ -61,6 +61,13 @@ pub(crate) fn fully_connected_i8(
                 |io| fully_connected_i8_reference(&plain, io),
                 |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(taps, packing)]),
             )?;
+            let scratch = || vec![0x33; fully_connected_i8_scratch_len(taps, packing)];
+            let lacking = FullyConnectedI8 { weights: short(&weights), ..packed };
+            refuses("weights too short", &input, rows * outputs, |io| run(&lacking, io, &mut scratch()))?;
+            for (what, bias, requant) in short_constants(&bias, packed.requant) {
+                let lacking = FullyConnectedI8 { bias, requant, ..packed };
+                refuses(what, &input, rows * outputs, |io| run(&lacking, io, &mut scratch()))?;
+            }
         }
         Ok(())
     });
@@ -75,6 +82,13 @@ pub(crate) fn fully_connected_f32(run: fn(&FullyConnectedF32, &mut Io<f32>)) {
     check_all(layers, |(shape, (weights, bias, input), clamp)| {
         let [rows, taps, outputs] = shape;
         let layer = FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias };
+        let lacking = [
+            FullyConnectedF32 { weights: short(&weights), ..layer },
+            FullyConnectedF32 { bias: short(&bias), ..layer },
+        ];
+        for layer in lacking {
+            refuses("constants too short", &input, rows * outputs, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             rows * outputs,

@@ -1,6 +1,6 @@
 //! Add, Mul, Pad and Copy.
 
-use super::harness::{Element, Overlap, check_all, compare, elements, float};
+use super::harness::{Element, Overlap, check_all, compare, elements, float, refuses, short};
 use super::layers::clamp;
 use kinglet_kernels::Io;
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
@@ -51,7 +51,18 @@ fn binary<T: Element>(
     run: impl Fn(&mut Io<T>, Operand<'_, T>),
 ) -> Result<(), TestCaseError> {
     let b = b.operand();
+    refuses_short_operand(a, b, &run)?;
     compare(a, a.len(), Overlap::Before(0), |io| reference(io, b), |io| run(io, b))
+}
+
+/// Fails unless `run` refuses a second operand that is too short by one.
+pub(super) fn refuses_short_operand<T: Element>(
+    a: &[T],
+    b: Operand<'_, T>,
+    run: impl Fn(&mut Io<T>, Operand<'_, T>),
+) -> Result<(), TestCaseError> {
+    let Operand::Slice(elements, broadcast) = b else { return Ok(()) };
+    refuses("operand too short", a, a.len(), |io| run(io, Operand::Slice(short(elements), broadcast)))
 }
 
 /// A factor below 1, as the host makes them for Add.
@@ -127,11 +138,11 @@ pub(crate) fn copy_i8(run: fn(&CopyBlocks, &mut Io<i8>)) {
                 output_stride: before + block_len + after,
                 output_offset: before,
             };
-            (Just(layer), elements(any::<i8>(), blocks * layer.input_stride))
+            (Just(layer), elements(any::<i8>(), (blocks - 1) * layer.input_stride + block_len))
         },
     );
     check_all(layers, |(layer, input)| {
-        let output_len = layer.blocks * layer.output_stride;
+        let output_len = layer.output_offset + (layer.blocks - 1) * layer.output_stride + layer.block_len;
         // What lies between the blocks belongs to others and keeps its value, which an overlap would change.
         let overlap = match layer.output_stride == layer.block_len {
             true => Overlap::Before(0),

@@ -1,6 +1,7 @@
 //! Running a kernel beside its reference.
 
 use kinglet_kernels::Io;
+use kinglet_kernels::numerics::Requant;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -68,6 +69,9 @@ pub(crate) fn compare<T: Element>(
         // The closest placement, and one element looser, which has another alignment.
         Overlap::Before(distance) => vec![distance, distance + 1],
     };
+    for (input, output_len) in shortened(input, output_len) {
+        refuses("input or output too short", input, output_len, &kernel)?;
+    }
     for distance in distances {
         {
             let hull = (distance + input.len()).max(output_len);
@@ -82,6 +86,53 @@ pub(crate) fn compare<T: Element>(
         }
     }
     Ok(())
+}
+
+/// An input that lacks its last element, and an output that does.
+fn shortened<T>(input: &[T], output_len: usize) -> impl Iterator<Item = (&[T], usize)> {
+    let short_input = input.split_last().map(|(_, rest)| (rest, output_len));
+    let short_output = output_len.checked_sub(1).map(|len| (input, len));
+    short_input.into_iter().chain(short_output)
+}
+
+/// Fails unless `kernel` refuses a broken contract, and touches nothing but its output.
+pub(crate) fn refuses<T: Element>(
+    what: &str,
+    input: &[T],
+    output_len: usize,
+    kernel: impl Fn(&mut Io<T>),
+) -> Result<(), TestCaseError> {
+    let mut buffer = vec![T::STALE; output_len + 2 * GUARD];
+    let mut io = Io::split(input, &mut buffer[GUARD..GUARD + output_len]);
+    kernel(&mut io);
+    prop_assert!(io.is_refused(), "{what}: not refused");
+    let guards = buffer[..GUARD].iter().chain(&buffer[buffer.len() - GUARD..]);
+    prop_assert!(guards.clone().all(|x| *x == T::STALE), "{what}: written outside the output");
+    Ok(())
+}
+
+/// A slice without its last element.
+pub(crate) fn short<T>(slice: &[T]) -> &[T] {
+    slice.split_last().map_or(&[], |(_, rest)| rest)
+}
+
+/// Biases, words and extra shifts of `outputs` channels, each too short by one. One word less is a word for all where
+/// there were two, and one extra shift less is none where there was one: both are sound.
+pub(crate) fn short_constants<'a>(
+    bias: &'a [i32],
+    requant: Requant<'a>,
+) -> impl Iterator<Item = (&'static str, &'a [i32], Requant<'a>)> {
+    let words = (requant.words.len() != 2).then_some((
+        "words too short",
+        bias,
+        Requant { words: short(requant.words), ..requant },
+    ));
+    let extra = (requant.extra.len() > 1).then_some((
+        "extra shifts too short",
+        bias,
+        Requant { extra: short(requant.extra), ..requant },
+    ));
+    [Some(("biases too short", short(bias), requant)), words, extra].into_iter().flatten()
 }
 
 fn check<T: Element>(expected: &[T], buffer: &[T], start: usize, len: usize, how: &str) -> Result<(), TestCaseError> {

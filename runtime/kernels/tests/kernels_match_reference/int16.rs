@@ -1,9 +1,9 @@
 //! Operators with int16 activations.
 
 use super::dense;
-use super::elementwise::operands;
+use super::elementwise::{operands, refuses_short_operand};
 use super::geometry::{Rule, geometry};
-use super::harness::{Overlap, check_all, compare, elements};
+use super::harness::{Overlap, check_all, compare, elements, refuses, short, short_constants};
 use super::layers::{before, depthwise_shape};
 use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{Conv2dI16, conv2d_i16_reference};
@@ -39,6 +39,18 @@ impl Stage {
     }
 }
 
+/// Weights or a stage of which something is too short by one.
+fn lacking<'a>(weights: &'a [i8], stage: StageI16<'a>) -> impl Iterator<Item = (&'a [i8], StageI16<'a>)> {
+    let LongBias { low, high } = stage.bias;
+    let stages = short_constants(low, stage.requant).map(move |(_, low, requant)| StageI16 {
+        bias: LongBias { low, high },
+        requant,
+        ..stage
+    });
+    let high = (high.len() > 1).then_some(StageI16 { bias: LongBias { low, high: short(high) }, ..stage });
+    core::iter::once((short(weights), stage)).chain(stages.chain(high).map(move |stage| (weights, stage)))
+}
+
 /// Stages of layers with `outputs` output channels.
 fn stage(outputs: usize) -> impl Strategy<Value = Stage> {
     let count = prop_oneof![Just(outputs), Just(1)];
@@ -70,6 +82,10 @@ pub(crate) fn conv2d_i16(run: fn(&Conv2dI16, &mut Io<i16>)) {
     });
     check_all(layers, |(geometry, weights, stage, input)| {
         let layer = Conv2dI16 { geometry, weights: &weights, stage: stage.as_kernels_take_it() };
+        let output_len = geometry.output.iter().product();
+        for layer in lacking(&weights, layer.stage).map(|(weights, stage)| Conv2dI16 { weights, stage, ..layer }) {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),
@@ -89,6 +105,10 @@ pub(crate) fn depthwise_i16(run: fn(&DepthwiseI16, &mut Io<i16>)) {
     });
     check_all(layers, |((geometry, multiplier), weights, stage, input)| {
         let layer = DepthwiseI16 { geometry, multiplier, weights: &weights, stage: stage.as_kernels_take_it() };
+        let output_len = geometry.output.iter().product();
+        for layer in lacking(&weights, layer.stage).map(|(weights, stage)| DepthwiseI16 { weights, stage, ..layer }) {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),
@@ -111,6 +131,12 @@ pub(crate) fn fully_connected_i16(run: fn(&FullyConnectedI16, &mut Io<i16>)) {
     check_all(layers, |(shape, weights, stage, input)| {
         let [rows, taps, outputs] = shape;
         let layer = FullyConnectedI16 { rows, taps, outputs, weights: &weights, stage: stage.as_kernels_take_it() };
+        let output_len = rows * outputs;
+        for layer in
+            lacking(&weights, layer.stage).map(|(weights, stage)| FullyConnectedI16 { weights, stage, ..layer })
+        {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             rows * outputs,
@@ -127,6 +153,7 @@ pub(crate) fn add_i16(run: fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)) {
     check_all(layers, |((a, b), [a_factor, b_factor, output_factor], low, high)| {
         let layer = AddI16 { a_factor, b_factor, output_factor, min: low.min(high), max: low.max(high) };
         let b = b.operand();
+        refuses_short_operand(&a, b, |io, b| run(&layer, io, b))?;
         compare(&a, a.len(), Overlap::Before(0), |io| add_i16_reference(&layer, io, b), |io| run(&layer, io, b))
     });
 }

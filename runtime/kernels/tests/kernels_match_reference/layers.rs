@@ -1,7 +1,7 @@
 //! Conv2D and DepthwiseConv2D.
 
 use super::geometry::{Rule, closest, geometry};
-use super::harness::{Overlap, check_all, compare, elements, float};
+use super::harness::{Overlap, check_all, compare, elements, float, refuses, short, short_constants};
 use core::ops::RangeInclusive;
 use kinglet_kernels::conv2d::{
     Conv2dF32, Conv2dI8, Geometry, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
@@ -119,6 +119,13 @@ pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &
                 |io| conv2d_i8_reference(&plain, io),
                 |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing)]),
             )?;
+            let scratch = || vec![0x33; conv2d_i8_scratch_len(&geometry, packing)];
+            let lacking = Conv2dI8 { weights: short(&weights), ..packed };
+            refuses("weights too short", &input, output_len, |io| run(&lacking, io, &mut scratch()))?;
+            for (what, bias, requant) in short_constants(&bias, requant) {
+                let lacking = Conv2dI8 { bias, requant, ..packed };
+                refuses(what, &input, output_len, |io| run(&lacking, io, &mut scratch()))?;
+            }
         }
         Ok(())
     });
@@ -133,6 +140,10 @@ pub(crate) fn conv2d_f32(run: fn(&Conv2dF32, &mut Io<f32>)) {
     });
     check_all(layers, |(geometry, weights, bias, input, clamp)| {
         let layer = Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias };
+        let output_len = geometry.output.iter().product();
+        for layer in [Conv2dF32 { weights: short(&weights), ..layer }, Conv2dF32 { bias: short(&bias), ..layer }] {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),
@@ -194,6 +205,13 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
         };
         let plain = DepthwiseI8 { packing: DepthwisePacking::RowMajor, weights: &row_major, ..layer };
         let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
+        let output_len = geometry.output.iter().product();
+        let lacking = DepthwiseI8 { weights: short(&weights), ..layer };
+        refuses("weights too short", &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
+        for (what, bias, requant) in short_constants(&bias, layer.requant) {
+            let lacking = DepthwiseI8 { bias, requant, ..layer };
+            refuses(what, &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),
@@ -214,6 +232,11 @@ pub(crate) fn depthwise_f32(run: fn(&DepthwiseF32, &mut Io<f32>)) {
     });
     check_all(layers, |((geometry, multiplier), (weights, bias, input), clamp)| {
         let layer = DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias };
+        let output_len = geometry.output.iter().product();
+        for layer in [DepthwiseF32 { weights: short(&weights), ..layer }, DepthwiseF32 { bias: short(&bias), ..layer }]
+        {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),

@@ -1,6 +1,6 @@
 //! TransposeConv2D.
 
-use super::harness::{Overlap, check_all, compare, elements, float};
+use super::harness::{Overlap, check_all, compare, elements, float, refuses, short, short_constants};
 use super::layers::{clamp, factors};
 use kinglet_kernels::Io;
 use kinglet_kernels::numerics::ALL_SHIFTS;
@@ -52,6 +52,12 @@ pub(crate) fn transpose_conv_i8(run: fn(&TransposeConvI8, &mut Io<i8>)) {
     check_all(layers, |(geometry, weights, bias, factors, input, input_zero_point)| {
         let (stage, requant) = (factors.stage, factors.requant());
         let layer = TransposeConvI8 { geometry, input_zero_point, stage, weights: &weights, bias: &bias, requant };
+        let output_len = geometry.output.iter().product();
+        let lacking = TransposeConvI8 { weights: short(&weights), ..layer };
+        refuses("weights too short", &input, output_len, |io| run(&lacking, io))?;
+        for (what, bias, requant) in short_constants(&bias, requant) {
+            refuses(what, &input, output_len, |io| run(&TransposeConvI8 { bias, requant, ..layer }, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),
@@ -71,6 +77,11 @@ pub(crate) fn transpose_conv_f32(run: fn(&TransposeConvF32, &mut Io<f32>)) {
     });
     check_all(layers, |(geometry, weights, bias, input, clamp)| {
         let layer = TransposeConvF32 { geometry, clamp, weights: &weights, bias: &bias };
+        let output_len = geometry.output.iter().product();
+        let weightless = TransposeConvF32 { weights: short(&weights), ..layer };
+        for layer in [weightless, TransposeConvF32 { bias: short(&bias), ..layer }] {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
         compare(
             &input,
             geometry.output.iter().product(),

@@ -161,11 +161,11 @@ impl Program {
         let reference: Apply = Box::new(move |arena| {
             if opcode == OpCode::Quantize {
                 let mut to = vec![0; len];
-                quantize::quantize_f32_i8(&params, &read_f32(arena, input, len), &mut to);
+                assert!(quantize::quantize_f32_i8(&params, &read_f32(arena, input, len), &mut to));
                 write_i8(arena, output, &to);
             } else {
                 let mut to = vec![0.0; len];
-                quantize::dequantize_i8_f32(&params, &read_i8(arena, input, len), &mut to);
+                assert!(quantize::dequantize_i8_f32(&params, &read_i8(arena, input, len), &mut to));
                 write_f32(arena, output, &to);
             }
         });

@@ -75,7 +75,7 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let [_, width, outputs] = geometry.output;
     let layout = Layout::new(geometry, is_wide(layer));
     if !fits(layer, io, scratch, &layout) {
-        return;
+        return io.refuse();
     }
     if let Some(padding) = scratch.get_mut(layout.padding..) {
         for place in padding {
@@ -106,9 +106,8 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         }
         gather(layer, &layout, io.input(), scratch, &corners);
         let end = start.wrapping_add(count.wrapping_mul(outputs));
-        if let Some(output) = io.output().get_mut(start..end) {
-            tile(layer, &mut lanes, output, count);
-        }
+        let Some(output) = io.output().get_mut(start..end) else { return io.refuse() };
+        tile(layer, &mut lanes, output, count);
         start = end;
         rest = rest.wrapping_sub(count);
     }
@@ -123,12 +122,9 @@ fn is_wide(layer: &Conv2dI8) -> bool {
 fn fits(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &[i8], layout: &Layout) -> bool {
     let [_, _, outputs] = layer.geometry.output;
     let taps = layer.geometry.taps();
-    let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
-    let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);
-    let weights = layer.weights.len() >= outputs.saturating_mul(taps);
     let room = (scratch.as_ptr() as usize).is_multiple_of(4) && scratch.len() >= layout.len();
-    let sound = constants && weights && room && taps > 0 && outputs > 0 && layer.geometry.groups == 1;
-    sound && io.output().len() >= layer.geometry.pixels().saturating_mul(outputs)
+    let sound = room && taps > 0 && outputs > 0 && layer.geometry.groups == 1;
+    sound && layer.fits(io, outputs.saturating_mul(taps))
 }
 
 /// Where the first tap of a window stands in the image; outside of it the numbers have wrapped, or are too large.

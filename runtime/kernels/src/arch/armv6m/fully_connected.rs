@@ -51,8 +51,9 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     for row in 0..rows {
         let vector = Vector::new(range(io.input(), row.wrapping_mul(taps), taps));
         let start = row.wrapping_mul(outputs);
-        if let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) {
-            quads(&vector, weights, bias, &requant, stage, output);
+        let output = io.output().get_mut(start..start.wrapping_add(outputs)).unwrap_or_default();
+        if !quads(&vector, weights, bias, &requant, stage, output) {
+            return *io = Io::refused();
         }
     }
 }
@@ -71,15 +72,28 @@ impl Vector {
     }
 }
 
-/// All outputs of one vector.
-fn quads(vector: &Vector, weights: &[i8], bias: &[i32], requant: &Requant, stage: OutputStage, output: &mut [i8]) {
+/// The product, saturated, most often without the call that a long multiplication is on this machine.
+#[inline(never)]
+fn product(a: usize, b: usize) -> usize {
+    if (a | b) >> 16 == 0 { a.wrapping_mul(b) } else { a.saturating_mul(b) }
+}
+
+/// All outputs of one vector. False, and nothing done, when there is no vector, no output, or too few constants.
+fn quads(
+    vector: &Vector,
+    weights: &[i8],
+    bias: &[i32],
+    requant: &Requant,
+    stage: OutputStage,
+    output: &mut [i8],
+) -> bool {
     let (taps, outputs) = (vector.taps, output.len());
     let (words, extra) = (requant.words.len(), requant.extra.len());
     let constants = bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);
     let aligned = (weights.as_ptr() as usize).is_multiple_of(4);
-    let whole = weights.len() >= outputs.div_ceil(4).saturating_mul(taps).saturating_mul(4);
+    let whole = weights.len() / 4 >= product(outputs.div_ceil(4), taps);
     if !(constants && aligned && whole && taps > 0 && outputs > 0) {
-        return;
+        return false;
     }
     let stride = if words == 1 { 0 } else { 4 };
     let mut quads = Quads {
@@ -104,4 +118,5 @@ fn quads(vector: &Vector, weights: &[i8], bias: &[i32], requant: &Requant, stage
     // SAFETY: weights, biases, words and extra shifts suffice for all outputs, as checked; the input's slice had
     // `taps` elements.
     unsafe { kinglet_armv6m_quads(&mut quads) };
+    true
 }

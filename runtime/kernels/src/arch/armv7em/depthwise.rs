@@ -161,14 +161,7 @@ assembly! { "planar.s", }
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    let outputs = layer.geometry.output[2];
-    let area = layer.geometry.kernel[0].wrapping_mul(layer.geometry.kernel[1]);
-    let words = layer.requant.words.len();
-    let extra = layer.requant.extra.len();
-    let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && (extra == 0 || extra >= words);
-    if constants && layer.weights.len() >= outputs.saturating_mul(area) {
-        four_halfword_planes::depthwise_i8(layer, io, scratch, &Dsp);
-    }
+    four_halfword_planes::depthwise_i8(layer, io, scratch, &Dsp);
 }
 
 /// The assembly behind the planes.

@@ -16,19 +16,19 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
     // What is widened in passing is an even number of groups.
     let passing = (groups.saturating_sub(WIDENED_GROUPS).wrapping_add(1)) & !1;
     let widened = groups.wrapping_sub(passing);
-    let words = layer.requant.words.len();
     let aligned = (scratch.as_ptr() as usize | layer.weights.as_ptr() as usize).is_multiple_of(4);
-    let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
-    let weights = layer.weights.len() >= outputs.div_ceil(8).saturating_mul(groups).saturating_mul(32);
-    let Some(column) = scratch.get_mut(..widened.wrapping_mul(8)) else { return };
-    if !(aligned && constants && weights) || groups == 0 {
-        return;
+    let constants = layer.requant.extra.is_empty() && layer.requant.suffices(layer.bias, outputs);
+    // Blocks of eight channels for which there are weights; none when there are no taps.
+    let blocks = (layer.weights.len() / 32).checked_div(groups).unwrap_or(0);
+    let Some(column) = scratch.get_mut(..widened.wrapping_mul(8)) else { return io.refuse() };
+    if !(aligned && constants && blocks >= outputs.div_ceil(8)) {
+        return io.refuse();
     }
     let mut dense = Dense::new(&layer.stage, &layer.requant);
     dense.entry = entry(widened, GROUP_CODE);
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let Some(input) = io.input_from(start).get(..taps) else { return };
+        let Some(input) = io.input_from(start).get(..taps) else { return io.refuse() };
         let (passing, rest) = input.split_at(passing.wrapping_mul(4).min(taps));
         widen(rest, column);
         let ends = passing.as_ptr_range();
@@ -36,7 +36,11 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scra
         let ends = column.as_ptr_range();
         (dense.column, dense.column_end) = (ends.start, ends.end);
         let start = row.wrapping_mul(outputs);
-        vector(layer, &mut dense, groups, io.output_range(start, outputs));
+        let output = io.output_range(start, outputs);
+        if output.is_empty() {
+            return io.refuse();
+        }
+        vector(layer, &mut dense, groups, output);
     }
 }
 

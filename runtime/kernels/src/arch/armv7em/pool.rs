@@ -19,6 +19,9 @@ type Span = (usize, usize);
 /// See [`crate::pool::average_pool_i8`].
 #[inline(never)]
 pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    if !layer.geometry.fits(io) {
+        return io.refuse();
+    }
     let [height, width, channels] = layer.geometry.output;
     let mut at = 0usize;
     for y in 0..height {

@@ -135,14 +135,10 @@ pub(super) fn entry(groups: usize, size: usize) -> usize {
     4usize.wrapping_sub(groups & 3).wrapping_mul(size)
 }
 
-/// Fills the table of constants, which has a row for each pair of channels. False when the layer has too few.
-pub(super) fn fill_table(table: &mut [i8], outputs: usize, bias: &[i32], requant: &Requant, zero_point: i32) -> bool {
-    let (words, extra) = (requant.words.len(), requant.extra.len());
-    let one = words == 1;
-    let constants = bias.len() >= outputs && (one || words >= outputs) && (extra == 0 || extra >= words);
-    if !constants || outputs == 0 || table.len() < outputs.div_ceil(2).saturating_mul(ROW_BYTES) {
-        return false;
-    }
+/// Fills the table of constants. It has a row for each pair of `outputs` channels, of which there is one at least, and
+/// `requant` suffices for them, as the caller has checked.
+pub(super) fn fill_table(table: &mut [i8], outputs: usize, bias: &[i32], requant: &Requant, zero_point: i32) {
+    let one = requant.words.len() == 1;
     // SAFETY: the table has a row for each pair, and there are biases, words and, if any, extra shifts for all
     // channels, or one word and shift that the stride of zero repeats. Scratch is 4-byte aligned.
     unsafe {
@@ -152,10 +148,9 @@ pub(super) fn fill_table(table: &mut [i8], outputs: usize, bias: &[i32], requant
             bias.as_ptr(),
             requant.words.as_ptr(),
             if one { 0 } else { 4 },
-            if extra == 0 { core::ptr::null() } else { requant.extra.as_ptr() },
+            if requant.extra.is_empty() { core::ptr::null() } else { requant.extra.as_ptr() },
             requant.shift_base.wrapping_neg().wrapping_sub(1),
             zero_point.wrapping_mul(2).wrapping_add(1),
         );
     }
-    true
 }

@@ -56,16 +56,19 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     let words = layer.requant.words.len();
     let aligned = (layer.weights.as_ptr() as usize).is_multiple_of(4);
     let constants = layer.bias.len() >= outputs && (words == 1 || words >= outputs) && layer.requant.extra.is_empty();
-    let weights = layer.weights.len() >= outputs.div_ceil(4).saturating_mul(4).saturating_mul(taps);
-    if !(aligned && constants && weights && taps > 0 && outputs > 0) {
-        return;
+    // Blocks of four channels for which there are weights; none when there are no taps.
+    let blocks = (layer.weights.len() / 4).checked_div(taps).unwrap_or(0);
+    if !(aligned && constants && blocks >= outputs.div_ceil(4) && taps > 0 && outputs > 0) {
+        return io.refuse();
     }
     let stage = layer.stage;
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let Some(input) = io.input().get(start..start.wrapping_add(taps)).map(<[i8]>::as_ptr) else { return };
+        let Some(input) = io.input().get(start..start.wrapping_add(taps)).map(<[i8]>::as_ptr) else {
+            return io.refuse();
+        };
         let start = row.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
+        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return io.refuse() };
         let mut vector = Vector {
             input,
             weights: layer.weights.as_ptr(),

@@ -8,9 +8,9 @@ use crate::fully_connected::FullyConnectedI8;
 #[inline(never)]
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     let (taps, outputs) = (layer.taps, layer.outputs);
-    let constants = Constants { weights: layer.weights, bias: layer.bias, requant: layer.requant, outputs, taps };
+    let constants = Constants { weights: layer.weights, bias: layer.bias, requant: &layer.requant, outputs, taps };
     if !constants.is_sound() {
-        return;
+        return io.refuse();
     }
     let mut kernel = Kernel::new(&constants, layer.stage);
     kernel.windows((1, taps), 0, 0);
@@ -22,10 +22,10 @@ pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, _scr
     }
     for row in 0..layer.rows {
         let start = row.wrapping_mul(taps);
-        let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return };
+        let Some(input) = io.input().get(start..start.wrapping_add(taps)) else { return io.refuse() };
         let input = input.as_ptr();
         let start = row.wrapping_mul(outputs);
-        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return };
+        let Some(output) = io.output().get_mut(start..start.wrapping_add(outputs)) else { return io.refuse() };
         if is_regular {
             // SAFETY: `input` has `taps` bytes and `output` whole blocks; the constants were checked. By the operator's
             // contract the output does not touch the row's input; if it did, numbers would differ, not extents.

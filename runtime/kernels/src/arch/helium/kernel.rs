@@ -112,7 +112,7 @@ pub(super) struct Constants<'a> {
     /// `[outputs / 4][vectors][4][16]`
     pub(super) weights: &'a [i8],
     pub(super) bias: &'a [i32],
-    pub(super) requant: Requant<'a>,
+    pub(super) requant: &'a Requant<'a>,
     pub(super) outputs: usize,
     /// Taps of a window.
     pub(super) taps: usize,
@@ -121,11 +121,11 @@ pub(super) struct Constants<'a> {
 impl Constants<'_> {
     /// Every slice is as long as the assembly will believe.
     pub(super) fn is_sound(&self) -> bool {
-        let (words, extra) = (self.requant.words.len(), self.requant.extra.len());
-        let enough = (words == 1 || words >= self.outputs) && (extra == 0 || extra >= words);
-        let weights = self.block_bytes().saturating_mul(self.outputs.div_ceil(4));
-        let constants = enough && self.bias.len() >= self.outputs && self.weights.len() >= weights;
-        constants && self.outputs > 0 && self.taps > 0
+        // Blocks of four channels for which there are weights; none when there are no taps.
+        let tiles = self.weights.len() / (4 * TILE_TAPS);
+        let blocks = tiles.checked_div(self.taps.div_ceil(TILE_TAPS)).unwrap_or(0);
+        let constants = self.requant.suffices(self.bias, self.outputs);
+        constants & (self.outputs > 0) & (blocks >= self.outputs.div_ceil(4))
     }
 
     /// Bytes of a block's weights.

@@ -1,6 +1,7 @@
 //! Pooling and mean, sixteen channels at a time and then what is left of them.
 
 use crate::Io;
+use crate::io::volume;
 use crate::mean::MeanI8;
 use crate::pool::{PoolI8, rounded_average};
 
@@ -111,6 +112,9 @@ fn for_each_pixel(layer: &PoolI8, mut pixel: impl FnMut(usize, Taps)) {
 /// See [`crate::pool::average_pool_i8`].
 #[inline(never)]
 pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    if !layer.geometry.fits(io) {
+        return io.refuse();
+    }
     for_each_pixel(layer, |at, taps| {
         let count = taps.rows.wrapping_mul(taps.columns) as i32;
         let finish = |sum| layer.clamp(rounded_average(sum, count));
@@ -121,6 +125,9 @@ pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 /// See [`crate::pool::max_pool_i8`].
 #[inline(never)]
 pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
+    if !layer.geometry.fits(io) {
+        return io.refuse();
+    }
     let channels = layer.geometry.output[2];
     for_each_pixel(layer, |at, taps| {
         let mut channel = 0usize;
@@ -143,6 +150,9 @@ pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 #[inline(never)]
 pub(crate) fn mean_i8(layer: &MeanI8, io: &mut Io<i8>) {
     let channels = layer.inner;
+    if !io.has(volume([layer.outer, layer.reduced, channels]), layer.outer.wrapping_mul(channels)) {
+        return io.refuse();
+    }
     let offset = layer.input_zero_point.wrapping_mul(layer.reduced as i32);
     let finish = |sum: i32| layer.stage.apply(sum.wrapping_sub(offset), layer.factor);
     for outer in 0..layer.outer {

@@ -124,8 +124,11 @@ fn decode([low, high]: [i8; 2]) -> [i8; 2] {
 
 /// Any convolution, decoding the pairs as it goes. The patch is brought into the order of the taps first.
 pub(crate) fn emulated_conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if !layer.fits(io, layer.weight_len()) {
+        return io.refuse();
+    }
     let (outputs, taps) = (layer.geometry.output[2], layer.geometry.runs());
-    let Some((ordered, scratch)) = scratch.split_at_mut_checked(taps.count()) else { return };
+    let Some((ordered, scratch)) = scratch.split_at_mut_checked(taps.count()) else { return io.refuse() };
     for_each_patch(layer, io, scratch, |io, patch, pixel| {
         taps.order(patch, ordered);
         let (dense, at) = (conv2d::portable::dense(layer), pixel.wrapping_mul(outputs));

@@ -99,6 +99,9 @@ pub(crate) fn patches(geometry: &Geometry) -> usize {
 
 /// Any convolution. A layer that has no scratch to gather in reads its pixels where they lie.
 pub(crate) fn emulated_conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, patch: &mut [i8]) {
+    if !layer.fits(io, layer.weight_len()) {
+        return io.refuse();
+    }
     let geometry = &layer.geometry;
     if scratch(geometry) > 0 {
         return emulate::conv2d_i8::<FourBySixteen>(layer, io, patch);

@@ -193,14 +193,16 @@ pub(crate) trait Order {
         0
     }
 
-    /// Runs this build's kernel, or nothing when there is none.
-    fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    /// Runs this build's kernel; false when there is none.
+    fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
         let _ = (layer, io, scratch);
+        false
     }
 
-    /// Runs this build's kernel, or nothing when there is none.
-    fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    /// Runs this build's kernel; false when there is none.
+    fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
         let _ = (layer, io, scratch);
+        false
     }
 }
 
@@ -354,12 +356,16 @@ impl Packing {
     /// See [`crate::conv2d::conv2d_i8`].
     #[inline(always)]
     pub(crate) fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-        dense_packings!(ask [Packing layer.packing, P => P::conv2d(layer, io, scratch)]);
+        if !dense_packings!(ask [Packing layer.packing, P => P::conv2d(layer, io, scratch)]) {
+            io.refuse();
+        }
     }
 
     /// See [`crate::fully_connected::fully_connected_i8`].
     #[inline(always)]
     pub(crate) fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-        dense_packings!(ask [Packing layer.packing, P => P::fully_connected(layer, io, scratch)]);
+        if !dense_packings!(ask [Packing layer.packing, P => P::fully_connected(layer, io, scratch)]) {
+            *io = Io::refused();
+        }
     }
 }

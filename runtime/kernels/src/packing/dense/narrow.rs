@@ -53,6 +53,8 @@ macro_rules! kernels {
                 Storage::Bits8 => return false,
                 $(Storage::$Name => if cfg!(feature = $feature) {
                     conv2d_i8::<$bits>(layer, io, scratch);
+                } else {
+                    io.refuse();
                 },)*
             }
             true
@@ -65,6 +67,8 @@ macro_rules! kernels {
                 Storage::Bits8 => return false,
                 $(Storage::$Name => if cfg!(feature = $feature) {
                     fully_connected_i8::<$bits>(layer, io, scratch);
+                } else {
+                    io.refuse();
                 },)*
             }
             true
@@ -76,6 +80,9 @@ narrow_storages! { kernels [] }
 
 /// As [`crate::conv2d::portable::conv2d_i8`].
 fn conv2d_i8<const BITS: usize>(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if !layer.fits(io, layer.weight_len()) {
+        return io.refuse();
+    }
     let geometry = &layer.geometry;
     let taps = geometry.taps();
     let group_outputs = geometry.output[2].checked_div(geometry.groups).unwrap_or(0);
@@ -92,6 +99,9 @@ fn conv2d_i8<const BITS: usize>(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut
 
 /// As [`crate::fully_connected::portable::fully_connected_i8`].
 fn fully_connected_i8<const BITS: usize>(layer: &FullyConnectedI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
     for row in 0..layer.rows {
         let vector = Vector::Input(row.wrapping_mul(layer.taps));
         let at = row.wrapping_mul(layer.outputs);

@@ -95,9 +95,9 @@ impl Order for RowMajor {
     }
 
     #[inline(always)]
-    fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
         if Storage::ANY_NARROW && narrow::runs_conv2d(layer, io, scratch) {
-            return;
+            return true;
         }
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::conv2d_i8(layer, io, scratch);
@@ -105,12 +105,13 @@ impl Order for RowMajor {
         conv2d::portable::conv2d_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
+        Self::IS_RUNNABLE
     }
 
     #[inline(always)]
-    fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
         if Storage::ANY_NARROW && narrow::runs_fully_connected(layer, io, scratch) {
-            return;
+            return true;
         }
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::fully_connected_i8(layer, io, scratch);
@@ -118,6 +119,7 @@ impl Order for RowMajor {
         fully_connected::portable::fully_connected_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
+        Self::IS_RUNNABLE
     }
 }
 

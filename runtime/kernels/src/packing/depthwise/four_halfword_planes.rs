@@ -374,14 +374,11 @@ fn element(scratch: &[i8], at: usize) -> i32 {
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
-    let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
-    let output_len = len(layer.geometry.output);
-    let whole = io.input_from(0).len() >= len(layer.geometry.input) && !io.output_range(0, output_len).is_empty();
     let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
     let [_, _, channels] = layer.geometry.input;
     let consistent = channels.checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
-    if !(aligned && whole && consistent && scratch.len() >= planes.scratch_len()) {
-        return;
+    if !(aligned && consistent && scratch.len() >= planes.scratch_len() && layer.fits(io)) {
+        return io.refuse();
     }
     // What is left and right of the pixels holds the padding value from here on.
     planes.pad(scratch, (0, planes.input_rows(planes.band_rows)), layer.padding_value, kernel);

@@ -305,8 +305,10 @@ impl PlaneKernel for PortableKernel {
 /// The whole layer, with `kernel`'s inner loops. `scratch` is 4-byte aligned.
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let planes = Planes::new(&layer.geometry);
-    if !fits(layer, [io.input().len(), io.output().len()], scratch) || scratch.len() < planes.scratch_len() {
-        return;
+    let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
+    let consistent = layer.geometry.input[2].checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
+    if !(aligned && consistent && scratch.len() >= planes.scratch_len() && layer.fits(io)) {
+        return io.refuse();
     }
     let [_, _, channels] = layer.geometry.input;
     let words = scratch.as_chunks_mut::<4>().0;
@@ -320,16 +322,6 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
             .run(io, words);
         channel = end;
     }
-}
-
-/// The shapes agree with each other and with the lengths of input and output.
-#[inline(never)]
-fn fits(layer: &DepthwiseI8, [input_len, output_len]: [usize; 2], scratch: &[i8]) -> bool {
-    let len = |[rows, columns, channels]: [usize; 3]| rows.saturating_mul(columns).saturating_mul(channels);
-    let Geometry { input, output, .. } = &layer.geometry;
-    let aligned = (scratch.as_ptr() as usize).is_multiple_of(4);
-    let consistent = input[2].checked_mul(layer.multiplier) == Some(output[2]);
-    aligned && consistent && input_len >= len(*input) && output_len >= len(*output)
 }
 
 /// Up to four input channels from `start` on.

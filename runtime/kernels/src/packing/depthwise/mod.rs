@@ -81,8 +81,8 @@ pub(crate) trait Order {
     /// Bytes of scratch.
     fn scratch(geometry: &Geometry) -> usize;
 
-    /// Runs this build's kernel, or nothing when there is none.
-    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]);
+    /// Runs this build's kernel; false when there is none.
+    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool;
 }
 
 /// The place in `[C * multiplier, KH, KW]`.
@@ -185,6 +185,8 @@ impl DepthwisePacking {
     /// See [`crate::depthwise::depthwise_i8`].
     #[inline(always)]
     pub(crate) fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-        depthwise_packings!(ask [DepthwisePacking layer.packing, P => P::run(layer, io, scratch)]);
+        if !depthwise_packings!(ask [DepthwisePacking layer.packing, P => P::run(layer, io, scratch)]) {
+            io.refuse();
+        }
     }
 }

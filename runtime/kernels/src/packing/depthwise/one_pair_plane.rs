@@ -259,16 +259,12 @@ impl PlaneKernel for PortableKernel {
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &impl PlaneKernel) {
     let words = words(scratch);
     let plane = Plane::new(&layer.geometry);
-    let len = |shape: [usize; 3]| shape.iter().fold(1usize, |product, &extent| product.saturating_mul(extent));
-    let whole = io.input().len() >= len(layer.geometry.input) && io.output().len() >= len(layer.geometry.output);
     let [_, _, channels] = layer.geometry.input;
     let consistent = channels.checked_mul(layer.multiplier) == Some(layer.geometry.output[2]);
-    if !(whole
-        && consistent
-        && OnePairPlane::takes(&layer.geometry, layer.multiplier)
-        && words.len() >= plane.scratch_len() / 4)
-    {
-        return;
+    // There are no words where scratch is not aligned.
+    let room = words.len() >= plane.scratch_len() / 4;
+    if !(room && consistent && OnePairPlane::takes(&layer.geometry, layer.multiplier) && layer.fits(io)) {
+        return io.refuse();
     }
     words.fill(Plane::join(layer.padding_value, layer.padding_value));
     for channel in 0..channels {

@@ -42,10 +42,11 @@ impl Order for RowMajor {
     }
 
     #[inline(always)]
-    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
         #[cfg(feature = "row-major")]
         portable::depthwise_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
+        Self::IS_RUNNABLE
     }
 }

@@ -191,8 +191,9 @@ pub(crate) trait WindowKernel {
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8], kernel: &mut impl WindowKernel) {
     let windows = Windows::new(&layer.geometry);
     let channels = layer.geometry.output[2];
-    if !is_sound(layer, &windows, io, scratch) {
-        return;
+    let room = scratch.len() >= windows.scratch_len() && (scratch.as_ptr() as usize).is_multiple_of(4);
+    if !(room && Windows3x3::takes(&layer.geometry, layer.multiplier) && layer.fits(io)) {
+        return io.refuse();
     }
     let mut channel = 0usize;
     while channel < channels {
@@ -201,20 +202,6 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
         block(layer, &windows, task, (io, scratch), kernel);
         channel = channel.wrapping_add(BLOCK);
     }
-}
-
-/// Every slice is as long as the inner loops will believe.
-#[inline(never)]
-fn is_sound(layer: &DepthwiseI8, windows: &Windows, io: &mut Io<i8>, scratch: &[i8]) -> bool {
-    let geometry = &layer.geometry;
-    let len = |[height, width, channels]: [usize; 3]| height.saturating_mul(width).saturating_mul(channels);
-    let channels = geometry.output[2];
-    let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
-    let constants = layer.bias.len() >= channels && (words == 1 || words >= channels) && (extra == 0 || extra >= words);
-    let shape = Windows3x3::takes(geometry, layer.multiplier) && layer.weights.len() >= channels.saturating_mul(9);
-    let memory = io.input().len() >= len(geometry.input) && io.output().len() >= len(geometry.output);
-    let room = scratch.len() >= windows.scratch_len() && (scratch.as_ptr() as usize).is_multiple_of(4);
-    constants && shape && memory && room && len(geometry.output) > 0
 }
 
 /// The channels of `task`: band after band.
