@@ -1,4 +1,4 @@
-//! Any bytes as an .onnx file: see `kinglet_fuzz::onnx`.
+//! Any bytes as an .onnx file: see `kinglet_fuzz_targets::onnx`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kinglet_fuzz::onnx(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kinglet_fuzz_targets::onnx(data));

@@ -1,4 +1,4 @@
-//! Any bytes as a .tflite file: see `kinglet_fuzz::tflite`.
+//! Any bytes as a .tflite file: see `kinglet_fuzz_targets::tflite`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kinglet_fuzz::tflite(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kinglet_fuzz_targets::tflite(data));

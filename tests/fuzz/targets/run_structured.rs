@@ -1,6 +1,6 @@
-//! Blobs of plausible records, which are then run: see `kinglet_fuzz::structured`.
+//! Blobs of plausible records, which are then run: see `kinglet_fuzz_targets::structured`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    kinglet_fuzz::structured(data);
+    kinglet_fuzz_targets::structured(data);
 });

@@ -43,6 +43,11 @@ fn rust_components() {
     if !missing.is_empty() {
         install(&["rustup", "component", "add"], &missing, starts("rustup"));
     }
+    // Only where there is a nightly toolchain anyway: to bring one is not for us to decide.
+    let has_nightly = succeeds(Command::new("rustc").args(["+nightly", "--version"]).env_remove("RUSTUP_TOOLCHAIN"));
+    if has_nightly && crate::miri::missing().is_some() {
+        install(&["rustup", "component", "add", "--toolchain", "nightly"], &["miri", "rust-src"], starts("rustup"));
+    }
 }
 
 fn missing_rust_targets() {

@@ -6,7 +6,8 @@
 //! is *skipped* and says so; nothing is left out silently. A test inside a step skips something by printing a line
 //! that begins with `skipped`; those lines are counted and repeated at the end.
 //!
-//! Not here, because they run for minutes or need another toolchain: `cargo xtask fuzz` and `cargo xtask miri`.
+//! Not here, because they run for many minutes: `cargo xtask fuzz` and the whole of `cargo xtask miri`. Of both there is a
+//! short form: the fuzz targets on a few thousand inputs (`tests/tests/fuzz_short.rs`), and `cargo xtask miri --short`.
 
 mod install;
 mod steps;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::install::starts;
+use crate::miri;
 use crate::prerequisites;
 use crate::tree;
 
@@ -119,6 +120,12 @@ fn host() -> Vec<Step> {
             what: "all tests of the host workspace, optimised",
             missing: nothing,
             commands: vec![all],
+        },
+        Step {
+            name: "miri",
+            what: "casts and known layers without undefined behaviour",
+            missing: miri::missing,
+            commands: vec![xtask(&["miri", "--short"])],
         },
         Step {
             name: "cases",

@@ -54,7 +54,7 @@ impl Memory {
     /// Addresses for an input and an output of so many elements of so many bytes.
     pub(crate) fn addresses(&self, place: Place, (input, output): (u32, u32), (from, to): (u32, u32)) -> Addresses {
         let at = self.fit(place.input, input.saturating_mul(from), from);
-        let over = place.overlap % 4 == 0;
+        let over = place.overlap.is_multiple_of(4);
         Addresses {
             input: at,
             output: if over { at / to * to } else { self.fit(place.output, output.saturating_mul(to), to) },

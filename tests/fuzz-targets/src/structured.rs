@@ -87,7 +87,7 @@ fn state(memory: &Memory, plan: &Plan) -> Vec<u8> {
         flags: 0,
         reserved: 0,
     };
-    kinglet_blob::state::section(&[(record, (0..bytes).map(|at| (at as u8).wrapping_mul(plan.arena as u8)).collect())])
+    kinglet_blob::state::section(&[(record, (0..bytes).map(|at| (at as u8).wrapping_mul(plan.arena)).collect())])
 }
 
 fn port(memory: &Memory, port: &Port) -> PortRecord {
