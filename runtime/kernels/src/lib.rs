@@ -25,6 +25,7 @@ mod dots;
 pub mod elementwise;
 pub mod fixed_math;
 pub mod float_math;
+mod formula;
 pub mod fully_connected;
 pub mod int16;
 pub mod io;

@@ -32,21 +32,6 @@ impl Conv2dI16<'_> {
     }
 }
 
-/// The convolution that every `conv2d_i16` kernel equals to the bit.
-pub fn conv2d_i16_reference(layer: &Conv2dI16, io: &mut Io<i16>) {
-    let geometry = &layer.geometry;
-    for (output_index, place) in super::reference::places(geometry).enumerate() {
-        let mut sum: i64 = 0;
-        for tap in 0..geometry.taps() {
-            let x = super::reference::source(geometry, place, tap).and_then(|at| io.input().get(at).copied());
-            let at = place.output.wrapping_mul(geometry.taps()).wrapping_add(tap);
-            let w = layer.weights.get(at).copied().unwrap_or(0);
-            sum = sum.wrapping_add(i64::from(x.unwrap_or(0)).wrapping_mul(i64::from(w)));
-        }
-        io.set(output_index, layer.stage.apply(place.output, sum));
-    }
-}
-
 /// Computes the convolution, run by run of its windows.
 pub fn conv2d_i16(layer: &Conv2dI16, io: &mut Io<i16>) {
     if !layer.fits(io) {

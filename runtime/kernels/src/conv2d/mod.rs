@@ -21,8 +21,8 @@ pub(crate) mod portable;
 mod reference;
 
 pub use float::conv2d_f32;
-pub use int16::{Conv2dI16, conv2d_i16, conv2d_i16_reference};
-pub use reference::{conv2d_f32_reference, conv2d_i8_reference};
+pub use int16::{Conv2dI16, conv2d_i16};
+pub use reference::{conv2d_f32_reference, conv2d_i8_reference, conv2d_i16_reference};
 
 pub use crate::packing::Packing;
 
@@ -109,6 +109,11 @@ impl Geometry {
     pub fn source_pixel(&self, (y, x): (usize, usize), (i, j): (usize, usize)) -> Option<usize> {
         let row = self.source(0, y, i)?;
         Some(row.wrapping_mul(self.input[1]).wrapping_add(self.source(1, x, j)?))
+    }
+
+    /// Row and column of the input under tap `[i, j]` of output pixel `[y, x]`, or `None` outside the image.
+    pub(crate) fn source_at(&self, [y, x]: [usize; 2], [i, j]: [usize; 2]) -> Option<[usize; 2]> {
+        Some([self.source(0, y, i)?, self.source(1, x, j)?])
     }
 
     /// The taps of output position `position` that lie inside the image along an axis: the input row or column

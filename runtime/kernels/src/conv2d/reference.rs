@@ -1,60 +1,74 @@
-//! Conv2D as its formula: one loop per letter. Input and output must not overlap.
+//! Conv2D as its formula. Input and output must not overlap.
 
-use super::{Conv2dF32, Conv2dI8, Geometry};
+use super::{Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use crate::Io;
+use crate::formula::{Tensor, Wrapping, long_product, positions, product};
 
 /// The convolution that every `conv2d_i8` kernel equals to the bit, in any packing.
 pub fn conv2d_i8_reference(layer: &Conv2dI8, io: &mut Io<i8>) {
     let geometry = &layer.geometry;
-    for (output_index, place) in places(geometry).enumerate() {
-        let mut acc = layer.bias.get(place.output).copied().unwrap_or(0);
-        for tap in 0..geometry.taps() {
-            let x = source(geometry, place, tap).and_then(|at| io.input().get(at).copied());
-            let x = i32::from(x.unwrap_or(layer.padding_value));
-            let w = i32::from(layer.weight_at(place.output, tap));
-            acc = acc.wrapping_add(x.wrapping_mul(w));
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let mut acc = Wrapping(layer.bias.get(o).copied().unwrap_or(0));
+        for (tap, [i, j, c]) in taps(geometry).enumerate() {
+            let element = source(geometry, [y, x, o], [i, j, c]).map_or(layer.padding_value, |source| input.at(source));
+            acc += product(element, layer.weight_at(o, tap));
         }
-        io.set(output_index, layer.stage.apply(acc, layer.requant.at(place.output)));
+        io.set(at, layer.stage.apply(acc.0, layer.requant.at(o)));
+    }
+}
+
+/// The convolution that every `conv2d_i16` kernel equals to the bit.
+pub fn conv2d_i16_reference(layer: &Conv2dI16, io: &mut Io<i16>) {
+    let geometry = &layer.geometry;
+    let weights = Tensor::new(layer.weights, weight_shape(geometry));
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let mut sum = Wrapping(0);
+        for [i, j, c] in taps(geometry) {
+            let element = source(geometry, [y, x, o], [i, j, c]).map_or(0, |source| input.at(source));
+            sum += long_product(element, weights.at([o, i, j, c]));
+        }
+        io.set(at, layer.stage.apply(o, sum.0));
     }
 }
 
 /// The convolution that every `conv2d_f32` kernel equals to the bit.
 pub fn conv2d_f32_reference(layer: &Conv2dF32, io: &mut Io<f32>) {
     let geometry = &layer.geometry;
-    for (output_index, place) in places(geometry).enumerate() {
-        let mut acc = layer.bias.get(place.output).copied().unwrap_or(0.0);
-        for tap in 0..geometry.taps() {
-            let x = source(geometry, place, tap).and_then(|at| io.input().get(at).copied()).unwrap_or(0.0);
-            let at = place.output.wrapping_mul(geometry.taps()).wrapping_add(tap);
-            acc += x * layer.weights.get(at).copied().unwrap_or(0.0);
+    let weights = Tensor::new(layer.weights, weight_shape(geometry));
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let mut acc = layer.bias.get(o).copied().unwrap_or(0.0);
+        for [i, j, c] in taps(geometry) {
+            let element = source(geometry, [y, x, o], [i, j, c]).map_or(0.0, |source| input.at(source));
+            acc += element * weights.at([o, i, j, c]);
         }
-        io.set(output_index, layer.clamp.apply(acc));
+        io.set(at, layer.clamp.apply(acc));
     }
 }
 
-/// One output element.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    y: usize,
-    x: usize,
-    pub(super) output: usize,
+/// Channels of a group, on the input's side and on the output's.
+fn group_channels(geometry: &Geometry) -> [usize; 2] {
+    [geometry.input[2], geometry.output[2]].map(|channels| channels.checked_div(geometry.groups).unwrap_or(0))
 }
 
-/// Every output element in the order of memory.
-pub(super) fn places(geometry: &Geometry) -> impl Iterator<Item = Place> {
-    let [height, width, outputs] = geometry.output;
-    (0..height).flat_map(move |y| (0..width).flat_map(move |x| (0..outputs).map(move |output| Place { y, x, output })))
+/// `[O, KH, KW, C / groups]`.
+fn weight_shape(geometry: &Geometry) -> [usize; 4] {
+    let ([height, width], [channels, _]) = (geometry.kernel, group_channels(geometry));
+    [geometry.output[2], height, width, channels]
 }
 
-/// The input element of tap `tap = (i * KW + j) * C / groups + c`, `None` outside the image.
-pub(super) fn source(geometry: &Geometry, place: Place, tap: usize) -> Option<usize> {
-    let [_, _, channels] = geometry.input;
-    let group_channels = channels.checked_div(geometry.groups)?;
-    let group_outputs = geometry.output[2].checked_div(geometry.groups)?;
-    let group = place.output.checked_div(group_outputs)?;
-    let c = tap.checked_rem(group_channels)?;
-    let window = tap.checked_div(group_channels)?;
-    let (i, j) = (window.checked_div(geometry.kernel[1])?, window.checked_rem(geometry.kernel[1])?);
-    let pixel = geometry.source_pixel((place.y, place.x), (i, j))?;
-    Some(pixel.wrapping_mul(channels).wrapping_add(group.wrapping_mul(group_channels)).wrapping_add(c))
+/// `[i, j, c]` of each weight of an output channel.
+fn taps(geometry: &Geometry) -> impl Iterator<Item = [usize; 3]> {
+    let [_, height, width, channels] = weight_shape(geometry);
+    positions([height, width, channels])
+}
+
+/// The input that weight `[o, i, j, c]` meets for output `[y, x, o]`; `None` outside the image.
+fn source(geometry: &Geometry, [y, x, o]: [usize; 3], [i, j, c]: [usize; 3]) -> Option<[usize; 3]> {
+    let [channels, outputs] = group_channels(geometry);
+    let group = o.checked_div(outputs)?;
+    let [row, column] = geometry.source_at([y, x], [i, j])?;
+    Some([row, column, group.wrapping_mul(channels).wrapping_add(c)])
 }

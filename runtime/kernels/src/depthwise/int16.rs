@@ -5,7 +5,6 @@
 //!   with the bias and the rounding of [`StageI16`]; positions outside the image add nothing.
 //! - Overlapping input and output: as in [`super`]. No scratch.
 
-use super::reference::{for_each_output, for_each_tap};
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::int16::{StageI16, Sums};
@@ -35,21 +34,6 @@ impl DepthwiseI16<'_> {
         let weights = outputs.saturating_mul(self.geometry.kernel_area());
         self.geometry.fits(io) && self.stage.suffices(outputs) && self.weights.len() >= weights
     }
-}
-
-/// The convolution that every `depthwise_i16` kernel equals to the bit.
-pub fn depthwise_i16_reference(layer: &DepthwiseI16, io: &mut Io<i16>) {
-    let mut at: usize = 0;
-    for_each_output(&layer.geometry, |pixel, o| {
-        let mut sum: i64 = 0;
-        for_each_tap(&layer.geometry, layer.multiplier, pixel, o, |source, weight| {
-            let x = source.and_then(|source| io.input().get(source).copied()).unwrap_or(0);
-            let w = layer.weights.get(weight).copied().unwrap_or(0);
-            sum = sum.wrapping_add(i64::from(x).wrapping_mul(i64::from(w)));
-        });
-        io.set(at, layer.stage.apply(o, sum));
-        at = at.wrapping_add(1);
-    });
 }
 
 /// Computes the convolution in blocks of output channels.

@@ -18,8 +18,8 @@ pub(crate) mod portable;
 mod reference;
 
 pub use float::depthwise_f32;
-pub use int16::{DepthwiseI16, depthwise_i16, depthwise_i16_reference};
-pub use reference::{depthwise_f32_reference, depthwise_i8_reference};
+pub use int16::{DepthwiseI16, depthwise_i16};
+pub use reference::{depthwise_f32_reference, depthwise_i8_reference, depthwise_i16_reference};
 
 pub use crate::packing::DepthwisePacking;
 

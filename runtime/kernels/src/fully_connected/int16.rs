@@ -33,21 +33,6 @@ impl FullyConnectedI16<'_> {
     }
 }
 
-/// The layer that every `fully_connected_i16` kernel equals to the bit.
-pub fn fully_connected_i16_reference(layer: &FullyConnectedI16, io: &mut Io<i16>) {
-    for row in 0..layer.rows {
-        for o in 0..layer.outputs {
-            let mut sum: i64 = 0;
-            for k in 0..layer.taps {
-                let x = io.input().get(row.wrapping_mul(layer.taps).wrapping_add(k)).copied().unwrap_or(0);
-                let w = layer.weights.get(o.wrapping_mul(layer.taps).wrapping_add(k)).copied().unwrap_or(0);
-                sum = sum.wrapping_add(i64::from(x).wrapping_mul(i64::from(w)));
-            }
-            io.set(row.wrapping_mul(layer.outputs).wrapping_add(o), layer.stage.apply(o, sum));
-        }
-    }
-}
-
 /// Computes the layer, four outputs at a time.
 pub fn fully_connected_i16(layer: &FullyConnectedI16, io: &mut Io<i16>) {
     if !layer.fits(io) {

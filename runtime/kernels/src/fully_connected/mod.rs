@@ -15,8 +15,8 @@ pub(crate) mod portable;
 mod reference;
 
 pub use float::fully_connected_f32;
-pub use int16::{FullyConnectedI16, fully_connected_i16, fully_connected_i16_reference};
-pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference};
+pub use int16::{FullyConnectedI16, fully_connected_i16};
+pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference, fully_connected_i16_reference};
 
 use crate::numerics::{ClampF32, OutputStage, Requant};
 use crate::packing::{Packing, Storage, Taps};

@@ -2,22 +2,7 @@
 
 use super::ReduceMax;
 use crate::Io;
-
-fn reduce_max<T: Copy + PartialOrd>(layer: &ReduceMax, io: &mut Io<T>, lowest: T) {
-    for outer in 0..layer.outer {
-        for inner in 0..layer.inner {
-            let mut max = lowest;
-            for r in 0..layer.reduced {
-                let row = outer.wrapping_mul(layer.reduced).wrapping_add(r);
-                let x = io.input().get(row.wrapping_mul(layer.inner).wrapping_add(inner)).copied().unwrap_or(lowest);
-                if x > max {
-                    max = x;
-                }
-            }
-            io.set(outer.wrapping_mul(layer.inner).wrapping_add(inner), max);
-        }
-    }
-}
+use crate::formula::{Tensor, positions};
 
 /// The maximum that every `reduce_max_i8` kernel equals to the bit.
 pub fn reduce_max_i8_reference(layer: &ReduceMax, io: &mut Io<i8>) {
@@ -27,4 +12,13 @@ pub fn reduce_max_i8_reference(layer: &ReduceMax, io: &mut Io<i8>) {
 /// The maximum that every `reduce_max_f32` kernel equals to the bit.
 pub fn reduce_max_f32_reference(layer: &ReduceMax, io: &mut Io<f32>) {
     reduce_max(layer, io, f32::NEG_INFINITY);
+}
+
+fn reduce_max<T: Copy + Default + PartialOrd>(layer: &ReduceMax, io: &mut Io<T>, lowest: T) {
+    for (at, [outer, inner]) in positions([layer.outer, layer.inner]).enumerate() {
+        let input = Tensor::new(io.input(), [layer.outer, layer.reduced, layer.inner]);
+        let elements = (0..layer.reduced).map(|r| input.at([outer, r, inner]));
+        // What is not greater, such as a NaN, is passed over.
+        io.set(at, elements.fold(lowest, |max, x| if x > max { x } else { max }));
+    }
 }
