@@ -29,7 +29,7 @@ fn port(graph: &Graph, value: ValueId, name: String) -> Port {
 
 fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
-    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15];
+    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 18];
     let steps: Vec<Step> =
         (0..2 + random.below(7)).map(|_| (kinds[random.below(kinds.len())], random.next())).collect();
     let mut graph = grow(seed, &steps, 12);

@@ -30,14 +30,14 @@ fn inputs(graph: &Graph, random: &mut Random) -> Vec<Vec<u8>> {
     graph.inputs.iter().map(|port| bytes(graph.value(port.value).len(), random)).collect()
 }
 
-/// From this seed on graphs are taken apart and joined as well, around which little can be striped.
+/// From this seed on graphs are taken apart, joined and widened as well, around which little can be striped.
 const WITH_SLICES: u64 = 250;
 
 /// Graphs of chains, branches and sums that lower for `target`.
 fn graph(seed: u64, target: Target) -> Option<(Graph, Program)> {
     let mut random = Random::new(seed);
     // Kinds without those that nothing can be striped around.
-    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17];
+    let kinds = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18];
     let kinds = if seed < WITH_SLICES { &kinds[..14] } else { &kinds };
     let count = 3 + random.below(8);
     let steps: Vec<Step> = (0..count).map(|_| (kinds[random.below(kinds.len())], random.next())).collect();

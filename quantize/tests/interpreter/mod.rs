@@ -9,7 +9,7 @@ mod arithmetic;
 
 use kinglet_quantize::op::{
     Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, ReduceMax, Slice,
-    Softmax, Split, Transpose,
+    Softmax, Split, Transpose, TransposeConv2D,
 };
 use std::collections::HashMap;
 
@@ -104,7 +104,9 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
     let y = tensor(graph.value(node.outputs[position]), Vec::new());
     let x = &values[&node.inputs[0]];
     let elements = match &node.op {
-        Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::FullyConnected(_) => weighted(graph, node, values, &y),
+        Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::TransposeConv2D(_) | Op::FullyConnected(_) => {
+            weighted(graph, node, values, &y)
+        }
         Op::AveragePool2D(AveragePool2D { window, activation }) | Op::MaxPool2D(MaxPool2D { window, activation }) => {
             let average = matches!(node.op, Op::AveragePool2D(_));
             let range = act_range(*activation, y.scale, y.zero);
@@ -189,6 +191,25 @@ fn positions(
     inside
 }
 
+/// The pixels whose kernels reach output `o` of a transposed convolution, and by which tap: `(ky, kx, row, column)`.
+fn sources(
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pad: [usize; 2],
+    input: &[usize],
+    o: &[usize],
+) -> Vec<(usize, usize, usize, usize)> {
+    let mut reaching = Vec::new();
+    for row in 0..input[1] {
+        for column in 0..input[2] {
+            let ky = (o[1] + pad[0]).checked_sub(row * stride[0]).filter(|&ky| ky < kernel[0]);
+            let kx = (o[2] + pad[1]).checked_sub(column * stride[1]).filter(|&kx| kx < kernel[1]);
+            reaching.extend(ky.zip(kx).map(|(ky, kx)| (ky, kx, row, column)));
+        }
+    }
+    reaching
+}
+
 fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> {
     let (x, w) = (&values[&node.inputs[0]], &values[&node.inputs[1]]);
     let q = graph.value(node.inputs[1]).quantization.clone().unwrap();
@@ -230,6 +251,18 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
                 finish(c, sum, *activation)
             })
         }
+        Op::TransposeConv2D(TransposeConv2D { stride, pad, groups, activation, .. }) => each_index(&y.shape, |o| {
+            let c = o[3];
+            let group = c / (w.shape[0] / groups);
+            let mut sum = 0;
+            for (ky, kx, row, column) in sources([w.shape[1], w.shape[2]], *stride, *pad, &x.shape, o) {
+                for ic in 0..w.shape[3] {
+                    let weight = i64::from(w.at(&[c, ky, kx, ic]));
+                    sum += weight * real(&[o[0], row, column, group * w.shape[3] + ic]);
+                }
+            }
+            finish(c, sum, *activation)
+        }),
         Op::FullyConnected(FullyConnected { activation }) => each_index(&y.shape, |o| {
             let (&c, rows) = o.split_last().unwrap();
             let mut sum = 0;

@@ -9,7 +9,7 @@ use kinglet_quantize::ir::{
 };
 use kinglet_quantize::op::{
     Add, AveragePool2D, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad,
-    Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
+    Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose, TransposeConv2D,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -154,7 +154,7 @@ impl Grower {
         let x = self.operand();
         let shape = self.shape(x);
         let spatial = shape.len() == 4;
-        let _ = match kind % 18 {
+        let _ = match kind % 19 {
             0..=3 if spatial => self.conv(x, &shape),
             4..=6 if spatial => self.depthwise(x, &shape),
             0..=7 => self.dense(x, &shape),
@@ -166,6 +166,7 @@ impl Grower {
             14 => self.reduction(x, &shape),
             16 => self.slice(x, &shape),
             17 => self.split(x, &shape),
+            18 if spatial => self.transpose_conv(x, &shape),
             _ => self.unary(x, &shape),
         };
     }
@@ -228,6 +229,24 @@ impl Grower {
         let weights = self.weights(shape.clone(), |i| (i / (kh * kw * inner), i % inner));
         let activation = self.activation();
         self.weighted(Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }), x, shape, weights)
+    }
+
+    fn transpose_conv(&mut self, x: ValueId, input: &[usize]) -> Option<ValueId> {
+        let ([kernel_h, kernel_w], stride, _, _) = self.sliding();
+        let groups = if self.random.chance(70) || !input[3].is_multiple_of(2) { 1 } else { 2 };
+        let outputs = groups * (1 + self.random.below(4));
+        let shape = vec![outputs, kernel_h, kernel_w, input[3] / groups];
+        let inner = shape[3];
+        let weights = self.weights(shape.clone(), |i| (i / (kernel_h * kernel_w * inner), i % inner));
+        let activation = self.activation();
+        let pad = [kernel_h, kernel_w].map(|kernel| self.random.below(kernel));
+        // Up to a row and a column less or more than the kernels reach.
+        let mut size = |axis: usize, kernel: usize| {
+            let reached = (input[axis + 1] - 1) * stride[axis] + kernel - pad[axis];
+            (reached + self.random.below(3)).saturating_sub(1).max(1)
+        };
+        let size = [size(0, kernel_h), size(1, kernel_w)];
+        self.weighted(Op::TransposeConv2D(TransposeConv2D { stride, pad, size, groups, activation }), x, shape, weights)
     }
 
     fn depthwise(&mut self, x: ValueId, input: &[usize]) -> Option<ValueId> {
