@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes `tests/cases`: small models with what is right, for `cargo xtask cases`.
 
-    python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
+    python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759 onnx==1.23.2
     ~/kinglet-oracle/bin/python tests/oracle/make_cases.py
 
 Codes come from the oracle of `make_op_goldens.py`. Where that one does not rescale they come from the formulas, and the recipe
@@ -19,6 +19,7 @@ import ideal
 from formulas import act_range
 from layer_cases import f32, f64, int8s, seeded
 from make_op_goldens import oracle
+from onnx_cases import onnx_cases
 from tflite_build import NONE, RELU6, VALID, Model, Tensor, serialize
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "cases"
@@ -26,10 +27,15 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / "cases"
 
 def write(name, situation, model, inputs, outputs, **right):
     """One case; `right` is `expect` and what belongs to it."""
+    write_file(name, situation, "model.tflite", serialize(model), inputs, outputs, right)
+
+
+def write_file(name, situation, file, model_bytes, inputs, outputs, right):
+    """One case of a model `file`."""
     folder = FOLDER / name
     folder.mkdir(parents=True)
-    (folder / "model.tflite").write_bytes(serialize(model))
-    case = {"situation": situation, "source": "tests/oracle/make_cases.py", "model": "model.tflite"}
+    (folder / file).write_bytes(model_bytes)
+    case = {"situation": situation, "source": "tests/oracle/make_cases.py", "model": file}
     for kind, arrays in (("in", inputs), ("out", outputs)):
         names = [f"{kind}{index}.npy" for index in range(len(arrays))]
         for file, array in zip(names, arrays):
@@ -168,6 +174,16 @@ def floats():
     write("dense_float", "a float dense layer", model, [x], [right], expect="reals", relative=1e-5)
 
 
+def from_onnx():
+    """Float models in ONNX."""
+    for name, situation, model_bytes, calib, inputs, outputs, right in onnx_cases():
+        if calib is not None:
+            right = {"calib": "calib.npy"} | right
+        write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
+        if calib is not None:
+            np.save(FOLDER / name / "calib.npy", calib)
+
+
 def main():
     """Writes all cases anew."""
     for folder in FOLDER.glob("*/"):
@@ -178,6 +194,7 @@ def main():
     biases()
     layers()
     floats()
+    from_onnx()
     print(f"{len(list(FOLDER.glob('*/case.json')))} cases")
 
 
