@@ -40,7 +40,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, _scratch: &mut 
 }
 
 /// The taps along `axis` that lie inside the image at output position `position`.
-fn inside(geometry: &Geometry, axis: usize, position: usize) -> Range<usize> {
+pub(crate) fn inside(geometry: &Geometry, axis: usize, position: usize) -> Range<usize> {
     let len = geometry.kernel.get(axis).copied().unwrap_or(0);
     let is_inside = |tap: &usize| geometry.source(axis, position, *tap).is_some();
     let start = (0..len).find(is_inside).unwrap_or(len);
@@ -49,20 +49,20 @@ fn inside(geometry: &Geometry, axis: usize, position: usize) -> Range<usize> {
 }
 
 /// The part of an output pixel's window that lies inside the image.
-struct Window {
-    rows: Range<usize>,
-    columns: Range<usize>,
+pub(crate) struct Window {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
     /// First channel of the pixel under the first tap inside.
-    start: usize,
+    pub(crate) start: usize,
     /// Elements from a tap to the next in its row, and from a row of taps to the next.
-    tap_step: usize,
-    row_step: usize,
+    pub(crate) tap_step: usize,
+    pub(crate) row_step: usize,
     /// True when no tap lies outside.
-    is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Window {
-    fn new(geometry: &Geometry, (y, x): (usize, usize), rows: Range<usize>) -> Self {
+    pub(crate) fn new(geometry: &Geometry, (y, x): (usize, usize), rows: Range<usize>) -> Self {
         let [_, width, channels] = geometry.input;
         let columns = inside(geometry, 1, x);
         let pixel = geometry.source_pixel((y, x), (rows.start, columns.start)).unwrap_or(0);
@@ -76,7 +76,7 @@ impl Window {
         }
     }
 
-    fn contains(&self, i: usize, j: usize) -> bool {
+    pub(crate) fn contains(&self, i: usize, j: usize) -> bool {
         self.rows.contains(&i) && self.columns.contains(&j)
     }
 }
