@@ -1,10 +1,12 @@
 //! Packings of a depthwise convolution's weights, `[kernel area, outputs]`.
 
+mod emulate;
 pub(crate) mod four_halfword_planes;
 pub(crate) mod four_pair_planes;
 pub(crate) mod one_pair_plane;
 mod row_major;
 pub(crate) mod row_major_symmetric;
+pub(crate) mod tap_pairs_by_32;
 pub(crate) mod windows_3x3;
 
 use super::dense::{ask, enumerate};
@@ -32,6 +34,8 @@ macro_rules! depthwise_packings {
             RowMajorSymmetric = 3, "row-major-symmetric", row_major_symmetric;
             /// Channel by channel, for one plane of overlapping pairs.
             OnePairPlane = 5, "one-pair-plane", one_pair_plane;
+            /// Pairs of neighbouring taps, 32 channels at a time.
+            TapPairsBy32 = 6, "tap-pairs-by-32", tap_pairs_by_32;
         }
     };
 }
