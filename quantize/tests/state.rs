@@ -6,9 +6,9 @@ mod random_graph;
 use kinglet_quantize::compile::{Options, compile_built};
 use kinglet_quantize::emit::{Assembly, Manifest, Source, SourceKind};
 use kinglet_quantize::host::{AlignedBytes, infer, with_session};
-use kinglet_quantize::ir::{Activation, Elements, Graph, Node, Op, Port, Quantization, State, Value, ValueId};
+use kinglet_quantize::ir::{Activation, DType, Elements, Graph, Node, Op, Port, Quantization, State, Value, ValueId};
 use kinglet_quantize::lower::lower;
-use kinglet_quantize::op::Add;
+use kinglet_quantize::op::{Add, Reshape};
 use kinglet_quantize::plan::{self, VerifyError};
 use kinglet_quantize::stripe::Ram;
 use kinglet_quantize::target::Target;
@@ -139,6 +139,61 @@ fn a_sequence_is_what_carrying_the_states_over_gives() {
         compared += 1;
     }
     assert!(compared > 60, "only {compared} graphs were compared");
+}
+
+/// `a` becomes the input and `b` what `a` was, under another shape; out come `a + x`, and what `a` and `b` were.
+fn delay_line() -> Graph {
+    let mut graph = Graph { name: "delay".into(), ..Graph::default() };
+    let quantization = Quantization::per_tensor(0.5, 0);
+    let mut value = |name: &str, shape: &[usize]| {
+        let quantization = Some(quantization.clone());
+        graph.add_value(Value {
+            name: name.into(),
+            dtype: DType::I8,
+            shape: shape.to_vec(),
+            quantization,
+            elements: None,
+        })
+    };
+    let [x, a, sum] = ["x", "a", "sum"].map(|name| value(name, &[1, 2, 3]));
+    let [b, flat, shown] = ["b", "flat", "shown"].map(|name| value(name, &[1, 6]));
+    let mut node = |name: &str, op: Op, inputs: Vec<ValueId>, output: ValueId| {
+        graph.nodes.push(Node { name: name.into(), op, inputs, outputs: vec![output] });
+    };
+    node("flat", Reshape.into(), vec![a], flat);
+    node("shown", Reshape.into(), vec![b], shown);
+    node("sum", Add { activation: Activation::None }.into(), vec![a, x], sum);
+    graph.inputs.push(port(&graph, x, "x".into()));
+    for (value, name) in [(sum, "sum"), (a, "a"), (shown, "b"), (a, "a again")] {
+        graph.outputs.push(port(&graph, value, name.into()));
+    }
+    for (name, value, next, first) in [("b", b, flat, 20), ("a", a, x, 40)] {
+        graph.states.push(State { name: name.into(), value, next, initial: Elements::I8(vec![first; 6]) });
+    }
+    graph.verify().expect("a graph");
+    graph
+}
+
+#[test]
+fn what_a_state_was_comes_out_and_becomes_another_state() {
+    let samples = samples(1, 6);
+    // What `a` and `b` are before the first step, and from then on.
+    let line: Vec<Vec<u8>> = [vec![20; 6], vec![40; 6]].into_iter().chain(samples.clone()).collect();
+    for target in [Target::Portable, Target::CortexM4] {
+        for ram in [None, Some(Ram::Least)] {
+            let options = Options { target, ram, ..Options::default() };
+            let compiled = compile_built(delay_line(), &options, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"));
+            with_session(&compiled.blob, |session| {
+                for (step, sample) in samples.iter().enumerate() {
+                    let (b, a) = (&line[step], &line[step + 1]);
+                    let found = infer(session, core::slice::from_ref(sample))?;
+                    assert_eq!(found[1..], [a.clone(), b.clone(), a.clone()], "step {step}");
+                }
+                Ok(())
+            })
+            .expect("runs");
+        }
+    }
 }
 
 #[test]

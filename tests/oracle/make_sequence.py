@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes `tests/sequences/stream`: a small streaming model with what is right, for `cargo xtask sequences`.
+"""Writes `tests/sequences`: small streaming models with what is right, for `cargo xtask sequences`.
 
     python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
     ~/kinglet-oracle/bin/python tests/oracle/make_sequence.py
 
-The model has what wake-word models have: a ring buffer in a variable, whose first value a CALL_ONCE assigns, is read,
-lengthened by the new frames and cut; a convolution looks at the whole of it. Every run writes the same bytes.
+`stream` has what wake-word models have: a ring buffer in a variable, whose first value a CALL_ONCE assigns, is read,
+lengthened by the new frames and cut; a convolution looks at the whole of it. `line` hands what a variable was down to
+another one, and gives out what that one was. Every run writes the same bytes.
 """
 
 import pathlib
@@ -16,16 +17,16 @@ from tflite_micro import runtime
 from layer_cases import f32, int8s, seeded
 from tflite_build import NONE, RELU, VALID, Graph, Step, Tensor, serialize_graphs
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "sequences" / "stream"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "sequences"
 STEPS = 40
 FRAMES, KEPT, BANDS, FILTERS, CLASSES = 2, 4, 8, 6, 3
 NAME = "ring"
 
 
-def handle():
-    """The step that names the variable, and what it gives."""
+def handle(name=NAME):
+    """The step that names a variable, and what it gives."""
     tensor = Tensor((), np.void)
-    return Step("VAR_HANDLE", [], [tensor], {"container": "", "sharedName": NAME}), tensor
+    return Step("VAR_HANDLE", [], [tensor], {"container": "", "sharedName": name}), tensor
 
 
 def integers(*numbers):
@@ -47,8 +48,8 @@ def weighted(rng, shape, x, scale):
     return weights, Tensor(data=rng.integers(-2000, 2000, shape[0], np.int32), scale=scales * x.s)
 
 
-def model(rng):
-    """The model's subgraphs."""
+def stream(rng):
+    """The subgraphs of `stream`."""
     quant = (f32(0.05), -5)
     x = Tensor((1, FRAMES, BANDS), np.int8, *quant)
     frames = Tensor((1, FRAMES, 1, BANDS), np.int8, *quant)
@@ -81,6 +82,29 @@ def model(rng):
     return [Graph(steps, [x], [y]), initializer(rng, *quant)]
 
 
+def line(rng):
+    """The subgraphs of `line`: what a dense layer makes of the input, two steps later."""
+    x = Tensor((1, FRAMES, BANDS), np.int8, f32(0.05), -5)
+    flat = Tensor((1, FRAMES * BANDS), np.int8, f32(0.05), -5)
+    quant = (f32(0.06), -7)
+    dense, newer = (Tensor((1, FILTERS), np.int8, *quant) for _ in range(2))
+    moved, older = (Tensor((FILTERS, 1), np.int8, *quant) for _ in range(2))
+    (names_newer, newer_variable), (names_older, older_variable) = handle("newer"), handle("older")
+    plain = {"fusedActivationFunction": NONE}
+    steps = [
+        names_newer,
+        names_older,
+        Step("READ_VARIABLE", [newer_variable], [newer]),
+        Step("READ_VARIABLE", [older_variable], [older]),
+        Step("RESHAPE", [x, integers(*flat.shape)], [flat], {"newShape": list(flat.shape)}),
+        Step("FULLY_CONNECTED", [flat, *weighted(rng, (FILTERS, FRAMES * BANDS), x, 0.004)], [dense], plain),
+        Step("RESHAPE", [newer, integers(*moved.shape)], [moved], {"newShape": list(moved.shape)}),
+        Step("ASSIGN_VARIABLE", [older_variable, moved], []),
+        Step("ASSIGN_VARIABLE", [newer_variable, dense], []),
+    ]
+    return [Graph(steps, [x], [older])]
+
+
 def run(model_bytes, sequence):
     """What the oracle gives for each step."""
     interpreter = runtime.Interpreter.from_bytes(model_bytes, arena_size=1 << 18)
@@ -92,21 +116,28 @@ def run(model_bytes, sequence):
     return np.concatenate(outputs)
 
 
-def main():
-    """Writes the files, unless the sequence could not tell a model that forgets."""
-    rng = seeded("stream")
-    model_bytes = serialize_graphs(model(rng))
+def write(name, make):
+    """Writes a sequence, unless it could not tell a model that forgets."""
+    rng = seeded(name)
+    model_bytes = serialize_graphs(make(rng))
     sequence = int8s(rng, (STEPS, FRAMES, BANDS))
     outputs = run(model_bytes, sequence)
     forgetful = np.concatenate([run(model_bytes, step[np.newaxis]) for step in sequence])
     assert (outputs == run(model_bytes, sequence)).all(), "a fresh start gives something else"
     assert (outputs[1:] != forgetful[1:]).any(axis=1).mean() > 0.8, "most steps do not need what was before"
     assert 20 < np.std(outputs.astype(int)), "the outputs are nearly the same everywhere"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "model.tflite").write_bytes(model_bytes)
-    np.save(FOLDER / "in.npy", sequence)
-    np.save(FOLDER / "out.npy", outputs)
-    print(f"{FOLDER}: {len(model_bytes)} bytes, {STEPS} steps, outputs\n{outputs[:6]}")
+    folder = FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.tflite").write_bytes(model_bytes)
+    np.save(folder / "in.npy", sequence)
+    np.save(folder / "out.npy", outputs)
+    print(f"{folder}: {len(model_bytes)} bytes, {STEPS} steps, outputs\n{outputs[:6]}")
+
+
+def main():
+    """Writes the files."""
+    write("stream", stream)
+    write("line", line)
 
 
 if __name__ == "__main__":

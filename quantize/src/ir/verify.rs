@@ -77,7 +77,7 @@ impl Graph {
         self.states.iter().try_for_each(|state| self.check_state(state))
     }
 
-    /// What a state becomes has its type, and is not what another one was: states change all at once.
+    /// What a state becomes has its type, and is computed in the run or what another one was.
     fn check_state(&self, state: &State) -> Result<(), GraphError> {
         let bad = |problem: String| Err(GraphError::BadPort { port: state.name.clone(), problem });
         let (value, next) = (self.value(state.value), self.value(state.next));
@@ -87,9 +87,8 @@ impl Graph {
         if (state.initial.dtype(), state.initial.len()) != (value.dtype, value.len()) {
             return bad("has an initial value of another type or length".into());
         }
-        let is_another = |other: &State| other.value == state.next && other.value != state.value;
-        if self.states.iter().any(is_another) || next.elements.is_some() {
-            return bad(format!("becomes `{}`, which no node computes", next.name));
+        if next.elements.is_some() {
+            return bad(format!("becomes `{}`, which is a constant", next.name));
         }
         Ok(())
     }

@@ -30,9 +30,19 @@ pub(super) fn sole_consumer(graph: &Graph, id: ValueId) -> Option<usize> {
 }
 
 /// True when `id` can stand for a graph output: a computed value. A graph whose output is its input or a
-/// constant has nothing to run.
+/// constant has nothing to run, and a state is something else when the run has ended.
 pub(super) fn can_be_output(graph: &Graph, id: ValueId) -> bool {
-    graph.value(id).elements.is_none() && !graph.sources().any(|source| source == id)
+    let is_source = graph.sources().any(|source| source == id);
+    graph.value(id).elements.is_none() && !is_source && state_under(graph, id).is_none()
+}
+
+/// The value of the state that `id` is, be it under another shape.
+pub(super) fn state_under(graph: &Graph, mut id: ValueId) -> Option<ValueId> {
+    while let Some(index) = graph.producer(id) {
+        let node = &graph.nodes[index];
+        id = *node.inputs.first().filter(|_| node.renames(graph))?;
+    }
+    graph.states.iter().map(|state| state.value).find(|&value| value == id)
 }
 
 /// Drops node `index` and lets its readers read its operand `source` instead; false when that would turn

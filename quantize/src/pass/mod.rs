@@ -12,6 +12,7 @@
 //!   fuse-pad         zero padding goes into the window that follows
 //!   fuse-activation  Relu and Relu6 go into their producers
 //!   lower-affine     a batch normalisation that found no weights becomes a product and a sum
+//!   part-states      what a state was is copied where it leaves the run
 //!   drop-dead        what nothing reads goes
 //! ```
 //!
@@ -27,6 +28,7 @@ mod fuse_activation;
 mod fuse_pad;
 mod layout;
 mod lower_affine;
+mod part_states;
 mod simplify;
 #[cfg(test)]
 mod tests;
@@ -101,7 +103,7 @@ impl PassReport {
 }
 
 /// The passes, in the order in which they run.
-const PASSES: [&dyn Pass; 8] = [
+const PASSES: [&dyn Pass; 9] = [
     &fold_constants::FoldConstants,
     &layout::Layout,
     &simplify::Simplify,
@@ -109,6 +111,7 @@ const PASSES: [&dyn Pass; 8] = [
     &fuse_pad::FusePad,
     &fuse_activation::FuseActivation,
     &lower_affine::LowerAffine,
+    &part_states::PartStates,
     &dead::DropDead,
 ];
 

@@ -115,15 +115,16 @@ impl Elements {
         }
     }
 
-    /// `len` zeros.
-    pub fn zeros(dtype: DType, len: usize) -> Self {
+    /// `len` times what stands for zero: the zero point, for codes that have one, which must be of the type.
+    pub fn zeros(dtype: DType, quantization: Option<&Quantization>, len: usize) -> Self {
+        let zero = quantization.map_or(0, Quantization::zero_point);
         match dtype {
             DType::F32 => Elements::F32(vec![0.0; len]),
-            DType::I8 => Elements::I8(vec![0; len]),
-            DType::U8 => Elements::U8(vec![0; len]),
-            DType::I16 => Elements::I16(vec![0; len]),
-            DType::I32 => Elements::I32(vec![0; len]),
-            DType::I64 => Elements::I64(vec![0; len]),
+            DType::I8 => Elements::I8(vec![zero as i8; len]),
+            DType::U8 => Elements::U8(vec![zero as u8; len]),
+            DType::I16 => Elements::I16(vec![zero as i16; len]),
+            DType::I32 => Elements::I32(vec![zero; len]),
+            DType::I64 => Elements::I64(vec![i64::from(zero); len]),
         }
     }
 

@@ -127,8 +127,8 @@ pub(super) fn read_variable(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>
         Some(_) => {
             return refuse(format!("variable `{name}` is initialized with another type or shape"), EXPORT_AGAIN);
         }
-        // As TensorFlow Lite Micro has them: bytes of zero.
-        None => Elements::zeros(dtype, len),
+        // As TensorFlow Lite Micro has them.
+        None => Elements::zeros(dtype, importer.builder.graph.value(value).quantization.as_ref(), len),
     };
     importer.variables.current.insert(name.clone(), value);
     importer.builder.graph.states.push(State { name, value, next: value, initial });
