@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::{DType, Graph, Node, Op, Port, Value, ValueId};
+use super::{Graph, Node, Op, Port, Value, ValueId};
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,15 +74,7 @@ struct TypeText<'a>(&'a Value);
 
 impl fmt::Display for TypeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dtype = match self.0.dtype {
-            DType::F32 => "f32",
-            DType::I8 => "i8",
-            DType::U8 => "u8",
-            DType::I16 => "i16",
-            DType::I32 => "i32",
-            DType::I64 => "i64",
-        };
-        write!(f, "{dtype}{:?}", self.0.shape)?;
+        write!(f, "{}{:?}", self.0.dtype.name(), self.0.shape)?;
         match &self.0.quantization {
             None => Ok(()),
             Some(q) if q.axis.is_none() => write!(f, " q({}, {})", q.scale(0), q.zero_point()),

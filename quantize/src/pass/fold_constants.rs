@@ -5,9 +5,9 @@
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
 use super::{Pass, PassError, PassReport};
-use crate::ir::{DType, Elements, Graph, Node, Value, ValueId, evaluate};
+use crate::ir::{Elements, Graph, Node, Value, ValueId, evaluate};
 use crate::op::common::real::Real;
-use crate::op::rule::moves::{Moves, moved};
+use crate::op::rule::moves::Moves;
 
 /// Results up to this length are computed whatever their operands' lengths.
 const SMALL_LEN_MAX: usize = 4096;
@@ -67,16 +67,8 @@ fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
 fn moved_elements(graph: &Graph, node: &Node, moves: &Moves) -> Option<Vec<Elements>> {
     let operands: Vec<&Elements> =
         node.inputs.iter().map(|&id| graph.value(id).elements.as_ref()).collect::<Option<_>>()?;
-    Some(match operands.first()?.dtype() {
-        DType::F32 => moved(moves, &all(&operands, Elements::f32s)?).into_iter().map(Elements::F32).collect(),
-        DType::I8 => moved(moves, &all(&operands, Elements::i8s)?).into_iter().map(Elements::I8).collect(),
-        DType::U8 => moved(moves, &all(&operands, Elements::u8s)?).into_iter().map(Elements::U8).collect(),
-        DType::I16 => moved(moves, &all(&operands, Elements::i16s)?).into_iter().map(Elements::I16).collect(),
-        DType::I32 => moved(moves, &all(&operands, Elements::i32s)?).into_iter().map(Elements::I32).collect(),
-        DType::I64 => moved(moves, &all(&operands, Elements::i64s)?).into_iter().map(Elements::I64).collect(),
-    })
-}
-
-fn all<'g, T>(operands: &[&'g Elements], of: impl Fn(&'g Elements) -> Option<&'g [T]>) -> Option<Vec<&'g [T]>> {
-    operands.iter().map(|&elements| of(elements)).collect()
+    let gathered = moves
+        .iter()
+        .map(|result| Elements::gather(&operands, result.iter().map(|source| (source.operand, source.element))));
+    gathered.collect()
 }

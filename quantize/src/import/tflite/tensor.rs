@@ -3,7 +3,7 @@
 use kinglet_kernels::packing::Storage;
 
 use super::Importer;
-use super::flatbuffer::{Damage, f32s, i32s, i64s};
+use super::flatbuffer::{Damage, i32s, i64s};
 use super::schema::{FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
@@ -89,14 +89,7 @@ impl<'b> Importer<'_, 'b> {
             return refuse(format!("`{}` has {} bytes of {dtype:?}", tensor.name, data.len()), EXPORT_AGAIN);
         }
         self.model.budget.charge(data.len(), 1)?;
-        Ok(match dtype {
-            DType::F32 => Elements::F32(f32s(data)),
-            DType::I8 => Elements::I8(data.iter().map(|&byte| byte as i8).collect()),
-            DType::U8 => Elements::U8(data.to_vec()),
-            DType::I16 => Elements::I16(data.as_chunks().0.iter().map(|&half| i16::from_le_bytes(half)).collect()),
-            DType::I32 => Elements::I32(i32s(data)),
-            DType::I64 => Elements::I64(i64s(data)),
-        })
+        Ok(Elements::from_bytes(dtype, data))
     }
 
     /// The elements of an INT4 tensor: two in a byte, the lower half first, without gaps between rows.

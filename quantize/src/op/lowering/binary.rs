@@ -10,7 +10,7 @@ use kinglet_kernels::elementwise::{AddI8, Broadcast};
 use super::{Emission, Read, Reason, Site, narrow, refuse};
 use crate::op::common::attributes::Activation;
 use crate::record::{Overlap, Record};
-use crate::value::{Elements, Quantization, Value};
+use crate::value::{DType, Elements, Quantization, Value};
 
 /// Which operand is which, and how the second is read.
 pub(crate) struct Roles {
@@ -43,12 +43,10 @@ impl Roles {
         let (second, broadcast) = match &value.elements {
             Some(elements) => {
                 let all = broadcast.is_none().then(|| expand(elements, &value.shape, &output.shape));
-                let offset = match all.as_ref().unwrap_or(elements) {
-                    elements @ (Elements::F32(_) | Elements::I8(_) | Elements::I16(_)) => {
-                        site.store(elements.bytes())?
-                    }
-                    _ => return refuse("its constant operand is an integer", "it must be float32, int8 or int16"),
-                };
+                if !matches!(elements.dtype(), DType::F32 | DType::I8 | DType::I16) {
+                    return refuse("its constant operand is an integer", "it must be float32, int8 or int16");
+                }
+                let offset = site.store(all.as_ref().unwrap_or(elements).bytes())?;
                 (Read::Constant(value.dtype, offset), broadcast.or(Some(whole)))
             }
             None if site.are_same(a, b) => (Read::Operand(b), Some(whole)),
@@ -134,12 +132,7 @@ fn expand(elements: &Elements, shape: &[usize], output: &[usize]) -> Elements {
         }
         at
     };
-    match elements {
-        Elements::F32(elements) => Elements::F32((0..len).map(|index| elements[source(index)]).collect()),
-        Elements::I8(elements) => Elements::I8((0..len).map(|index| elements[source(index)]).collect()),
-        Elements::I16(elements) => Elements::I16((0..len).map(|index| elements[source(index)]).collect()),
-        other => other.clone(),
-    }
+    Elements::gather(&[elements], (0..len).map(|index| (0, source(index)))).unwrap_or_else(|| elements.clone())
 }
 
 #[cfg(test)]

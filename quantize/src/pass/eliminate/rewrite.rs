@@ -81,13 +81,8 @@ fn slice(value: &Value, axis: usize, gone: &[bool]) -> Value {
     sliced.shape[axis] = (0..value.shape[axis]).filter(|&index| kept(index)).count();
     let inner: usize = value.shape[axis + 1..].iter().product();
     let keeps = |position: usize| kept(position / inner % value.shape[axis]);
-    sliced.elements = value.elements.as_ref().map(|elements| match elements {
-        Elements::F32(all) => Elements::F32(pick(all, keeps)),
-        Elements::I8(all) => Elements::I8(pick(all, keeps)),
-        Elements::U8(all) => Elements::U8(pick(all, keeps)),
-        Elements::I16(all) => Elements::I16(pick(all, keeps)),
-        Elements::I32(all) => Elements::I32(pick(all, keeps)),
-        Elements::I64(all) => Elements::I64(pick(all, keeps)),
+    sliced.elements = value.elements.as_ref().and_then(|elements| {
+        Elements::gather(&[elements], (0..elements.len()).filter(|&position| keeps(position)).map(|place| (0, place)))
     });
     if let Some(quantization) = value.quantization.as_ref().filter(|q| q.axis == Some(axis)) {
         sliced.quantization = Some(Quantization {
