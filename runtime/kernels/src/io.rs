@@ -51,6 +51,7 @@ impl<'a, T> Io<'a, T> {
     ///
     /// What has been refused is an output that is longer than its memory. The engine makes no such [`Io`], for both of
     /// its ranges lie in the memory that it has cut out for them.
+    #[cold]
     #[inline(never)]
     pub fn refuse(&mut self) {
         *self = Io::refused();

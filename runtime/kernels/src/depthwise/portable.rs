@@ -15,9 +15,12 @@ const BLOCK: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
 
 /// Any depthwise convolution in [`super::DepthwisePacking::RowMajor`]. Needs no scratch.
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
-    if !layer.fits(io) {
-        return io.refuse();
-    }
+    if layer.fits(io) { pixels(layer, io) } else { io.refuse() }
+}
+
+/// All pixels. A function of its own, whose frame holds nothing of what is asked before.
+#[inline(never)]
+fn pixels(layer: &DepthwiseI8, io: &mut Io<i8>) {
     let [height, width, outputs] = layer.geometry.output;
     let mut at: usize = 0;
     for y in 0..height {

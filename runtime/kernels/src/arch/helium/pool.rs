@@ -125,9 +125,13 @@ pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
 /// See [`crate::pool::max_pool_i8`].
 #[inline(never)]
 pub(crate) fn max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
-    if !layer.geometry.fits(io) {
-        return io.refuse();
-    }
+    if layer.geometry.fits(io) { maxima(layer, io) } else { io.refuse() }
+}
+
+/// The same, of an input and an output that fit. A function of its own: with both in one the registers of its loop go to
+/// what comes before it.
+#[inline(never)]
+fn maxima(layer: &PoolI8, io: &mut Io<i8>) {
     let channels = layer.geometry.output[2];
     for_each_pixel(layer, |at, taps| {
         let mut channel = 0usize;
