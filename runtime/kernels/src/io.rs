@@ -9,7 +9,7 @@
 //!
 //! A kernel that finds a slice shorter than its layer needs writes nothing more and calls [`Io::refuse`]; who called it
 //! asks [`Io::is_refused`] instead of taking old memory for a result. Lengths are asked for once, in the first lines of a
-//! kernel, where its operator states them (`fits` of the layer). What cuts slices behind these lines, such as [`range`],
+//! kernel, where its operator states them (`fits` of the layer). What cuts slices behind these lines, such as `range`,
 //! gives empty ones where nothing fits: no kernel gets there with a broken contract.
 //!
 //! There is no third variant for it, because that would cost every operator a word of stack: see [`Io::refuse`].

@@ -35,6 +35,7 @@ pub mod mean;
 pub mod numerics;
 pub mod packing;
 pub mod pad;
+mod patch;
 pub mod pool;
 pub mod quantize;
 pub mod reduce_max;
@@ -44,6 +45,7 @@ pub mod softmax;
 pub mod token;
 pub mod transpose_conv;
 pub mod unary_f32;
+mod walk;
 
 pub use io::Io;
 pub use token::Token;

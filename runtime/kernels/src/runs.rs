@@ -19,16 +19,26 @@ pub(crate) struct Span {
 
 impl Span {
     /// The taps of output position `position` along `axis` of an ordinary window.
+    #[inline]
     pub(crate) fn of_window(geometry: &Geometry, axis: usize, position: usize) -> Span {
         let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(0);
-        let (pad, dilation) = (field(&geometry.pad), field(&geometry.dilation));
+        let at = position.wrapping_mul(field(&geometry.stride)).wrapping_sub(field(&geometry.pad));
+        Span::of_corner(geometry, axis, at)
+    }
+
+    /// The taps along `axis` of the window whose first tap stands at `corner`, which has wrapped when that is before the
+    /// image.
+    #[inline(never)]
+    pub(crate) fn of_corner(geometry: &Geometry, axis: usize, corner: usize) -> Span {
+        let field = |values: &[usize; 2]| values.get(axis).copied().unwrap_or(0);
+        let (dilation, taps) = (field(&geometry.dilation), field(&geometry.kernel));
         let extent = geometry.input.get(axis).copied().unwrap_or(0);
-        let at = position.wrapping_mul(field(&geometry.stride));
-        let step = dilation.max(1);
-        let tap = pad.saturating_sub(at).div_ceil(step);
-        let end = extent.saturating_add(pad).saturating_sub(at).div_ceil(step).min(field(&geometry.kernel));
-        let source = at.wrapping_add(tap.wrapping_mul(dilation)).wrapping_sub(pad);
-        Span { source, tap, count: end.saturating_sub(tap) }
+        // Divisions are calls on some cores.
+        let steps = |distance: usize| if dilation == 1 { distance } else { distance.div_ceil(dilation.max(1)) };
+        let tap = steps(if (corner as isize) < 0 { corner.wrapping_neg() } else { 0 });
+        let source = corner.wrapping_add(tap.wrapping_mul(dilation));
+        let count = steps(extent.saturating_sub(source)).min(taps.saturating_sub(tap));
+        Span { source, tap, count }
     }
 }
 

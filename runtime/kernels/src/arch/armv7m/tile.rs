@@ -98,6 +98,7 @@ pub(super) struct Strip {
 impl Strip {
     /// What does not change from strip to strip: `taps` in chunks of `chunk`, see
     /// [`chunk_of`](crate::packing::dense::four_channels::chunk_of), weights and table, and the memory of the columns.
+    #[inline(always)]
     pub(super) fn new(
         stage: OutputStage,
         [taps, chunk]: [usize; 2],

@@ -5,10 +5,11 @@
 //! bits, because the host takes no layer with a weight of -128; then they are widened, four channels to a vector.
 //! Windows that reach into the padding are gathered first.
 
-use super::patch::Walk;
+use super::patch::gather_edge;
 use crate::Io;
 use crate::depthwise::DepthwiseI8;
 use crate::packing::depthwise::row_major_symmetric::VECTOR;
+use crate::walk::Walk;
 
 /// Arguments of the assembly.
 #[repr(C)]
@@ -78,7 +79,7 @@ assembly! {
 #[inline(never)]
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
-    let [height, width, channels] = geometry.output;
+    let channels = geometry.output[2];
     let [kernel_rows, kernel_columns] = geometry.kernel;
     let taps = kernel_rows.saturating_mul(kernel_columns).saturating_mul(channels);
     let (words, extra) = (layer.requant.words.len(), layer.requant.extra.len());
@@ -86,7 +87,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
     if !(shape && scratch.len() >= taps && layer.fits(io)) {
         return io.refuse();
     }
-    let walk = Walk::new(geometry, layer.padding_value);
+    let mut walk = Walk::new(geometry);
     let one_word = [layer.requant.words.first().copied().unwrap_or(0); VECTOR];
     let one_extra = [layer.requant.extra.first().copied().unwrap_or(0); VECTOR];
     let mut call = ChannelVectors {
@@ -97,7 +98,7 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
         channels,
         skip: 0,
         pixels: 1,
-        pixel_bytes: walk.pixel_bytes(),
+        pixel_bytes: walk.pixel_step(),
         output: core::ptr::null_mut(),
         weights: layer.weights.as_ptr(),
         bias: layer.bias.as_ptr(),
@@ -113,36 +114,27 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [
         min: layer.stage.min,
         max: layer.stage.max,
     };
-    let mut at = 0usize;
-    for y in 0..height {
-        let mut x = 0usize;
-        while x < width {
-            let inside = walk.inside_from((y, x));
-            call.pixels = inside.max(1);
-            if inside > 0 {
-                let start = walk.start((y, x));
-                let Some(input) = io.input().get(start..start.saturating_add(walk.len(inside))) else {
-                    return io.refuse();
-                };
-                call.input = input.as_ptr();
-                call.window(
-                    [kernel_rows, kernel_columns],
-                    walk.row_bytes(),
-                    geometry.dilation[1].wrapping_mul(channels),
-                );
-            } else {
-                walk.gather_one(io.input(), (y, x), scratch);
-                call.input = scratch.as_ptr();
-                call.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
-            }
-            let len = call.pixels.wrapping_mul(channels);
-            let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return io.refuse() };
-            call.output = output.as_mut_ptr();
-            // SAFETY: the windows lie in the input, or in the patch of `taps` bytes; `output` holds all pixels'
-            // channels; the lengths of the constants were checked above.
-            unsafe { kinglet_helium_channel_vectors(&call) };
-            (at, x) = (at.wrapping_add(len), x.wrapping_add(call.pixels));
+    let (mut at, mut left) = (0usize, geometry.pixels());
+    while left > 0 {
+        let inside = walk.inside();
+        call.pixels = inside.max(1);
+        if inside > 0 {
+            let Some(input) = walk.elements(io.input(), inside) else { return io.refuse() };
+            call.input = input.as_ptr();
+            call.window([kernel_rows, kernel_columns], walk.row_step(), geometry.dilation[1].wrapping_mul(channels));
+        } else {
+            gather_edge(geometry, layer.padding_value, io.input(), walk.corner(), scratch);
+            call.input = scratch.as_ptr();
+            call.window([kernel_rows, kernel_columns], kernel_columns.wrapping_mul(channels), channels);
         }
+        let len = call.pixels.wrapping_mul(channels);
+        let Some(output) = io.output().get_mut(at..at.saturating_add(len)) else { return io.refuse() };
+        call.output = output.as_mut_ptr();
+        // SAFETY: the windows lie in the input, or in the patch of `taps` bytes; `output` holds all pixels' channels;
+        // the lengths of the constants were checked above.
+        unsafe { kinglet_helium_channel_vectors(&call) };
+        walk.advance(call.pixels);
+        (at, left) = (at.wrapping_add(len), left.wrapping_sub(call.pixels));
     }
 }
 

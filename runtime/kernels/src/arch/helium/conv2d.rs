@@ -1,26 +1,22 @@
 //! Conv2D over [`Packing::FourBySixteen`](crate::packing::Packing::FourBySixteen) weights.
 
 use super::kernel::{Constants, Kernel};
-use super::patch::Walk;
+use super::patch::{gather_edge, gather_inside};
 use crate::Io;
 use crate::conv2d::{Conv2dI8, PIXEL_TILE};
 use crate::packing::dense::four_by_sixteen::{patches, reads_in_place, scratch as scratch_len};
+use crate::walk::Walk;
 
 /// See [`crate::conv2d::conv2d_i8`].
 #[inline(never)]
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let geometry = &layer.geometry;
-    let [height, width, _] = geometry.output;
     let enough = scratch.len() >= scratch_len(geometry) && geometry.groups == 1 && geometry.fits(io);
     let mut pixels = Pixels::new(layer);
     if !enough || !pixels.is_sound {
         return io.refuse();
     }
-    // A pointwise layer's pixels are one line.
-    let is_one_line =
-        geometry.is_pointwise() && geometry.stride == [1, 1] && geometry.output[..2] == geometry.input[..2];
-    let shape = if is_one_line { (1, height.wrapping_mul(width)) } else { (height, width) };
-    pixels.run(io, scratch, shape, is_one_line);
+    pixels.run(io, scratch);
 }
 
 /// The state of the walk over a layer's pixels.
@@ -46,56 +42,49 @@ impl<'a> Pixels<'a> {
         Pixels {
             layer,
             kernel: Kernel::new(&constants, layer.stage),
-            walk: Walk::new(&layer.geometry, layer.padding_value),
+            walk: Walk::of_runs(&layer.geometry),
             at: 0,
             is_sound: constants.is_sound(),
             is_regular: constants.is_regular(),
         }
     }
 
-    /// Pixels in raster order: those whose windows can be read where they are in a line, the others gathered. One line
-    /// means that all windows can be.
+    /// Pixels in raster order: those whose windows can be read where they are in a line, the others gathered.
     #[inline(always)]
-    fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8], (height, width): (usize, usize), is_one_line: bool) {
+    fn run(&mut self, io: &mut Io<i8>, scratch: &mut [i8]) {
         let layer = self.layer;
         let geometry = &layer.geometry;
         let in_place = reads_in_place(geometry);
         let (taps, most) = (geometry.taps(), patches(geometry));
-        let (mut gathered, mut y, mut x) = (0usize, 0usize, 0usize);
-        while y < height || gathered > 0 {
-            let direct = match in_place && y < height {
-                true if is_one_line => width,
-                true => self.walk.inside_from((y, x)),
-                false => 0,
-            };
-            let (input, pixels) = if gathered > 0 && (direct > 0 || gathered >= most || y == height) {
+        let (mut gathered, mut left) = (0usize, geometry.pixels());
+        while left > 0 || gathered > 0 {
+            let inside = if left > 0 { self.walk.inside() } else { 0 };
+            let direct = if in_place { inside } else { 0 };
+            let (input, pixels) = if gathered > 0 && (direct > 0 || gathered >= most || left == 0) {
                 self.kernel.windows((1, taps), 0, taps);
                 (scratch.as_ptr(), core::mem::take(&mut gathered))
-            } else if direct > 0 {
-                let start = self.walk.start((y, x));
-                let Some(input) = io.input().get(start..start.saturating_add(self.walk.len(direct))) else {
-                    return io.refuse();
-                };
-                let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
-                self.kernel.windows((geometry.kernel[0], run), self.walk.row_bytes(), self.walk.pixel_bytes());
-                x = x.wrapping_add(direct);
-                (input.as_ptr(), direct)
             } else {
-                let place = gathered.wrapping_mul(taps)..most.wrapping_mul(taps);
-                let Some(free) = scratch.get_mut(place) else { return io.refuse() };
-                let inside = self.walk.inside_from((y, x));
-                let count = if inside > 0 && geometry.dilation[1] == 1 {
-                    self.walk.gather(io.input(), (y, x), (inside, taps), free)
+                let (input, count) = if direct > 0 {
+                    let Some(input) = self.walk.elements(io.input(), direct) else { return io.refuse() };
+                    let run = geometry.kernel[1].wrapping_mul(geometry.input[2]);
+                    self.kernel.windows((geometry.kernel[0], run), self.walk.row_step(), self.walk.pixel_step());
+                    (input.as_ptr(), direct)
                 } else {
-                    self.walk.gather_one(io.input(), (y, x), free);
-                    1
+                    let place = gathered.wrapping_mul(taps)..most.wrapping_mul(taps);
+                    let Some(free) = scratch.get_mut(place) else { return io.refuse() };
+                    let count = if inside > 0 {
+                        gather_inside(&self.walk, io.input(), [geometry.kernel[0], taps], inside, free)
+                    } else {
+                        gather_edge(geometry, layer.padding_value, io.input(), self.walk.corner(), free);
+                        1
+                    };
+                    gathered = gathered.wrapping_add(count);
+                    (core::ptr::null(), count)
                 };
-                (gathered, x) = (gathered.wrapping_add(count), x.wrapping_add(count));
-                (core::ptr::null(), 0)
+                self.walk.advance(count);
+                left = left.wrapping_sub(count);
+                (input, direct)
             };
-            if x >= width {
-                (y, x) = (y.wrapping_add(1), 0);
-            }
             if pixels > 0 {
                 self.compute(io, input, pixels);
             }
