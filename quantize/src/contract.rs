@@ -51,17 +51,12 @@ pub fn check(blob: &Blob<'_>) -> Result<(), Broken> {
 /// The result overwrites nothing of the first operand that is still to be read.
 fn keeps_its_operand(operator: &PlacedOperator) -> Result<(), &'static str> {
     let shapes = operator.record.shapes();
-    let size = |operands: &[kinglet_blob::Operand]| {
-        let size = operands.first().map_or(1, |operand| operand.dtype.size_bytes());
-        if shapes.in_bytes { 1 } else { size }
-    };
-    let sizes = [size(&operator.operands.inputs), size(&operator.operands.outputs)];
-    let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
-    let (input, output) = (operator.input_at(0), operator.output_at(0));
-    let [input_end, output_end] = [input + bytes(&shapes.input, sizes[0]), output + bytes(&shapes.output, sizes[1])];
-    if input_end <= output || output_end <= input {
+    let sizes = operator.element_sizes(&shapes);
+    let [read, written] = operator.byte_ranges(&shapes);
+    if read.end <= written.start || written.end <= read.start {
         return Ok(());
     }
+    let (input, output) = (read.start, written.start);
     if let Access::Blocks(blocks) = operator.record.access(operator.head()) {
         if u64::from(blocks.blocks) > LONGEST_WALK {
             return Err(TOO_LARGE);
@@ -83,12 +78,10 @@ fn allowed(operator: &PlacedOperator, batch: usize, size: usize) -> Option<Overl
     Some(match record.access(operator.head()) {
         Access::Windows(window, order) => {
             let pixels = u64::from(window.output[0]) * u64::from(window.output[1]) * batch as u64;
-            match order {
-                WriteOrder::Bands(bands) if bands.run_in_place(window.groups.into()) && batch == 1 => Overlap::Exactly,
-                WriteOrder::Bands(_) => Overlap::Never,
-                WriteOrder::Pixels(_) if pixels > LONGEST_WALK => return None,
-                WriteOrder::Pixels(order) => Overlap::windowed(&geometry(window, 1), batch, size, order),
+            if matches!(order, WriteOrder::Pixels(_)) && pixels > LONGEST_WALK {
+                return None;
             }
+            Overlap::of_order(order, &geometry(window, 1), (batch, window.groups.into()), size)
         }
         Access::Rows { rows, .. } if rows as u64 > LONGEST_WALK => return None,
         Access::Rows { rows, input, output } => Overlap::rows(rows, input * size, output * size),
@@ -106,13 +99,12 @@ fn runs_stay_whole(copy: &Copy, from: i64, to: i64) -> bool {
         let written = to + run * output_step;
         let own = from + run * step;
         let own_is_whole = written <= own || written >= own + len;
-        // Later runs that share a byte with the written one, were there any number of them.
-        let first = (written - len + 1 - from).div_euclid(step.max(1)) + 1;
-        let last = (written + len - 1 - from).div_euclid(step.max(1));
-        let first = if (written - len + 1 - from).rem_euclid(step.max(1)) == 0 { first - 1 } else { first };
         let meets_later = if step == 0 {
             run + 1 < blocks && written < from + len && from < written + len
         } else {
+            // The runs that share a byte with the written one, were there any number of them.
+            let first = (written - len - from).div_euclid(step) + 1;
+            let last = (written + len - 1 - from).div_euclid(step);
             first.max(run + 1) <= last.min(blocks - 1)
         };
         own_is_whole && !meets_later

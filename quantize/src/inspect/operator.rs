@@ -6,7 +6,7 @@ use kinglet_blob::{Operand, OperatorBytes};
 use super::{OperatorLine, Range};
 use crate::cost;
 use crate::program::PlacedOperator;
-use crate::record::{Access, Shapes, Work};
+use crate::record::{Access, Work};
 use crate::target::Target;
 
 /// Where a second operand is in the arena; empty when there is none, or it is the first one.
@@ -25,10 +25,8 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Ta
     let PlacedOperator { form, record, .. } = &operator;
     let head = operator.head();
     let shapes = record.shapes();
-    let [input_size, output_size] = element_sizes(&operator, &shapes);
-    let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
-    let input = Range { offset: operator.input_at(0), bytes: bytes(&shapes.input, input_size) };
-    let output = Range { offset: operator.output_at(0), bytes: bytes(&shapes.output, output_size) };
+    let [input_size, output_size] = operator.element_sizes(&shapes);
+    let [input, output] = operator.byte_ranges(&shapes).map(|range| Range { offset: range.start, bytes: range.len() });
     let packed = record.packed(head);
     let elements = |range: Range, size: usize| (range.bytes / size) as u64;
     let work = Work::of(head, record, elements(input, input_size), elements(output, output_size));
@@ -59,10 +57,4 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Ta
         input_shape: shapes.input,
         output_shape: shapes.output,
     })
-}
-
-/// Bytes of an element of the operand and of the result.
-fn element_sizes(operator: &PlacedOperator, shapes: &Shapes) -> [usize; 2] {
-    let size = |operands: &[Operand]| operands.first().map_or(1, |operand| operand.dtype.size_bytes());
-    if shapes.in_bytes { [1, 1] } else { [size(&operator.operands.inputs), size(&operator.operands.outputs)] }
 }

@@ -6,7 +6,6 @@ use kinglet_blob::records::{self, Conv2dI8};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::int16::Rounding;
-use kinglet_kernels::packing::WriteOrder;
 
 use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
@@ -143,11 +142,8 @@ impl DepthwiseConv2D {
         packing.pack(channels.outputs, channels.taps, channels.weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
-        let overlap = match packing.write_order(&geometry) {
-            WriteOrder::Bands(bands) if bands.run_in_place(self.multiplier) && window.batch == 1 => Overlap::Exactly,
-            WriteOrder::Bands(_) => Overlap::Never,
-            WriteOrder::Pixels(order) => Overlap::windowed(&geometry, window.batch.into(), 1, order),
-        };
+        let images = (window.batch.into(), self.multiplier);
+        let overlap = Overlap::of_order(packing.write_order(&geometry), &geometry, images, 1);
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: 0 },
             scratch_bytes: Some(depthwise_i8_scratch_len(&geometry, self.multiplier, packing)),

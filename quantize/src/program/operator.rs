@@ -1,9 +1,11 @@
 //! An operator with its addresses: a record of a blob, in either direction.
 
+use core::ops::Range;
+
 use kinglet_blob::{DType, OpCode, Operand, Operands, OperatorBytes, WeightForm};
 
 use super::{Input, Part, Step, Tensor};
-use crate::record::{Head, Record};
+use crate::record::{Head, Record, Shapes};
 
 /// Everything that a record of the blob says.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +69,20 @@ impl PlacedOperator {
     /// What stands before its operands.
     pub fn head(&self) -> Head {
         Head { opcode: self.opcode, form: self.form }
+    }
+
+    /// Bytes of an element of the first operand and of the result.
+    pub fn element_sizes(&self, shapes: &Shapes) -> [usize; 2] {
+        let size = |operands: &[Operand]| operands.first().map_or(1, |operand| operand.dtype.size_bytes());
+        if shapes.in_bytes { [1, 1] } else { [size(&self.operands.inputs), size(&self.operands.outputs)] }
+    }
+
+    /// The bytes of the arena that the first operand and the result take.
+    pub fn byte_ranges(&self, shapes: &Shapes) -> [Range<usize>; 2] {
+        let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
+        let [input_size, output_size] = self.element_sizes(shapes);
+        let (input, output) = (self.input_at(0), self.output_at(0));
+        [input..input + bytes(&shapes.input, input_size), output..output + bytes(&shapes.output, output_size)]
     }
 
     /// The type of the first operand.

@@ -6,7 +6,7 @@ use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Storage, WriteOrder};
 
-use super::exactness::Constants;
+use super::exactness::{Constants, row_major};
 use super::parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes, product};
 use super::{WeightSize, geometry, window_weights};
 
@@ -78,16 +78,16 @@ impl Parameters for Conv2dI8 {
             let packing = DepthwisePacking::from_tag(head.form.packing)?;
             let area = product(window.kernel) as usize;
             let constants = constants(packing.weight_len(outputs, area))?;
-            let weight = |output, tap| packing.weight_at([outputs, output], area, constants.weights, tap);
-            let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..area).map(move |tap| weight(o, tap))).collect();
+            let row_major =
+                row_major(outputs, area, |o, tap| packing.weight_at([outputs, o], area, constants.weights, tap));
             return Some(packing.is_exact(&constants.numbers(area, &row_major)));
         }
         let packing = Packing::from_tag(head.form.packing)?;
         let geometry = geometry(window, window.groups.into());
         let (storage, taps) = (Storage::from_tag(head.form.storage)?, geometry.runs());
         let constants = constants(packing.weight_len(storage, outputs, taps.count()))?;
-        let weight = |output, tap| packing.weight_at(storage, [outputs, output], taps, constants.weights, tap);
-        let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..taps.count()).map(move |tap| weight(o, tap))).collect();
+        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, constants.weights, tap);
+        let row_major = row_major(outputs, taps.count(), weight);
         let head_is_right = packing.is_head_of(constants.weights, taps.count(), &row_major);
         Some(head_is_right && packing.is_exact(&constants.numbers(taps.count(), &row_major)))
     }

@@ -6,6 +6,12 @@ use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, Requant};
 use kinglet_kernels::packing::Numbers;
 
+/// Weights as the proof wants them: all taps of each output channel behind each other.
+pub(super) fn row_major(outputs: usize, taps: usize, weight: impl Fn(usize, usize) -> i8) -> Vec<i8> {
+    let places = (0..outputs).flat_map(|output| (0..taps).map(move |tap| (output, tap)));
+    places.map(|(output, tap)| weight(output, tap)).collect()
+}
+
 /// The constants of an int8 layer, cut out of WEIGHTS.
 pub(super) struct Constants<'w> {
     pub(super) weights: &'w [i8],

@@ -5,7 +5,7 @@ use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::packing::{Packing, PixelOrder, Storage, Taps, WriteOrder};
 
 use super::WeightSize;
-use super::exactness::Constants;
+use super::exactness::{Constants, row_major};
 use super::parameters::{Access, Head, Layer, Packed, Parameters, Shapes, product};
 
 /// What all of them answer alike; the size of the weights, and for packed ones the packing.
@@ -52,8 +52,8 @@ fully_connected! {
         let (packing, storage) = (Packing::from_tag(head.form.packing)?, Storage::from_tag(head.form.storage)?);
         let lens = (outputs, packing.weight_len(storage, outputs, taps.count()));
         let constants = Constants::at(self.constants, &self.quant, lens, section)?;
-        let weight = |output, tap| packing.weight_at(storage, [outputs, output], taps, constants.weights, tap);
-        let row_major: Vec<i8> = (0..outputs).flat_map(|o| (0..taps.count()).map(move |tap| weight(o, tap))).collect();
+        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, constants.weights, tap);
+        let row_major = row_major(outputs, taps.count(), weight);
         Some(packing.is_exact(&constants.numbers(taps.count(), &row_major)))
     }
 }

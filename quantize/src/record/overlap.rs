@@ -14,6 +14,7 @@
 
 use kinglet_kernels::conv2d::Geometry;
 pub use kinglet_kernels::packing::PixelOrder;
+use kinglet_kernels::packing::WriteOrder;
 
 /// Whether a result may share memory with the first operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,21 @@ impl Overlap {
             first_read(geometry, y, x).map(|element| image * input_len + element)
         });
         lead(first_reads.collect(), geometry.output[2], order).map_or(Overlap::Never, |lead| Overlap::Lead(lead * size))
+    }
+
+    /// What the order in which a kernel writes allows, with `multiplier` output channels of each input channel where a
+    /// block of channels is taken at a time.
+    pub fn of_order(
+        order: WriteOrder,
+        geometry: &Geometry,
+        (batch, multiplier): (usize, usize),
+        size: usize,
+    ) -> Overlap {
+        match order {
+            WriteOrder::Bands(bands) if bands.run_in_place(multiplier) && batch == 1 => Overlap::Exactly,
+            WriteOrder::Bands(_) => Overlap::Never,
+            WriteOrder::Pixels(order) => Overlap::windowed(geometry, batch, size, order),
+        }
     }
 
     /// The lead of an operator that turns rows of `input_bytes` into rows of `output_bytes`.
