@@ -19,10 +19,12 @@ mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
+mod onnx_nodes;
 mod oracle_differences;
 mod panic_proof;
 mod prerequisites;
 mod profile;
+mod python;
 mod readme;
 mod sequences;
 mod test;
@@ -63,6 +65,8 @@ enum Command {
     PanicProof(panic_proof::Arguments),
     /// Compile and run folders of small models, each with what is right.
     Cases(cases::Arguments),
+    /// Compile and run the node suite of the Python package onnx.
+    OnnxNodes(onnx_nodes::Arguments),
     /// Run models that keep tensors from run to run over sequences with known outputs, here and on an emulated board.
     Sequences(sequences::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
+        Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),

@@ -1,6 +1,7 @@
 //! One case, from its model to a verdict. The compiler is a program here: what its users see is what is judged.
 
 use core::time::Duration;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -48,6 +49,11 @@ pub(super) fn attempt(kinglet: &Path, case: &Case, folder: &Path) -> Result<Outc
     if let Some(calib) = &case.calib {
         compile.arg("--calib").arg(calib);
     }
+    for (name, path) in &case.constants {
+        let mut value = OsString::from(format!("{name}="));
+        value.push(path);
+        compile.arg("--input-value").arg(value);
+    }
     let warned = match run(&mut compile, folder)? {
         Ended::Badly(how) => return Ok(Outcome::Crashed(format!("compile {how}"))),
         Ended::Refusing(reason) if case.expect != Expect::Refusal => return Ok(Outcome::Refused(reason)),
@@ -59,7 +65,7 @@ pub(super) fn attempt(kinglet: &Path, case: &Case, folder: &Path) -> Result<Outc
         Expect::Refusal => return Ok(Outcome::Wrong("it compiles, and should be refused".into())),
         Expect::Warning if warned => return Ok(Outcome::Right),
         Expect::Warning => return Ok(Outcome::Wrong("it compiles without a warning".into())),
-        Expect::Codes | Expect::Reals | Expect::SqnrDb | Expect::Runs => {}
+        Expect::Codes | Expect::Reals | Expect::Close | Expect::SqnrDb | Expect::Runs => {}
     }
     if case.integer
         && let Some(float) = float_operator(kinglet, &blob, folder)?
@@ -75,9 +81,10 @@ fn run_and_judge(kinglet: &Path, case: &Case, folder: &Path, blob: &Path) -> Res
     infer.args(case.inputs.iter().flat_map(|path| [Path::new("--input"), path]));
     let outputs: Vec<PathBuf> = (0..case.outputs.len()).map(|index| folder.join(format!("out{index}.npy"))).collect();
     infer.args(outputs.iter().flat_map(|path| [Path::new("--output"), path]));
-    // Integers among the inputs are codes, whatever the outputs are compared as.
+    // Integers among the inputs are codes, whatever the outputs are compared as; close ones are what the file's types say.
     let mut is_raw = case.expect == Expect::Codes;
-    for path in &case.inputs {
+    let typed = if case.expect == Expect::Close { &case.outputs[..] } else { &[] };
+    for path in case.inputs.iter().chain(typed) {
         is_raw |= Array::read(path)?.is_integer();
     }
     if is_raw {

@@ -1,6 +1,6 @@
 //! A case as its `case.json` states it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ pub(super) enum Expect {
     Codes,
     /// Outputs as reals are within `relative` times the largest magnitude, but at least 1.
     Reals,
+    /// Every element of the outputs is within `atol` + `rtol` times its magnitude of the case's.
+    Close,
     /// The signal to noise ratio against the case's outputs is at least `at_least` decibels.
     SqnrDb,
     /// It compiles and runs.
@@ -54,10 +56,15 @@ struct File {
     calib: Option<PathBuf>,
     #[serde(default)]
     options: Vec<String>,
+    #[serde(default)]
+    constants: BTreeMap<String, PathBuf>,
     expect: Expect,
     when: When,
     at_most_apart: Option<f64>,
     relative: Option<f64>,
+    rtol: Option<f64>,
+    #[serde(default)]
+    atol: f64,
     at_least: Option<f64>,
     #[serde(default)]
     integer: bool,
@@ -74,10 +81,14 @@ pub(super) struct Case {
     pub(super) calib: Option<PathBuf>,
     /// Arguments for `kinglet compile`.
     pub(super) options: Vec<String>,
+    /// Inputs that are to be constants, with their values.
+    pub(super) constants: BTreeMap<String, PathBuf>,
     pub(super) expect: Expect,
     pub(super) when: When,
     /// The number that belongs to `expect`; 0 where it has none.
     pub(super) bound: f64,
+    /// What is allowed beside it where `expect` has two numbers.
+    pub(super) atol: f64,
     /// No operator may compute on floats, apart from those that convert.
     pub(super) integer: bool,
 }
@@ -95,6 +106,7 @@ impl Case {
         let (bound, needed) = match file.expect {
             Expect::Codes => (file.at_most_apart, "at_most_apart"),
             Expect::Reals => (file.relative, "relative"),
+            Expect::Close => (file.rtol, "rtol"),
             Expect::SqnrDb => (file.at_least, "at_least"),
             Expect::Runs | Expect::Refusal | Expect::Warning => (Some(0.0), ""),
         };
@@ -107,9 +119,11 @@ impl Case {
             outputs: file.outputs.iter().map(inside).collect(),
             calib: file.calib.as_ref().map(inside),
             options: file.options,
+            constants: file.constants.iter().map(|(name, path)| (name.clone(), inside(path))).collect(),
             expect: file.expect,
             when: file.when,
             bound: bound.with_context(|| format!("`{needed}` is missing"))?,
+            atol: file.atol,
             integer: file.integer,
         })
     }
@@ -151,6 +165,7 @@ mod tests {
     fn what_could_not_be_judged_is_an_error() {
         assert!(parse(r#""expect": "codes", "outputs": ["o.npy"]"#).is_err(), "no bound");
         assert!(parse(r#""expect": "codes", "at_most_apart": 0"#).is_err(), "no outputs");
+        assert!(parse(r#""expect": "close", "atol": 1, "outputs": ["o.npy"]"#).is_err(), "one of two bounds");
         assert!(parse(r#""expect": "perfect""#).is_err(), "an unknown expectation");
         assert!(parse(r#""expect": "runs", "tolerance": 1"#).is_err(), "an unknown field");
     }

@@ -23,6 +23,14 @@ pub(super) fn output(case: &Case, index: usize, right: &Array, found: &Array) ->
             let bound = case.bound * right.iter().fold(1.0, |largest: f64, number| largest.max(number.abs()));
             (apart > bound).then(|| format!("output {index}: {apart:.3e} apart, {bound:.3e} allowed"))
         }
+        Expect::Close => {
+            let outside = |(right, found): (&f64, &f64)| {
+                let apart = largest_difference(&[*right], &[*found]);
+                apart.is_infinite() || apart > case.atol + case.bound * right.abs()
+            };
+            let odd = right.iter().zip(found).position(outside)?;
+            Some(format!("output {index}: element {odd} is {} instead of {}", found[odd], right[odd]))
+        }
         Expect::SqnrDb => {
             let ratio = sqnr_db(right, found);
             (ratio < case.bound).then(|| format!("output {index}: {ratio:.1} dB, {} needed", case.bound))
@@ -60,6 +68,7 @@ fn sqnr_db(right: &[f64], found: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::super::case::When;
@@ -73,9 +82,11 @@ mod tests {
             outputs: Vec::new(),
             calib: None,
             options: Vec::new(),
+            constants: BTreeMap::new(),
             expect,
             when: When::Now,
             bound,
+            atol: 0.01,
             integer: false,
         };
         let array = |numbers: &[f64]| Array { element_type: "<f8".into(), numbers: numbers.to_vec() };
@@ -97,6 +108,15 @@ mod tests {
         assert!(verdict(Expect::Reals, 0.01, &[0.001], &[0.0111]).is_some());
         assert!(verdict(Expect::Reals, 0.01, &[1.0], &[f64::NAN]).is_some());
         assert_eq!(verdict(Expect::Reals, 0.01, &[f64::INFINITY], &[f64::INFINITY]), None);
+    }
+
+    #[test]
+    fn close_numbers_are_so_one_by_one() {
+        assert_eq!(verdict(Expect::Close, 0.1, &[100.0, 1.0], &[109.0, 1.1]), None);
+        assert!(verdict(Expect::Close, 0.1, &[100.0, 1.0], &[100.0, 1.2]).is_some(), "large neighbors allow nothing");
+        assert_eq!(verdict(Expect::Close, 0.1, &[0.0, f64::NAN], &[0.01, f64::NAN]), None);
+        assert!(verdict(Expect::Close, 0.1, &[0.0], &[0.02]).is_some());
+        assert!(verdict(Expect::Close, 0.1, &[f64::INFINITY], &[1.0]).is_some());
     }
 
     #[test]
