@@ -15,6 +15,7 @@ mod budget;
 mod build;
 mod error;
 mod finite;
+mod half;
 mod onnx;
 mod tflite;
 

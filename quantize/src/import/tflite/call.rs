@@ -86,6 +86,22 @@ impl Importer<'_, '_> {
         self.add_rescaled(call.name, op, inputs, output)
     }
 
+    /// Makes `value` the operator's one result, which it is already.
+    pub(super) fn rename(&mut self, call: &Call<'_, '_>, value: ValueId) -> Convert<()> {
+        let result = call.first_result();
+        let (declared, held) = (self.declared_value(result)?, self.builder.graph.value(value));
+        if (declared.dtype, &declared.shape, &declared.quantization) != (held.dtype, &held.shape, &held.quantization) {
+            return refuse(
+                format!("its result is declared as {:?} {:?}", declared.dtype, declared.shape),
+                EXPORT_AGAIN,
+            );
+        }
+        match self.values.insert(result, value) {
+            None => Ok(()),
+            Some(_) => refuse("computes what is computed elsewhere", EXPORT_AGAIN),
+        }
+    }
+
     /// The operator's one result.
     pub(super) fn result(&mut self, call: &Call<'_, '_>) -> Convert<ValueId> {
         match call.operator.outputs.as_slice() {

@@ -3,7 +3,7 @@
 use super::Importer;
 use super::call::Call;
 use crate::import::build::Convert;
-use crate::ir::{Op, ValueId};
+use crate::ir::{DType, Op, ValueId};
 use crate::op::{Add, Dequantize, Logistic, Mul, Quantize, Relu, Relu6, Softmax, Tanh};
 
 /// An operator on one operand without attributes.
@@ -33,7 +33,17 @@ pub(super) fn quantize(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> 
 }
 
 pub(super) fn dequantize(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
-    unary(importer, call, Dequantize)
+    let x = importer.operand(call, 0)?;
+    let value = importer.builder.graph.value(x);
+    match (value.dtype, &value.elements) {
+        // Half precision was widened as it was read.
+        (DType::F32, _) => importer.rename(call, x),
+        (DType::I8, Some(_)) => {
+            let widened = importer.widened(call.tensor(0))?;
+            importer.rename(call, widened)
+        }
+        _ => importer.finish(call, Dequantize, vec![x]),
+    }
 }
 
 pub(super) fn softmax(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {

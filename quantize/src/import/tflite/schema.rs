@@ -62,6 +62,7 @@ pub(super) struct Operator<'b> {
 }
 
 pub(super) const FLOAT32: i8 = 0;
+pub(super) const FLOAT16: i8 = 1;
 pub(super) const INT32: i8 = 2;
 pub(super) const UINT8: i8 = 3;
 pub(super) const INT64: i8 = 4;

@@ -4,8 +4,9 @@ use kinglet_kernels::packing::Storage;
 
 use super::Importer;
 use super::flatbuffer::{Damage, i32s, i64s};
-use super::schema::{FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
+use super::schema::{FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use crate::import::build::{Convert, Refusal, refuse};
+use crate::import::half;
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
 
 const EXPORT_AGAIN: &str = "export the model again";
@@ -40,7 +41,8 @@ impl<'b> Importer<'_, 'b> {
     /// The element type of a tensor that is a value of the graph.
     pub(super) fn element_type(&self, tensor: &Tensor<'_>) -> Convert<DType> {
         match tensor.dtype {
-            FLOAT32 => Ok(DType::F32),
+            // Half precision only saves bytes of the file.
+            FLOAT32 | FLOAT16 => Ok(DType::F32),
             INT8 => Ok(DType::I8),
             // Constants are unpacked; their quantization keeps in how many bits they came.
             INT4 if !tensor.data.is_empty() => Ok(DType::I8),
@@ -85,8 +87,14 @@ impl<'b> Importer<'_, 'b> {
         if tensor.dtype == INT4 {
             return self.halves(tensor, data);
         }
-        if !data.len().is_multiple_of(dtype.size_bytes()) {
-            return refuse(format!("`{}` has {} bytes of {dtype:?}", tensor.name, data.len()), EXPORT_AGAIN);
+        let size_bytes = if tensor.dtype == FLOAT16 { 2 } else { dtype.size_bytes() };
+        if !data.len().is_multiple_of(size_bytes) {
+            let (count, name) = (data.len(), type_name(tensor.dtype));
+            return refuse(format!("`{}` has {count} bytes of {name}", tensor.name), EXPORT_AGAIN);
+        }
+        if tensor.dtype == FLOAT16 {
+            self.model.budget.charge(data.len(), 2)?;
+            return Ok(Elements::F32(half::float16s(data)));
         }
         self.model.budget.charge(data.len(), 1)?;
         Ok(Elements::from_bytes(dtype, data))
@@ -105,6 +113,13 @@ impl<'b> Importer<'_, 'b> {
 
     /// The weights of an operator on `activation`: as they are, or widened when only they are int8.
     pub(super) fn weights(&mut self, index: i32, activation: ValueId) -> Convert<ValueId> {
+        // What is read from the file once is a constant already when DEQUANTIZE has widened it.
+        if let Some(&id) = self.values.get(&index)
+            && self.builder.graph.value(id).elements.is_some()
+            && self.builder.graph.value(id).dtype == DType::F32
+        {
+            return Ok(id);
+        }
         let tensor = self.tensor(index)?;
         if tensor.data.is_empty() {
             return refuse(format!("weights `{}` are computed", tensor.name), "weights must be constants");
@@ -112,6 +127,11 @@ impl<'b> Importer<'_, 'b> {
         if !matches!(tensor.dtype, INT8 | INT4) || self.builder.graph.value(activation).dtype != DType::F32 {
             return self.value(index);
         }
+        self.widened(index)
+    }
+
+    /// The real values of an int8 constant.
+    pub(super) fn widened(&mut self, index: i32) -> Convert<ValueId> {
         if let Some(&id) = self.widened.get(&index) {
             return Ok(id);
         }

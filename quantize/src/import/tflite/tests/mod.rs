@@ -4,6 +4,7 @@ mod operators;
 mod refusals;
 mod scales;
 mod slices;
+mod types;
 pub(crate) mod writer;
 
 use crate::import::{ImportError, Kind, Problem, from_bytes};
