@@ -4,7 +4,7 @@ use super::Importer;
 use super::call::Call;
 use crate::import::build::Convert;
 use crate::ir::{DType, Op, ValueId};
-use crate::op::{Add, Dequantize, Logistic, Mul, Quantize, Relu, Relu6, Softmax, Tanh};
+use crate::op::{Add, Dequantize, Logistic, Mul, Relu, Relu6, Softmax, Tanh};
 
 /// An operator on one operand without attributes.
 pub(super) fn unary(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>, op: impl Into<Op>) -> Convert<()> {
@@ -26,10 +26,6 @@ pub(super) fn logistic(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> 
 
 pub(super) fn tanh(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     unary(importer, call, Tanh)
-}
-
-pub(super) fn quantize(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
-    unary(importer, call, Quantize)
 }
 
 pub(super) fn dequantize(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {

@@ -1,4 +1,4 @@
-//! TensorFlow Lite files: float32, int8 (per-channel weights kept as they are) and hybrid ones.
+//! TensorFlow Lite files: float32 and float16, int8 (per-channel weights kept as they are), uint8 and hybrid ones.
 //!
 //! A *hybrid* file has int8 weights under float activations; TensorFlow Lite quantizes its activations on
 //! the fly at every run. Here its weights are widened to floats, so it is a float model like any other.
@@ -23,6 +23,7 @@ mod slice;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod unsigned;
 mod variables;
 
 use std::collections::{HashMap, HashSet};
@@ -45,6 +46,7 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
         model: &model,
         builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
         values: HashMap::new(),
+        ends: HashMap::new(),
         widened: HashMap::new(),
         converting: vec![false; model.operators.len()],
         variables: Variables::default(),
@@ -64,6 +66,8 @@ struct Importer<'m, 'b> {
     builder: Builder,
     /// Graph values of the file's tensors.
     values: HashMap<i32, ValueId>,
+    /// The uint8 values of inputs and outputs, of which `values` has the int8 codes.
+    ends: HashMap<i32, ValueId>,
     /// Float copies of int8 weights.
     widened: HashMap<i32, ValueId>,
     /// Which operators the outputs depend on.
@@ -110,26 +114,30 @@ impl Importer<'_, '_> {
                 "export with a fixed input shape; only the batch may be open, and becomes 1",
             );
         }
-        self.port(tensor)
+        let value = self.input_end(tensor)?;
+        Ok(self.port(tensor, value))
     }
 
     fn outputs(&mut self) {
         for &tensor in &self.model.outputs {
             // The result of a refused operator is missing here and was reported there.
-            if !self.values.contains_key(&tensor) && self.computed.contains(&tensor) {
+            let is_there = self.values.contains_key(&tensor) || self.ends.contains_key(&tensor);
+            if !is_there && self.computed.contains(&tensor) {
                 continue;
             }
-            match self.port(tensor) {
-                Ok(port) => self.builder.graph.outputs.push(port),
+            match self.output_end(tensor) {
+                Ok(value) => {
+                    let port = self.port(tensor, value);
+                    self.builder.graph.outputs.push(port);
+                }
                 Err(refusal) => self.builder.problem(&self.tensor_name(tensor), "output", refusal),
             }
         }
     }
 
-    fn port(&mut self, tensor: i32) -> Convert<Port> {
-        let value = self.value(tensor)?;
+    fn port(&self, tensor: i32, value: ValueId) -> Port {
         let source_shape = self.builder.graph.value(value).shape.clone();
-        Ok(Port { value, name: self.tensor_name(tensor), source_shape, permutation: None })
+        Port { value, name: self.tensor_name(tensor), source_shape, permutation: None }
     }
 
     fn operators(&mut self) {

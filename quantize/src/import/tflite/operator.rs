@@ -7,7 +7,7 @@ use core::ops::Range;
 use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
-use super::{Importer, convolution, dense, elementwise, pool, shape, slice, variables};
+use super::{Importer, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
 use crate::import::build::{Convert, refuse};
 
 /// Makes nodes of one operator.
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("EXPAND_DIMS", shape::reshape).data(0..1),
     Row::new("REDUCE_MAX", pool::reduce_max).attributes(27),
     Row::new("SPLIT_V", slice::split_v).attributes(79),
-    Row::new("QUANTIZE", elementwise::quantize),
+    Row::new("QUANTIZE", unsigned::quantize),
     Row::new("CALL_ONCE", variables::call_once).attributes(103).has_effect(),
     Row::new("VAR_HANDLE", variables::var_handle).attributes(111).has_effect(),
     // What is assigned to a variable may be what a later run reads; what is not is dropped later.

@@ -2,9 +2,9 @@
 
 use kinglet_kernels::packing::Storage;
 
-use super::Importer;
 use super::flatbuffer::{Damage, i32s, i64s};
 use super::schema::{FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
+use super::{Importer, unsigned};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::import::half;
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
@@ -32,8 +32,13 @@ impl<'b> Importer<'_, 'b> {
         if let Some(&id) = self.values.get(&index) {
             return Ok(id);
         }
-        let value = self.declared_value(index)?;
-        let id = self.builder.value(value)?;
+        let id = match self.ends.get(&index) {
+            Some(&end) => self.codes_of(index, end)?,
+            None => {
+                let value = self.declared_value(index)?;
+                self.builder.value(value)?
+            }
+        };
         self.values.insert(index, id);
         Ok(id)
     }
@@ -46,6 +51,7 @@ impl<'b> Importer<'_, 'b> {
             INT8 => Ok(DType::I8),
             // Constants are unpacked; their quantization keeps in how many bits they came.
             INT4 if !tensor.data.is_empty() => Ok(DType::I8),
+            UINT8 if unsigned::becomes_int8(tensor) => Ok(DType::I8),
             UINT8 => Ok(DType::U8),
             INT16 => Ok(DType::I16),
             INT32 => Ok(DType::I32),
@@ -75,6 +81,7 @@ impl<'b> Importer<'_, 'b> {
         let quantization = match dtype {
             // No kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
             DType::F32 | DType::I32 | DType::I64 => None,
+            DType::I8 if tensor.dtype == UINT8 => quantization(tensor)?.map(unsigned::as_int8),
             DType::I8 | DType::U8 | DType::I16 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })
@@ -97,6 +104,9 @@ impl<'b> Importer<'_, 'b> {
             return Ok(Elements::F32(half::float16s(data)));
         }
         self.model.budget.charge(data.len(), 1)?;
+        if unsigned::becomes_int8(tensor) {
+            return Ok(Elements::I8(unsigned::shifted(data)));
+        }
         Ok(Elements::from_bytes(dtype, data))
     }
 
@@ -124,7 +134,7 @@ impl<'b> Importer<'_, 'b> {
         if tensor.data.is_empty() {
             return refuse(format!("weights `{}` are computed", tensor.name), "weights must be constants");
         }
-        if !matches!(tensor.dtype, INT8 | INT4) || self.builder.graph.value(activation).dtype != DType::F32 {
+        if !matches!(tensor.dtype, INT8 | INT4 | UINT8) || self.builder.graph.value(activation).dtype != DType::F32 {
             return self.value(index);
         }
         self.widened(index)

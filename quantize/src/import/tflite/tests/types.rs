@@ -1,8 +1,8 @@
 //! Element types that files keep numbers in, and what they become.
 
-use super::writer::{FLOAT16, Field, INT8, Tflite};
+use super::writer::{FLOAT16, Field, INT8, Tflite, UINT8};
 use super::{import, problems};
-use crate::ir::{DType, Elements, interpret};
+use crate::ir::{DType, Elements, Graph, Port, Quantization, ValueId, interpret};
 
 /// Half-precision floats.
 const ONE: [u8; 2] = [0x00, 0x3c];
@@ -68,4 +68,67 @@ fn a_result_that_contradicts_its_constant_is_refused() {
     let y = file.float("y", &[1]);
     file.operator(19, &[halves], y, (0, Vec::new()));
     assert!(problems(&file.bytes(&[], &[y]))[0].problem.contains("3 bytes of FLOAT16"));
+}
+
+/// A uint8 activation with a scale of 0.5.
+fn uint8(file: &mut Tflite, name: &str, zero: i64) -> i32 {
+    let tensor = file.tensor(name, &[1, 2], UINT8, &[]);
+    file.quantize(tensor, (&[0.5], &[zero], 0))
+}
+
+/// The type, the zero point and the name of an input or output.
+fn end(graph: &Graph, port: &Port) -> (DType, i32, String) {
+    let value = graph.value(port.value);
+    (value.dtype, value.quantization.as_ref().map_or(0, Quantization::zero_point), port.name.clone())
+}
+
+#[test]
+fn a_uint8_model_computes_on_int8_between_its_ends() {
+    let mut file = Tflite::new();
+    let (x, a, y) = (uint8(&mut file, "x", 10), uint8(&mut file, "a", 128), uint8(&mut file, "y", 0));
+    let c = file.tensor("c", &[1, 2], UINT8, &[0, 200]);
+    let c = file.quantize(c, (&[0.5], &[128], 0));
+    file.operator(0, &[x, c], a, (11, Vec::new()));
+    file.operator(0, &[a, x], y, (11, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y]));
+    assert_eq!(graph.operators(), ["Quantize", "Add", "Add", "Quantize"]);
+    assert_eq!(end(&graph, &graph.inputs[0]), (DType::U8, 10, "x".into()));
+    assert_eq!(end(&graph, &graph.outputs[0]), (DType::U8, 0, "y".into()));
+    let zero = |id: ValueId| graph.value(id).quantization.as_ref().map(Quantization::zero_point);
+    let add = &graph.nodes[1];
+    assert_eq!([zero(add.inputs[0]), zero(add.inputs[1]), zero(add.output())], [Some(-118), Some(0), Some(0)]);
+    assert_eq!(graph.value(add.inputs[1]).elements, Some(Elements::I8(vec![-128, 72])));
+}
+
+#[test]
+fn a_quantize_at_a_uint8_end_crosses_over_itself() {
+    let mut file = Tflite::new();
+    let (x, y) = (uint8(&mut file, "x", 10), uint8(&mut file, "y", 3));
+    let (a, b) = (file.int8("a", &[1, 2], 0.5, -118), file.int8("b", &[1, 2], 0.5, 0));
+    file.operator(114, &[x], a, (0, Vec::new()));
+    file.operator(19, &[a], b, (0, Vec::new()));
+    file.operator(114, &[b], y, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y]));
+    assert_eq!(graph.operators(), ["Quantize", "Relu", "Quantize"]);
+    // An output that is read in the model as well has its codes behind it.
+    let z = file.int8("z", &[1, 2], 0.5, 0);
+    file.operator(19, &[y], z, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y, z]));
+    assert_eq!(graph.operators(), ["Quantize", "Relu", "Quantize", "Quantize", "Relu"]);
+    // From reals, and to them.
+    let mut file = Tflite::new();
+    let (x, a, y) = (file.float("x", &[1, 2]), uint8(&mut file, "a", 10), file.float("y", &[1, 2]));
+    file.operator(114, &[x], a, (0, Vec::new()));
+    file.operator(6, &[a], y, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[a, y]));
+    assert_eq!(graph.operators(), ["Quantize", "Dequantize", "Quantize"]);
+    assert_eq!(end(&graph, &graph.outputs[0]), (DType::U8, 10, "a".into()));
+}
+
+#[test]
+fn a_uint8_zero_point_out_of_range_stays_out_of_range() {
+    let mut file = Tflite::new();
+    let (x, y) = (uint8(&mut file, "x", 256), uint8(&mut file, "y", 0));
+    file.operator(19, &[x], y, (0, Vec::new()));
+    assert!(problems(&file.bytes(&[x], &[y]))[0].problem.contains("the zero point 256, outside 0 to 255"));
 }

@@ -103,6 +103,7 @@ fn write_vector(out: &mut Vec<u8>, count: usize, raw: &[u8], alignment: usize) -
 pub(crate) const FLOAT32: i8 = 0;
 pub(crate) const FLOAT16: i8 = 1;
 pub(crate) const INT32: i8 = 2;
+pub(crate) const UINT8: i8 = 3;
 pub(crate) const INT8: i8 = 9;
 pub(crate) const INT4: i8 = 17;
 
