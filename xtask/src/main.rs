@@ -25,11 +25,13 @@ mod panic_proof;
 mod prerequisites;
 mod profile;
 mod python;
+mod random_graphs;
 mod readme;
 mod sequences;
 mod test;
 mod tflite_oracle;
 mod tree;
+mod wild;
 
 use std::process::ExitCode;
 
@@ -67,6 +69,10 @@ enum Command {
     Cases(cases::Arguments),
     /// Compile and run the node suite of the Python package onnx.
     OnnxNodes(onnx_nodes::Arguments),
+    /// Compile and run real models out of public Python packages.
+    Wild(wild::Arguments),
+    /// Compile and run random float graphs, compared with onnxruntime.
+    RandomGraphs(random_graphs::Arguments),
     /// Run models that keep tensors from run to run over sequences with known outputs, here and on an emulated board.
     Sequences(sequences::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
@@ -92,6 +98,8 @@ fn main() -> ExitCode {
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
         Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),
+        Command::Wild(arguments) => wild::run(&arguments),
+        Command::RandomGraphs(arguments) => random_graphs::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),

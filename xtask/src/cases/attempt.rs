@@ -96,6 +96,9 @@ fn run_and_judge(kinglet: &Path, case: &Case, folder: &Path, blob: &Path) -> Res
         Ended::Badly(how) => return Ok(Outcome::Crashed(format!("run {how}"))),
     }
     for (index, (right, found)) in case.outputs.iter().zip(&outputs).enumerate() {
+        if case.not_compared.contains(&index) {
+            continue;
+        }
         let (right, mut found) = (Array::read(right)?, Array::read(found)?);
         if case.expect == Expect::Codes && right.element_type != found.element_type {
             let (right, found) = (right.element_type, found.element_type);

@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub(super) enum Expect {
     /// Outputs in the blob's own type are within `at_most_apart` of the case's.
     Codes,
-    /// Outputs as reals are within `relative` times the largest magnitude, but at least 1.
+    /// Outputs as reals are within `relative` times the largest magnitude, but at least `floor`, which is 1 by default.
     Reals,
     /// Every element of the outputs is within `atol` + `rtol` times its magnitude of the case's.
     Close,
@@ -62,10 +62,13 @@ struct File {
     when: When,
     at_most_apart: Option<f64>,
     relative: Option<f64>,
+    floor: Option<f64>,
     rtol: Option<f64>,
     #[serde(default)]
     atol: f64,
     at_least: Option<f64>,
+    #[serde(default)]
+    not_compared: Vec<usize>,
     #[serde(default)]
     integer: bool,
 }
@@ -89,6 +92,10 @@ pub(super) struct Case {
     pub(super) bound: f64,
     /// What is allowed beside it where `expect` has two numbers.
     pub(super) atol: f64,
+    /// The least magnitude that a relative bound goes by.
+    pub(super) floor: f64,
+    /// Outputs that may be anything.
+    pub(super) not_compared: Vec<usize>,
     /// No operator may compute on floats, apart from those that convert.
     pub(super) integer: bool,
 }
@@ -124,6 +131,8 @@ impl Case {
             when: file.when,
             bound: bound.with_context(|| format!("`{needed}` is missing"))?,
             atol: file.atol,
+            floor: file.floor.unwrap_or(1.0),
+            not_compared: file.not_compared,
             integer: file.integer,
         })
     }

@@ -20,7 +20,7 @@ pub(super) fn output(case: &Case, index: usize, right: &Array, found: &Array) ->
         }
         Expect::Reals => {
             let apart = largest_difference(right, found);
-            let bound = case.bound * right.iter().fold(1.0, |largest: f64, number| largest.max(number.abs()));
+            let bound = case.bound * right.iter().fold(case.floor, |largest: f64, number| largest.max(number.abs()));
             (apart > bound).then(|| format!("output {index}: {apart:.3e} apart, {bound:.3e} allowed"))
         }
         Expect::Close => {
@@ -87,6 +87,8 @@ mod tests {
             when: When::Now,
             bound,
             atol: 0.01,
+            floor: 1.0,
+            not_compared: Vec::new(),
             integer: false,
         };
         let array = |numbers: &[f64]| Array { element_type: "<f8".into(), numbers: numbers.to_vec() };

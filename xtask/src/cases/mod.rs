@@ -9,6 +9,7 @@ mod array;
 mod attempt;
 mod case;
 mod judge;
+mod suite;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
@@ -23,6 +24,7 @@ use serde::Serialize;
 pub(crate) use self::array::Array;
 use self::attempt::{Outcome, attempt};
 use self::case::{Case, When};
+pub(crate) use self::suite::{Maker, SuiteArguments};
 use crate::{prerequisites, tree};
 
 #[derive(clap::Args)]
@@ -65,44 +67,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .collect();
     print_report(&tried, arguments.json)?;
     Ok(if tried.iter().any(Tried::fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// A folder of cases that nobody promises to be right one by one: what counts is how many are, and that none is wrong.
-pub(crate) struct Suite<'a> {
-    /// Folder of folders with a case.json.
-    pub(crate) folder: &'a Path,
-    /// Parts of names of the cases to try; all when empty.
-    pub(crate) only: &'a [String],
-    /// Fewer that are right fail.
-    pub(crate) at_least: usize,
-    /// Whether one JSON object is printed.
-    pub(crate) json: bool,
-    /// The kinglet program, unless it is ours.
-    pub(crate) kinglet: Option<&'a Path>,
-}
-
-impl Suite<'_> {
-    /// Tries the cases, and prints how they ended.
-    pub(crate) fn run(&self) -> Result<ExitCode> {
-        let mut cases = case::read_folder(self.folder)?;
-        cases.retain(|case| self.only.is_empty() || self.only.iter().any(|part| case.name.contains(part)));
-        ensure!(!cases.is_empty(), "no case has such a name");
-        let kinglet = prerequisites::kinglet(self.kinglet)?;
-        let outcomes = attempt_all(&kinglet, &cases)?;
-        let bad = |outcome: &Outcome| matches!(outcome, Outcome::Wrong(_) | Outcome::Crashed(_));
-        let tried: Vec<Tried> = cases
-            .into_iter()
-            .zip(outcomes)
-            .map(|(case, outcome)| Tried { must_be_right: bad(&outcome), case, outcome })
-            .collect();
-        print_report(&tried, self.json)?;
-        let right = tried.iter().filter(|tried| tried.outcome == Outcome::Right).count();
-        if right < self.at_least {
-            eprintln!("error: {right} are right, {} must be", self.at_least);
-        }
-        let fails = right < self.at_least || tried.iter().any(Tried::fails);
-        Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
 }
 
 fn print_report(tried: &[Tried], json: bool) -> Result<()> {
