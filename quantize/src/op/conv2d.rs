@@ -10,6 +10,7 @@ use kinglet_kernels::int16::Rounding;
 use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
+use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
 use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
 use super::operator::Operator;
@@ -123,6 +124,10 @@ impl Operator for Conv2D {
         match site.dtype() {
             // Over its input it would take the slow reference kernel.
             DType::F32 => convolution::lower_f32(site, OpCode::Conv2d, window, self.activation, Overlap::Never),
+            DType::I8 if is_asymmetric(site.operand_quantization(1)?) => {
+                let channels = Channels::rows(site.i8s(1)?, outputs, taps);
+                asymmetric::lower(site, window, &channels, self.activation)
+            }
             DType::I8 => self.lower_i8(site, window, &Channels::rows(site.i8s(1)?, outputs, taps)),
             DType::I16 => {
                 let layer = (&Channels::rows(site.i8s(1)?, outputs, taps), Rounding::Twice);

@@ -10,6 +10,7 @@ use kinglet_kernels::int16::Rounding;
 use super::common::attributes::{Activation, Padding, Slide};
 use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
+use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
 use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
 use super::operator::Operator;
@@ -120,6 +121,11 @@ impl Operator for DepthwiseConv2D {
                 let geometry = geometry(&window, 1);
                 let overlap = Overlap::windowed(&geometry, window.batch.into(), 4, PixelOrder::Interleaved);
                 convolution::lower_f32(site, OpCode::Depthwise, window, self.activation, overlap)
+            }
+            DType::I8 if is_asymmetric(site.operand_quantization(1)?) => {
+                let window = records::Window { groups: window.input[2], ..window };
+                let channels = Channels::columns(site.i8s(1)?, outputs, taps);
+                asymmetric::lower(site, window, &channels, self.activation)
             }
             DType::I8 => self.lower_i8(site, window, &Channels::columns(site.i8s(1)?, outputs, taps)),
             DType::I16 => {

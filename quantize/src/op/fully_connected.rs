@@ -8,10 +8,12 @@ use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::int16::Rounding;
 use kinglet_kernels::packing::Taps;
 
-use super::common::attributes::Activation;
+use super::common::attributes::{Activation, Padding};
 use super::common::real::{Real, Reals, activated};
 use super::common::{types, weighted};
+use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
+use super::lowering::window::WindowShapes;
 use super::lowering::{Emission, Reason, Site, layer_f32, layer_i16, narrow, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
@@ -99,6 +101,7 @@ impl Operator for FullyConnected {
         let sizes = [site.operand(0).len() / taps.max(1), taps, outputs];
         match site.dtype() {
             DType::F32 => self.lower_f32(site, sizes),
+            DType::I8 if is_asymmetric(site.operand_quantization(1)?) => self.lower_asymmetric(site, sizes),
             DType::I8 => self.lower_i8(site, sizes),
             DType::I16 => self.lower_i16(site, sizes),
             other => no_kernel(other),
@@ -137,6 +140,22 @@ impl FullyConnected {
             ..Emission::new(OpCode::FullyConnected, record, Overlap::rows(rows, taps, outputs))
         });
         Ok(())
+    }
+
+    /// Rows are the columns of an image.
+    fn lower_asymmetric(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
+        let window = WindowShapes {
+            input: &[1, 1, rows, taps],
+            output: &[1, 1, rows, outputs],
+            kernel: [1, 1],
+            stride: [1, 1],
+            dilation: [1, 1],
+            padding: &Padding::default(),
+            groups: 1,
+        };
+        let window = window.record()?;
+        let channels = Channels::rows(site.i8s(1)?, outputs, taps);
+        asymmetric::lower(site, window, &channels, self.activation)
     }
 
     fn lower_i16(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {

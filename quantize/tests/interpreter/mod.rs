@@ -226,6 +226,8 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
         clamp(mbqm(acc, factor(c)).wrapping_add(y.zero), act_range(activation, y.scale, y.zero))
     };
     let real = |index: &[usize]| i64::from(x.at(index) - x.zero);
+    let weight =
+        |c: usize, index: &[usize]| i64::from(w.at(index) - q.zero_points[if q.axis.is_some() { c } else { 0 }]);
     match &node.op {
         Op::Conv2D(Conv2D { stride, dilation, padding, groups, activation }) => each_index(&y.shape, |o| {
             let c = o[3];
@@ -233,7 +235,7 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
             let mut sum = 0;
             for (ky, kx, row, column) in positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o) {
                 for ic in 0..w.shape[3] {
-                    let weight = i64::from(w.at(&[c, ky, kx, ic]));
+                    let weight = weight(c, &[c, ky, kx, ic]);
                     sum += weight * real(&[o[0], row, column, group * w.shape[3] + ic]);
                 }
             }
@@ -246,7 +248,7 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
                 for (ky, kx, row, column) in
                     positions([w.shape[1], w.shape[2]], *stride, *dilation, padding, &x.shape, o)
                 {
-                    sum += i64::from(w.at(&[0, ky, kx, c])) * real(&[o[0], row, column, c / multiplier]);
+                    sum += weight(c, &[0, ky, kx, c]) * real(&[o[0], row, column, c / multiplier]);
                 }
                 finish(c, sum, *activation)
             })
@@ -257,7 +259,7 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
             let mut sum = 0;
             for (ky, kx, row, column) in sources([w.shape[1], w.shape[2]], *stride, *pad, &x.shape, o) {
                 for ic in 0..w.shape[3] {
-                    let weight = i64::from(w.at(&[c, ky, kx, ic]));
+                    let weight = weight(c, &[c, ky, kx, ic]);
                     sum += weight * real(&[o[0], row, column, group * w.shape[3] + ic]);
                 }
             }
@@ -269,7 +271,7 @@ fn weighted(graph: &Graph, node: &Node, values: &Values, y: &Tensor) -> Vec<i8> 
             for d in 0..w.shape[1] {
                 let mut index = rows.to_vec();
                 index.push(d);
-                sum += i64::from(w.at(&[c, d])) * real(&index);
+                sum += weight(c, &[c, d]) * real(&index);
             }
             finish(c, sum, *activation)
         }),

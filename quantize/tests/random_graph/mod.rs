@@ -194,7 +194,18 @@ impl Grower {
         let mean_scale = scales.iter().sum::<f32>() / count as f32;
         let axis = (count == outputs && count > 1).then_some(axis);
         let fan_in = weights.len() / outputs;
-        let q = Quantization { zero_points: vec![0; scales.len()], scales, axis, storage: Storage::Bits8 };
+        let mut weights = weights;
+        let mut zero_points = vec![0; scales.len()];
+        if !matches!(op, Op::TransposeConv2D(_)) && self.random.chance(15) {
+            zero_points.iter_mut().for_each(|zero| *zero = i32::from(self.random.int8()));
+            // What was zero is the zero point.
+            for (flat, weight) in weights.iter_mut().enumerate() {
+                let output = if axis == Some(3) { flat % outputs } else { flat / fan_in };
+                let zero = zero_points[if axis.is_some() { output } else { 0 }];
+                *weight = (i32::from(*weight) + zero).clamp(-128, 127) as i8;
+            }
+        }
+        let q = Quantization { zero_points, scales, axis, storage: Storage::Bits8 };
         let mut inputs = vec![x, self.constant(shape, Elements::I8(weights), Some(q))];
         if self.random.chance(80) {
             let spread = self.random.pick(&[1, 1 << 8, 1 << 14, 1 << 20]);

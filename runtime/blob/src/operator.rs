@@ -74,6 +74,8 @@ macro_rules! for_each_operator {
             }
             /// Maximum over an axis.
             ReduceMax = 19 "reduce-max" { I8: ReduceMax "reduce-max-i8", F32: ReduceMax "reduce-max-f32", }
+            /// Convolution over the plane whose weights have zero points.
+            AsymmetricConv2d = 20 "asymmetric-conv2d" { I8: AsymmetricConv2dI8 "asymmetric-conv2d-i8", }
         }
     };
 }

@@ -78,6 +78,18 @@ record! {
 }
 
 record! {
+    /// Conv2D of weights with zero points, `i8[O]` before the weights; a bias that does not contain the input's.
+    AsymmetricConv2dI8 {
+        /// Weights.
+        constants: u32,
+        /// Shapes.
+        window: Window,
+        /// Requantization; `padding_value` is the input's zero point.
+        quant: LayerQuant,
+    }
+}
+
+record! {
     /// Conv2D and DepthwiseConv2D, float.
     Conv2dF32 {
         /// Weights.

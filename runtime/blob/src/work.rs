@@ -5,9 +5,9 @@
 //! reach, and no kernel does more than a constant times it. Time is another matter: that depends on the machine.
 
 use crate::records::{
-    BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks,
-    FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, ReduceMax,
-    SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert,
+    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32,
+    PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -109,7 +109,7 @@ macro_rules! counted {
 }
 
 counted! {
-    Conv2dI8, Conv2dF32, Conv2dI16: |it, opcode| Work { macs: it.window.macs(opcode), ..it.window.moved() };
+    Conv2dI8, Conv2dF32, Conv2dI16, AsymmetricConv2dI8: |it, opcode| Work { macs: it.window.macs(opcode), ..it.window.moved() };
     TransposeConvI8, TransposeConvF32:
         |it, opcode| Work { macs: it.window.transposed_macs(opcode), ..it.window.moved() };
     FullyConnectedI8, FullyConnectedF32, FullyConnectedI16: |it, _opcode| Work {

@@ -243,6 +243,6 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::Conv2dI8(..) | Kernel::Conv2dF32(_) | Kernel::DepthwiseI8(..) | Kernel::DepthwiseF32(_) => {}
         Kernel::FullyConnectedI8(..) | Kernel::FullyConnectedF32(_) => {}
         Kernel::Conv2dI16(_) | Kernel::DepthwiseI16(_) | Kernel::FullyConnectedI16(_) | Kernel::AddI16(_) => {}
-        Kernel::TransposeConvI8(_) | Kernel::TransposeConvF32(_) | Kernel::Formula => {}
+        Kernel::TransposeConvI8(_) | Kernel::TransposeConvF32(_) | Kernel::AsymmetricConv2dI8(_) | Kernel::Formula => {}
     }
 }

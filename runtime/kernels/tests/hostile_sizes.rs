@@ -3,7 +3,7 @@
 //! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
 //! for overflow, so an unguarded one fails here.
 
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
+use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
 use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF32, MulI8, Operand};
@@ -172,6 +172,9 @@ proptest! {
         let layer = DepthwiseI16 { geometry, multiplier, weights: bytes, stage: numbers.stage_i16() };
         run(places, STALE_I16, |io| depthwise::depthwise_i16(&layer, io))?;
         run(places, STALE_I16, |io| depthwise::depthwise_i16_reference(&layer, io))?;
+        let layer = AsymmetricConv2dI8 { geometry, input_zero_point: STALE, stage: *stage, zero_points: bytes, weights: bytes, bias, requant };
+        run(places, STALE, |io| conv2d::asymmetric_conv2d_i8(&layer, io))?;
+        run(places, STALE, |io| conv2d::asymmetric_conv2d_i8_reference(&layer, io))?;
         let Geometry { input, output, kernel, stride, pad, groups, .. } = geometry;
         let geometry_of_transposed = TransposeGeometry { input, output, kernel, stride, pad, groups };
         let layer = TransposeConvI8 { geometry: geometry_of_transposed, input_zero_point: STALE, stage: *stage, weights: bytes, bias, requant };

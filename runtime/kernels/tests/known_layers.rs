@@ -1,6 +1,6 @@
 //! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
 
-use kinglet_kernels::conv2d::{self, Conv2dF32, Conv2dI8, Geometry};
+use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseI8};
 use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
@@ -91,6 +91,26 @@ fn conv2d_groups_see_their_own_channels() {
     let expected = [1, 2, 30, -20];
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
+}
+
+#[test]
+fn asymmetric_weights_are_distances_from_their_zero_points() {
+    // Window of two columns over 10 - 2, 20 - 2 and, outside of the image, nothing; weights 1 - 5, 7 - 5 and 3 + 1, 4 + 1.
+    let layer = AsymmetricConv2dI8 {
+        geometry: geometry([1, 2, 1], [1, 2, 2], [1, 2]),
+        input_zero_point: 2,
+        stage: OutputStage::unclamped(1),
+        zero_points: &[5, -1],
+        weights: &[1, 7, 3, 4],
+        bias: &[0, -100],
+        requant: requant(&ONE),
+    };
+    let first = [1 + 8 * -4 + 18 * 2, 1 + 8 * 4 + 18 * 5 - 100];
+    let second = [1 + 18 * -4, 1 + 18 * 4 - 100];
+    let expected: Vec<i8> = [first, second].concat();
+    for run in [conv2d::asymmetric_conv2d_i8, conv2d::asymmetric_conv2d_i8_reference] {
+        assert_eq!(output_of(&[10, 20], 4, |io| run(&layer, io)), expected);
+    }
 }
 
 #[test]

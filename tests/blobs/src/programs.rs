@@ -85,6 +85,11 @@ fn convolutions() -> Vec<Program> {
             p.depthwise_f32(input, output, doubled);
         }),
     ];
+    let asymmetric = |name: &str, shapes: [&[u32]; 2], window: Window, factors: Factors| {
+        single(name, I8, shapes, |p, input, output| p.asymmetric_conv2d_i8(input, output, window, factors))
+    };
+    all.push(asymmetric("asymmetric-conv2d-i8", same, same_padded(), plain));
+    all.push(asymmetric("asymmetric-conv2d-i8 groups, batch", batch, grouped, extra));
     for storage in narrow_storages() {
         let name = format!("conv2d-i8 {}", storage.name());
         all.push(single(&name, I8, same, |p, i, o| p.conv2d_i8(i, o, same_padded(), storage, plain)));

@@ -70,6 +70,7 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::DepthwiseI16(_)
         | Kernel::FullyConnectedI16(_)
         | Kernel::AddI16(_)
+        | Kernel::AsymmetricConv2dI8(_)
         | Kernel::Formula => None,
     }
 }

@@ -1,8 +1,8 @@
-//! Records of transposed convolutions and of operators on int16 activations.
+//! Records of transposed convolutions, of weights with zero points and of operators on int16 activations.
 
 use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
 use kinglet_blob::records::{
-    BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, TransposeConvF32, TransposeConvI8,
+    AsymmetricConv2dI8, BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, TransposeConvF32, TransposeConvI8,
 };
 use kinglet_blob::{DType, OpCode};
 use kinglet_kernels::numerics::ALL_SHIFTS;
@@ -28,6 +28,16 @@ impl Memory {
         }
         let quant = layer_quant(quant, ALL_SHIFTS);
         plain(OpCode::TransposeConv, &operands, &TransposeConvI8 { constants, window, quant })
+    }
+
+    pub(crate) fn asymmetric_conv(&self, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.groups = u16::from(extent(plan.groups, 3));
+        window.input[2] = window.input[2].next_multiple_of(window.groups);
+        window.output[2] = window.output[2].next_multiple_of(window.groups);
+        let at = self.addresses(place, batch_lens(&window), (1, 1));
+        let record = AsymmetricConv2dI8 { constants: at.constants, window, quant: layer_quant(quant, ALL_SHIFTS) };
+        plain(OpCode::AsymmetricConv2d, &at.unary(DType::I8), &record)
     }
 
     pub(crate) fn conv_i16(&self, is_depthwise: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {

@@ -90,5 +90,6 @@ pub(crate) enum Operator {
     TransposeConv { is_float: bool, window: Window, quant: Quant, place: Place },
     ConvI16 { is_depthwise: bool, window: Window, quant: Quant, place: Place },
     FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
+    AsymmetricConv { window: Window, quant: Quant, place: Place },
     AddI16 { source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
 }

@@ -113,6 +113,7 @@ impl Memory {
             Operator::TransposeConv { is_float, window, quant, place } => {
                 self.transpose_conv(is_float, &window, &quant, place)
             }
+            Operator::AsymmetricConv { window, quant, place } => self.asymmetric_conv(&window, &quant, place),
             Operator::ConvI16 { is_depthwise, window, quant, place } => {
                 self.conv_i16(is_depthwise, &window, &quant, place)
             }

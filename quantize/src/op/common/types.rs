@@ -91,10 +91,11 @@ fn describe(value: &Value) -> String {
 
 /// `x, w, [b]`: all float, or int8 with symmetric weights and an int32 bias.
 pub(crate) fn weighted(inputs: &[&Value], outputs: &[&Value], channel_axis: usize) -> Result<(), String> {
-    weighted_among(inputs, outputs, channel_axis, &[DType::F32, DType::I8])
+    weighted_among(inputs, outputs, channel_axis, &[DType::F32, DType::I8])?;
+    symmetric(inputs[1])
 }
 
-/// The same for results of one of the types `allowed`; int16 ones come from int8 weights and an int32 or int64 bias.
+/// The same for results of one of the types `allowed`, and weights of int8 layers may have zero points; int16 results come from int8 weights and an int32 or int64 bias.
 pub(crate) fn weighted_among(
     inputs: &[&Value],
     outputs: &[&Value],
@@ -119,8 +120,15 @@ pub(crate) fn weighted_among(
             inputs[1].name, quantization.axis
         ));
     }
-    if quantization.zero_points.iter().any(|&zero| zero != 0) {
-        return Err(format!("weights `{}` have a zero point; symmetric weights are needed", inputs[1].name));
+    if output.dtype == DType::I8 { Ok(()) } else { symmetric(inputs[1]) }
+}
+
+/// Weights whose code 0 stands for zero.
+fn symmetric(weights: &Value) -> Result<(), String> {
+    match &weights.quantization {
+        Some(quantization) if quantization.zero_points.iter().any(|&zero| zero != 0) => {
+            Err(format!("weights `{}` have a zero point; symmetric weights are needed", weights.name))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

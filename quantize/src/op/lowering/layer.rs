@@ -72,8 +72,19 @@ impl LayerI8 {
     /// The same for kernels that subtract the zero point from each input, of which an output may see any part: the
     /// bias stays as it is.
     pub(crate) fn unfolded(site: &Site<'_>, channels: &Channels<'_>, activation: Activation) -> Result<Self, Reason> {
+        LayerI8::unfolded_from(site, channels, &|_| 0, activation)
+    }
+
+    /// The same for weights of which an output channel's zero point is `zero_of(channel)`.
+    pub(crate) fn unfolded_from(
+        site: &Site<'_>,
+        channels: &Channels<'_>,
+        zero_of: &dyn Fn(usize) -> i64,
+        activation: Activation,
+    ) -> Result<Self, Reason> {
         let bounds = |output: usize, bias: i64, zero_point: i64| {
-            let ends = |w: i64| [-128, 127].map(|code| w * (code - zero_point));
+            let zero = zero_of(output);
+            let ends = |w: i64| [-128, 127].map(|code| (w - zero) * (code - zero_point));
             let low: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::min)).sum();
             let high: i64 = channels.channel(output).map(|w| ends(w).into_iter().fold(0, i64::max)).sum();
             [bias, bias + low, bias + high]

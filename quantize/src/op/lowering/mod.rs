@@ -6,6 +6,7 @@
 //! constants.rs    WEIGHTS while it is being filled
 //! packing.rs      the order of a layer's weights: of the target's packings one that is exact and pays
 //! layer.rs        int8 layers with weights: bias, proof against overflow, requantization
+//! asymmetric.rs   int8 layers whose weights have zero points
 //! layer_f32.rs    float layers with weights
 //! layer_i16.rs    the same on int16 activations
 //! window.rs       the part of a record that says how a window lies on an image
@@ -20,6 +21,7 @@
 //! This knows values and records, but neither graphs nor programs: the pass `lower` builds the sites and makes steps of
 //! what is handed back.
 
+pub(crate) mod asymmetric;
 pub(crate) mod binary;
 pub(crate) mod constants;
 pub(crate) mod convolution;

@@ -18,6 +18,8 @@ pub(super) struct Weighted<'g> {
     pub(super) inputs: usize,
     taps: usize,
     weights: &'g [i8],
+    /// One for each output channel, or one for all.
+    weight_zero_points: &'g [i32],
     bias: Option<&'g [i32]>,
     input_zero_point: i32,
     /// `None` when there are too many to enumerate.
@@ -53,6 +55,7 @@ impl<'g> Weighted<'g> {
             inputs: *x.shape.last()?,
             taps: if kernel == Kernel::None { 1 } else { w.shape[1] * w.shape[2] },
             weights,
+            weight_zero_points: &qw.zero_points,
             bias,
             input_zero_point: qx.zero_point(),
             sights: sights(kernel, &x.shape, &w.shape, &y.shape),
@@ -73,6 +76,7 @@ impl<'g> Weighted<'g> {
         }
     }
 
+    /// A weight less its zero point.
     fn weight(&self, output: usize, tap: usize, channel: usize) -> i64 {
         let index = match self.order {
             WeightOrder::Dense { groups } => {
@@ -81,7 +85,9 @@ impl<'g> Weighted<'g> {
             }
             WeightOrder::Depthwise { .. } => tap * self.outputs + output,
         };
-        i64::from(self.weights[index])
+        let zeros = self.weight_zero_points;
+        let zero = zeros.get(output).or(zeros.first()).copied().unwrap_or(0);
+        i64::from(self.weights[index]) - i64::from(zero)
     }
 
     /// True when no weight of `output` on `channel` differs from zero.

@@ -15,7 +15,7 @@ use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
 /// Shapes of a record: geometry, images, elements of an input and of an output image.
-fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, usize, usize), LoadRule> {
+pub(super) fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, usize, usize), LoadRule> {
     let geometry = geometry(window, window.groups.into())?;
     let (input_len, output_len) = image_lens(&geometry)?;
     let divides =

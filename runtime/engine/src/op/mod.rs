@@ -3,6 +3,7 @@
 //! `check` and `run` of an operator both start from the same function, which turns the record into the
 //! kernel's parameters and the spans of memory it touches. What was checked is thereby what is run.
 
+mod asymmetric_conv2d;
 mod binary;
 mod conv2d;
 mod depthwise;
@@ -97,6 +98,7 @@ dispatch! {
     "transpose-conv-f32" TransposeConv F32: UNARY_F32 => transpose_conv::check_f32, transpose_conv::run_f32;
     "reduce-max-i8" ReduceMax I8: UNARY_I8 => reduce_max::check_i8, reduce_max::run_i8;
     "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
+    "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
 }
 
 /// One int8 tensor to another.

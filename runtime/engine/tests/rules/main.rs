@@ -103,8 +103,9 @@ mod conv {
 const SCRATCH: usize = 2;
 
 /// Names of operators whose records have constants and a window in the same places, int8 first.
-const CONVOLUTIONS: [&str; 8] = [
+const CONVOLUTIONS: [&str; 9] = [
     "conv2d-i8",
+    "asymmetric-conv2d-i8",
     "depthwise-i8",
     "transpose-conv-i8",
     "conv2d-f32",
@@ -401,6 +402,7 @@ fn shape_that_does_not_fit() {
     assert_eq!(parameter("depthwise-i8", conv::GROUPS, &[3]), LoadRule::Shape);
     assert_eq!(parameter("depthwise-f32", conv::GROUPS, &[1]), LoadRule::Shape);
     assert_eq!(parameter("transpose-conv-i8", conv::GROUPS, &[2]), LoadRule::Shape);
+    assert_eq!(parameter("asymmetric-conv2d-i8", conv::GROUPS, &[2]), LoadRule::Shape);
     // Transposed windows are not dilated.
     for name in ["transpose-conv-i8", "transpose-conv-f32"] {
         assert_eq!(parameter(name, conv::DILATION, &[2, 1]), LoadRule::Shape, "{name}");
@@ -415,7 +417,7 @@ fn shape_that_does_not_fit() {
 
 #[test]
 fn parameter_of_a_layer() {
-    for name in ["conv2d-i8", "depthwise-i8", "transpose-conv-i8"] {
+    for name in ["conv2d-i8", "depthwise-i8", "transpose-conv-i8", "asymmetric-conv2d-i8"] {
         assert_eq!(parameter(name, conv::MIN, &[121]), LoadRule::Parameter, "{name}: min > max");
         assert_eq!(parameter(name, conv::FLAGS, &[4]), LoadRule::Parameter, "{name}: a flag that does not exist");
         assert_eq!(parameter(name, conv::RESERVED, &[1]), LoadRule::Parameter, "{name}");

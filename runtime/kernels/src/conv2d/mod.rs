@@ -15,14 +15,16 @@
 //! outside the image read as `0.0` and are multiplied and added like any other, so that every kernel gives
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
+mod asymmetric;
 mod float;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
+pub use asymmetric::{AsymmetricConv2dI8, asymmetric_conv2d_i8};
 pub use float::conv2d_f32;
 pub use int16::{Conv2dI16, conv2d_i16};
-pub use reference::{conv2d_f32_reference, conv2d_i8_reference, conv2d_i16_reference};
+pub use reference::{asymmetric_conv2d_i8_reference, conv2d_f32_reference, conv2d_i8_reference, conv2d_i16_reference};
 
 pub use crate::packing::Packing;
 

@@ -1,6 +1,6 @@
 //! Conv2D as its formula. Input and output must not overlap.
 
-use super::{Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
+use super::{AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
 use crate::Io;
 use crate::formula::{Tensor, Wrapping, long_product, positions, product};
 
@@ -13,6 +13,25 @@ pub fn conv2d_i8_reference(layer: &Conv2dI8, io: &mut Io<i8>) {
         for (tap, [i, j, c]) in taps(geometry).enumerate() {
             let element = source(geometry, [y, x, o], [i, j, c]).map_or(layer.padding_value, |source| input.at(source));
             acc += product(element, layer.weight_at(o, tap));
+        }
+        io.set(at, layer.stage.apply(acc.0, layer.requant.at(o)));
+    }
+}
+
+/// The convolution with asymmetric weights that every `asymmetric_conv2d_i8` kernel equals to the bit.
+pub fn asymmetric_conv2d_i8_reference(layer: &AsymmetricConv2dI8, io: &mut Io<i8>) {
+    let geometry = &layer.geometry;
+    let weights = Tensor::new(layer.weights, weight_shape(geometry));
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let zero_point = layer.zero_points.get(o).copied().unwrap_or(0);
+        let mut acc = Wrapping(layer.bias.get(o).copied().unwrap_or(0));
+        for [i, j, c] in taps(geometry) {
+            if let Some(source) = source(geometry, [y, x, o], [i, j, c]) {
+                let element = Wrapping(input.at(source).into()) - Wrapping(i32::from(layer.input_zero_point));
+                let weight = Wrapping(weights.at([o, i, j, c]).into()) - Wrapping(i32::from(zero_point));
+                acc += element * weight;
+            }
         }
         io.set(at, layer.stage.apply(acc.0, layer.requant.at(o)));
     }

@@ -18,7 +18,7 @@ pub(crate) use macros::{in_build, kernels, packed};
 pub use names::{Element, Operator};
 pub use table::write_table;
 
-use crate::conv2d::{self, Conv2dF32, Conv2dI8, Conv2dI16};
+use crate::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16};
 use crate::copy::CopyBlocks;
 use crate::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
 use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, Operand};
@@ -104,6 +104,7 @@ pub enum Kernel {
     DepthwiseI16(fn(&DepthwiseI16, &mut Io<i16>)),
     FullyConnectedI16(fn(&FullyConnectedI16, &mut Io<i16>)),
     AddI16(fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)),
+    AsymmetricConv2dI8(fn(&AsymmetricConv2dI8, &mut Io<i8>)),
     /// The formula itself is what runs; its own tests compare it with known values.
     Formula,
 }
@@ -193,6 +194,12 @@ const PLAIN: &[Row] = &{
             &[O::TransposeConv2D],
             F32,
             Kernel::TransposeConvF32(transpose_conv::transpose_conv_f32),
+        ),
+        Row::plain(
+            "conv2d::asymmetric_conv2d_i8",
+            &[O::Conv2D, O::DepthwiseConv2D, O::FullyConnected],
+            I8,
+            Kernel::AsymmetricConv2dI8(conv2d::asymmetric_conv2d_i8),
         ),
         Row::plain("softmax::softmax_i8", &[O::Softmax], I8, Kernel::Formula),
         Row::plain("softmax::softmax_f32", &[O::Softmax], F32, Kernel::Formula),

@@ -5,6 +5,7 @@
 //! output laid over the input as closely as the operator's contract allows. Both must give the reference's
 //! bits and leave everything around the output alone.
 
+mod asymmetric;
 mod dense;
 mod elementwise;
 mod geometry;
@@ -57,6 +58,7 @@ fn every_kernel_matches_its_reference() {
             Kernel::DepthwiseI16(run) => int16::depthwise_i16(run),
             Kernel::FullyConnectedI16(run) => int16::fully_connected_i16(run),
             Kernel::AddI16(run) => int16::add_i16(run),
+            Kernel::AsymmetricConv2dI8(run) => asymmetric::conv2d_i8(run),
             Kernel::Formula => continue,
         }
         compared.insert(name);

@@ -3,6 +3,7 @@
 //! Each function takes the arena offsets of input and output, so that a test can lay them over each other; the
 //! references copy the input first and therefore always compute what disjoint memory would give.
 
+mod asymmetric;
 mod elementwise;
 mod int16;
 mod layer;
