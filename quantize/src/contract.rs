@@ -86,7 +86,7 @@ fn allowed(operator: &PlacedOperator, batch: usize, size: usize) -> Option<Overl
         Access::Rows { rows, .. } if rows as u64 > LONGEST_WALK => return None,
         Access::Rows { rows, input, output } => Overlap::rows(rows, input * size, output * size),
         Access::Elements { .. } | Access::Pairs(_) => Overlap::IN_PLACE,
-        Access::Blocks(_) | Access::Converted { .. } | Access::Apart => Overlap::Never,
+        Access::Blocks(_) | Access::Strided(_) | Access::Converted { .. } | Access::Apart => Overlap::Never,
     })
 }
 

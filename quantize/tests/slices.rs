@@ -1,4 +1,5 @@
-//! Slices and splits against plain loops: random shapes and cuts of every type that can be copied, compiled and run.
+//! Operators that only move elements against plain loops: random shapes of every type that can be copied, compiled and
+//! run.
 
 #[allow(dead_code, reason = "only its random numbers are wanted here")]
 mod random_graph;
@@ -6,7 +7,7 @@ mod random_graph;
 use kinglet_quantize::compile::{Options, compile_built};
 use kinglet_quantize::host::{infer, with_session};
 use kinglet_quantize::ir::{DType, Graph, Node, Op, Port, Quantization, Value, ValueId};
-use kinglet_quantize::op::{Cut, Slice, Split};
+use kinglet_quantize::op::{Cut, Reshape, Slice, Split, Transpose};
 use random_graph::Random;
 
 /// A graph of one operator.
@@ -30,6 +31,31 @@ impl One {
         self.graph.add_value(Value { name, dtype, shape: shape.to_vec(), quantization, elements: None })
     }
 
+    /// The same with its operand and its result as flat tensors, which no change of layout can hide.
+    fn run_flat(shape: &[usize], dtype: DType, op: Op, result: &[usize], input: &[u8]) -> Vec<u8> {
+        let len = |shape: &[usize]| vec![shape.iter().product::<usize>()];
+        let mut one = One::new(&len(shape), dtype);
+        let node = |name: &str, op: Op, from: ValueId, to: ValueId| Node {
+            name: name.into(),
+            op,
+            inputs: vec![from],
+            outputs: vec![to],
+        };
+        let (x, moved) = (one.value(shape), one.value(result));
+        one.graph.nodes.push(node("in", Op::Reshape(Reshape), ValueId(0), x));
+        one.graph.nodes.push(node("op", op, x, moved));
+        let flat = one.value(&len(result));
+        one.graph.nodes.push(node("out", Op::Reshape(Reshape), moved, flat));
+        one.graph.outputs.push(Port { value: flat, name: "y".into(), source_shape: len(result), permutation: None });
+        one.outputs_of(input).remove(0)
+    }
+
+    fn outputs_of(self, input: &[u8]) -> Vec<Vec<u8>> {
+        let compiled = compile_built(self.graph, &Options::default(), &mut |_| {});
+        let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
+        with_session(&compiled.blob, |session| infer(session, &[input.to_vec()])).expect("runs")
+    }
+
     /// The bytes that `op` makes of `input`.
     fn run(mut self, op: Op, shapes: &[Vec<usize>], input: &[u8]) -> Vec<Vec<u8>> {
         let outputs: Vec<ValueId> = shapes.iter().map(|shape| self.value(shape)).collect();
@@ -38,9 +64,7 @@ impl One {
             self.graph.outputs.push(Port { value, name, source_shape: shape.clone(), permutation: None });
         }
         self.graph.nodes.push(Node { name: "n".into(), op, inputs: vec![ValueId(0)], outputs });
-        let compiled = compile_built(self.graph, &Options::default(), &mut |_| {});
-        let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
-        with_session(&compiled.blob, |session| infer(session, &[input.to_vec()])).expect("runs")
+        self.outputs_of(input)
     }
 }
 
@@ -129,5 +153,48 @@ fn random_splits_take_what_plain_loops_take() {
         let (shapes, expected): (Vec<_>, Vec<_>) = parts.unzip();
         let found = One::new(&shape, dtype).run(Op::Split(Split { axis, sizes: sizes.clone() }), &shapes, &x);
         assert_eq!(found, expected, "seed {seed}: {dtype:?} {shape:?} axis {axis} {sizes:?}");
+    }
+}
+
+/// The index along each axis of element `flat`.
+fn index_of(flat: usize, shape: &[usize]) -> Vec<usize> {
+    let mut rest = flat;
+    let mut index: Vec<usize> = shape.iter().rev().map(|extent| (rest % extent, rest /= extent).0).collect();
+    index.reverse();
+    index
+}
+
+/// The bytes of a tensor of `shape` whose element at an index is that of `x` at `source(index)`.
+fn gathered(
+    x: &[u8],
+    size: usize,
+    x_shape: &[usize],
+    shape: &[usize],
+    source: impl Fn(&[usize]) -> Vec<usize>,
+) -> Vec<u8> {
+    let elements = (0..shape.iter().product()).map(|flat| source(&index_of(flat, shape)));
+    let at = |index: Vec<usize>| index.iter().zip(x_shape).fold(0, |flat, (at, extent)| flat * extent + at);
+    elements.flat_map(|index| x[at(index) * size..][..size].to_vec()).collect()
+}
+
+#[test]
+fn random_transpositions_of_up_to_eight_axes() {
+    for seed in 0..400 {
+        let mut random = Random::new(seed);
+        let (dtype, size) = TYPES[random.below(3)];
+        let rank = 2 + random.below(7);
+        let shape: Vec<usize> = (0..rank).map(|_| 1 + random.below(4)).collect();
+        let mut permutation: Vec<usize> = (0..rank).collect();
+        (1..rank).for_each(|axis| permutation.swap(axis, random.below(axis + 1)));
+        let result: Vec<usize> = permutation.iter().map(|&axis| shape[axis]).collect();
+        let x = random_bytes(&mut random, &shape, size);
+        let expected = gathered(&x, size, &shape, &result, |index| {
+            let mut source = vec![0; rank];
+            permutation.iter().zip(index).for_each(|(&axis, &at)| source[axis] = at);
+            source
+        });
+        let op = Op::Transpose(Transpose { permutation: permutation.clone() });
+        let found = One::run_flat(&shape, dtype, op, &result, &x);
+        assert_eq!(found, expected, "seed {seed}: {dtype:?} {shape:?} {permutation:?}");
     }
 }

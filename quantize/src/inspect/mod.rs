@@ -248,7 +248,12 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
         line.live_bytes = in_use.bytes();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
         let access = operator.as_ref().map(|operator| operator.record.access(operator.head()));
-        if !matches!(access, Some(Access::Blocks(copy)) if copy.blocks > 1) {
+        let is_scattered = match access {
+            Some(Access::Blocks(copy)) => copy.blocks > 1,
+            Some(Access::Strided(_)) => true,
+            _ => false,
+        };
+        if !is_scattered {
             needed.remove(line.output);
         }
         needed.add(line.input);

@@ -5,7 +5,7 @@ use core::fmt;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, moved_reals, shapes_of};
 use super::common::{operands, types};
-use super::lowering::copy::{self, Taken};
+use super::lowering::rearrange::{self, Axis, Movement, strides};
 use super::lowering::{Reason, Site};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
@@ -79,7 +79,7 @@ impl Operator for Slice {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::moving(inputs, outputs, types::ANY)
+        types::copying(inputs, outputs, types::ANY)
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
@@ -159,11 +159,15 @@ impl Slice {
         if self.start(x).is_some_and(|start| site.is_in_operand(result, start * size)) {
             return Ok(());
         }
-        let axes = self.cuts.iter().zip(x.iter().zip(&y.shape));
-        let taken = |(cut, (&extent, &count)): (&Cut, (&usize, &usize))| {
-            Taken { extent, begin: cut.begin, stride: cut.stride, count }
+        let steps = strides(x).into_iter().zip(strides(&y.shape));
+        let axes = self.cuts.iter().zip(&y.shape).zip(steps.clone());
+        let axis = |((cut, &count), (input, output)): ((&Cut, &usize), (usize, usize))| Axis {
+            count,
+            input: (cut.stride * input) as isize,
+            output,
         };
-        copy::lower_box(site, result, &axes.map(taken).collect::<Vec<_>>())
+        let from = self.cuts.iter().zip(steps).map(|(cut, (input, _))| cut.begin * input).sum();
+        rearrange::lower(site, (0, result), Movement { from, to: 0, axes: axes.map(axis).collect() })
     }
 }
 

@@ -5,7 +5,8 @@ use core::fmt;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals};
 use super::common::{operands, types};
-use super::lowering::{Reason, Site, refuse};
+use super::lowering::rearrange::{self, Axis, Movement, strides};
+use super::lowering::{Reason, Site};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -38,7 +39,7 @@ impl Operator for Transpose {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::moving(inputs, outputs, types::ANY)
+        types::copying(inputs, outputs, types::ANY)
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
@@ -76,12 +77,17 @@ impl Operator for Transpose {
         if self.keeps_channels() { ChannelTies::InStep } else { ChannelTies::All }
     }
 
-    /// Only where the layout pass could not carry it away.
-    fn lower(&self, _site: &mut Site<'_>) -> Result<(), Reason> {
-        refuse(
-            format!("the permutation {:?} could not be moved to an input or output of the model", self.permutation),
-            "only layout changes around channels-first operators are supported",
-        )
+    /// Where the layout pass could not carry it to where nobody sees it.
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        let (x, y) = (&site.operand(0).shape, &site.result().shape);
+        let (from, to) = (strides(x), strides(y));
+        let axes = self.permutation.iter().zip(y).zip(to);
+        let axis = |((&axis, &count), output): ((&usize, &usize), usize)| Axis {
+            count,
+            input: from[axis] as isize,
+            output,
+        };
+        rearrange::lower(site, (0, 0), Movement { from: 0, to: 0, axes: axes.map(axis).collect() })
     }
 }
 

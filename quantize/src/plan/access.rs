@@ -16,6 +16,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kinglet_blob::OpCode;
+
 use super::place::Rect;
 use crate::ir::{Graph, ValueId};
 use crate::program::{Part, Program, Step};
@@ -73,7 +75,7 @@ pub(super) fn rects(graph: &Graph, program: &Program) -> BTreeMap<usize, Vec<Rec
 
 /// A Concat's copies write between each other's bytes.
 fn output_kind(step: &Step) -> Kind {
-    let is_whole_copy = step.opcode == kinglet_blob::OpCode::Copy && step.stripe.is_none();
+    let is_whole_copy = matches!(step.opcode, OpCode::Copy | OpCode::Rearrange) && step.stripe.is_none();
     if is_whole_copy { Kind::Touch } else { Kind::Write }
 }
 

@@ -32,6 +32,7 @@ use core::ops::Deref;
 use kinglet_blob::{Cursor, DType, Field, OpCode, Operands, WeightForm, records};
 use kinglet_kernels::packing::Storage;
 
+pub(crate) use moves::reach;
 pub use overlap::{Overlap, PixelOrder};
 pub use parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes};
 pub use window::geometry;
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn every_operator_of_the_format_has_a_record() {
         for &(opcode, dtype, feature) in OpCode::KNOWN {
-            let read = (0..16).find_map(|words| Record::read(opcode, dtype, &vec![0; 4 * words]));
+            let read = (0..64).find_map(|words| Record::read(opcode, dtype, &vec![0; 4 * words]));
             assert!(read.is_some(), "{feature}");
         }
     }

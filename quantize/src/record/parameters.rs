@@ -3,7 +3,7 @@
 use core::any::Any;
 use core::fmt;
 
-use kinglet_blob::records::{Broadcast, Copy as Blocks, Window};
+use kinglet_blob::records::{Broadcast, Copy as Blocks, Rearrange, Window};
 use kinglet_blob::{Field, OpCode, Operands, WeightForm};
 use kinglet_kernels::packing::{PixelOrder, WriteOrder};
 
@@ -112,6 +112,8 @@ pub enum Access<'r> {
     Pairs(&'r Broadcast),
     /// Runs of bytes go elsewhere.
     Blocks(&'r Blocks),
+    /// Elements go elsewhere, each on its own; operand and result are apart.
+    Strided(&'r Rearrange),
     /// Elements of another size are made of those of the operand; both apart.
     Converted {
         /// How many.

@@ -66,7 +66,11 @@ impl ByRows {
             }
             Access::Pairs(broadcast) => second(program, step, broadcast, width * channels)?,
             Access::Elements { splits: true, .. } | Access::Converted { .. } => Second::None,
-            Access::Elements { splits: false, .. } | Access::Rows { .. } | Access::Blocks(_) | Access::Apart => {
+            Access::Elements { splits: false, .. }
+            | Access::Rows { .. }
+            | Access::Blocks(_)
+            | Access::Strided(_)
+            | Access::Apart => {
                 return None;
             }
         };

@@ -76,6 +76,15 @@ macro_rules! for_each_operator {
             ReduceMax = 19 "reduce-max" { I8: ReduceMax "reduce-max-i8", F32: ReduceMax "reduce-max-f32", }
             /// Convolution over the plane whose weights have zero points.
             AsymmetricConv2d = 20 "asymmetric-conv2d" { I8: AsymmetricConv2dI8 "asymmetric-conv2d-i8", }
+            /// Elements at any strides: Transpose, Slice, Expand, Tile, Reverse.
+            Rearrange = 21 "rearrange" {
+                I8: Rearrange "rearrange",
+                F32: Rearrange "rearrange",
+                I16: Rearrange "rearrange",
+                I32: Rearrange "rearrange",
+                U8: Rearrange "rearrange",
+                Bool: Rearrange "rearrange",
+            }
         }
     };
 }

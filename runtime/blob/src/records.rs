@@ -403,6 +403,20 @@ record! {
 }
 
 record! {
+    /// Copies elements from anywhere in one tensor to anywhere in another, both at a stride for each of up to six axes.
+    ///
+    /// The operand's offset is that of the lowest element that is read, the result's that of index 0 of every axis.
+    Rearrange {
+        /// Extents, the outermost axis first; 1 for those that are not there.
+        extents: [u32; 6],
+        /// Elements from an index to the next in the operand: 0 to repeat, negative to go backwards.
+        input_strides: [i32; 6],
+        /// Elements from an index to the next in the result, where no two meet: not less than the inner axes reach.
+        output_strides: [u32; 6],
+    }
+}
+
+record! {
     /// `output[i] = table[input[i] + 128]`.
     Lookup {
         /// Elements.

@@ -7,7 +7,7 @@
 use crate::records::{
     AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert,
     Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32,
-    PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -121,6 +121,7 @@ counted! {
     SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
     Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
     Blocks: |it, _opcode| moved(product([it.blocks, it.block_bytes]), product([it.blocks, it.block_bytes]));
+    Rearrange: |it, _opcode| moved(product(it.extents), product(it.extents));
     MeanI8, MeanF32, ReduceMax: |it, _opcode| Work {
         taps: product([it.outer, it.reduced, it.inner]),
         ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))

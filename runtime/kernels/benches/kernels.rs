@@ -14,6 +14,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{Packing, Storage, Taps};
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
+use kinglet_kernels::rearrange::Rearrange;
 use kinglet_kernels::reduce_max::ReduceMax;
 use kinglet_kernels::registry::{Isa, Kernel, kernels};
 use kinglet_kernels::{Io, Token};
@@ -222,6 +223,12 @@ fn bench_small(name: &str, kernel: Kernel) {
     let mean_f32 = MeanF32 { outer, reduced, inner };
     let reduce_max = ReduceMax { outer, reduced, inner };
     let pad = PadGeometry { input: [1, 16, 16, 32], before: [0, 1, 1, 0], output: [1, 18, 18, 32] };
+    // Channels last to channels first.
+    let rearrange = Rearrange {
+        extents: [1, 1, 1, 1, 32, 256],
+        input_strides: [0, 0, 0, 0, 1, 32],
+        output_strides: [0, 0, 0, 0, 256, 1],
+    };
     let copy = CopyBlocks { blocks: 256, block_len: 32, input_stride: 32, output_stride: 64, output_offset: 32 };
     match kernel {
         Kernel::AveragePoolI8(run) | Kernel::MaxPoolI8(run) => {
@@ -238,6 +245,7 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::ReduceMaxI8(run) => with_io(name, count, &integers, inner, |io| run(&reduce_max, io)),
         Kernel::ReduceMaxF32(run) => with_io(name, count, &reals, inner, |io| run(&reduce_max, io)),
         Kernel::PadI8(run) => with_io(name, count, &integers, 18 * 18 * 32, |io| run(&pad, 3, io)),
+        Kernel::RearrangeI8(run) => with_io(name, count, &integers, count, |io| run(&rearrange, io)),
         Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
         // Layers with weights are timed above; what is left has no kernel but the plain one.
         Kernel::Conv2dI8(..) | Kernel::Conv2dF32(_) | Kernel::DepthwiseI8(..) | Kernel::DepthwiseF32(_) => {}

@@ -38,6 +38,7 @@ pub mod pad;
 mod patch;
 pub mod pool;
 pub mod quantize;
+pub mod rearrange;
 pub mod reduce_max;
 pub mod registry;
 mod runs;

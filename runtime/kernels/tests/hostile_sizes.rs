@@ -15,6 +15,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
 use kinglet_kernels::transpose_conv::{
@@ -241,5 +242,16 @@ proptest! {
         let [input_stride, output_stride, output_offset] = strides;
         let layer = CopyBlocks { blocks: output[0], block_len: output[1], input_stride, output_stride, output_offset };
         run(places, STALE, |io| copy_blocks(&layer, io))?;
+    }
+
+    #[test]
+    fn rearranged(extents in [small(), small(), small(), small()], strides in [wild(), wild(), wild(), wild(), wild(), wild()], places in places()) {
+        let layer = Rearrange {
+            extents: [extents[0], 1, extents[1], extents[2], 1, extents[3]],
+            input_strides: [strides[0] as isize, 0, strides[1] as isize, (strides[2] as isize).wrapping_neg(), 3, 1],
+            output_strides: [strides[3], 0, strides[4], strides[5], 7, 1],
+        };
+        run(places, STALE, |io| rearrange(&layer, io))?;
+        run(places, STALE, |io| rearrange_reference(&layer, io))?;
     }
 }

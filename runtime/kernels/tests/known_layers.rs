@@ -10,6 +10,7 @@ use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
+use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::{Io, Token};
 
@@ -273,6 +274,34 @@ fn concat_is_two_copies() {
     let second = CopyBlocks { blocks: 2, block_len: 1, input_stride: 1, output_stride: 3, output_offset: 2 };
     copy_blocks(&second, &mut Io::split(&[10, 20], &mut output));
     assert_eq!(output, [1, 2, 10, 3, 4, 20]);
+}
+
+/// Elements of `1 ..= count` at strides, as six axes have them.
+fn rearranged(count: i8, axes: [(usize, isize, usize); 3], output_len: usize) -> Vec<i8> {
+    let input: Vec<i8> = (1..=count).collect();
+    let [a, b, c] = axes;
+    let layer = Rearrange {
+        extents: [1, a.0, 1, b.0, 1, c.0],
+        input_strides: [0, a.1, 0, b.1, 0, c.1],
+        output_strides: [0, a.2, 0, b.2, 0, c.2],
+    };
+    let got = output_of(&input, output_len, |io| rearrange(&layer, io));
+    assert_eq!(got, output_of(&input, output_len, |io| rearrange_reference(&layer, io)));
+    got
+}
+
+#[test]
+fn rearranging_is_reading_at_strides() {
+    // [2, 3] transposed.
+    assert_eq!(rearranged(6, [(1, 0, 0), (3, 1, 2), (2, 3, 1)], 6), [1, 4, 2, 5, 3, 6]);
+    // Backwards, each row twice.
+    assert_eq!(rearranged(4, [(2, 2, 4), (2, 0, 2), (2, -1, 1)], 8), [2, 1, 2, 1, 4, 3, 4, 3]);
+    // All of it backwards: the lowest element comes last.
+    assert_eq!(rearranged(4, [(1, 0, 0), (2, -2, 2), (2, -1, 1)], 4), [4, 3, 2, 1]);
+    // One element four times; what lies between the elements stays.
+    assert_eq!(rearranged(1, [(1, 0, 0), (1, 0, 0), (4, 0, 1)], 4), [1; 4]);
+    let gaps = rearranged(3, [(1, 0, 0), (1, 0, 0), (3, 1, 2)], 5);
+    assert_eq!([gaps[0], gaps[2], gaps[4]], [1, 2, 3]);
 }
 
 /// Four bits: the layers of two tests above, with weights as TensorFlow Lite writes them.

@@ -247,6 +247,9 @@ fn two_inputs(name: &str, dtype: DType, build: impl FnOnce(&mut Program, u32, u3
 fn shapes() -> Vec<Program> {
     let (dims, around) = ([1, 2, 3, 2], ([0, 1, 2, 0], [0, 1, 0, 1]));
     let padded: [&[u32]; 2] = [&[2, 3, 2], &[4, 5, 3]];
+    // [2, 3, 4] to [4, 2, 3], the last axis backwards; a row three times.
+    let (turned, axes): ([&[u32]; 2], _) = ([&[2, 3, 4], &[4, 2, 3]], [(4, -1, 6), (2, 12, 3), (3, 4, 1)]);
+    let repeated = [(3, 0, 4), (4, 1, 1)];
     let mut concat = Program::new("copy: concat");
     let [a, b, output] = [12, 8, 20].map(|bytes| concat.memory(bytes));
     concat.input(DType::I8, &[4, 3], a);
@@ -258,6 +261,10 @@ fn shapes() -> Vec<Program> {
         single("pad-i8", I8, padded, |p, i, o| p.pad(DType::I8, i, o, dims, around)),
         single("pad-f32", F32, padded, |p, i, o| p.pad(DType::F32, i, o, dims, around)),
         single("copy", F32, [&[3, 4], &[12]], |p, i, o| p.copy(i, o, [1, 48], [48, 48])),
+        single("rearrange-i8", I8, turned, |p, i, o| p.rearrange(DType::I8, i, o, &axes)),
+        single("rearrange-i16", [DType::I16; 2], turned, |p, i, o| p.rearrange(DType::I16, i, o, &axes)),
+        single("rearrange-f32", F32, turned, |p, i, o| p.rearrange(DType::F32, i, o, &axes)),
+        single("rearrange: repeated", I8, [&[4], &[3, 4]], |p, i, o| p.rearrange(DType::I8, i, o, &repeated)),
         concat,
     ]
 }

@@ -64,6 +64,7 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::ReduceMaxF32(_)
         | Kernel::PadI8(_)
         | Kernel::CopyI8(_)
+        | Kernel::RearrangeI8(_)
         | Kernel::TransposeConvI8(_)
         | Kernel::TransposeConvF32(_)
         | Kernel::Conv2dI16(_)

@@ -83,6 +83,7 @@ pub(crate) enum Operator {
     Softmax { is_float: bool, shape: [u8; 2], factor: Factor, diff_min: i16, beta: f32, place: Place },
     Pad { is_float: bool, input: [u8; 4], before: [u8; 4], after: [u8; 4], value: u32, place: Place },
     Copy { blocks: u8, block_bytes: u8, strides: [u8; 2], place: Place },
+    Rearrange { axes: [(u8, i8, u8); 4], place: Place },
     Mean { is_float: bool, shape: [u8; 3], factor: Factor, zero_points: [i8; 2], place: Place },
     ReduceMax { is_float: bool, shape: [u8; 3], place: Place },
     Unary { kind: u8, len: u8, clamp: (i8, i8), place: Place },

@@ -5,7 +5,8 @@ use core::ops::RangeInclusive;
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
-    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
+    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, UnaryF32,
+    Window,
 };
 use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -94,6 +95,7 @@ impl Memory {
                 self.pad(is_float, [input, before, after], value, place)
             }
             Operator::Copy { blocks, block_bytes, strides, place } => self.copy(blocks, block_bytes, strides, place),
+            Operator::Rearrange { axes, place } => self.rearrange(axes, place),
             Operator::Mean { is_float, shape, factor, zero_points, place } => {
                 self.mean(is_float, shape, factor, zero_points, place)
             }
@@ -230,6 +232,25 @@ impl Memory {
         operands.inputs[0].offset &= !(size - 1);
         operands.outputs[0].offset &= !(size - 1);
         plain(OpCode::Copy, &operands, &Copy { blocks, block_bytes, input_stride, output_stride })
+    }
+
+    /// Axes apart or over each other, of every type.
+    fn rearrange(&self, axes: [(u8, i8, u8); 4], place: Place) -> Vec<u8> {
+        let mut record = Rearrange { extents: [1; 6], input_strides: [0; 6], output_strides: [0; 6] };
+        let (mut read, mut written) = (1, 1);
+        for (axis, (count, stride, gap)) in axes.into_iter().enumerate().rev() {
+            let place = axis + usize::from(gap & 1) * 2;
+            let last = u32::from(extent(count, 5)) - 1;
+            record.extents[place] = last + 1;
+            record.input_strides[place] = i32::from(stride % 24);
+            record.output_strides[place] = written + u32::from(gap % 8 / 4);
+            read += last * record.input_strides[place].unsigned_abs();
+            written += last * record.output_strides[place];
+        }
+        let dtype = DType::ALL[usize::from(axes[0].2) % DType::ALL.len()];
+        let size = dtype.size_bytes() as u32;
+        let operands = self.addresses(place, (read, written), (size, size)).unary(dtype);
+        plain(OpCode::Rearrange, &operands, &record)
     }
 
     /// Operands and extents of what reduces the middle axis.

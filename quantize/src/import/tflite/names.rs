@@ -19,7 +19,6 @@ pub(super) const REMEDIES: &Remedies = &[
     ),
     (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
     (&["SUM"], "use MEAN"),
-    (&["TRANSPOSE"], "export the model channels-last, so that no transposition is left"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
     (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),

@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("SOFTMAX", elementwise::softmax).attributes(9),
     Row::new("TANH", elementwise::tanh),
     Row::new("PAD", shape::pad),
+    Row::new("TRANSPOSE", shape::transpose).data(0..1),
     Row::new("MEAN", pool::mean).attributes(27),
     Row::new("SQUEEZE", shape::reshape).data(0..1),
     Row::new("STRIDED_SLICE", slice::strided_slice).attributes(32).data(0..1),

@@ -5,7 +5,7 @@ use super::call::{Call, EXPORT_AGAIN, normal_axis};
 use super::elementwise::unary;
 use crate::import::build::{Convert, refuse};
 use crate::ir::ValueId;
-use crate::op::{Concat, Pad, Reshape};
+use crate::op::{Concat, Pad, Reshape, Transpose};
 
 /// The shape that the file declares for the result is the one that it gets.
 pub(super) fn reshape(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
@@ -33,4 +33,12 @@ pub(super) fn concat(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Co
     let rank = inputs.first().map_or(0, |&id| importer.shape_of(id).len());
     let axis = normal_axis(i64::from(call.int(0, 0)?), rank)?;
     importer.finish(call, Concat { axis }, inputs)
+}
+
+pub(super) fn transpose(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let x = importer.operand(call, 0)?;
+    let rank = importer.shape_of(x).len();
+    let axes = importer.integers(call.tensor(1), "its permutation")?;
+    let permutation = axes.iter().map(|&axis| normal_axis(axis, rank)).collect::<Convert<_>>()?;
+    importer.finish(call, Transpose { permutation }, vec![x])
 }

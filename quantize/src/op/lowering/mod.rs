@@ -15,7 +15,7 @@
 //! reduction.rs    all elements along axes that lie next to each other
 //! binary.rs       two operands, element by element, with broadcasting
 //! unary.rs        one operand, element by element: float functions, and tables of int8 ones
-//! copy.rs         copies of runs of bytes
+//! rearrange.rs    elements at strides: records that only move
 //! ```
 //!
 //! This knows values and records, but neither graphs nor programs: the pass `lower` builds the sites and makes steps of
@@ -25,12 +25,12 @@ pub(crate) mod asymmetric;
 pub(crate) mod binary;
 pub(crate) mod constants;
 pub(crate) mod convolution;
-pub(crate) mod copy;
 pub(crate) mod layer;
 pub(crate) mod layer_f32;
 pub(crate) mod layer_i16;
 pub(crate) mod packing;
 pub(crate) mod pool;
+pub(crate) mod rearrange;
 pub(crate) mod reduction;
 pub(crate) mod refusal;
 pub(crate) mod site;

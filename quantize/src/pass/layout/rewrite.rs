@@ -196,6 +196,8 @@ impl Walk {
         };
         let mut op = node.op.clone();
         match op.operator_mut().layout() {
+            // Codes that are called by another scale are another value.
+            LayoutRule::Transposes(_) if self.renames_codes(node) => self.fixed(node, op),
             LayoutRule::Transposes(permutation) => self.carry(node, x, permutation),
             LayoutRule::Reshapes => self.reshape(node, x),
             LayoutRule::Elementwise => {
@@ -218,6 +220,11 @@ impl Walk {
     fn fixed(&mut self, node: &Node, op: Op) {
         let inputs = node.inputs.iter().map(|&id| self.straight(id)).collect();
         self.emit(node, op, inputs, Form::Straight);
+    }
+
+    fn renames_codes(&self, node: &Node) -> bool {
+        let [x, y] = [node.inputs[0], node.output()].map(|id| self.graph.value(id));
+        x.quantization != y.quantization
     }
 
     /// A transposition is not computed but remembered.

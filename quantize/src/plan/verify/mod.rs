@@ -259,6 +259,7 @@ impl Replay<'_> {
             }
             Access::Blocks(copy) if flow.input == flow.output => self.moved(flow, copy.block_bytes as usize),
             Access::Blocks(copy) => self.copied(copy, flow),
+            Access::Strided(record) => self.rearranged(record, flow),
             Access::Converted { len } => {
                 let size = |id: ValueId| self.graph.value(id).dtype.size_bytes();
                 let (input, output) = (size(flow.input), size(flow.output));

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use kinglet_blob::records::Copy;
+use kinglet_blob::records::{Copy, Rearrange};
 
 use super::{Flow, Replay, VerifyError};
 use crate::ir::ValueId;
-use crate::op::rule::moves::Moves;
+use crate::op::rule::moves::{Moves, Source};
+use crate::record::reach;
 
 impl Replay<'_> {
     /// What a node that only moves elements moves where.
@@ -19,13 +20,39 @@ impl Replay<'_> {
         Some(moves)
     }
 
+    /// Where the elements of the result that a record writes come from.
+    fn sources_of<'m>(&self, moves: &'m Option<Rc<Moves>>, flow: Flow) -> Option<&'m Vec<Source>> {
+        let node = self.graph.nodes.get(flow.node)?;
+        let position = node.outputs.iter().position(|&id| id == flow.output)?;
+        moves.as_ref()?.get(position)
+    }
+
+    /// Elements of a result, each made of the one that the node puts there. Passed only by disjoint memory.
+    pub(super) fn rearranged(&mut self, record: &Rearrange, flow: Flow) -> Result<(), VerifyError> {
+        let moves = self.moves(flow.node);
+        let Some(result) = self.sources_of(&moves, flow) else { return self.miscomputed(flow.first) };
+        let size = self.graph.value(flow.output).dtype.size_bytes();
+        let places = places(record);
+        for &(_, to) in &places {
+            self.write(flow.output, flow.first + to * size, flow.output_at + to * size, size)?;
+        }
+        for (from, to) in places {
+            let first = flow.first + to * size;
+            let Some(source) = result.get(first / size).filter(|_| first.is_multiple_of(size)) else {
+                return self.miscomputed(first);
+            };
+            let operand = self.graph.nodes[flow.node].inputs[source.operand];
+            self.read(operand, source.element * size, flow.input_at + from * size, size)?;
+        }
+        Ok(())
+    }
+
     /// Blocks of a result, made of the elements that the node puts there. Passed only by disjoint memory.
     pub(super) fn copied(&mut self, copy: &Copy, flow: Flow) -> Result<(), VerifyError> {
-        let Some(moves) = self.moves(flow.node) else { return self.miscomputed(flow.first) };
+        let moves = self.moves(flow.node);
+        let Some(result) = self.sources_of(&moves, flow) else { return self.miscomputed(flow.first) };
         let graph = self.graph;
         let node = &graph.nodes[flow.node];
-        let result = node.outputs.iter().position(|&id| id == flow.output).and_then(|position| moves.get(position));
-        let Some(result) = result else { return self.miscomputed(flow.first) };
         let (blocks, bytes) = (copy.blocks as usize, copy.block_bytes as usize);
         for at in (0..blocks).map(|block| block * copy.output_stride as usize) {
             self.write(flow.output, flow.first + at, flow.output_at + at, bytes)?;
@@ -66,4 +93,19 @@ impl Replay<'_> {
             }
         }
     }
+}
+
+/// The elements that a record reads and writes, counted from the lowest of each.
+fn places(record: &Rearrange) -> Vec<(usize, usize)> {
+    let mut places = vec![(reach(record).before, 0)];
+    let strides = record.input_strides.iter().zip(record.output_strides);
+    for (&extent, (&input, output)) in record.extents.iter().zip(strides) {
+        let along = |&(from, to): &(usize, usize)| {
+            (0..extent as usize).map(move |index| {
+                (from.wrapping_add_signed(index as isize * input as isize), to + index * output as usize)
+            })
+        };
+        places = places.iter().flat_map(along).collect();
+    }
+    places
 }

@@ -11,6 +11,7 @@ mod fully_connected;
 mod layer;
 mod mean;
 mod pool;
+mod rearrange;
 mod reduce_max;
 mod shape;
 mod softmax;
@@ -99,6 +100,7 @@ dispatch! {
     "reduce-max-i8" ReduceMax I8: UNARY_I8 => reduce_max::check_i8, reduce_max::run_i8;
     "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
     "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
+    "rearrange" Rearrange I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => rearrange::check, rearrange::run;
 }
 
 /// One int8 tensor to another.

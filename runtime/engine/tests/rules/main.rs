@@ -295,6 +295,7 @@ fn arena_alignment() {
         "softmax-f32",
         "tanh-f32",
         "reduce-max-f32",
+        "rearrange-f32",
     ] {
         for offset in [1u8, 2, 3] {
             assert_eq!(placed(name, 0, &[offset]), LoadRule::ArenaAlignment, "{name}");
@@ -392,6 +393,31 @@ fn shape_of_a_copy_that_would_never_end() {
     endless[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(parameter("copy: concat", 0, &endless), LoadRule::Shape);
     assert_eq!(parameter("copy: concat", 12, &2u32.to_le_bytes()), LoadRule::Shape);
+}
+
+#[test]
+fn elements_that_would_meet() {
+    // Extents, the input's strides, the output's strides; the axes of [4, 2, 3] are the last three.
+    for axis in 0..6 {
+        assert_eq!(parameter("rearrange-i8", 4 * axis, &[0; 4]), LoadRule::Shape, "no extent of axis {axis}");
+    }
+    assert_eq!(parameter("rearrange-i8", 48 + 12, &5u32.to_le_bytes()), LoadRule::Shape, "planes in each other");
+    assert_eq!(parameter("rearrange-i8", 48 + 20, &[0; 4]), LoadRule::Shape, "all in one place");
+    let swapped = [1u32, 4].map(u32::to_le_bytes).concat();
+    assert_eq!(parameter("rearrange-i8", 48 + 16, &swapped), LoadRule::Shape, "the inner axis farther apart");
+}
+
+#[test]
+fn rearranging_over_itself() {
+    // The output begins behind the input.
+    let program = program("rearrange-i8");
+    let input = kinglet_blob::Operators::new(&program.operators[0], 0).next().expect("one record");
+    let places = input.split().expect("operands").0;
+    let (from, to) = (places.input(0).expect("one").offset, places.output(0).expect("one").offset);
+    assert!(from < to);
+    for offset in [from, from + 1, from + 23] {
+        assert_eq!(placed("rearrange-i8", 1, &offset.to_le_bytes()), LoadRule::ArenaOverlap, "{offset}");
+    }
 }
 
 #[test]

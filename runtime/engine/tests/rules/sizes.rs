@@ -128,6 +128,20 @@ fn copies() {
 }
 
 #[test]
+fn rearranged_elements() {
+    let fields = |numbers: &[(usize, u32)]| extents("rearrange-i8", numbers);
+    // The outermost axis that is there: extent at 12, strides at 36 and 60.
+    assert_eq!(fields(&[(0, 1 << 16), (4, 1 << 16)]), LoadRule::Shape);
+    assert_eq!(fields(&[(12, u32::MAX), (36, 0)]), LoadRule::Shape, "the output's last element");
+    assert_eq!(fields(&[(36, i32::MIN.cast_unsigned())]), LoadRule::Shape, "three times the stride");
+    assert_eq!(fields(&[(36, i32::MAX.cast_unsigned())]), LoadRule::Shape);
+    assert_eq!(fields(&[(36, 1 << 24)]), LoadRule::ArenaRange);
+    assert_eq!(fields(&[(60, 1 << 31)]), LoadRule::Shape);
+    assert_eq!(fields(&[(60, 1 << 24)]), LoadRule::ArenaRange);
+    assert_eq!(fields(&[(12, 2), (36, u32::MAX - 200), (60, 1 << 30)]), LoadRule::ArenaRange);
+}
+
+#[test]
 fn ports() {
     for (dims, rule) in [
         ([1 << 16, 1 << 16, 1, 1], LoadRule::Port),

@@ -27,6 +27,7 @@ use crate::mean::{self, MeanF32, MeanI8};
 use crate::packing::{DepthwisePacking, Packing, Storage};
 use crate::pad::PadGeometry;
 use crate::pool::{self, PoolF32, PoolI8};
+use crate::rearrange::{self, Rearrange};
 use crate::reduce_max::{self, ReduceMax};
 use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
 use crate::{Io, copy, packing, pad};
@@ -98,6 +99,7 @@ pub enum Kernel {
     ReduceMaxF32(fn(&ReduceMax, &mut Io<f32>)),
     PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
     CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
+    RearrangeI8(fn(&Rearrange, &mut Io<i8>)),
     TransposeConvI8(fn(&TransposeConvI8, &mut Io<i8>)),
     TransposeConvF32(fn(&TransposeConvF32, &mut Io<f32>)),
     Conv2dI16(fn(&Conv2dI16, &mut Io<i16>)),
@@ -140,6 +142,7 @@ const PLAIN: &[Row] = &{
     use Element::{Any, F32, I8, I16};
     use Operator as O;
     const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Quantize];
+    const REARRANGE: &[Operator] = &[O::Transpose];
     [
         Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
         Row::plain(
@@ -169,6 +172,7 @@ const PLAIN: &[Row] = &{
         ),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
+        Row::plain("rearrange::rearrange", REARRANGE, Any, Kernel::RearrangeI8(rearrange::rearrange::<i8>)),
         Row::plain("conv2d::conv2d_i16", &[O::Conv2D], I16, Kernel::Conv2dI16(conv2d::conv2d_i16)),
         Row::plain(
             "depthwise::depthwise_i16",

@@ -50,6 +50,7 @@ operators! {
     Pad,
     Concat,
     Reshape,
+    Transpose,
     Relu,
     Relu6,
     Logistic,

@@ -12,6 +12,7 @@ mod geometry;
 mod harness;
 mod int16;
 mod layers;
+mod moves;
 mod reduce;
 mod transpose_conv;
 
@@ -52,6 +53,7 @@ fn every_kernel_matches_its_reference() {
             Kernel::ReduceMaxF32(run) => reduce::reduce_max_f32(run),
             Kernel::PadI8(run) => elementwise::pad_i8(run),
             Kernel::CopyI8(run) => elementwise::copy_i8(run),
+            Kernel::RearrangeI8(run) => moves::rearrange_i8(run),
             Kernel::TransposeConvI8(run) => transpose_conv::transpose_conv_i8(run),
             Kernel::TransposeConvF32(run) => transpose_conv::transpose_conv_f32(run),
             Kernel::Conv2dI16(run) => int16::conv2d_i16(run),

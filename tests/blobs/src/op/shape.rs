@@ -1,10 +1,11 @@
-//! Pad and Copy: operators that move elements.
+//! Pad, Copy and Rearrange: operators that move elements.
 
-use kinglet_blob::records::{Copy, Pad};
+use kinglet_blob::records::{Copy, Pad, Rearrange};
 use kinglet_blob::{DType, OpCode, Operands};
 use kinglet_kernels::Io;
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
 use kinglet_kernels::pad::{PadGeometry, pad_reference};
+use kinglet_kernels::rearrange::{self, rearrange_reference};
 
 use super::{read_f32, read_i8, unary_i8, write_f32, write_i8};
 use crate::Program;
@@ -62,5 +63,36 @@ impl Program {
             write_i8(arena, output, &to);
         });
         self.push(OpCode::Copy, &unary_i8(input, output), &record, reference);
+    }
+
+    /// Elements of `dtype` at strides; the axes that are not there come first.
+    pub fn rearrange(&mut self, dtype: DType, input: u32, output: u32, axes: &[(u32, i32, u32)]) {
+        let mut record = Rearrange { extents: [1; 6], input_strides: [0; 6], output_strides: [0; 6] };
+        let first = record.extents.len() - axes.len();
+        for (place, &(extent, from, to)) in axes.iter().enumerate().map(|(axis, numbers)| (first + axis, numbers)) {
+            record.extents[place] = extent;
+            record.input_strides[place] = from;
+            record.output_strides[place] = to;
+        }
+        let layer = rearrange::Rearrange {
+            extents: record.extents.map(|extent| extent as usize),
+            input_strides: record.input_strides.map(|stride| stride as isize),
+            output_strides: record.output_strides.map(|stride| stride as usize),
+        };
+        let reach = layer.reach().expect("no two indices meet");
+        let (size, input_len) = (dtype.size_bytes(), reach.before + reach.behind + 1);
+        let reference: Apply = Box::new(move |arena| {
+            // An element's bytes one after the other, each kind of byte by itself.
+            let from = read_i8(arena, input, input_len * size);
+            let mut to = read_i8(arena, output, (reach.output + 1) * size);
+            for byte in 0..size {
+                let part: Vec<i8> = from.iter().skip(byte).step_by(size).copied().collect();
+                let mut moved: Vec<i8> = to.iter().skip(byte).step_by(size).copied().collect();
+                rearrange_reference(&layer, &mut Io::split(&part, &mut moved));
+                to.iter_mut().skip(byte).step_by(size).zip(moved).for_each(|(to, element)| *to = element);
+            }
+            write_i8(arena, output, &to);
+        });
+        self.push(OpCode::Rearrange, &Operands::unary((dtype, input), (dtype, output)), &record, reference);
     }
 }

@@ -1,5 +1,6 @@
 //! The TensorFlow Lite importer on files written for the purpose.
 
+mod moves;
 mod operators;
 mod refusals;
 mod scales;

@@ -18,7 +18,7 @@ fn strided(shape: &[i32], result: &[i32], numbers: [&[i32]; 3], masks: [i32; 5])
 }
 
 /// What a graph makes of the numbers 0, 1, ..
-fn of_numbers(graph: &Graph) -> Vec<Vec<f32>> {
+pub(super) fn of_numbers(graph: &Graph) -> Vec<Vec<f32>> {
     let len = graph.inputs[0].source_shape.iter().product::<usize>();
     interpret(graph, &[(0..len).map(|number| number as f32).collect()]).expect("a float graph")
 }

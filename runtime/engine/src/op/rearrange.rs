@@ -1,0 +1,62 @@
+//! Elements at any strides to any strides.
+
+use kinglet_blob::cast::Element;
+use kinglet_blob::records::Rearrange as Record;
+use kinglet_blob::{DType, OperatorBytes, size};
+use kinglet_kernels::rearrange::{self, Rearrange};
+
+use super::{product, record, shape};
+use crate::error::LoadRule;
+use crate::memory::{Limits, Memory, Span, Spans, align_of};
+
+/// No two elements go to the same place, so that it never takes more steps than the arena has elements.
+fn resolve(operator: &OperatorBytes<'_>) -> Result<(Rearrange, Spans), LoadRule> {
+    let ([input, output], record): (_, Record) = record(operator, &shape::COPY)?;
+    let element = operator.dtype().map_or(1, DType::size_bytes);
+    let extents = record.extents.map(|extent| extent as usize);
+    product(&extents)?;
+    let layer = Rearrange {
+        extents,
+        input_strides: record.input_strides.map(|stride| stride as isize),
+        output_strides: record.output_strides.map(|stride| stride as usize),
+    };
+    let reach = layer.reach().ok_or(LoadRule::Shape)?;
+    let len = |last: Option<usize>| size::sum(last?, 1);
+    let input_len = len(size::sum(reach.before, reach.behind)).ok_or(LoadRule::Shape)?;
+    let output_len = len(Some(reach.output)).ok_or(LoadRule::Shape)?;
+    let spans = Spans {
+        input: Span::new(input, input_len, element),
+        output: Span::new(output, output_len, element),
+        scratch: Span::EMPTY,
+        align: align_of(element),
+        scratch_align: 1,
+    };
+    Ok((layer, spans))
+}
+
+pub(super) fn check(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (_, spans) = resolve(operator)?;
+    if operator.body.get(2) != operator.body.get(3) {
+        return Err(LoadRule::Operands);
+    }
+    limits.spans(&spans)?;
+    if spans.input.overlaps(spans.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
+}
+
+pub(super) fn run(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (layer, spans) = resolve(operator).ok()?;
+    match operator.dtype()?.size_bytes() {
+        1 => run_as::<i8>(&layer, &spans, memory),
+        2 => run_as::<i16>(&layer, &spans, memory),
+        4 => run_as::<i32>(&layer, &spans, memory),
+        _ => None,
+    }
+}
+
+/// Floats are moved as integers: what they are is not looked at.
+fn run_as<T: Element>(layer: &Rearrange, spans: &Spans, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let mut memory = memory.elements::<T>(spans);
+    let (io, _) = memory.as_mut()?;
+    rearrange::rearrange(layer, io);
+    spans.written(io)
+}
