@@ -14,7 +14,7 @@ use crate::calibrate::npy::ArrayError;
 use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, calibrate};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
-use crate::import::{self, ImportError, Kind};
+use crate::import::{self, Folder, ImportError, Imported, Kind, ModelBytes, NoSiblings};
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
@@ -169,15 +169,15 @@ pub fn compile_file(path: &Path, options: &Options, progress: Progress<'_>) -> R
     let Some(kind) = Kind::detect(path, &bytes) else {
         return Err(ImportError::UnknownKind { file: path.display().to_string() }.into());
     };
-    let name = path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned());
-    let compiled = compile(&bytes, kind, &name, options, progress);
-    compiled.map_err(|error| match error {
+    let (name, siblings) = (import::model_name(path), Folder::of(path));
+    let model = ModelBytes { bytes: &bytes, kind, name: &name, siblings: &siblings };
+    compile_model(&model, options, progress).map_err(|error| match error {
         CompileError::Import(error) => CompileError::Import(error.in_file(&path.display().to_string())),
         other => other,
     })
 }
 
-/// Compiles a model from memory; `name` stands for the file in errors.
+/// Compiles a model that has nothing beside it from memory; `name` stands for the file in errors.
 pub fn compile(
     bytes: &[u8],
     kind: Kind,
@@ -185,10 +185,18 @@ pub fn compile(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
+    compile_model(&ModelBytes { bytes, kind, name, siblings: &NoSiblings }, options, progress)
+}
+
+/// Compiles a model from memory.
+fn compile_model(model: &ModelBytes<'_>, options: &Options, progress: Progress<'_>) -> Result<Compiled, CompileError> {
     progress(Stage::Reading);
-    let graph = import::from_bytes(bytes, kind, name)?;
-    let crc32 = kinglet_blob::checksum::crc32(0, bytes);
-    compile_graph(graph, Source { kind: kind.into(), bytes: bytes.len() as u64, crc32 }, options, progress)
+    let Imported { graph, warnings } = import::import(model)?;
+    let crc32 = kinglet_blob::checksum::crc32(0, model.bytes);
+    let source = Source { kind: model.kind.into(), bytes: model.bytes.len() as u64, crc32 };
+    let mut compiled = compile_graph(graph, source, options, progress)?;
+    compiled.warnings.splice(0..0, warnings);
+    Ok(compiled)
 }
 
 /// Compiles a graph that was built in memory.

@@ -14,7 +14,7 @@ use crate::calibrate::Samples;
 use crate::calibrate::npy::{Array, ArrayError, read_arrays};
 use crate::emit::BuildError;
 use crate::host::{self, AlignedBytes, HostError};
-use crate::import::{self, ImportError, Kind};
+use crate::import::{self, Folder, ImportError, Kind, ModelBytes};
 use crate::pass::PassError;
 use crate::tensor::{self, PortSpec, View};
 use metrics::{Deviation, argmax, auc, mean_squared_error};
@@ -103,7 +103,8 @@ pub fn compare(
     let file = model_path.display().to_string();
     let bytes = import::read(model_path)?;
     let kind = Kind::detect(model_path, &bytes).ok_or_else(|| ImportError::UnknownKind { file: file.clone() })?;
-    let reference = Reference::new(&bytes, kind, &file)?;
+    let siblings = Folder::of(model_path);
+    let reference = Reference::new(&ModelBytes { bytes: &bytes, kind, name: &file, siblings: &siblings })?;
     let (inputs, outputs) = tensor::ports(&Model::from_bytes(blob).map_err(HostError::from)?);
     check_inputs(&inputs, &reference)?;
     let arrays = read_arrays(data_path)?;

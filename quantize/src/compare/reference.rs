@@ -4,12 +4,12 @@
 //! own engine as they are written: without calibration, elimination or a packing.
 
 use kinglet::Model;
-use kinglet_tract::{FloatReference, Tensor};
+use kinglet_tract::{FloatReference, OnnxFile, Tensor};
 
 use super::CompareError;
 use crate::emit::{Assembly, Manifest, Source};
 use crate::host::{self, AlignedBytes, HostError};
-use crate::import::{self, Kind};
+use crate::import::{self, Kind, ModelBytes};
 use crate::pass::optimize;
 use crate::target::Target;
 use crate::tensor::{self, PortSpec};
@@ -23,16 +23,17 @@ pub(super) enum Reference {
 }
 
 impl Reference {
-    pub(super) fn new(bytes: &[u8], kind: Kind, name: &str) -> Result<Self, CompareError> {
-        match kind {
+    pub(super) fn new(model: &ModelBytes<'_>) -> Result<Self, CompareError> {
+        match model.kind {
             Kind::Onnx => {
-                let reference = FloatReference::from_onnx(bytes, 1).map_err(CompareError::Reference)?;
-                Ok(Reference::Tract(Box::new(reference)))
+                let decoded = OnnxFile::decode(model.bytes, model.siblings).map_err(|error| error.to_string());
+                let reference = decoded.and_then(|file| FloatReference::new(&file, 1));
+                Ok(Reference::Tract(Box::new(reference.map_err(CompareError::Reference)?)))
             }
             Kind::Tflite => {
-                let mut graph = import::from_bytes(bytes, kind, name)?;
+                let mut graph = import::import(model)?.graph;
                 optimize(&mut graph)?;
-                let source = Source { kind: kind.into(), bytes: bytes.len() as u64, crc32: 0 };
+                let source = Source { kind: model.kind.into(), bytes: model.bytes.len() as u64, crc32: 0 };
                 let blob = Assembly::new(&graph, Target::Portable)?.blob(&Manifest::new(&graph, source), &[])?;
                 let (inputs, outputs) = tensor::ports(&Model::from_bytes(&blob).map_err(HostError::from)?);
                 Ok(Reference::Engine { blob, inputs, outputs })

@@ -2,7 +2,8 @@
 //!
 //! Both formats let a small file describe a huge graph: tensors share a buffer, nodes share a weight,
 //! a list is joined to itself again and again. Whoever copies charges the copy first; an honest file needs
-//! a few times its own size, and at sixteen times the import ends.
+//! a few times its own size, and at 64 times the import ends. Shapes and their arithmetic are small, but not
+//! against a file of a few kilobytes: so much is always allowed.
 
 use core::cell::Cell;
 
@@ -10,6 +11,9 @@ use super::build::Refusal;
 
 /// Bytes that may still be copied.
 pub(super) struct Budget(Cell<usize>);
+
+/// How many times a file's bytes may be copied, and bytes that may be beside that.
+const ALLOWANCE: [usize; 2] = [64, 1 << 22];
 
 /// The budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +25,8 @@ impl OverBudget {
 
 impl Budget {
     pub(super) fn for_file(size_bytes: usize) -> Self {
-        Budget(Cell::new(size_bytes.saturating_mul(16).saturating_add(1 << 16)))
+        let [factor, floor] = ALLOWANCE;
+        Budget(Cell::new(size_bytes.saturating_mul(factor).saturating_add(floor)))
     }
 
     /// Takes `count * size_bytes` off the budget.

@@ -4,7 +4,7 @@
 use crate::op::Reshape;
 use std::collections::HashSet;
 
-use super::{ImportError, Problem};
+use super::{ImportError, Imported, Problem};
 use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer, infer_one};
 
 /// Why one node or tensor cannot be used, before it is known by name.
@@ -27,6 +27,7 @@ pub(super) struct Builder {
     pub(super) graph: Graph,
     names: HashSet<String>,
     problems: Vec<Problem>,
+    warnings: Vec<String>,
     /// The file format's operators that are read.
     readable: Vec<&'static str>,
     lacks_operators: bool,
@@ -40,7 +41,7 @@ impl Builder {
     pub(super) fn new(name: &str, readable: impl Iterator<Item = &'static str>) -> Self {
         let graph = Graph { name: name.into(), ..Graph::default() };
         let (names, problems, readable) = (HashSet::new(), Vec::new(), readable.collect());
-        Builder { graph, names, problems, readable, lacks_operators: false }
+        Builder { graph, names, problems, warnings: Vec::new(), readable, lacks_operators: false }
     }
 
     /// Adds a value under a name made unique, after checking it.
@@ -149,10 +150,15 @@ impl Builder {
         );
     }
 
+    /// Notes what may not be as the user believes: a sentence.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
     /// The graph, or everything that stands in its way.
-    pub(super) fn finish(self) -> Result<Graph, ImportError> {
+    pub(super) fn finish(self) -> Result<Imported, ImportError> {
         if self.problems.is_empty() {
-            return Ok(self.graph);
+            return Ok(Imported { graph: self.graph, warnings: self.warnings });
         }
         let operators = if self.lacks_operators { self.readable } else { Vec::new() };
         Err(ImportError::Unsupported { file: self.graph.name, problems: self.problems, operators })

@@ -34,6 +34,21 @@ pub enum ImportError {
         /// What is wrong there.
         problem: String,
     },
+    /// What a tensor has in another file cannot be had.
+    #[error(
+        "{file}: tensor `{tensor}` is in `{location}`: {problem}; keep that file beside the model, or export with all \
+         data inside (for PyTorch: `torch.onnx.export(..., external_data=False)`)"
+    )]
+    Sibling {
+        /// The file or model name.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+        /// The other file, as the model names it.
+        location: String,
+        /// What is in the way.
+        problem: String,
+    },
     /// The model is well-formed but uses what Kinglet does not support: everything of that kind in the file.
     #[error("{file} cannot be compiled as it is:{}", ProblemList(problems, operators))]
     Unsupported {
@@ -93,6 +108,7 @@ impl ImportError {
             ImportError::Read { file, .. }
             | ImportError::UnknownKind { file }
             | ImportError::Malformed { file, .. }
+            | ImportError::Sibling { file, .. }
             | ImportError::Unsupported { file, .. }
             | ImportError::Invalid { file, .. } => *file = path.into(),
         }

@@ -18,6 +18,11 @@ pub(super) fn float16(bits: u16) -> f32 {
     }
 }
 
+/// The first half of a single-precision float.
+pub(super) fn bfloat16(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
 /// The little-endian half-precision floats of `bytes`; a last single byte is left out.
 pub(super) fn float16s(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|&raw| float16(u16::from_le_bytes(raw))).collect()
@@ -47,6 +52,11 @@ mod tests {
         }
         assert!(float16(0x7e00).is_nan());
         assert_eq!(float16s(&[0x00, 0x3c, 0x00, 0xc0, 0x01]), [1.0, -2.0]);
+    }
+
+    #[test]
+    fn the_other_halves_are_cut_off_floats() {
+        assert_eq!([0x3f80, 0xc000, 0x7f80].map(bfloat16), [1.0, -2.0, f32::INFINITY]);
     }
 
     #[test]

@@ -17,11 +17,14 @@ mod error;
 mod finite;
 mod half;
 mod onnx;
+mod siblings;
 mod tflite;
 
 use std::path::Path;
 
 pub use error::{ImportError, Problem};
+pub use kinglet_tract::{NoSiblings, Siblings};
+pub use siblings::Folder;
 
 use crate::file;
 use crate::ir::Graph;
@@ -62,6 +65,28 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
     file::read(path, FILE_SIZE_BYTES_MAX).map_err(|source| ImportError::Read { file, source })
 }
 
+/// A model in memory.
+#[derive(Clone, Copy)]
+pub struct ModelBytes<'a> {
+    /// The file's bytes.
+    pub bytes: &'a [u8],
+    /// Its format.
+    pub kind: Kind,
+    /// Becomes the graph's name and stands for the file in errors.
+    pub name: &'a str,
+    /// Where what the file has in others is found.
+    pub siblings: &'a dyn Siblings,
+}
+
+/// What a file became.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The network, verified.
+    pub graph: Graph,
+    /// What may not be as the user believes; sentences.
+    pub warnings: Vec<String>,
+}
+
 /// Reads the model in the file at `path`; the graph is named after the file.
 pub fn load(path: &Path) -> Result<Graph, ImportError> {
     let file = path.display().to_string();
@@ -69,16 +94,29 @@ pub fn load(path: &Path) -> Result<Graph, ImportError> {
     let Some(kind) = Kind::detect(path, &bytes) else {
         return Err(ImportError::UnknownKind { file });
     };
-    let name = path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned());
-    from_bytes(&bytes, kind, &name).map_err(|error| error.in_file(&file))
+    let (name, siblings) = (model_name(path), Folder::of(path));
+    let model = ModelBytes { bytes: &bytes, kind, name: &name, siblings: &siblings };
+    import(&model).map(|imported| imported.graph).map_err(|error| error.in_file(&file))
 }
 
-/// Reads a model from memory; `name` becomes the graph's name and stands for the file in errors.
+/// What the model in the file at `path` is called.
+pub(crate) fn model_name(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Reads a model that has nothing beside it from memory; `name` becomes the graph's name and stands for the file in
+/// errors.
 pub fn from_bytes(bytes: &[u8], kind: Kind, name: &str) -> Result<Graph, ImportError> {
-    let graph = match kind {
-        Kind::Tflite => tflite::import(bytes, name)?,
-        Kind::Onnx => onnx::import(bytes, name)?,
+    import(&ModelBytes { bytes, kind, name, siblings: &NoSiblings }).map(|imported| imported.graph)
+}
+
+/// Reads a model from memory.
+pub fn import(model: &ModelBytes<'_>) -> Result<Imported, ImportError> {
+    let imported = match model.kind {
+        Kind::Tflite => tflite::import(model.bytes, model.name)?,
+        Kind::Onnx => onnx::import(model)?,
     };
+    let (graph, name) = (&imported.graph, model.name);
     if graph.outputs.is_empty() {
         let problem = "there is no output".to_owned();
         return Err(ImportError::Malformed {
@@ -89,9 +127,9 @@ pub fn from_bytes(bytes: &[u8], kind: Kind, name: &str) -> Result<Graph, ImportE
         });
     }
     graph.verify().map_err(|source| ImportError::Invalid { file: name.into(), source })?;
-    let problems = finite::problems(&graph);
+    let problems = finite::problems(graph);
     if problems.is_empty() {
-        return Ok(graph);
+        return Ok(imported);
     }
     Err(ImportError::Unsupported { file: name.into(), problems, operators: Vec::new() })
 }

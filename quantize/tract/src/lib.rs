@@ -3,17 +3,25 @@
 //! tract compiles for minutes, so it is named in this crate only, and what leaves here is plain data: an
 //! edit anywhere else rebuilds nothing of it, and replacing it would touch nothing else.
 //!
-//! - [`decode`] turns the bytes of an `.onnx` file into an [`OnnxModel`], as it is written: no node is
-//!   rewritten, no constant folded. (tract's own typed graph turns Gemm and Relu into other operators.)
+//! - [`OnnxFile`] is an `.onnx` file with everything that lies beside it; [`OnnxFile::model`] is the same as
+//!   plain data, as it is written: no node is rewritten, no constant folded. (tract's own typed graph turns
+//!   Gemm and Relu into other operators.)
 //! - [`FloatReference`] runs a model with tract. It is the second opinion that `kinglet compare` and the
 //!   tests measure against, and shares no code with Kinglet's importer, passes or kernels.
 #![forbid(unsafe_code)]
 
 mod decode;
+mod external;
+mod file;
 mod model;
 mod reference;
 mod scan;
+mod tensor;
 
-pub use decode::decode;
-pub use model::{Attribute, Extent, OnnxModel, OnnxNode, OnnxPort, OnnxTensor, TensorData, type_name};
+pub use external::{NoSiblings, Siblings};
+pub use file::{DecodeError, OnnxFile};
+pub use model::{
+    Attribute, Extent, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode, OnnxPort, OnnxTensor, TensorData, type_code,
+    type_name,
+};
 pub use reference::{FloatReference, Tensor};

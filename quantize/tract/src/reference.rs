@@ -14,8 +14,9 @@ use tract_onnx::prelude::{
     DatumExt, Framework, InferenceFact, InferenceModelExt, IntoRunnable, RunnableModel, TValue, TypedFact, TypedOp,
 };
 
-use crate::decode::{decode, proto};
-use crate::model::{Extent, OnnxModel, OnnxPort};
+use crate::external::NoSiblings;
+use crate::file::OnnxFile;
+use crate::model::{Extent, OnnxModel, OnnxPort, type_code};
 
 /// A float tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,21 +51,28 @@ const OPERATORS: [&str; 48] = [
 const INPUT_LEN_MAX: usize = 1 << 26;
 
 impl FloatReference {
-    /// Prepares the model in `bytes` for inputs of `batch` samples; axes open in the file other than the
-    /// first are refused, and a batch fixed in the file stays as it is.
+    /// [`Self::new`] of the bytes of a file that has nothing beside it.
     ///
     /// # Errors
-    /// When the bytes are no ONNX model, when an input is not a float tensor of known shape, or when tract
-    /// cannot run the model; the text says which.
+    /// When the bytes are no ONNX model, and those of [`Self::new`].
     pub fn from_onnx(bytes: &[u8], batch: usize) -> Result<Self, String> {
-        let model = decode(bytes)?;
+        let file = OnnxFile::decode(bytes, &NoSiblings).map_err(|error| error.to_string())?;
+        Self::new(&file, batch)
+    }
+
+    /// Prepares a model for inputs of `batch` samples; axes open in the file other than the first are refused,
+    /// and a batch fixed in the file stays as it is.
+    ///
+    /// # Errors
+    /// When an input is not a float tensor of known shape, or when tract cannot run the model; the text says which.
+    pub fn new(file: &OnnxFile, batch: usize) -> Result<Self, String> {
+        let model = file.model().map_err(|error| error.to_string())?;
         check_operators(&model)?;
-        let is_constant = |port: &&OnnxPort| model.initializers.iter().any(|constant| constant.name == port.name);
-        let supplied = model.inputs.iter().filter(|port| !is_constant(port));
+        let is_constant = |port: &&OnnxPort| model.graph.initializers.iter().any(|constant| constant.name == port.name);
+        let supplied = model.graph.inputs.iter().filter(|port| !is_constant(port));
         let input_shapes = supplied.map(|port| input_shape(port, batch)).collect::<Result<Vec<_>, _>>()?;
-        let proto = proto(bytes)?;
-        let output_count = model.outputs.len();
-        let runnable = guard("preparing", || prepare(&proto, &input_shapes, output_count))?;
+        let output_count = model.graph.outputs.len();
+        let runnable = guard("preparing", || prepare(&file.proto, &input_shapes, output_count))?;
         Ok(FloatReference { runnable, input_shapes })
     }
 
@@ -101,6 +109,7 @@ fn guard<T>(doing: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, 
 fn check_operators(model: &OnnxModel) -> Result<(), String> {
     let foreign = |domain: &str, op: &str| !domain.is_empty() || !OPERATORS.contains(&op);
     let mut refused: Vec<&str> = model
+        .graph
         .nodes
         .iter()
         .filter(|node| foreign(&node.domain, &node.op_type))
@@ -126,7 +135,7 @@ fn input_shape(port: &OnnxPort, batch: usize) -> Result<Vec<usize>, String> {
     let shape: Option<Vec<usize>> = extents.iter().enumerate().map(extent).collect();
     let shape = shape.ok_or_else(|| format!("input `{}` has an open or empty axis: {extents:?}", port.name))?;
     match shape.iter().try_fold(1usize, |len, &extent| len.checked_mul(extent)) {
-        Some(len) if (1..=INPUT_LEN_MAX).contains(&len) && port.element_type == 1 => Ok(shape),
+        Some(len) if (1..=INPUT_LEN_MAX).contains(&len) && port.element_type == type_code::FLOAT => Ok(shape),
         _ => Err(format!("input `{}` with shape {shape:?} is no float tensor of reasonable size", port.name)),
     }
 }

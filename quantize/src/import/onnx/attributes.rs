@@ -158,7 +158,7 @@ impl Call<'_> {
     /// The floats of a constant operand, which must be given, and finite.
     pub(super) fn floats_of(&self, index: usize, what: &str) -> Convert<(&[usize], &[f32])> {
         match self.constant(index, what)? {
-            Some(Constant { shape, numbers: Numbers::F32(floats) }) => {
+            Some(Constant { shape, numbers: Numbers::F32(floats), .. }) => {
                 // The graph's constants have other names than the file's tensors.
                 let name = self.node.inputs.get(index).map_or("", String::as_str);
                 match finite::refusal(&format!("`{name}`"), floats) {

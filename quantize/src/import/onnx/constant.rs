@@ -1,8 +1,9 @@
 //! Tensors whose numbers are known on import.
 
-use kinglet_tract::{OnnxTensor, TensorData, type_name};
+use kinglet_tract::{OnnxTensor, TensorData, type_code, type_name};
 
 use crate::import::build::{Convert, refuse};
+use crate::import::half::{bfloat16, float16};
 use crate::ir::{RANK_MAX, VALUE_LEN_MAX};
 
 /// A known tensor. Its element count agrees with its shape; it may be empty, as shapes of scalars are.
@@ -10,9 +11,11 @@ use crate::ir::{RANK_MAX, VALUE_LEN_MAX};
 pub(super) struct Constant {
     pub(super) shape: Vec<usize>,
     pub(super) numbers: Numbers,
+    /// ONNX's code of its elements' type; that of floats is always FLOAT, they were widened or rounded to it.
+    pub(super) type_code: i32,
 }
 
-/// Its elements. Integers of every width are kept as 64-bit ones: they only ever describe shapes.
+/// Its elements: integers of every width, and truth values, as 64-bit integers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Numbers {
     F32(Vec<f32>),
@@ -35,25 +38,50 @@ impl Constant {
         if !is_plausible(&shape) {
             return refuse(format!("constant `{name}` has shape {shape:?}"), "use fewer axes and elements");
         }
-        let numbers = match data {
-            TensorData::F32(v) => Numbers::F32(v),
-            TensorData::F64(v) => Numbers::F32(v.into_iter().map(|value| value as f32).collect()),
-            TensorData::I64(v) => Numbers::I64(v),
-            TensorData::I32(v) => Numbers::I64(v.into_iter().map(i64::from).collect()),
-            TensorData::I8(v) => Numbers::I64(v.into_iter().map(i64::from).collect()),
-            TensorData::U8(v) => Numbers::I64(v.into_iter().map(i64::from).collect()),
-            TensorData::Bool(v) => Numbers::I64(v.into_iter().map(i64::from).collect()),
+        let type_code = data.type_code();
+        let integers = match data {
+            TensorData::F32(v) => return Ok(Constant::floats(shape, v)),
+            TensorData::F64(v) => return Ok(Constant::floats(shape, mapped(v, |value| value as f32))),
+            TensorData::F16(v) => return Ok(Constant::floats(shape, mapped(v, float16))),
+            TensorData::Bf16(v) => return Ok(Constant::floats(shape, mapped(v, bfloat16))),
+            TensorData::I64(v) => v,
+            TensorData::U64(v) => match v.into_iter().map(i64::try_from).collect() {
+                Ok(v) => v,
+                Err(_) => return refuse(format!("constant `{name}` is beyond 64 bits with a sign"), "use INT64"),
+            },
+            TensorData::I32(v) => widened(v),
+            TensorData::U32(v) => widened(v),
+            TensorData::I16(v) => widened(v),
+            TensorData::U16(v) => widened(v),
+            TensorData::I8(v) | TensorData::I4(v) => widened(v),
+            TensorData::U8(v) | TensorData::U4(v) => widened(v),
+            TensorData::Bool(v) => widened(v),
             TensorData::Other(code) => {
                 let problem = format!("constant `{name}` is {}", type_name(code));
                 return refuse(problem, "export with FLOAT weights (float32)");
             }
         };
-        Ok(Constant { shape, numbers })
+        Ok(Constant { shape, numbers: Numbers::I64(integers), type_code })
+    }
+
+    /// Floats, as many as the shape holds.
+    pub(super) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
+        Constant { shape, numbers: Numbers::F32(numbers), type_code: type_code::FLOAT }
+    }
+
+    /// INT64 elements, as many as the shape holds.
+    pub(super) fn integers(shape: Vec<usize>, numbers: Vec<i64>) -> Self {
+        Constant { shape, numbers: Numbers::I64(numbers), type_code: type_code::INT64 }
     }
 
     /// A list of integers.
     pub(super) fn list(values: Vec<i64>) -> Self {
-        Constant { shape: vec![values.len()], numbers: Numbers::I64(values) }
+        Constant::integers(vec![values.len()], values)
+    }
+
+    /// Other numbers of the same type, as many as the shape holds.
+    pub(super) fn with(&self, shape: Vec<usize>, numbers: Numbers) -> Self {
+        Constant { shape, numbers, type_code: self.type_code }
     }
 
     /// The integer it holds, when it holds one.
@@ -71,6 +99,14 @@ impl Constant {
             _ => None,
         }
     }
+}
+
+fn mapped<A, B>(elements: Vec<A>, map: fn(A) -> B) -> Vec<B> {
+    elements.into_iter().map(map).collect()
+}
+
+fn widened<T: Into<i64>>(elements: Vec<T>) -> Vec<i64> {
+    elements.into_iter().map(Into::into).collect()
 }
 
 /// True when no product of some of the extents can overflow. An empty tensor is fine, but its other

@@ -1,7 +1,10 @@
 //! Operators on single elements: activations, sums and products.
 
+use kinglet_tract::type_name;
+
 use super::attributes::{Call, normal_axis};
 use super::constant::{Constant, Numbers};
+use super::types::is_float;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, inverse};
@@ -59,9 +62,10 @@ pub(super) fn dropout(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
 }
 
 pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    match call.int("to", 1)? {
-        1 => identity(importer, call),
-        other => refuse(format!("casts to type {other}"), "keep FLOAT throughout"),
+    match i32::try_from(call.int("to", 1)?) {
+        Ok(to) if is_float(to) => identity(importer, call),
+        Ok(to) => refuse(format!("casts to {}", type_name(to)), "keep floats throughout"),
+        Err(_) => refuse("casts to an unknown type", "keep floats throughout"),
     }
 }
 

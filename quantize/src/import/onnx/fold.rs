@@ -5,13 +5,14 @@
 //! through `Mul`, say) is folded too where the formula is one line, so that weights written as expressions
 //! are weights.
 
-use kinglet_tract::Attribute;
+use kinglet_tract::{Attribute, type_code, type_name};
 
 use super::attributes::{Call, normal_axes, normal_axis};
 use super::constant::{Constant, Numbers, is_plausible};
 use super::operator::{Fold, Row};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
 use super::slice::{Span, spans};
+use super::types::{integer_range, is_float, wrapped};
 use super::{Entry, Importer};
 use crate::import::budget::Budget;
 use crate::import::build::{Convert, refuse};
@@ -38,7 +39,7 @@ impl Known<'_> {
 
     /// The numbers of the first operand under another shape.
     fn reshaped(&self, shape: Vec<usize>) -> Constant {
-        Constant { shape, numbers: self.first().numbers.clone() }
+        self.first().with(shape, self.first().numbers.clone())
     }
 }
 
@@ -89,15 +90,14 @@ pub(super) fn constant(_: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
     if let Some(tensor) = call.tensor("value")? {
         return Constant::new(tensor.clone());
     }
-    let scalar = |numbers| Constant { shape: Vec::new(), numbers };
     for (name, attribute) in &call.node.attributes {
         match (name.as_str(), attribute) {
-            ("value_float", Attribute::Float(value)) => return Ok(scalar(Numbers::F32(vec![*value]))),
-            ("value_int", Attribute::Int(value)) => return Ok(scalar(Numbers::I64(vec![*value]))),
+            ("value_float", Attribute::Float(value)) => return Ok(Constant::floats(Vec::new(), vec![*value])),
+            ("value_int", Attribute::Int(value)) => return Ok(Constant::integers(Vec::new(), vec![*value])),
             ("value_ints", Attribute::Ints(values)) => return Ok(Constant::list(values.clone())),
             ("value_floats", Attribute::Floats(_)) => {
                 let values = call.floats("value_floats")?.unwrap_or_default().to_vec();
-                return Ok(Constant { shape: vec![values.len()], numbers: Numbers::F32(values) });
+                return Ok(Constant::floats(vec![values.len()], values));
             }
             _ => {}
         }
@@ -139,14 +139,24 @@ pub(super) fn div(known: &Known<'_>) -> Convert<Constant> {
 
 pub(super) fn cast(known: &Known<'_>) -> Convert<Constant> {
     let (constant, to) = (known.first(), known.call.int("to", 1)?);
-    let numbers = match (&constant.numbers, to) {
-        (Numbers::F32(v), 1 | 11) => Numbers::F32(v.clone()),
-        (Numbers::I64(v), 1 | 11) => Numbers::F32(v.iter().map(|&value| value as f32).collect()),
-        (Numbers::I64(v), 6 | 7) => Numbers::I64(v.clone()),
-        (Numbers::F32(v), 6 | 7) => Numbers::I64(v.iter().map(|&value| value as i64).collect()),
-        _ => return refuse("casts a constant to a type other than FLOAT, INT32 or INT64", "use one of these"),
+    let Some(to) = i32::try_from(to).ok().filter(|&to| is_float(to) || integer_range(to).is_some()) else {
+        let name = i32::try_from(to).map_or("an unknown type", type_name);
+        return refuse(format!("casts a constant to {name}"), "use floats, integers or BOOL");
     };
-    Ok(Constant { shape: constant.shape.clone(), numbers })
+    let shape = constant.shape.clone();
+    if is_float(to) {
+        let floats = match &constant.numbers {
+            Numbers::F32(v) => v.clone(),
+            Numbers::I64(v) => v.iter().map(|&value| value as f32).collect(),
+        };
+        return Ok(Constant::floats(shape, floats));
+    }
+    let integers = match &constant.numbers {
+        Numbers::F32(v) if to == type_code::BOOL => v.iter().map(|&value| i64::from(value != 0.0)).collect(),
+        Numbers::F32(v) => v.iter().map(|&value| value as i64).collect(),
+        Numbers::I64(v) => v.iter().map(|&value| wrapped(value, to)).collect(),
+    };
+    Ok(Constant { shape, numbers: Numbers::I64(integers), type_code: to })
 }
 
 /// Selects elements by position: `positions` are flat indices into `source`.
@@ -182,7 +192,7 @@ pub(super) fn concat(known: &Known<'_>) -> Convert<Constant> {
             Numbers::F32(_) => None,
         })?),
     };
-    Ok(Constant { shape, numbers })
+    Ok(operands[0].with(shape, numbers))
 }
 
 fn joined<'a, T: Copy + 'a>(
@@ -200,7 +210,7 @@ fn joined<'a, T: Copy + 'a>(
 }
 
 pub(super) fn gather(known: &Known<'_>) -> Convert<Constant> {
-    let &[data, Constant { shape: index_shape, numbers: Numbers::I64(indices) }] = known.operands.as_slice() else {
+    let &[data, Constant { shape: index_shape, numbers: Numbers::I64(indices), .. }] = known.operands.as_slice() else {
         return refuse("takes data and integer indices", EXPORT_AGAIN);
     };
     let axis = normal_axis(known.call.int("axis", 0)?, data.shape.len())?;
@@ -218,7 +228,7 @@ pub(super) fn gather(known: &Known<'_>) -> Convert<Constant> {
         }
     }
     match select(&data.numbers, &positions) {
-        Some(numbers) => Ok(Constant { shape, numbers }),
+        Some(numbers) => Ok(data.with(shape, numbers)),
         None => refuse("an index is outside the data", EXPORT_AGAIN),
     }
 }
@@ -249,7 +259,7 @@ pub(super) fn transpose(known: &Known<'_>) -> Convert<Constant> {
         Numbers::F32(v) => Numbers::F32(transposed(v, &data.shape, &permutation)),
         Numbers::I64(v) => Numbers::I64(transposed(v, &data.shape, &permutation)),
     };
-    Ok(Constant { shape: permutation.iter().map(|&axis| data.shape[axis]).collect(), numbers })
+    Ok(data.with(permutation.iter().map(|&axis| data.shape[axis]).collect(), numbers))
 }
 
 pub(super) fn constant_of_shape(known: &Known<'_>) -> Convert<Constant> {
@@ -260,15 +270,16 @@ pub(super) fn constant_of_shape(known: &Known<'_>) -> Convert<Constant> {
     let shape = extents.unwrap_or_else(|| vec![0; 9]);
     let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
     known.charge(len)?;
-    let numbers = match known.call.tensor("value")? {
-        None => Numbers::F32(vec![0.0; len]),
-        Some(tensor) => match Constant::new(tensor.clone())? {
-            filler if filler.as_float().is_some() => Numbers::F32(vec![filler.as_float().unwrap_or(0.0); len]),
-            filler if filler.as_int().is_some() => Numbers::I64(vec![filler.as_int().unwrap_or(0); len]),
-            _ => return refuse("its value is no single number", EXPORT_AGAIN),
-        },
+    let Some(tensor) = known.call.tensor("value")? else {
+        return Ok(Constant::floats(shape, vec![0.0; len]));
     };
-    Ok(Constant { shape, numbers })
+    let filler = Constant::new(tensor.clone())?;
+    let numbers = match (filler.as_float(), filler.as_int()) {
+        (Some(float), _) => Numbers::F32(vec![float; len]),
+        (None, Some(integer)) => Numbers::I64(vec![integer; len]),
+        _ => return refuse("its value is no single number", EXPORT_AGAIN),
+    };
+    Ok(filler.with(shape, numbers))
 }
 
 fn arithmetic(
@@ -289,7 +300,7 @@ fn arithmetic(
         _ => None,
     };
     match numbers {
-        Some(numbers) => Ok(Constant { shape, numbers }),
+        Some(numbers) => Ok(a.with(shape, numbers)),
         None => refuse("mixes floats with integers, or its result does not fit", EXPORT_AGAIN),
     }
 }

@@ -1,4 +1,4 @@
-//! ONNX files: float32, operator sets 7 to 21.
+//! ONNX files: floats, operator sets 7 to 28. Floats of 16 and 64 bits become float32.
 //!
 //! Every tensor keeps the layout it has in the file. Operators that exist in the graph only channels-last
 //! (convolution, pooling, batch normalisation) are wrapped in explicit transpositions here, which the
@@ -20,52 +20,48 @@ mod reshape;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use crate::op::Transpose;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use kinglet_tract::{Extent, OnnxModel, OnnxNode, OnnxPort, type_name};
+use kinglet_tract::{Attribute, DecodeError, Extent, OnnxFile, OnnxGraph, OnnxNode, OnnxPort, type_name};
 
 use super::budget::Budget;
 use super::build::{Builder, Convert, Refusal, refuse};
-use super::{ImportError, OPERATOR_COUNT_MAX};
-use crate::ir::{DType, Graph, Op, Port, Value, ValueId, checked_len};
+use super::{ImportError, Imported, ModelBytes, OPERATOR_COUNT_MAX};
+use crate::ir::{DType, Op, Port, Value, ValueId, checked_len};
 use crate::plain;
 use attributes::Call;
 use constant::Constant;
 use operator::{Conversion, Row};
+use types::is_float;
 
 /// Operator sets whose operators this importer knows.
-const OPSETS: core::ops::RangeInclusive<i64> = 7..=21;
+const OPSETS: core::ops::RangeInclusive<i64> = 7..=28;
 
 /// Reads an ONNX file into a graph; the caller verifies it.
-pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
-    let malformed = |problem: String| ImportError::Malformed {
-        file: name.into(),
-        format: "an ONNX model",
-        place: "its protobuf structure".into(),
-        problem,
-    };
-    let mut model = kinglet_tract::decode(bytes).map_err(malformed)?;
-    make_plain(&mut model);
-    if model.nodes.len() > OPERATOR_COUNT_MAX {
-        return Err(malformed(format!("more than {OPERATOR_COUNT_MAX} operators")));
+pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
+    let name = source.name;
+    let file = OnnxFile::decode(source.bytes, source.siblings).map_err(|error| undecoded(name, error))?;
+    let size_bytes = file.size_bytes();
+    let mut model = file.model().map_err(|error| undecoded(name, error))?;
+    drop(file);
+    make_plain(&mut model.graph);
+    if model.graph.nodes.len() > OPERATOR_COUNT_MAX {
+        return Err(malformed(name, format!("more than {OPERATOR_COUNT_MAX} operators")));
     }
-    let constants = core::mem::take(&mut model.initializers);
+    let constants = core::mem::take(&mut model.graph.initializers);
     let opset = model.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |&(_, version)| version);
     let mut importer = Importer {
-        model: &model,
+        model: &model.graph,
         opset,
         builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
         entries: HashMap::new(),
-        budget: Budget::for_file(bytes.len()),
+        budget: Budget::for_file(size_bytes),
     };
-    if !OPSETS.contains(&opset) {
-        let problem = format!("operator set {opset}");
-        let remedy = format!("export with operator set 13, or any of {} to {}", OPSETS.start(), OPSETS.end());
-        importer.builder.problem("the model", "opset", Refusal { problem, remedy });
-    }
+    importer.check_opset();
     for tensor in constants {
         let name = tensor.name.clone();
         let entry = Constant::new(tensor).map_or_else(Entry::Refused, |constant| Entry::Constant(Rc::new(constant)));
@@ -77,17 +73,37 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
     importer.builder.finish()
 }
 
+fn malformed(file: &str, problem: String) -> ImportError {
+    let place = "its protobuf structure".into();
+    ImportError::Malformed { file: file.into(), format: "an ONNX model", place, problem: plain::name(&problem) }
+}
+
+fn undecoded(file: &str, error: DecodeError) -> ImportError {
+    match error {
+        DecodeError::Damaged(problem) => malformed(file, problem),
+        DecodeError::Sibling { tensor, location, problem } => {
+            let [tensor, location, problem] = [tensor, location, problem].map(|text| plain::name(&text));
+            ImportError::Sibling { file: file.into(), tensor, location, problem }
+        }
+    }
+}
+
 /// Makes every name plain, alike wherever it stands.
-fn make_plain(model: &mut OnnxModel) {
-    let nodes = model.nodes.iter_mut().flat_map(|node| {
-        [&mut node.name, &mut node.op_type, &mut node.domain]
-            .into_iter()
-            .chain(&mut node.inputs)
-            .chain(&mut node.outputs)
-    });
-    let constants = model.initializers.iter_mut().map(|tensor| &mut tensor.name);
-    let ports = model.inputs.iter_mut().chain(&mut model.outputs).map(|port| &mut port.name);
-    nodes.chain(constants).chain(ports).for_each(|name| *name = plain::name(name));
+fn make_plain(graph: &mut OnnxGraph) {
+    let make = |name: &mut String| *name = plain::name(name);
+    for node in &mut graph.nodes {
+        [&mut node.name, &mut node.op_type, &mut node.domain].into_iter().for_each(make);
+        node.inputs.iter_mut().chain(&mut node.outputs).for_each(make);
+        for (_, attribute) in &mut node.attributes {
+            match attribute {
+                Attribute::Graph(graph) => make_plain(graph),
+                Attribute::Tensor(tensor) => make(&mut tensor.name),
+                _ => {}
+            }
+        }
+    }
+    graph.initializers.iter_mut().for_each(|tensor| make(&mut tensor.name));
+    graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(|port| make(&mut port.name));
 }
 
 /// What a tensor's name stands for.
@@ -105,7 +121,7 @@ enum Entry {
 
 /// The state of one import.
 struct Importer<'m> {
-    model: &'m OnnxModel,
+    model: &'m OnnxGraph,
     opset: i64,
     builder: Builder,
     entries: HashMap<String, Entry>,
@@ -113,6 +129,22 @@ struct Importer<'m> {
 }
 
 impl Importer<'_> {
+    /// An operator set that is too old is refused. In one that is newer than this importer the operators are read as
+    /// they are known: nearly all of them never change their meaning.
+    fn check_opset(&mut self) {
+        let (oldest, newest, opset) = (OPSETS.start(), OPSETS.end(), self.opset);
+        if opset < *oldest {
+            let problem = format!("operator set {opset}");
+            let remedy = format!("export with operator set 17, or any of {oldest} to {newest}");
+            self.builder.problem("the model", "opset", Refusal { problem, remedy });
+        } else if opset > *newest {
+            self.builder.warn(format!(
+                "operator set {opset} is newer than {newest}, the newest one that is known: operators are read as they \
+                 are there; compare the blob with the model, or export with operator set {newest}"
+            ));
+        }
+    }
+
     fn inputs(&mut self) {
         for port in &self.model.inputs {
             // Older files list constants as inputs with a default.
@@ -132,9 +164,9 @@ impl Importer<'_> {
     }
 
     fn input(&mut self, port: &OnnxPort) -> Convert<ValueId> {
-        if port.element_type != 1 {
+        if !is_float(port.element_type) {
             let problem = format!("is {}", type_name(port.element_type));
-            return refuse(problem, "export a model with FLOAT inputs; int8 comes from calibration");
+            return refuse(problem, "export a model with float inputs; int8 comes from calibration");
         }
         let shape = fixed_shape(port)?;
         let (name, dtype) = (port.name.clone(), DType::F32);
@@ -289,7 +321,7 @@ fn node_name(node: &OnnxNode, index: usize) -> String {
 }
 
 /// The nodes that the outputs depend on.
-fn needed_nodes(model: &OnnxModel) -> Vec<bool> {
+fn needed_nodes(model: &OnnxGraph) -> Vec<bool> {
     let mut names: HashSet<&str> = model.outputs.iter().map(|port| port.name.as_str()).collect();
     let mut needed = vec![false; model.nodes.len()];
     for (index, node) in model.nodes.iter().enumerate().rev() {

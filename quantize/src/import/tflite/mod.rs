@@ -28,14 +28,14 @@ mod variables;
 
 use std::collections::{HashMap, HashSet};
 
-use super::ImportError;
 use super::build::{Builder, Convert, refuse};
-use crate::ir::{Graph, Port, ValueId};
+use super::{ImportError, Imported};
+use crate::ir::{Port, ValueId};
 use schema::Model;
 use variables::Variables;
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
-pub(super) fn import(bytes: &[u8], name: &str) -> Result<Graph, ImportError> {
+pub(super) fn import(bytes: &[u8], name: &str) -> Result<Imported, ImportError> {
     let model = schema::read(bytes).map_err(|damage| ImportError::Malformed {
         file: name.into(),
         format: "a TensorFlow Lite model",

@@ -1,8 +1,10 @@
 //! The ONNX importer against tract: each operator in its variants, as imported and after all passes.
 
+mod external;
 mod operators;
 mod refusals;
 mod slices;
+mod types;
 pub(crate) mod writer;
 
 use kinglet_tract::{FloatReference, Tensor};

@@ -61,11 +61,11 @@ fn everything_is_reported_at_once() {
 #[test]
 fn the_operators_that_are_read_are_listed_where_one_is_not() {
     let text = |op_type: &str| {
-        let onnx = Onnx::new(13).input("x", &[1, 4]).node(op_type, &["x"], "y", &[("to", Attr::Int(10))]).output("y");
+        let onnx = Onnx::new(13).input("x", &[1, 4]).node(op_type, &["x"], "y", &[("to", Attr::Int(8))]).output("y");
         from_bytes(&onnx.bytes(), Kind::Onnx, "m.onnx").map_or_else(|error| error.to_string(), |_| String::new())
     };
     assert!(text("Einsum").contains("build the layer from the operators below\n  operators that are supported: Conv,"));
-    assert!(text("Cast").contains("casts to type 10") && !text("Cast").contains("operators that are supported"));
+    assert!(text("Cast").contains("casts to STRING") && !text("Cast").contains("operators that are supported"));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn every_operator_is_in_the_list_once() {
 fn unsupported_variants_name_what_would_work() {
     let three = [("kernel_shape", Attr::Ints(&[2])), ("dilations", Attr::Ints(&[2]))];
     assert!(problem("MaxPool", &three).problem.contains("dilated"));
-    assert!(problem("Cast", &[("to", Attr::Int(10))]).remedy.contains("FLOAT"));
+    assert!(problem("Cast", &[("to", Attr::Int(8))]).remedy.contains("floats"));
     assert!(problem("Pad", &[("mode", Attr::Text("reflect"))]).problem.contains("reflect"));
     assert!(problem("Gather", &[]).remedy.contains("fixed input shapes"));
     assert!(problem("QuantizeLinear", &[]).remedy.contains("calibration"));
@@ -143,15 +143,6 @@ fn shapes_must_be_fixed_but_for_the_batch() {
 }
 
 #[test]
-fn old_and_new_operator_sets_are_refused() {
-    for opset in [6, 22] {
-        let onnx = Onnx::new(opset).input("x", &[1, 3]).node("Relu", &["x"], "y", &[]).output("y");
-        let problems = problems(onnx);
-        assert!(problems[0].remedy.contains("operator set 13"), "{}", problems[0]);
-    }
-}
-
-#[test]
 fn weights_must_be_constants_and_fit() {
     let two_inputs =
         Onnx::new(13).input("x", &[1, 3]).input("w", &[3, 4]).node("MatMul", &["x", "w"], "y", &[]).output("y");
@@ -165,9 +156,7 @@ fn weights_must_be_constants_and_fit() {
 }
 
 #[test]
-fn constants_in_other_files_or_of_the_wrong_length_are_malformed() {
-    let external = Onnx::new(13).external("w").input("x", &[4]).node("Add", &["x", "w"], "y", &[]).output("y");
-    assert!(malformed(external).contains("another file"));
+fn constants_of_the_wrong_length_are_malformed() {
     let short = Onnx::new(13).floats("w", &[4], &[1.0]).input("x", &[4]).node("Add", &["x", "w"], "y", &[]).output("y");
     assert!(malformed(short).contains("has 4 elements, the data 1"));
     let none = Onnx::new(13).input("x", &[4]).node("Relu", &["x"], "y", &[]);

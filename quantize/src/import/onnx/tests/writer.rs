@@ -56,10 +56,25 @@ impl Onnx {
         self
     }
 
-    /// A constant whose numbers lie in another file.
-    pub(crate) fn external(mut self, name: &str) -> Self {
-        let mut tensor = head(&[4], 1);
+    /// A constant of element type `code` as raw bytes.
+    pub(crate) fn raw(mut self, name: &str, code: u64, shape: &[i64], raw: &[u8]) -> Self {
+        let mut tensor = head(shape, code);
         bytes(&mut tensor, 8, name.as_bytes());
+        bytes(&mut tensor, 9, raw);
+        message(&mut self.graph, 5, &tensor);
+        self
+    }
+
+    /// A float constant whose numbers lie in another file, at a place of these keys and values.
+    pub(crate) fn external(mut self, name: &str, shape: &[i64], place: &[(&str, &str)]) -> Self {
+        let mut tensor = head(shape, 1);
+        bytes(&mut tensor, 8, name.as_bytes());
+        for (key, value) in place {
+            let mut entry = Vec::new();
+            bytes(&mut entry, 1, key.as_bytes());
+            bytes(&mut entry, 2, value.as_bytes());
+            message(&mut tensor, 13, &entry);
+        }
         number(&mut tensor, 14, 1);
         message(&mut self.graph, 5, &tensor);
         self

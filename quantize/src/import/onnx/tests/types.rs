@@ -1,0 +1,101 @@
+//! Element types and operator sets.
+
+use kinglet_tract::type_code;
+
+use super::writer::{Attr, Onnx};
+use crate::import::{Imported, Kind, ModelBytes, NoSiblings, from_bytes, import};
+use crate::ir::interpret;
+
+fn read(onnx: Onnx) -> Imported {
+    let bytes = onnx.bytes();
+    let model = ModelBytes { bytes: &bytes, kind: Kind::Onnx, name: "test", siblings: &NoSiblings };
+    import(&model).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What a model computes of two numbers.
+fn computed(onnx: Onnx, x: [f32; 2]) -> Vec<f32> {
+    interpret(&read(onnx).graph, &[x.to_vec()]).expect("a float graph").concat()
+}
+
+#[test]
+fn floats_of_every_width_are_computed_as_floats() {
+    let doubles: Vec<u8> = [0.5f64, -3.0].iter().flat_map(|number| number.to_le_bytes()).collect();
+    for (code, bytes) in [
+        (type_code::FLOAT16, &[0x00, 0x38, 0x00, 0xc2][..]),
+        (type_code::BFLOAT16, &[0x00, 0x3f, 0x40, 0xc0]),
+        (type_code::DOUBLE, &doubles),
+    ] {
+        let code = code as u64;
+        let onnx = Onnx::new(13)
+            .raw("w", code, &[2], bytes)
+            .typed_input("x", &[2], code)
+            .node("Cast", &["x"], "c", &[("to", Attr::Int(1))])
+            .node("Mul", &["c", "w"], "m", &[])
+            .node("Cast", &["m"], "y", &[("to", Attr::Int(code as i64))])
+            .output("y");
+        assert_eq!(computed(onnx, [2.0, 3.0]), [1.0, -9.0], "type {code}");
+    }
+}
+
+#[test]
+fn weights_that_are_no_finite_numbers_are_named_in_every_type() {
+    let huge = 1e300f64.to_le_bytes();
+    for (code, bytes) in
+        [(type_code::FLOAT16, &[0x00, 0x7c][..]), (type_code::BFLOAT16, &[0xc0, 0x7f]), (type_code::DOUBLE, &huge)]
+    {
+        let onnx = Onnx::new(13).raw("w", code as u64, &[1], bytes).input("x", &[2]);
+        let bytes = onnx.node("Add", &["x", "w"], "y", &[]).output("y").bytes();
+        let error = from_bytes(&bytes, Kind::Onnx, "m").expect_err("no finite number").to_string();
+        assert!(error.contains("`w` holds 1 that are no finite number"), "{error}");
+    }
+}
+
+#[test]
+fn integers_of_every_width_describe_shapes() {
+    for (code, bytes) in [
+        (type_code::INT4, &[0x12][..]),
+        (type_code::UINT4, &[0x12]),
+        (type_code::INT8, &[2, 1]),
+        (type_code::UINT8, &[2, 1]),
+        (type_code::INT16, &[2, 0, 1, 0]),
+        (type_code::UINT16, &[2, 0, 1, 0]),
+        (type_code::INT32, &[2, 0, 0, 0, 1, 0, 0, 0]),
+        (type_code::UINT32, &[2, 0, 0, 0, 1, 0, 0, 0]),
+        (type_code::UINT64, &[2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
+    ] {
+        let onnx = Onnx::new(13).raw("s", code as u64, &[2], bytes).input("x", &[2]);
+        let graph = read(onnx.node("Reshape", &["x", "s"], "y", &[]).output("y")).graph;
+        assert_eq!(graph.outputs[0].source_shape, [2, 1], "type {code}");
+    }
+}
+
+#[test]
+fn casts_of_constants_keep_what_the_type_holds() {
+    let cast = |to: i32, value: f32| {
+        let onnx = Onnx::new(13)
+            .floats("v", &[1], &[value])
+            .input("x", &[2])
+            .node("Cast", &["v"], "c", &[("to", Attr::Int(to.into()))])
+            .node("Cast", &["c"], "f", &[("to", Attr::Int(1))])
+            .node("Add", &["x", "f"], "y", &[])
+            .output("y");
+        computed(onnx, [0.0, 0.0])[0]
+    };
+    assert_eq!(
+        [cast(type_code::INT64, 2.75), cast(type_code::INT8, -2.75), cast(type_code::BOOL, 0.5)],
+        [2.0, -2.0, 1.0]
+    );
+    assert_eq!([cast(type_code::FLOAT16, 2.75), cast(type_code::DOUBLE, 2.75)], [2.75, 2.75]);
+}
+
+#[test]
+fn an_operator_set_that_is_too_old_is_refused_and_a_newer_one_warned_of() {
+    let relu = |opset: i64| Onnx::new(opset).input("x", &[2]).node("Relu", &["x"], "y", &[]).output("y");
+    let error = from_bytes(&relu(6).bytes(), Kind::Onnx, "m").expect_err("too old").to_string();
+    assert!(error.contains("operator set 6; export with operator set 17, or any of 7 to 28"), "{error}");
+    for opset in [7, 21, 28] {
+        assert_eq!(read(relu(opset)).warnings, Vec::<String>::new(), "{opset}");
+    }
+    let warnings = read(relu(29)).warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("operator set 29 is newer than 28"), "{warnings:?}");
+}
