@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import function_cases
 import op_cases
 from layer_cases import seeded
 from tflite_build import Model, Tensor
@@ -60,4 +61,5 @@ FLOAT32 = {
     **{family: (lambda family=family: convert(family)) for family in CONVERTED},
     **{family: (lambda family=family: squash(family.upper())) for family in ("logistic", "tanh", "relu", "relu6")},
     "softmax": softmax,
+    **function_cases.FLOAT32,
 }

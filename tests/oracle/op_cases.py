@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+import function_cases
 from formulas import padding
 from layer_cases import (
     ODD_CHANNELS,
@@ -385,6 +386,7 @@ INT8 = {
     "reduce_max": reduce_max,
     "relu": lambda: rescalers("RELU"),
     "relu6": relu6,
+    **function_cases.INT8,
     "quantize": quantize,
     "dequantize": dequantize,
     "pad": lambda: pads("PAD"),

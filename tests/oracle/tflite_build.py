@@ -102,6 +102,8 @@ OPTIONS = {
     "MAX_POOL_2D": "Pool2DOptions",
     "ADD": "AddOptions",
     "MUL": "MulOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "GELU": "GeluOptions",
     "SOFTMAX": "SoftmaxOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",

@@ -16,6 +16,7 @@ pub(crate) mod rule;
 pub use common::attributes::{Activation, Padding, Window};
 pub use common::elementwise::broadcast;
 pub use common::fixed;
+pub use kinglet_blob::MapFunction;
 pub(crate) use operator::Operator;
 pub use slice::Cut;
 
@@ -91,6 +92,10 @@ operators! {
     relu::Relu,
     /// `min(max(x, 0), 6)`.
     relu6::Relu6,
+    /// `min(max(x, low), high)`.
+    clip::Clip,
+    /// A function of each element, one of a list.
+    map::Map,
     /// `1 / (1 + exp(-x))`.
     logistic::Logistic,
     /// Hyperbolic tangent.

@@ -51,7 +51,7 @@ impl Operator for Relu6 {
 
     /// What is already within the bounds stays.
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, clamp: Activation) -> bool {
-        clamp == Activation::Relu6
+        Activation::Relu6.changes_nothing_after(clamp)
     }
 
     fn reshape_rule(&self) -> ReshapeRule {

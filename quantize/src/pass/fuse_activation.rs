@@ -1,4 +1,4 @@
-//! Lets the producer of a value apply the Relu or Relu6 that follows it.
+//! Lets the producer of a value apply the Relu, Relu6 or Clip that follows it.
 //!
 //! In a quantized graph only when the two have the same scale and zero point: the Relu then is a clamp at
 //! the same numbers the producer would clamp at. With different ones it rounds a second time and must stay.
@@ -54,11 +54,7 @@ fn fuse(graph: &mut Graph, index: usize, activation: Activation) -> Result<(), S
     let Some(fused) = op.operator_mut().activation_mut() else {
         return Err(format!("`{}` ({}) carries no activation", producer.name, producer.op.name()));
     };
-    // Both bounds hold after both nodes, in either order.
-    *fused = match (*fused, activation) {
-        (Activation::Relu6, _) | (_, Activation::Relu6) => Activation::Relu6,
-        _ => Activation::Relu,
-    };
+    *fused = fused.then(activation);
     graph.nodes[before].op = op;
     bypass(graph, index, source);
     Ok(())

@@ -7,7 +7,7 @@
 
 use super::edit::{bypass, sole_consumer};
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Activation, Graph, Padding, ValueId};
+use crate::ir::{Graph, Padding, ValueId};
 use crate::op::common::window::lies_in_padding;
 use crate::op::rule::rewrite::{Border, ZerosRule};
 
@@ -96,7 +96,7 @@ fn add(padding: &mut Padding, extra: &Padding) {
     padding.right += extra.right;
 }
 
-/// True when the value comes out of a Relu.
+/// True when the value comes out of a Relu, or of other bounds that let nothing below zero through.
 fn is_never_negative(graph: &Graph, id: ValueId) -> bool {
-    graph.producer(id).is_some_and(|index| graph.nodes[index].op.operator().clamp() != Activation::None)
+    graph.producer(id).is_some_and(|index| graph.nodes[index].op.operator().clamp().bounds().0 >= 0.0)
 }

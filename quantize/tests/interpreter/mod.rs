@@ -8,8 +8,8 @@
 mod arithmetic;
 
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Concat, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, ReduceMax, Slice,
-    Softmax, Split, Transpose, TransposeConv2D,
+    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Map, MapFunction, MaxPool2D, Mean, Mul,
+    Pad, ReduceMax, Slice, Softmax, Split, Transpose, TransposeConv2D,
 };
 use std::collections::HashMap;
 
@@ -92,6 +92,10 @@ fn act_range(activation: Activation, scale: f32, zero: i32) -> (i32, i32) {
         Activation::None => (-128, 127),
         Activation::Relu => (zero.max(-128), 127),
         Activation::Relu6 => (zero.max(-128), 127.min(zero + (6.0 / scale).round() as i32)),
+        Activation::Clip { low, high } => {
+            let code = |bound: f32| clamp((bound / scale).round() as i32, (-512, 512)) + zero;
+            (clamp(code(low), (-128, 127)), clamp(code(high), (-128, 127)))
+        }
     }
 }
 
@@ -158,7 +162,7 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
             x.at(&index)
         }),
-        Op::Relu(_) | Op::Relu6(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) => {
+        Op::Relu(_) | Op::Relu6(_) | Op::Clip(_) | Op::Map(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) => {
             x.elements.iter().map(|&q| unary(&node.op, x, &y, i32::from(q)) as i8).collect()
         }
         other => panic!("{} is no int8 operator", other.name()),
@@ -365,6 +369,27 @@ fn unary(op: &Op, x: &Tensor, y: &Tensor, q: i32) -> i32 {
         Op::Quantize(_) => {
             let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
             clamp(mbqm(v, factor) + y.zero, (-128, 127))
+        }
+        Op::Clip(Clip { low, high }) => {
+            let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+            let bounds = Activation::Clip { low: *low, high: *high };
+            clamp(mbqm(v, factor) + y.zero, act_range(bounds, y.scale, y.zero))
+        }
+        Op::Map(Map { function: MapFunction::LeakyRelu, parameters }) => {
+            let alpha = if v < 0 { f64::from(parameters[0]) } else { 1.0 };
+            let factor = quantize_multiplier(f64::from(x.scale) * alpha / f64::from(y.scale));
+            clamp(mbqm(v, factor) + y.zero, (-128, 127))
+        }
+        Op::Map(Map { function, parameters }) => {
+            let real = x.scale * v as f32;
+            let result = match function {
+                MapFunction::Square => f64::from(real) * f64::from(real),
+                MapFunction::HardSigmoid => {
+                    (f64::from(parameters[0]) * f64::from(real) + f64::from(parameters[1])).clamp(0.0, 1.0)
+                }
+                other => panic!("{} is not in random graphs", other.name()),
+            };
+            clamp((result as f32 * (1.0 / y.scale)).round() as i32 + y.zero, (-128, 127))
         }
         _ if v <= -radius => -128,
         _ if v >= radius => 127,

@@ -8,8 +8,9 @@ use kinglet_quantize::ir::{
     Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean, Mul, Pad,
-    Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose, TransposeConv2D,
+    Add, AveragePool2D, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map, MapFunction,
+    MaxPool2D, Mean, Mul, Pad, Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
+    TransposeConv2D,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -423,7 +424,7 @@ impl Grower {
     fn unary(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
         let same = self.quantization_of(x);
         let other = self.quantization();
-        let (op, quantization) = match self.random.below(8) {
+        let (op, quantization) = match self.random.below(11) {
             0 => (Op::Relu(Relu), other),
             1 => (Op::Relu6(Relu6), if self.random.below(2) == 0 { same } else { other }),
             2 => (Op::Logistic(Logistic), Quantization::per_tensor(1.0 / 256.0, -128)),
@@ -432,6 +433,18 @@ impl Grower {
             5 if shape.len() == 4 => {
                 let permutation = self.random.pick(&[[0, 2, 1, 3], [0, 3, 1, 2], [0, 1, 3, 2]]).to_vec();
                 (Op::Transpose(Transpose { permutation }), same)
+            }
+            6 => {
+                let [low, high] = self.random.pick(&[[-1.0, 1.0], [0.5, f32::INFINITY], [-40.0, 0.25]]);
+                (Op::Clip(Clip { low, high }), if self.random.below(2) == 0 { same } else { other })
+            }
+            7 | 8 => {
+                let (function, parameters) = self.random.pick(&[
+                    (MapFunction::LeakyRelu, [0.125, 0.0]),
+                    (MapFunction::Square, [0.0; 2]),
+                    (MapFunction::HardSigmoid, [0.2, 0.5]),
+                ]);
+                (Op::Map(Map { function, parameters }), other)
             }
             _ => (Op::Quantize(Quantize), other),
         };

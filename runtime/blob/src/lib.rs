@@ -41,6 +41,7 @@ mod dtype;
 mod field;
 pub mod golden;
 mod header;
+mod map;
 mod operand;
 mod operator;
 mod port;
@@ -55,6 +56,7 @@ mod writer;
 pub use dtype::DType;
 pub use field::{Cursor, Field};
 pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, MAGIC, PORTABLE, SECTION_ALIGN, SectionEntry, SectionKind};
+pub use map::MapFunction;
 #[cfg(feature = "alloc")]
 pub use operand::Operands;
 pub use operand::{Counts, Operand, OperandList, Signature};

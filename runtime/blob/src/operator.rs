@@ -3,7 +3,7 @@
 //! Each starts with four bytes: opcode, length in 32-bit words (these four bytes included), packing and storage of its
 //! weights (0 where there are none). Its operands follow, see [`crate::operand`], then its parameters.
 
-use crate::{DType, OperandList};
+use crate::{DType, MapFunction, OperandList};
 
 /// The one list of operators on the device's side: `$list!` is called with it.
 ///
@@ -85,6 +85,8 @@ macro_rules! for_each_operator {
                 U8: Rearrange "rearrange",
                 Bool: Rearrange "rearrange",
             }
+            /// A function of each element, one of [`crate::MapFunction`].
+            Map = 22 "map" { F32: MapF32 "map-f32", }
         }
     };
 }
@@ -205,7 +207,9 @@ impl<'b> OperatorBytes<'b> {
         let stored = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype));
         let storage = stored.and_then(|_| STORAGE_FEATURES.iter().find(|(tag, _)| *tag == self.storage));
         let storage = storage.map(|(_, feature)| *feature);
-        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage)
+        let mapped = known.filter(|(opcode, _)| *opcode == OpCode::Map).and_then(|_| self.split());
+        let function = mapped.and_then(|(_, parameters)| MapFunction::of_record(parameters)).map(MapFunction::feature);
+        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage).chain(function)
     }
 }
 

@@ -449,3 +449,19 @@ record! {
         zero_point: i32,
     }
 }
+
+record! {
+    /// A function of each element, float.
+    MapF32 {
+        /// Elements.
+        len: u32,
+        /// Which function: its tag.
+        function: u8,
+        /// Zero.
+        reserved: [u8; 3],
+        /// The function's first parameter, 0 when it has none.
+        alpha: f32,
+        /// The function's second parameter, 0 when it has none.
+        beta: f32,
+    }
+}

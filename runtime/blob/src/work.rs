@@ -6,8 +6,8 @@
 
 use crate::records::{
     AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert,
-    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MeanF32, MeanI8, Pad, PoolF32,
-    PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MapF32, MeanF32, MeanI8, Pad,
+    PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -126,7 +126,7 @@ counted! {
         taps: product([it.outer, it.reduced, it.inner]),
         ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))
     };
-    Lookup, UnaryF32, Convert: |it, _opcode| moved(it.len.into(), it.len.into());
+    Lookup, UnaryF32, MapF32, Convert: |it, _opcode| moved(it.len.into(), it.len.into());
 }
 
 /// Reads a record and counts; nothing when it is cut off.

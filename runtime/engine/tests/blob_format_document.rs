@@ -10,8 +10,8 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{
-    DType, FORMAT_MAJOR, OpCode, Operand, Operands, PortRecord, STORAGE_FEATURES, SectionKind, WeightForm, Writer,
-    operator_bytes,
+    DType, FORMAT_MAJOR, MapFunction, OpCode, Operand, Operands, PortRecord, STORAGE_FEATURES, SectionKind, WeightForm,
+    Writer, operator_bytes,
 };
 use kinglet_kernels::machine::MACHINES;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -51,7 +51,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 33, "every record of the sources was read");
+    assert_eq!(all.len(), 34, "every record of the sources was read");
     all
 }
 
@@ -166,6 +166,18 @@ fn storages_have_their_tags_bits_and_features() {
     assert_eq!(said, known);
     let narrow = Storage::ALL.into_iter().filter_map(|storage| Some((storage as u8, storage.feature()?)));
     assert_eq!(narrow.collect::<Vec<_>>(), STORAGE_FEATURES);
+}
+
+#[test]
+fn functions_have_their_tags_parameters_and_features() {
+    let page = page();
+    let rows = table(&page[page.find("| tag | function |").unwrap() - 1..], "");
+    let known = MapFunction::ALL.iter().map(|function| {
+        let numbers = [*function as usize, function.parameters()].map(|number| number.to_string());
+        let [tag, parameters] = numbers;
+        vec![tag, function.name().to_owned(), parameters, function.feature().to_owned()]
+    });
+    assert_eq!(rows, known.collect::<Vec<_>>());
 }
 
 /// Names and numbers of an enum's variants in a source file.

@@ -2,7 +2,7 @@
 #![cfg(feature = "all-operators")]
 
 use kinglet::{Model, OpCode, Position, SelfTestReport, Session, Step, Tracer};
-use kinglet_blob::Operators;
+use kinglet_blob::{MapFunction, Operators};
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_f32, network_i8};
 use kinglet_test_blobs::{Guarded, Program};
 
@@ -34,6 +34,9 @@ fn the_programs_have_every_opcode() {
     }
     for (_, _, feature) in OpCode::KNOWN {
         assert!(seen.contains(feature), "no program has {feature}");
+    }
+    for function in MapFunction::ALL {
+        assert!(seen.contains(&function.feature()), "no program has {}", function.feature());
     }
 }
 

@@ -31,6 +31,7 @@ pub mod int16;
 pub mod io;
 pub mod lookup;
 pub mod machine;
+pub mod map;
 pub mod mean;
 pub mod numerics;
 pub mod packing;

@@ -8,7 +8,7 @@ pub use in_place::in_place;
 pub use networks::{network_f32, network_i8};
 
 use kinglet_blob::records::Window;
-use kinglet_blob::{DType, OpCode};
+use kinglet_blob::{DType, MapFunction, OpCode};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 use crate::op::{Factors, geometry, operand_arena, operand_constant, operand_same};
@@ -226,6 +226,10 @@ fn elementwise() -> Vec<Program> {
     for (name, opcode) in [("clamp-f32", OpCode::Clamp), ("logistic-f32", OpCode::Logistic), ("tanh-f32", OpCode::Tanh)]
     {
         all.push(single(name, F32, long, |p, i, o| p.unary_f32(opcode, i, o, 70)));
+    }
+    for &function in MapFunction::ALL {
+        let name = format!("map-f32 {}", function.name());
+        all.push(single(&name, F32, long, |p, i, o| p.map_f32(function, i, o, 70)));
     }
     let [float, int8] = [DType::F32, DType::I8];
     all.push(single("quantize", [float, int8], long, |p, i, o| p.convert(OpCode::Quantize, i, o, 70)));

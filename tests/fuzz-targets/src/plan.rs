@@ -93,4 +93,5 @@ pub(crate) enum Operator {
     FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
     AsymmetricConv { window: Window, quant: Quant, place: Place },
     AddI16 { source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
+    Map { function: u8, len: u8, parameters: [f32; 2], place: Place },
 }

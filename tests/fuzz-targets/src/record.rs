@@ -5,10 +5,10 @@ use core::ops::RangeInclusive;
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
-    LayerQuant, Lookup, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, UnaryF32,
-    Window,
+    LayerQuant, Lookup, MapF32, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8,
+    UnaryF32, Window,
 };
-use kinglet_blob::{DType, OpCode, Operand, Operands, WeightForm, operator_bytes};
+use kinglet_blob::{DType, MapFunction, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
@@ -123,6 +123,7 @@ impl Memory {
             Operator::AddI16 { source, lens, factors, clamp, place } => {
                 self.add_i16(source % 3, lens, factors, clamp, place)
             }
+            Operator::Map { function, len, parameters, place } => self.map(function, len, parameters, place),
         }
     }
 
@@ -285,6 +286,14 @@ impl Memory {
         };
         let (min, max) = clamp_f32(bounds);
         plain(opcode, &operands, &UnaryF32 { len, min, max })
+    }
+
+    fn map(&self, function: u8, len: u8, parameters: [f32; 2], place: Place) -> Vec<u8> {
+        let len = 1 + u32::from(len);
+        let function = MapFunction::ALL[usize::from(function) % MapFunction::ALL.len()];
+        let at = |index: usize| if index < function.parameters() { parameters[index] } else { 0.0 };
+        let record = MapF32 { len, function: function as u8, reserved: [0; 3], alpha: at(0), beta: at(1) };
+        plain(OpCode::Map, &self.addresses(place, (len, len), (4, 4)).unary(DType::F32), &record)
     }
 }
 

@@ -1,16 +1,14 @@
-//! Operators on single elements: activations, sums and products.
+//! Operators on single elements: sums and products, and what has a record of its own.
 
 use kinglet_tract::type_name;
 
 use super::attributes::{Call, normal_axis};
-use super::constant::{Constant, Numbers};
+use super::constant::Constant;
 use super::types::is_float;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, inverse};
-use crate::op::{Add, Logistic, Mul, Relu, Relu6, Softmax, Tanh, Transpose};
-
-const NEAREST_CLIP: &str = "use Relu or Clip(0, 6)";
+use crate::op::{Add, Logistic, Mul, Softmax, Tanh, Transpose};
 
 impl Importer<'_> {
     pub(super) fn unary(&mut self, call: &Call<'_>, op: Op) -> Convert<Entry> {
@@ -43,10 +41,6 @@ pub(super) fn sigmoid(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     importer.unary(call, Op::Logistic(Logistic))
 }
 
-pub(super) fn relu(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    importer.unary(call, Op::Relu(Relu))
-}
-
 pub(super) fn identity(_: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     Ok(Entry::Value(call.value(0)?))
 }
@@ -66,19 +60,6 @@ pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
         Ok(to) if is_float(to) => identity(importer, call),
         Ok(to) => refuse(format!("casts to {}", type_name(to)), "keep floats throughout"),
         Err(_) => refuse("casts to an unknown type", "keep floats throughout"),
-    }
-}
-
-/// Bounds were attributes before operator set 11, and are operands since; an absent one is none.
-pub(super) fn clip(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let (low, high) = (clip_bound(call, "min", 1, f32::NEG_INFINITY)?, clip_bound(call, "max", 2, f32::INFINITY)?);
-    // Exporters write "no bound" as the largest float.
-    let (unbounded_below, unbounded_above) = (low <= f32::MIN, high >= f32::MAX);
-    match (low, high) {
-        _ if unbounded_below && unbounded_above => identity(importer, call),
-        (0.0, _) if unbounded_above => importer.unary(call, Op::Relu(Relu)),
-        (0.0, 6.0) => importer.unary(call, Op::Relu6(Relu6)),
-        _ => refuse(format!("clips to [{low}, {high}]"), NEAREST_CLIP),
     }
 }
 
@@ -145,18 +126,4 @@ pub(super) fn div(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry
     }
     let b = importer.mapped_constant(call, 1, |number| 1.0 / number)?;
     importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])
-}
-
-fn clip_bound(call: &Call<'_>, name: &str, index: usize, default: f32) -> Convert<f32> {
-    if call.has(name) {
-        return call.float(name, default);
-    }
-    match call.constant(index, "bounds")? {
-        None => Ok(default),
-        Some(constant) => match (constant.as_float(), &constant.numbers) {
-            (Some(bound), _) => Ok(bound),
-            (None, Numbers::I64(_)) => refuse("clips integers", NEAREST_CLIP),
-            (None, Numbers::F32(_)) => refuse(format!("bound `{name}` is no single number"), NEAREST_CLIP),
-        },
-    }
 }

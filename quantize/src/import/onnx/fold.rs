@@ -17,6 +17,8 @@ use super::{Entry, Importer};
 use crate::import::budget::Budget;
 use crate::import::build::{Convert, refuse};
 use crate::ir::{broadcast, checked_len, transposed};
+use crate::op::MapFunction;
+use crate::op::common::functions;
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -135,6 +137,33 @@ pub(super) fn mul(known: &Known<'_>) -> Convert<Constant> {
 
 pub(super) fn div(known: &Known<'_>) -> Convert<Constant> {
     arithmetic(known, |a, b| a / b, i64::checked_div)
+}
+
+/// A function of one element. Of integers only those that give integers.
+pub(super) fn mapped(known: &Known<'_>, function: MapFunction) -> Convert<Constant> {
+    let first = known.first();
+    known.charge(first.numbers.len())?;
+    let numbers = match (&first.numbers, function) {
+        (Numbers::F32(values), _) => {
+            let of = |&value: &f32| functions::real(function, [0.0; 2], f64::from(value)) as f32;
+            Numbers::F32(values.iter().map(of).collect())
+        }
+        (Numbers::I64(values), MapFunction::Abs) => each_integer(values, first.type_code, i64::checked_abs)?,
+        (Numbers::I64(values), MapFunction::Neg) => each_integer(values, first.type_code, i64::checked_neg)?,
+        (Numbers::I64(values), MapFunction::Sign) => {
+            each_integer(values, first.type_code, |value| Some(value.signum()))?
+        }
+        (Numbers::I64(_), _) => return refuse("its operand holds integers", "FLOAT is needed"),
+    };
+    Ok(first.with(first.shape.clone(), numbers))
+}
+
+/// A function of integers of a type, in which the least one has no negative.
+fn each_integer(values: &[i64], type_code: i32, function: fn(i64) -> Option<i64>) -> Convert<Numbers> {
+    match values.iter().map(|&value| Some(wrapped(function(value)?, type_code))).collect() {
+        Some(values) => Ok(Numbers::I64(values)),
+        None => refuse("its result leaves 64 bits", EXPORT_AGAIN),
+    }
 }
 
 pub(super) fn cast(known: &Known<'_>) -> Convert<Constant> {

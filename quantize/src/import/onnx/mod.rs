@@ -7,6 +7,7 @@
 //! Shapes are fixed on import (an open batch becomes 1), so `Shape`, `Gather`, `Concat` and the like on
 //! shapes are plain arithmetic on known numbers: [`constant`] does it, and no such operator reaches the graph.
 
+mod activation;
 mod attributes;
 mod constant;
 mod conv_transpose;

@@ -5,8 +5,9 @@
 use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
-use super::{Entry, Importer, conv_transpose, convolution, dense, elementwise, pool, reshape, slice};
+use super::{Entry, Importer, activation, conv_transpose, convolution, dense, elementwise, pool, reshape, slice};
 use crate::import::build::{Convert, Remedies};
+use crate::op::MapFunction;
 
 /// An operator that is read.
 pub(super) struct Row {
@@ -36,6 +37,14 @@ pub(super) enum Fold {
     Always(fn(&Importer<'_>, &Call<'_>) -> Convert<Constant>),
 }
 
+/// A function of one element without attributes.
+macro_rules! mapped {
+    ($name:literal, $function:ident) => {
+        Row::one($name, |importer, call| activation::plain(importer, call, MapFunction::$function))
+            .or_folded(|known| fold::mapped(known, MapFunction::$function))
+    };
+}
+
 /// Every operator that is read.
 pub(super) const ROWS: &[Row] = &[
     Row::one("Conv", convolution::conv),
@@ -43,10 +52,47 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Gemm", dense::gemm),
     Row::one("MatMul", dense::mat_mul),
     Row::one("BatchNormalization", dense::batch_normalization),
-    Row::one("Relu", elementwise::relu),
+    Row::one("Relu", activation::relu),
     Row::one("Sigmoid", elementwise::sigmoid),
     Row::one("Tanh", elementwise::tanh),
-    Row::one("Clip", elementwise::clip),
+    Row::one("Clip", activation::clip),
+    mapped!("Exp", Exp),
+    mapped!("Log", Log),
+    mapped!("Sqrt", Sqrt),
+    mapped!("Reciprocal", Reciprocal),
+    mapped!("Abs", Abs),
+    mapped!("Neg", Neg),
+    mapped!("Sign", Sign),
+    mapped!("Floor", Floor),
+    mapped!("Ceil", Ceil),
+    mapped!("Round", Round),
+    mapped!("Erf", Erf),
+    mapped!("Softplus", Softplus),
+    mapped!("Softsign", Softsign),
+    mapped!("HardSwish", HardSwish),
+    mapped!("Mish", Mish),
+    mapped!("Sin", Sin),
+    mapped!("Cos", Cos),
+    mapped!("Tan", Tan),
+    mapped!("Asin", Asin),
+    mapped!("Acos", Acos),
+    mapped!("Atan", Atan),
+    mapped!("Sinh", Sinh),
+    mapped!("Cosh", Cosh),
+    mapped!("Asinh", Asinh),
+    mapped!("Acosh", Acosh),
+    mapped!("Atanh", Atanh),
+    Row::one("LeakyRelu", |importer, call| activation::with_alpha(importer, call, MapFunction::LeakyRelu, 0.01)),
+    Row::one("ThresholdedRelu", |importer, call| {
+        activation::with_alpha(importer, call, MapFunction::ThresholdedRelu, 1.0)
+    }),
+    Row::one("Swish", |importer, call| activation::with_alpha(importer, call, MapFunction::Swish, 1.0)),
+    Row::one("HardSigmoid", activation::hard_sigmoid),
+    Row::one("Elu", activation::elu),
+    Row::one("Selu", activation::selu),
+    Row::one("Celu", activation::celu),
+    Row::one("Gelu", activation::gelu),
+    Row::one("Shrink", activation::shrink),
     Row::one("Softmax", elementwise::softmax),
     Row::one("MaxPool", pool::max_pool),
     Row::one("AveragePool", pool::average_pool),
@@ -102,22 +148,7 @@ impl Row {
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (
-        &[
-            "LeakyRelu",
-            "PRelu",
-            "Elu",
-            "Selu",
-            "HardSwish",
-            "HardSigmoid",
-            "Gelu",
-            "Mish",
-            "Softplus",
-            "Celu",
-            "ThresholdedRelu",
-        ],
-        "use Relu, Clip(0, 6), Sigmoid or Tanh and train again",
-    ),
+    (&["PRelu"], "use LeakyRelu, Relu or Elu and train again"),
     (&["Expand", "Tile", "Range"], FIXED_SHAPES),
     (&["ReduceSum"], "use ReduceMean and scale the following weights"),
     (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
@@ -129,7 +160,7 @@ pub(super) const REMEDIES: &Remedies = &[
         "give the float model and calibration data; Kinglet quantizes it",
     ),
     (&["Sum"], "use Add"),
-    (&["Max", "Min"], "use Relu or Clip(0, 6)"),
+    (&["Max", "Min"], "use Relu or Clip, when one operand is a number"),
 ];
 
 /// What to do about arithmetic on shapes that is left.

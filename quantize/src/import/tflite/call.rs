@@ -59,12 +59,12 @@ impl Call<'_, '_> {
     }
 
     pub(super) fn activation(&self, slot: usize) -> Convert<Activation> {
-        let remedy = "use RELU, RELU6 or no fused activation";
+        let remedy = "use RELU, RELU6, RELU_N1_TO_1 or no fused activation";
         match self.code(slot)? {
             0 => Ok(Activation::None),
             1 => Ok(Activation::Relu),
             3 => Ok(Activation::Relu6),
-            2 => refuse("fused activation RELU_N1_TO_1", remedy),
+            2 => Ok(Activation::clip(-1.0, 1.0)),
             4 => refuse("fused activation TANH", remedy),
             other => refuse(format!("fused activation with code {other}"), remedy),
         }

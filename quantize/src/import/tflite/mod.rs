@@ -7,6 +7,7 @@
 //! batch axis (SHAPE, STRIDED_SLICE, PACK into RESHAPE) which nothing needs once the batch is fixed: a
 //! RESHAPE is taken by its declared result, so these operators are dead and vanish.
 
+mod activation;
 mod call;
 mod convolution;
 mod dense;

@@ -13,10 +13,7 @@ pub(super) const REMEDIES: &Remedies = &[
     (&["SUB"], "use ADD with the negated operand"),
     (&["DIV"], "use MUL with the reciprocal, when the divisor is constant"),
     (&["BATCH_MATMUL"], "use a dense layer (FULLY_CONNECTED), when one factor is constant"),
-    (
-        &["LEAKY_RELU", "PRELU", "ELU", "HARD_SWISH", "GELU", "RELU_N1_TO_1", "RELU_0_TO_1"],
-        "use RELU or RELU6 and train again",
-    ),
+    (&["PRELU"], "use LEAKY_RELU, RELU or ELU and train again"),
     (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
     (&["SUM"], "use MEAN"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),

@@ -7,8 +7,9 @@ use core::ops::Range;
 use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
-use super::{Importer, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
+use super::{Importer, activation, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
 use crate::import::build::{Convert, refuse};
+use crate::op::MapFunction;
 
 /// Makes nodes of one operator.
 type Read = for<'n, 'm, 'b> fn(&mut Importer<'m, 'b>, &Call<'n, 'b>) -> Convert<()>;
@@ -34,11 +35,13 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("CONV_2D", convolution::conv2d).attributes(1),
     Row::new("DEPTHWISE_CONV_2D", convolution::depthwise).attributes(2),
     Row::new("DEQUANTIZE", elementwise::dequantize),
+    Row::new("FLOOR", |importer, call| activation::plain(importer, call, MapFunction::Floor)),
     Row::new("FULLY_CONNECTED", dense::fully_connected).attributes(8),
     Row::new("LOGISTIC", elementwise::logistic),
     Row::new("MAX_POOL_2D", pool::max_pool).attributes(5),
     Row::new("MUL", elementwise::mul).attributes(21),
     Row::new("RELU", elementwise::relu),
+    Row::new("RELU_N1_TO_1", |importer, call| activation::clip(importer, call, [-1.0, 1.0])),
     Row::new("RELU6", elementwise::relu6),
     Row::new("RESHAPE", shape::reshape).data(0..1),
     Row::new("SOFTMAX", elementwise::softmax).attributes(9),
@@ -48,18 +51,35 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("MEAN", pool::mean).attributes(27),
     Row::new("SQUEEZE", shape::reshape).data(0..1),
     Row::new("STRIDED_SLICE", slice::strided_slice).attributes(32).data(0..1),
+    Row::new("EXP", |importer, call| activation::plain(importer, call, MapFunction::Exp)),
     Row::new("SPLIT", slice::split).attributes(35),
+    Row::new("NEG", |importer, call| activation::plain(importer, call, MapFunction::Neg)),
     Row::new("SLICE", slice::slice).data(0..1),
+    Row::new("SIN", |importer, call| activation::plain(importer, call, MapFunction::Sin)),
     Row::new("TRANSPOSE_CONV", convolution::transpose_conv).attributes(49).data(1..usize::MAX),
     Row::new("EXPAND_DIMS", shape::reshape).data(0..1),
+    Row::new("LOG", |importer, call| activation::plain(importer, call, MapFunction::Log)),
+    Row::new("SQRT", |importer, call| activation::plain(importer, call, MapFunction::Sqrt)),
+    Row::new("RSQRT", |importer, call| activation::plain(importer, call, MapFunction::Rsqrt)),
     Row::new("REDUCE_MAX", pool::reduce_max).attributes(27),
+    Row::new("SQUARE", |importer, call| activation::plain(importer, call, MapFunction::Square)),
+    Row::new("LEAKY_RELU", activation::leaky_relu).attributes(75),
+    Row::new("ABS", |importer, call| activation::plain(importer, call, MapFunction::Abs)),
     Row::new("SPLIT_V", slice::split_v).attributes(79),
+    Row::new("CEIL", |importer, call| activation::plain(importer, call, MapFunction::Ceil)),
+    Row::new("COS", |importer, call| activation::plain(importer, call, MapFunction::Cos)),
+    Row::new("ELU", activation::elu),
     Row::new("QUANTIZE", unsigned::quantize),
+    Row::new("ROUND", |importer, call| activation::plain(importer, call, MapFunction::Round)),
+    Row::new("HARD_SWISH", |importer, call| activation::plain(importer, call, MapFunction::HardSwish)),
     Row::new("CALL_ONCE", variables::call_once).attributes(103).has_effect(),
     Row::new("VAR_HANDLE", variables::var_handle).attributes(111).has_effect(),
     // What is assigned to a variable may be what a later run reads; what is not is dropped later.
     Row::new("READ_VARIABLE", variables::read_variable).has_effect(),
     Row::new("ASSIGN_VARIABLE", variables::assign_variable).has_effect(),
+    Row::new("GELU", activation::gelu).attributes(116),
+    Row::new("RELU_0_TO_1", |importer, call| activation::clip(importer, call, [0.0, 1.0])),
+    Row::new("SIGN", |importer, call| activation::plain(importer, call, MapFunction::Sign)),
 ];
 
 impl Row {

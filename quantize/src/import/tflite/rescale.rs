@@ -10,7 +10,7 @@ use super::Importer;
 use crate::import::build::Convert;
 use crate::ir::{Activation, DType, Op, Value, ValueId};
 use crate::op::rule::quantization::Codes;
-use crate::op::{Quantize, Relu, Relu6};
+use crate::op::{Clip, Quantize, Relu, Relu6};
 
 impl Importer<'_, '_> {
     /// Adds the node that computes `output`, and what brings codes to its scale where the operator does not.
@@ -57,6 +57,7 @@ impl Importer<'_, '_> {
             Activation::None => Op::Quantize(Quantize),
             Activation::Relu => Op::Relu(Relu),
             Activation::Relu6 => Op::Relu6(Relu6),
+            Activation::Clip { low, high } => Op::Clip(Clip { low, high }),
         };
         self.builder.node(name, into, vec![own], output)
     }

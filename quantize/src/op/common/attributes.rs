@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// Activation fused into an operator's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Activation {
     /// The identity.
     #[default]
@@ -12,6 +12,13 @@ pub enum Activation {
     Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
+    /// `min(max(x, low), high)` with bounds other than those; made by [`Activation::clip`].
+    Clip {
+        /// The least result, or minus infinity.
+        low: f32,
+        /// The greatest result, not below `low`, or infinity.
+        high: f32,
+    },
 }
 
 /// Rows and columns added around the spatial axes; always explicit, never "same".
@@ -59,12 +66,35 @@ pub(crate) struct Spread {
 }
 
 impl Activation {
+    /// `min(max(x, low), high)`; neither is NaN, and the upper bound wins where they cross.
+    pub fn clip(low: f32, high: f32) -> Self {
+        match (low.min(high), high) {
+            (f32::NEG_INFINITY, f32::INFINITY) => Activation::None,
+            (0.0, f32::INFINITY) => Activation::Relu,
+            (0.0, 6.0) => Activation::Relu6,
+            (low, high) => Activation::Clip { low, high },
+        }
+    }
+
+    /// This activation, and then `next`: bounds again.
+    pub(crate) fn then(self, next: Activation) -> Self {
+        let ((low, high), (least, greatest)) = (self.bounds(), next.bounds());
+        Activation::clip(low.clamp(least, greatest), high.clamp(least, greatest))
+    }
+
+    /// Whether what `before` has bounded stays as it is.
+    pub(crate) fn changes_nothing_after(self, before: Activation) -> bool {
+        let ((low, high), (least, greatest)) = (before.bounds(), self.bounds());
+        low >= least && high <= greatest
+    }
+
     /// The activation of `x`.
     pub(crate) fn of(self, x: f32) -> f32 {
         match self {
             Activation::None => x,
             Activation::Relu => x.max(0.0),
             Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::Clip { low, high } => x.clamp(low, high),
         }
     }
 
@@ -74,6 +104,7 @@ impl Activation {
             Activation::None => (f32::NEG_INFINITY, f32::INFINITY),
             Activation::Relu => (0.0, f32::INFINITY),
             Activation::Relu6 => (0.0, 6.0),
+            Activation::Clip { low, high } => (low, high),
         }
     }
 }
@@ -115,10 +146,11 @@ impl fmt::Display for Window {
 
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Activation::None => "",
-            Activation::Relu => " relu",
-            Activation::Relu6 => " relu6",
-        })
+        match self {
+            Activation::None => Ok(()),
+            Activation::Relu => f.write_str(" relu"),
+            Activation::Relu6 => f.write_str(" relu6"),
+            Activation::Clip { low, high } => write!(f, " clip {low},{high}"),
+        }
     }
 }

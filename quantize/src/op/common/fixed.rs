@@ -74,21 +74,17 @@ fn quantized_bound(real: f32, scale: f32, zero_point: i32) -> i32 {
 /// The output stage of an operator: its zero point and the clamp of its fused activation.
 pub fn output_stage(activation: Activation, output: &Quantization) -> OutputStage {
     let (scale, zero_point) = (output.scale(0), output.zero_point());
-    let (min, max) = match activation {
-        Activation::None => (-128, 127),
-        Activation::Relu => (zero_point.max(-128), 127),
-        Activation::Relu6 => (zero_point.max(-128), quantized_bound(6.0, scale, zero_point).min(127)),
-    };
+    // A bound that there is no code for, in particular none, is the nearest one.
+    let (min, max) = activation.bounds();
+    let [min, max] = [min, max].map(|bound| quantized_bound(bound, scale, zero_point).clamp(-128, 127));
     OutputStage { zero_point, min, max }
 }
 
 /// The clamp of a fused activation on int16, where reals and codes are 0 together.
 pub fn clamp_i16(activation: Activation, output: &Quantization) -> (i16, i16) {
-    match activation {
-        Activation::None => (i16::MIN, i16::MAX),
-        Activation::Relu => (0, i16::MAX),
-        Activation::Relu6 => (0, quantized_bound(6.0, output.scale(0), 0).min(i16::MAX.into()) as i16),
-    }
+    let (min, max) = activation.bounds();
+    let code = |bound| quantized_bound(bound, output.scale(0), 0).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+    (code(min), code(max))
 }
 
 /// The factors of a convolution's or dense layer's output channels: one, or one for each scale of the weights.
@@ -211,7 +207,12 @@ pub fn relu(input: &Quantization, output: &Quantization) -> RequantizeI8 {
 
 /// A ReLU6 of its own. Between equal quantizations this is a clamp to the bit: the factor is exactly one.
 pub fn relu6(input: &Quantization, output: &Quantization) -> RequantizeI8 {
-    RequantizeI8 { stage: output_stage(Activation::Relu6, output), ..requantize(input, output) }
+    clip(input, output, Activation::Relu6)
+}
+
+/// Bounds of their own, likewise.
+pub fn clip(input: &Quantization, output: &Quantization, bounds: Activation) -> RequantizeI8 {
+    RequantizeI8 { stage: output_stage(bounds, output), ..requantize(input, output) }
 }
 
 /// The factor of a mean over `reduced` elements: the division by their number is part of it.

@@ -3,9 +3,11 @@
 pub(crate) mod attributes;
 pub(crate) mod elementwise;
 pub mod fixed;
+pub(crate) mod functions;
 pub(crate) mod operands;
 pub(crate) mod real;
 pub(crate) mod reduction;
+pub(crate) mod tables;
 pub(crate) mod types;
 pub(crate) mod weighted;
 pub(crate) mod window;

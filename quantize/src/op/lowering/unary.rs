@@ -2,8 +2,8 @@
 //!
 //! On int8 there are only 256 inputs, so each function becomes a table, filled by the oracle's formula.
 
-use kinglet_blob::OpCode;
-use kinglet_blob::records::{Convert, Lookup, UnaryF32};
+use kinglet_blob::records::{Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::{MapFunction, OpCode};
 use kinglet_kernels::lookup::{RequantizeI8, table};
 
 use super::constants::i8_bytes;
@@ -17,6 +17,13 @@ pub(crate) fn lower_f32(site: &mut Site<'_>, opcode: OpCode, clamp: Activation) 
     let (min, max) = clamp.bounds();
     let record = UnaryF32 { len: len(site)?, min, max };
     site.emit(Emission::new(opcode, record, Overlap::IN_PLACE));
+    Ok(())
+}
+
+/// Function `function` of the list, with the parameters that it has.
+pub(crate) fn lower_map(site: &mut Site<'_>, function: MapFunction, [alpha, beta]: [f32; 2]) -> Result<(), Reason> {
+    let record = MapF32 { len: len(site)?, function: function as u8, reserved: [0; 3], alpha, beta };
+    site.emit(Emission::new(OpCode::Map, record, Overlap::IN_PLACE));
     Ok(())
 }
 

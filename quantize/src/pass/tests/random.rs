@@ -7,8 +7,8 @@ use super::optimized;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
-    Add, AveragePool2D, BatchNorm, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, MaxPool2D, Mean,
-    Mul, Pad, ReduceMax, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
+    Add, AveragePool2D, BatchNorm, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map,
+    MapFunction, MaxPool2D, Mean, Mul, Pad, ReduceMax, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -65,9 +65,16 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
             sketch.reshape(x, &shape)
         }
         6 => {
-            let op = [Op::Relu(Relu), Op::Relu6(Relu6), Op::Tanh(Tanh), Op::Logistic(Logistic)]
-                [sketch.numbers.below(4)]
-            .clone();
+            let ops = [
+                Op::Relu(Relu),
+                Op::Relu6(Relu6),
+                Op::Clip(Clip { low: -0.5, high: 0.75 }),
+                Op::Map(Map::plain(MapFunction::Softplus)),
+                Op::Map(Map::with(MapFunction::LeakyRelu, 0.1)),
+                Op::Tanh(Tanh),
+                Op::Logistic(Logistic),
+            ];
+            let op = ops[sketch.numbers.below(ops.len())].clone();
             sketch.node(op, &[x])
         }
         7 => with_constant(sketch, x, &shape),

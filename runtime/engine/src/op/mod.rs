@@ -9,6 +9,7 @@ mod conv2d;
 mod depthwise;
 mod fully_connected;
 mod layer;
+mod map;
 mod mean;
 mod pool;
 mod rearrange;
@@ -101,6 +102,7 @@ dispatch! {
     "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
     "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
     "rearrange" Rearrange I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => rearrange::check, rearrange::run;
+    "map-f32" Map F32: UNARY_F32 => map::check, map::run;
 }
 
 /// One int8 tensor to another.

@@ -3,6 +3,7 @@
 //! `OperatorNotLinked` needs a build in which an operator is missing: see `features.rs`.
 #![cfg(feature = "all-operators")]
 
+mod functions;
 mod sizes;
 mod tensors;
 
@@ -296,6 +297,7 @@ fn arena_alignment() {
         "tanh-f32",
         "reduce-max-f32",
         "rearrange-f32",
+        "map-f32 exp",
     ] {
         for offset in [1u8, 2, 3] {
             assert_eq!(placed(name, 0, &[offset]), LoadRule::ArenaAlignment, "{name}");
@@ -377,7 +379,7 @@ fn shape_without_elements() {
             assert_eq!(parameter(name, at, &nothing), LoadRule::Shape, "{name}, field at {at}");
         }
     }
-    for name in ["lookup-i8", "tanh-f32", "quantize", "dequantize"] {
+    for name in ["lookup-i8", "tanh-f32", "map-f32 exp", "quantize", "dequantize"] {
         assert_eq!(parameter(name, 0, &nothing), LoadRule::Shape, "{name}");
     }
     for at in (0..8).step_by(2).chain((16..24).step_by(2)) {

@@ -98,7 +98,7 @@ fn reductions_and_rows() {
             assert_eq!(extents(name, &[(0, extent[0]), (4, extent[1])]), rule_of(elements), "{name}: {extent:?}");
         }
     }
-    for name in ["lookup-i8", "tanh-f32", "quantize", "dequantize"] {
+    for name in ["lookup-i8", "tanh-f32", "map-f32 exp", "quantize", "dequantize"] {
         assert_eq!(extents(name, &[(0, u32::MAX)]), LoadRule::ArenaRange, "{name}");
     }
 }

@@ -141,7 +141,7 @@ kernels! {
 const PLAIN: &[Row] = &{
     use Element::{Any, F32, I8, I16};
     use Operator as O;
-    const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Quantize];
+    const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Map, O::Quantize];
     const REARRANGE: &[Operator] = &[O::Transpose];
     [
         Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
@@ -211,6 +211,7 @@ const PLAIN: &[Row] = &{
         Row::plain("unary_f32::clamp_f32", &[O::Relu, O::Relu6], F32, Kernel::Formula),
         Row::plain("unary_f32::logistic_f32", &[O::Logistic], F32, Kernel::Formula),
         Row::plain("unary_f32::tanh_f32", &[O::Tanh], F32, Kernel::Formula),
+        Row::plain("map::map_f32", &[O::Map], F32, Kernel::Formula),
         Row::plain("quantize::quantize_f32_i8", &[O::Quantize], F32, Kernel::Formula),
         Row::plain("quantize::dequantize_i8_f32", &[O::Dequantize], I8, Kernel::Formula),
     ]

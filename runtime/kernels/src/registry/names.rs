@@ -55,6 +55,7 @@ operators! {
     Relu6,
     Logistic,
     Tanh,
+    Map,
     Quantize,
     Dequantize,
 }

@@ -1,12 +1,12 @@
-//! Add, Mul, Lookup, Clamp, Logistic, Tanh, Quantize, Dequantize.
+//! Add, Mul, Lookup, Clamp, Logistic, Tanh, Map, Quantize, Dequantize.
 
-use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, UnaryF32};
-use kinglet_blob::{DType, OpCode, Operand, Operands};
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::{DType, MapFunction, OpCode, Operand, Operands, for_each_function};
 use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
-use kinglet_kernels::{lookup, quantize, unary_f32};
+use kinglet_kernels::{lookup, map, quantize, unary_f32};
 
 use super::{read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
 use crate::Program;
@@ -150,6 +150,25 @@ impl Program {
         self.push(opcode, &unary_f32(input, output), &record, reference);
     }
 
+    /// A function of `len` floats, with 0.75 and 0.5 for the parameters that it has.
+    pub fn map_f32(&mut self, function: MapFunction, input: u32, output: u32, len: usize) {
+        let parameter = |at: usize, value: f32| if at < function.parameters() { value } else { 0.0 };
+        let params = map::MapF32 { alpha: parameter(0, 0.75), beta: parameter(1, 0.5) };
+        let record = MapF32 {
+            len: len as u32,
+            function: function as u8,
+            reserved: [0; 3],
+            alpha: params.alpha,
+            beta: params.beta,
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let (from, mut to) = (read_f32(arena, input, len), vec![0.0; len]);
+            map::map_f32(&params, kernel(function), &mut Io::split(&from, &mut to));
+            write_f32(arena, output, &to);
+        });
+        self.push(OpCode::Map, &unary_f32(input, output), &record, reference);
+    }
+
     /// Float to int8 or back, `len` elements.
     pub fn convert(&mut self, opcode: OpCode, input: u32, output: u32, len: usize) {
         let params = Affine { scale: 0.037, zero_point: -4 };
@@ -181,6 +200,18 @@ pub(super) fn kernel_operand<'x, T>(b: Second, values: &'x [T], broadcast: &Broa
         Second::Arena(..) | Second::Constant(_) => elementwise::Operand::Slice(values, period),
     }
 }
+
+/// Declares which kernel computes a function.
+macro_rules! kernels {
+    ($($(#[$doc:meta])* $name:ident = $tag:literal $kernel:ident $text:literal $parameters:literal $feature:literal,)*) => {
+        fn kernel(function: MapFunction) -> map::Function {
+            match function {
+                $(MapFunction::$name => map::$kernel,)*
+            }
+        }
+    };
+}
+for_each_function!(kernels);
 
 /// The reference of [`Program::binary_i8`], with the numbers of its record written once more.
 fn binary_i8_reference(opcode: OpCode, io: &mut Io<i8>, b: elementwise::Operand<'_, i8>) {

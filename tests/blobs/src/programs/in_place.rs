@@ -1,7 +1,7 @@
 //! Operators whose output lies over their input, as far as their contracts allow.
 
 use kinglet_blob::records::Window;
-use kinglet_blob::{DType, OpCode};
+use kinglet_blob::{DType, MapFunction, OpCode};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, WriteOrder};
 
 use super::{packed, taken, window};
@@ -97,6 +97,7 @@ fn elementwise() -> Vec<Program> {
         overlapped("in place: lookup-i8", DType::I8, behind, |p, i, o| p.lookup_i8(i, o, 70)),
         overlapped("in place: clamp-f32", DType::F32, behind, |p, i, o| p.unary_f32(OpCode::Clamp, i, o, 70)),
         overlapped("in place: tanh-f32", DType::F32, whole, |p, i, o| p.unary_f32(OpCode::Tanh, i, o, 70)),
+        overlapped("in place: map-f32", DType::F32, behind, |p, i, o| p.map_f32(MapFunction::Mish, i, o, 70)),
         overlapped("in place: softmax-i8", DType::I8, (3, [&[5, 14], &[5, 14]]), |p, i, o| {
             p.softmax_i8(i, o, [5, 14]);
         }),

@@ -1,6 +1,7 @@
 //! The ONNX importer against tract: each operator in its variants, as imported and after all passes.
 
 mod external;
+mod functions;
 mod operators;
 mod refusals;
 mod slices;

@@ -3,7 +3,10 @@
 use super::import;
 use super::writer::{Field, INT8, Table, Tflite, small_network};
 use crate::ir::{Activation, Elements, Op, Padding, Window, interpret};
-use crate::op::{AveragePool2D, Concat, Conv2D, DepthwiseConv2D, MaxPool2D, Mean, Pad, ReduceMax, Softmax};
+use crate::op::{
+    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, Map, MapFunction, MaxPool2D, Mean, Pad, ReduceMax,
+    Softmax,
+};
 
 const SAME: i8 = 0;
 const VALID: i8 = 1;
@@ -191,6 +194,34 @@ fn elementwise_operators_and_moves() {
     assert_eq!(graph.nodes[6].op, Op::Pad(Pad { before: vec![0, 1, 2], after: vec![0; 3], value: 0.0 }));
     assert_eq!(graph.nodes[7].op, Op::Concat(Concat { axis: 2 }));
     assert_eq!(graph.nodes[9].op, Op::Softmax(Softmax { beta: 0.5 }));
+}
+
+#[test]
+fn functions_of_one_element() {
+    let known = [(47, MapFunction::Exp), (73, MapFunction::Log), (76, MapFunction::Rsqrt), (116, MapFunction::Round)];
+    for (code, function) in known.into_iter().chain([(117, MapFunction::HardSwish), (158, MapFunction::Sign)]) {
+        let mut file = Tflite::new();
+        let [x, y] = ["x", "y"].map(|name| file.float(name, &[1, 4]));
+        file.operator(code, &[x], y, (0, Vec::new()));
+        assert_eq!(import(&file.bytes(&[x], &[y])).nodes[0].op, Op::Map(Map::plain(function)), "{code}");
+    }
+    let mut file = Tflite::new();
+    let [x, a, b, c, d, y] = ["x", "a", "b", "c", "d", "y"].map(|name| file.float(name, &[1, 4]));
+    file.operator(98, &[x], a, (75, vec![(0, Field::F32(0.25))]));
+    file.operator(111, &[a], b, (0, Vec::new()));
+    file.operator(150, &[b], c, (116, vec![(0, Field::I8(1))]));
+    file.operator(20, &[c], d, (0, Vec::new()));
+    file.operator(0, &[d, x], y, (11, vec![(0, Field::I8(2))]));
+    let graph = import(&file.bytes(&[x], &[y]));
+    let ops: Vec<Op> = graph.nodes.iter().map(|node| node.op.clone()).collect();
+    let expected = [
+        Op::Map(Map::with(MapFunction::LeakyRelu, 0.25)),
+        Op::Map(Map { function: MapFunction::Elu, parameters: [1.0, 1.0] }),
+        Op::Map(Map::plain(MapFunction::GeluTanh)),
+        Op::Clip(Clip { low: -1.0, high: 1.0 }),
+        Op::Add(Add { activation: Activation::clip(-1.0, 1.0) }),
+    ];
+    assert_eq!(ops, expected);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn everything_is_reported_at_once() {
     let z = file.float("z", &[1, 4]);
     let z = file.set(z, 7, Field::I32s(vec![-1, -1]));
     let [a, b, c, y] = ["a", "b", "c", "y"].map(|name| file.float(name, &[1, 4]));
-    file.operator(117, &[z], a, (0, Vec::new()));
+    file.operator(54, &[z], a, (0, Vec::new()));
     file.custom_operator("FancyOp", &[a], b);
     file.operator(0, &[b, z], c, (11, vec![(0, Field::I8(4))]));
     file.operator(0, &[c, x], y, (11, Vec::new()));
@@ -42,7 +42,7 @@ fn everything_is_reported_at_once() {
     let expected = [
         ("x", "input"),
         ("z", "input"),
-        ("0:a", "HARD_SWISH"),
+        ("0:a", "PRELU"),
         ("1:b", "custom operator FancyOp"),
         ("2:c", "ADD"),
         ("3:y", "ADD"),

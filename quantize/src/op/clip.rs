@@ -1,0 +1,110 @@
+//! Elements between two bounds.
+
+use core::fmt;
+
+use kinglet_blob::OpCode;
+use kinglet_kernels::lookup::requantize_i8_reference;
+
+use crate::value::{DType, Shape, ShapeError, Value, fail};
+use super::common::attributes::Activation;
+use super::common::real::{Real, Reals, each};
+use super::common::{fixed, operands, types};
+use super::lowering::{Reason, Site, no_kernel, unary};
+use super::operator::Operator;
+use super::rule::channels::{ChannelTies, Channels, Known};
+use super::rule::layout::LayoutRule;
+use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::rewrite::ReshapeRule;
+
+/// `min(max(x, low), high)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clip {
+    /// The least result, or minus infinity.
+    pub low: f32,
+    /// The greatest result, not below `low`, or infinity.
+    pub high: f32,
+}
+
+impl Clip {
+    fn activation(&self) -> Activation {
+        Activation::clip(self.low, self.high)
+    }
+}
+
+impl Operator for Clip {
+    fn name(&self) -> &'static str {
+        "Clip"
+    }
+
+    fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " {},{}", self.low, self.high)
+    }
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
+        if self.low.is_nan() || self.high.is_nan() || self.low > self.high {
+            return fail(format!("bounds {} and {} are no interval", self.low, self.high));
+        }
+        operands::like_operand(inputs)
+    }
+
+    fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
+        types::rescaling(inputs, outputs)
+    }
+
+    fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
+        each(inputs, |v| v.clamp(self.low.into(), self.high.into()))
+    }
+
+    fn clamp(&self) -> Activation {
+        self.activation()
+    }
+
+    fn as_activation(&self) -> Option<Activation> {
+        Some(self.activation())
+    }
+
+    /// What is already within the bounds stays.
+    fn changes_nothing(&self, _operand_count: usize, _operand: &Value, clamp: Activation) -> bool {
+        self.activation().changes_nothing_after(clamp)
+    }
+
+    fn reshape_rule(&self) -> ReshapeRule {
+        ReshapeRule::Passes
+    }
+
+    fn layout(&mut self) -> LayoutRule<'_> {
+        LayoutRule::Elementwise
+    }
+
+    /// It could have a scale of its own, but its operand's codes have no finer steps to offer.
+    fn codes(&self) -> Codes {
+        Codes::Kept
+    }
+
+    fn scale_floors(&self, _scaling: &dyn Scaling) -> Vec<(End, f32)> {
+        Vec::new()
+    }
+
+    fn constant_channels(&self, known: &Known<'_>) -> Option<Channels> {
+        let [x, y] = known.ends()?;
+        let params = fixed::clip(x, y, self.activation());
+        known.each(|q| requantize_i8_reference(&params, q))
+    }
+
+    fn channel_ties(&self, _shapes: &[&[usize]]) -> ChannelTies {
+        ChannelTies::InStep
+    }
+
+    fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
+        match site.dtype() {
+            DType::F32 => unary::lower_f32(site, OpCode::Clamp, self.activation()),
+            DType::I8 => {
+                let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+                let params = fixed::clip(x, y, self.activation());
+                unary::check_shift(&params)?;
+                unary::lower_table(site, |code| requantize_i8_reference(&params, code))
+            }
+            other => no_kernel(other),
+        }
+    }
+}
