@@ -21,6 +21,7 @@ import formulas
 import formulas_int16
 import int16_cases
 import int4_cases
+import matrix_cases
 import op_cases
 from tflite_build import serialize
 
@@ -87,6 +88,7 @@ def main():
     families = [(name, make, formulas.run) for name, make in op_cases.INT8.items()]
     families += [(name, make, formulas_int16.run) for name, make in int16_cases.INT16.items()]
     families += [(name, make, formulas.run) for name, make in int4_cases.INT4.items()]
+    families += [(name, make, matrix_cases.run) for name, make in matrix_cases.MATRIX.items()]
     families += [(f"{name}_f32", make, None) for name, make in float_cases.FLOAT32.items()]
     FOLDER.mkdir(parents=True, exist_ok=True)
     stale, total = [], [0, 0, 0]

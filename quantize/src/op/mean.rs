@@ -11,6 +11,7 @@ use super::common::real::{Real, Reals};
 use super::common::{fixed, reduction, types};
 use super::lowering::{self, Emission, Reason, Site, no_kernel, refuse};
 use super::operator::Operator;
+use super::reduce;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
@@ -40,7 +41,7 @@ impl Operator for Mean {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::rescaling(inputs, outputs)
+        types::rescaling_among(inputs, outputs, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
@@ -87,10 +88,13 @@ impl Operator for Mean {
     }
 
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
-        let [outer, reduced, inner] = lowering::reduction::extents(site, &self.axes)?;
+        let Some([outer, reduced, inner]) = lowering::reduction::extents_of(site, &self.axes)? else {
+            return reduce::emit(site, reduce::Kind::Mean, &self.axes);
+        };
         let record: Record = match site.dtype() {
             DType::F32 => MeanF32 { outer, reduced, inner }.into(),
             DType::I8 => record_i8(site, [outer, reduced, inner])?.into(),
+            DType::I16 => return reduce::emit(site, reduce::Kind::Mean, &self.axes),
             other => return no_kernel(other),
         };
         site.emit(Emission::new(OpCode::Mean, record, Overlap::Never));

@@ -18,6 +18,7 @@ pub use common::elementwise::broadcast;
 pub use common::fixed;
 pub use kinglet_blob::MapFunction;
 pub(crate) use operator::Operator;
+pub use reduce::Kind as Reduction;
 pub use slice::Cut;
 
 /// Declares the operators: for each its file and its struct of attributes.
@@ -86,8 +87,11 @@ operators! {
     concat::Concat,
     /// Mean over `axes`.
     mean::Mean,
-    /// Maximum over `axes`.
-    reduce_max::ReduceMax,
+    /// Sum, extreme or product over `axes`.
+    reduce::Reduce,
+    /// `a [..., M, K]` times `b [..., K, N]` -> `[..., M, N]`, with broadcasting of the leading axes; either may be stored
+    /// transposed.
+    mat_mul::MatMul,
     /// `max(x, 0)`.
     relu::Relu,
     /// `min(max(x, 0), 6)`.

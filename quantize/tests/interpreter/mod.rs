@@ -8,8 +8,8 @@
 mod arithmetic;
 
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Map, MapFunction, MaxPool2D, Mean, Mul,
-    Pad, ReduceMax, Slice, Softmax, Split, Transpose, TransposeConv2D,
+    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Map, MapFunction, MatMul, MaxPool2D,
+    Mean, Mul, Pad, Reduce, Reduction, Slice, Softmax, Split, Transpose, TransposeConv2D,
 };
 use std::collections::HashMap;
 
@@ -156,7 +156,8 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
             x.at(&index)
         }),
         Op::Mean(Mean { axes, keep_dims }) => mean(x, &y, axes, *keep_dims),
-        Op::ReduceMax(ReduceMax { axes, keep_dims }) => reduced(x, &y, axes, *keep_dims, |seen| seen.max().unwrap()),
+        Op::Reduce(reduce) => reduction(reduce, x, &y),
+        Op::MatMul(op) => product(op, x, &values[&node.inputs[1]], &y),
         Op::Transpose(Transpose { permutation }) => each_index(&y.shape, |o| {
             let mut index = vec![0; o.len()];
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
@@ -323,6 +324,38 @@ fn mean(x: &Tensor, y: &Tensor, axes: &[usize], keep_dims: bool) -> Vec<i8> {
     reduced(x, y, axes, keep_dims, |seen| {
         let sum: i64 = seen.map(i64::from).sum();
         clamp(mbqm((sum - i64::from(x.zero) * n) as i32, factor) + y.zero, (-128, 127))
+    })
+}
+
+fn reduction(op: &Reduce, x: &Tensor, y: &Tensor) -> Vec<i8> {
+    let n: i64 = op.axes.iter().map(|&axis| x.shape[axis] as i64).product();
+    let factor = quantize_multiplier(f64::from(x.scale) / f64::from(y.scale));
+    reduced(x, y, &op.axes, op.keep_dims, |seen| match op.kind {
+        Reduction::Max => seen.max().unwrap(),
+        Reduction::Min => seen.min().unwrap(),
+        Reduction::Sum => {
+            let sum: i64 = seen.map(i64::from).sum();
+            clamp(mbqm((sum - i64::from(x.zero) * n) as i32, factor) + y.zero, (-128, 127))
+        }
+        other => panic!("{} is no int8 reduction", other.name()),
+    })
+}
+
+fn product(op: &MatMul, a: &Tensor, b: &Tensor, y: &Tensor) -> Vec<i8> {
+    let factor = quantize_multiplier(f64::from(a.scale) * f64::from(b.scale) / f64::from(y.scale));
+    // An operand's own index for one of the result's, rows and columns last.
+    let at = |x: &Tensor, o: &[usize], [row, column]: [usize; 2], is_transposed: bool| {
+        let batch = &o[o.len() - x.shape.len()..o.len() - 2];
+        let mut index: Vec<usize> = batch.iter().zip(&x.shape).map(|(&i, &extent)| i.min(extent - 1)).collect();
+        index.extend(if is_transposed { [column, row] } else { [row, column] });
+        x.at(&index) - x.zero
+    };
+    let rank = a.shape.len();
+    let depth = a.shape[if op.transpose_a { rank - 2 } else { rank - 1 }];
+    each_index(&y.shape, |o| {
+        let [i, j] = [o[o.len() - 2], o[o.len() - 1]];
+        let sum = (0..depth).map(|k| at(a, o, [i, k], op.transpose_a) * at(b, o, [k, j], op.transpose_b)).sum();
+        clamp(mbqm(sum, factor) + y.zero, act_range(op.activation, y.scale, y.zero))
     })
 }
 

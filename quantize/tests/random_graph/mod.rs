@@ -8,9 +8,9 @@ use kinglet_quantize::ir::{
     Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map, MapFunction,
-    MaxPool2D, Mean, Mul, Pad, Quantize, ReduceMax, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh, Transpose,
-    TransposeConv2D,
+    Add, AveragePool2D, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map, MapFunction, MatMul,
+    MaxPool2D, Mean, Mul, Pad, Quantize, Reduce, Reduction, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh,
+    Transpose, TransposeConv2D,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -155,7 +155,7 @@ impl Grower {
         let x = self.operand();
         let shape = self.shape(x);
         let spatial = shape.len() == 4;
-        let _ = match kind % 19 {
+        let _ = match kind % 20 {
             0..=3 if spatial => self.conv(x, &shape),
             4..=6 if spatial => self.depthwise(x, &shape),
             0..=7 => self.dense(x, &shape),
@@ -168,6 +168,7 @@ impl Grower {
             16 => self.slice(x, &shape),
             17 => self.split(x, &shape),
             18 if spatial => self.transpose_conv(x, &shape),
+            19 => self.product(x, &shape),
             _ => self.unary(x, &shape),
         };
     }
@@ -406,19 +407,39 @@ impl Grower {
     fn reduction(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
         let keep_dims = self.random.chance(50);
         let spatial = shape.len() == 4 && self.random.chance(80);
-        let axes = if spatial { vec![1, 2] } else { vec![self.random.below(shape.len())] };
+        let mut axes = if spatial { vec![1, 2] } else { vec![self.random.below(shape.len())] };
+        if shape.len() > 2 && self.random.chance(30) {
+            // Axes that do not lie next to each other.
+            axes = vec![0, 2];
+        }
         if axes.len() == shape.len() && !keep_dims {
             return None;
         }
-        let same = self.quantization_of(x);
-        match self.random.below(4) {
-            0 | 1 => self.node(Op::ReduceMax(ReduceMax { axes, keep_dims }), vec![x], same),
-            2 => self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], same),
-            _ => {
-                let quantization = self.quantization();
-                self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], quantization)
-            }
+        let (same, other) = (self.quantization_of(x), self.quantization());
+        let reduce = |kind, axes| Op::Reduce(Reduce { kind, axes, keep_dims });
+        match self.random.below(7) {
+            0 | 1 => self.node(reduce(Reduction::Max, axes), vec![x], same),
+            2 => self.node(reduce(Reduction::Min, axes), vec![x], same),
+            3 => self.node(reduce(Reduction::Sum, axes), vec![x], other),
+            4 => self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], same),
+            _ => self.node(Op::Mean(Mean { axes, keep_dims }), vec![x], other),
         }
+    }
+
+    /// A matrix times another one of as many columns, which may be the same or a constant, transposed.
+    fn product(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
+        let &columns = shape.last().filter(|_| shape.len() > 1)?;
+        let quantization = self.quantization();
+        let b = if self.random.chance(50) {
+            let elements = Elements::I8((0..3 * columns).map(|_| self.random.int8()).collect());
+            let own = self.quantization();
+            self.constant(vec![3, columns], elements, Some(own))
+        } else {
+            x
+        };
+        let activation = self.activation();
+        let op = MatMul { transpose_a: false, transpose_b: true, activation };
+        self.node(Op::MatMul(op), vec![x, b], quantization)
     }
 
     fn unary(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {

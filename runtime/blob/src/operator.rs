@@ -87,6 +87,10 @@ macro_rules! for_each_operator {
             }
             /// A function of each element, one of [`crate::MapFunction`].
             Map = 22 "map" { F32: MapF32 "map-f32", }
+            /// Sums, means, extremes and products over any axes.
+            Reduce = 23 "reduce" { I8: ReduceInt "reduce-i8", F32: ReduceF32 "reduce-f32", I16: ReduceInt "reduce-i16", }
+            /// Products of two matrices.
+            MatMul = 24 "mat-mul" { I8: MatMulI8 "mat-mul-i8", F32: MatMulF32 "mat-mul-f32", I16: MatMulI16 "mat-mul-i16", }
         }
     };
 }

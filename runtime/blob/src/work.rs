@@ -6,15 +6,16 @@
 
 use crate::records::{
     AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert,
-    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MapF32, MeanF32, MeanI8, Pad,
-    PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MapF32, MatMulF32, MatMulI8,
+    MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceF32, ReduceInt, ReduceMax,
+    SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
 /// What an operator or a model has to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Multiplications of an activation with a weight. Positions of a window outside of the image count.
+    /// Multiplications of an activation with a weight, or with another activation. Positions of a window outside of the image count.
     pub macs: u64,
     /// Elements that windows and reductions look at, positions outside of the image included.
     pub taps: u64,
@@ -96,6 +97,16 @@ impl Broadcast {
     }
 }
 
+impl MatMulShape {
+    fn work(&self) -> Work {
+        let [x, y, z] = self.batch;
+        let of = |rows: u32, columns: u32| product([x, y, z, rows, columns]);
+        let read = of(self.rows, self.depth).saturating_add(of(self.depth, self.columns));
+        let macs = of(self.rows, self.columns).saturating_mul(self.depth.into());
+        Work { macs, ..moved(read, of(self.rows, self.columns)) }
+    }
+}
+
 /// Each group of records with what it counts, `$it` being the record.
 macro_rules! counted {
     ($($($record:ty),+: |$it:ident, $opcode:ident| $work:expr;)*) => {
@@ -127,6 +138,12 @@ counted! {
         ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))
     };
     Lookup, UnaryF32, MapF32, Convert: |it, _opcode| moved(it.len.into(), it.len.into());
+    ReduceF32, ReduceInt: |it, _opcode| {
+        let [k0, r0, k1, r1, k2, r2, k3] = it.extents;
+        let read = product([k0, r0, k1, r1, k2, r2, k3]);
+        Work { taps: read, ..moved(read, product([k0, k1, k2, k3])) }
+    };
+    MatMulF32, MatMulI8, MatMulI16: |it, _opcode| it.shape.work();
 }
 
 /// Reads a record and counts; nothing when it is cut off.

@@ -144,6 +144,26 @@ pub(crate) fn constants(weights: &[u8], offset: u32) -> Option<&[u8]> {
     weights.get(offset as usize..)
 }
 
+/// The arena without one range of it.
+pub(crate) struct Surroundings<'a> {
+    before: &'a [u8],
+    after: &'a [u8],
+    /// Where `after` starts.
+    end: usize,
+}
+
+impl<'a> Surroundings<'a> {
+    /// The bytes of a span that does not reach into the range.
+    #[inline]
+    pub(crate) fn get(&self, span: Span) -> Option<&'a [u8]> {
+        let Range { start, end } = span.range();
+        match start.checked_sub(self.end) {
+            Some(start) => self.after.get(start..end.wrapping_sub(self.end)),
+            None => self.before.get(start..end),
+        }
+    }
+}
+
 /// The arena and the constants while an operator runs.
 pub(crate) struct Memory<'a, 'b> {
     pub(crate) arena: &'a mut [u8],
@@ -174,6 +194,15 @@ impl Memory<'_, '_> {
     pub(crate) fn pair(&mut self, input: Span, output: Span) -> Option<(&[u8], &mut [u8])> {
         let [input, output] = self.arena.get_disjoint_mut([input.range(), output.range()]).ok()?;
         Some((input, output))
+    }
+
+    /// An output, and all that lies around it: for operators on several operands, which may share memory.
+    #[inline]
+    pub(crate) fn around(&mut self, output: Span) -> Option<(Surroundings<'_>, &mut [u8])> {
+        let Range { start, end } = output.range();
+        let (before, rest) = self.arena.split_at_mut_checked(start)?;
+        let (output, after) = rest.split_at_mut_checked(end.wrapping_sub(start))?;
+        Some((Surroundings { before, after, end }, output))
     }
 
     /// Input, output and scratch of an int8 operator.

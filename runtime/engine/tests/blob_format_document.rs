@@ -52,6 +52,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
         }
     }
     assert_eq!(all.len(), 34, "every record of the sources was read");
+    assert_eq!(all.len(), 39, "every record of the sources was read");
     all
 }
 

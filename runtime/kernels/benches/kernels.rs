@@ -9,12 +9,14 @@ use kinglet_kernels::copy::CopyBlocks;
 use kinglet_kernels::depthwise::{DepthwiseF32, DepthwiseI8, depthwise_i8_scratch_len};
 use kinglet_kernels::elementwise::{AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
 use kinglet_kernels::fully_connected::{FullyConnectedF32, FullyConnectedI8, fully_connected_i8_scratch_len};
+use kinglet_kernels::mat_mul::{MatMulF32, MatMulI8, MatMulShape};
 use kinglet_kernels::mean::{MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{Packing, Storage, Taps};
 use kinglet_kernels::pad::PadGeometry;
 use kinglet_kernels::pool::{PoolF32, PoolI8};
 use kinglet_kernels::rearrange::Rearrange;
+use kinglet_kernels::reduce::{Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::ReduceMax;
 use kinglet_kernels::registry::{Isa, Kernel, kernels};
 use kinglet_kernels::{Io, Token};
@@ -30,6 +32,10 @@ const POINT: Geometry = square(24, 32, 1);
 const CLAMP: ClampF32 = ClampF32 { min: 0.0, max: 6.0 };
 const STAGE: OutputStage = OutputStage::unclamped(-3);
 const FACTOR: FixedPoint = FixedPoint { multiplier: 1_500_000_000, shift: -9 };
+
+/// Four matrices of 32 by 32 elements.
+const HEADS: MatMulShape =
+    MatMulShape { batch: [1, 1, 4], rows: 32, depth: 32, columns: 32, a: [0, 0, 1024, 32, 1], b: [0, 0, 1024, 32, 1] };
 
 const fn square(size: usize, channels: usize, kernel: usize) -> Geometry {
     Geometry {
@@ -244,6 +250,26 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::MeanF32(run) => with_io(name, count, &reals, inner, |io| run(&mean_f32, io)),
         Kernel::ReduceMaxI8(run) => with_io(name, count, &integers, inner, |io| run(&reduce_max, io)),
         Kernel::ReduceMaxF32(run) => with_io(name, count, &reals, inner, |io| run(&reduce_max, io)),
+        Kernel::ReduceI8(run) => {
+            let (extents, zero_point) = ([1, 1, 1, 1, outer, reduced, inner], 3);
+            let layer = ReduceInt { kind: Kind::Sum, extents, input_zero_point: 3, factor: FACTOR, zero_point };
+            with_io(name, count, &integers, inner, |io| run(&layer, io));
+        }
+        Kernel::ReduceF32(run) => {
+            let layer = ReduceF32 { kind: Kind::Sum, extents: [1, 1, 1, 1, outer, reduced, inner] };
+            with_io(name, count, &reals, inner, |io| run(&layer, io));
+        }
+        // Four heads of 32 steps by 32 features, as attention has them.
+        Kernel::MatMulI8(run) => {
+            let layer = MatMulI8 { shape: HEADS, a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
+            let mut output = vec![0; 4 * 32 * 32];
+            measure(name, 4 * 32 * 32 * 32, || assert!(run(&layer, &integers, &integers, &mut output)));
+        }
+        Kernel::MatMulF32(run) => {
+            let layer = MatMulF32 { shape: HEADS, clamp: CLAMP };
+            let mut output = vec![0.0; 4 * 32 * 32];
+            measure(name, 4 * 32 * 32 * 32, || assert!(run(&layer, &reals, &reals, &mut output)));
+        }
         Kernel::PadI8(run) => with_io(name, count, &integers, 18 * 18 * 32, |io| run(&pad, 3, io)),
         Kernel::RearrangeI8(run) => with_io(name, count, &integers, count, |io| run(&rearrange, io)),
         Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
@@ -252,5 +278,6 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::FullyConnectedI8(..) | Kernel::FullyConnectedF32(_) => {}
         Kernel::Conv2dI16(_) | Kernel::DepthwiseI16(_) | Kernel::FullyConnectedI16(_) | Kernel::AddI16(_) => {}
         Kernel::TransposeConvI8(_) | Kernel::TransposeConvF32(_) | Kernel::AsymmetricConv2dI8(_) | Kernel::Formula => {}
+        Kernel::ReduceI16(_) | Kernel::MatMulI16(_) => {}
     }
 }

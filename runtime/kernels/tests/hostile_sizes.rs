@@ -10,12 +10,14 @@ use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF3
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::lookup::lookup_i8;
+use kinglet_kernels::mat_mul::{self, MatMulF32, MatMulI8, MatMulShape};
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
+use kinglet_kernels::reduce::{self, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
 use kinglet_kernels::transpose_conv::{
@@ -215,6 +217,19 @@ proptest! {
         let layer = ReduceMax { outer, reduced, inner };
         run(places, STALE, |io| reduce_max::reduce_max_i8(&layer, io))?;
         run(places, 0.0, |io| reduce_max::reduce_max_f32(&layer, io))?;
+        let extents = [1, outer, 1, 1, outer, reduced, inner];
+        run(places, 0.0, |io| reduce::reduce_f32(&ReduceF32 { kind: Kind::SumSquare, extents }, io))?;
+        let (factor, input_zero_point) = (numbers.factor, numbers.zero_point);
+        let layer = ReduceInt { kind: Kind::Sum, extents, input_zero_point, factor, zero_point: stage.zero_point };
+        run(places, STALE, |io| reduce::reduce_i8(&layer, io))?;
+        run(places, STALE_I16, |io| reduce::reduce_i16(&layer, io))?;
+        let shape = MatMulShape { batch: [1, 1, outer], rows: reduced, depth: taps, columns: inner, a: [rows; 5], b: [taps; 5] };
+        let mut output = vec![0.0; outer.saturating_mul(reduced).saturating_mul(inner).min(1 << 12)];
+        // Whether it computes depends on the sizes; that it comes back is what counts.
+        let _ = mat_mul::mat_mul_f32(&MatMulF32 { shape, clamp: CLAMP }, floats, floats, &mut output);
+        let mut output = vec![0; output.len()];
+        let layer = MatMulI8 { shape, a_zero_point: input_zero_point, b_zero_point: input_zero_point, factor, stage: *stage };
+        let _ = mat_mul::mat_mul_i8(&layer, bytes, bytes, &mut output);
     }
 
     #[test]

@@ -5,12 +5,14 @@ use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseI8};
 use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
 use kinglet_kernels::fully_connected::{self, FullyConnectedI8};
+use kinglet_kernels::mat_mul::{self, MatMulF32, MatMulI8, MatMulI16, MatMulShape};
 use kinglet_kernels::mean::{self, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
 use kinglet_kernels::pad::{PadGeometry, pad};
 use kinglet_kernels::pool::{self, PoolI8};
 use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
+use kinglet_kernels::reduce::{self, Extents, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::{Io, Token};
 
@@ -254,6 +256,75 @@ fn known_maxima() {
         assert_eq!(bits(output_of(&input, 2, |io| run(&columns, io))), bits(vec![0.0, -0.0]));
         let lowest = [f32::NAN, f32::NEG_INFINITY, f32::NAN, f32::MIN, f32::NEG_INFINITY, f32::NAN];
         assert_eq!(bits(output_of(&lowest, 2, |io| run(&rows, io))), bits(vec![f32::NEG_INFINITY, f32::MIN]));
+    }
+}
+
+#[test]
+fn known_reductions() {
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let (rows, columns) = ([1, 1, 1, 1, 2, 3, 1], [1, 1, 1, 1, 1, 3, 2]);
+    // The first and the last axis of [2, 2, 2], which do not lie next to each other.
+    let apart = [1, 2, 1, 1, 2, 2, 1];
+    for run in [reduce::reduce_f32, reduce::reduce_f32_reference] {
+        let of = |kind: Kind, extents: Extents, input: &[f32]| {
+            let len = extents.iter().step_by(2).product();
+            bits(output_of(input, len, |io| run(&ReduceF32 { kind, extents }, io)))
+        };
+        let input = [1.0, -2.0, 3.0, 4.0, 0.5, -6.0];
+        assert_eq!(of(Kind::Sum, rows, &input), bits(vec![2.0, -1.5]));
+        assert_eq!(of(Kind::Mean, columns, &input), bits(vec![4.5 / 3.0, -4.0 / 3.0]));
+        assert_eq!(of(Kind::Prod, rows, &input), bits(vec![-6.0, -12.0]));
+        assert_eq!(of(Kind::L1, rows, &input), bits(vec![6.0, 10.5]));
+        assert_eq!(of(Kind::SumSquare, rows, &input), bits(vec![14.0, 52.25]));
+        assert_eq!(of(Kind::Min, columns, &input), bits(vec![0.5, -6.0]));
+        assert_eq!(of(Kind::Sum, apart, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]), bits(vec![51.0, 204.0]));
+        // NaN is never taken, the first of equal values is.
+        assert_eq!(
+            of(Kind::Min, rows, &[f32::NAN, -0.0, 0.0, f32::NAN, f32::NAN, f32::NAN]),
+            bits(vec![-0.0, f32::INFINITY])
+        );
+    }
+    for run in [reduce::reduce_i8, reduce::reduce_i8_reference] {
+        let of = |kind: Kind| {
+            let factor = FixedPoint { multiplier: 1 << 30, shift: 0 };
+            let layer = ReduceInt { kind, extents: rows, input_zero_point: 1, factor, zero_point: -3 };
+            output_of(&[-128, 127, 5, 127, 127, 127], 2, |io| run(&layer, io))
+        };
+        // (4 - 3) / 2 rounds to 1, 378 / 2 - 3 is beyond the range.
+        assert_eq!(of(Kind::Sum), [-2, 127]);
+        assert_eq!(of(Kind::Max), [127, 127]);
+        assert_eq!(of(Kind::Min), [-128, 127]);
+    }
+}
+
+/// Two by two times two by two, plain and with the second factor transposed.
+#[test]
+fn known_products() {
+    let plain = MatMulShape { batch: [1; 3], rows: 2, depth: 2, columns: 2, a: [0, 0, 0, 2, 1], b: [0, 0, 0, 2, 1] };
+    let transposed = MatMulShape { b: [0, 0, 0, 1, 2], ..plain };
+    for run in [mat_mul::mat_mul_f32, mat_mul::mat_mul_f32_reference] {
+        let of = |shape: MatMulShape| {
+            let layer = MatMulF32 { shape, clamp: ClampF32 { min: 0.0, max: 40.0 } };
+            let mut output = [f32::NAN; 4];
+            assert!(run(&layer, &[1.0, 2.0, 3.0, -4.0], &[5.0, 6.0, 7.0, 8.0], &mut output));
+            output
+        };
+        assert_eq!(of(plain), [19.0, 22.0, 0.0, 0.0]);
+        assert_eq!(of(transposed), [17.0, 23.0, 0.0, 0.0]);
+    }
+    let (factor, stage) = (FixedPoint { multiplier: 1 << 30, shift: 0 }, OutputStage::unclamped(-1));
+    let layer = MatMulI8 { shape: plain, a_zero_point: 1, b_zero_point: -1, factor, stage };
+    for run in [mat_mul::mat_mul_i8, mat_mul::mat_mul_i8_reference] {
+        let mut output = [0; 4];
+        assert!(run(&layer, &[2, 3, -127, 1], &[1, 2, 3, 127], &mut output));
+        // [1, 2; -128, 0] times [2, 3; 4, 128], halved, less 1.
+        assert_eq!(output, [4, 127, -128, -128]);
+    }
+    let layer = MatMulI16 { shape: plain, factor, min: -30_000, max: i16::MAX };
+    for run in [mat_mul::mat_mul_i16, mat_mul::mat_mul_i16_reference] {
+        let mut output = [0; 4];
+        assert!(run(&layer, &[1, 2, -32768, -32768], &[2, 3, 4, 32767], &mut output));
+        assert_eq!(output, [5, 32767, -30_000, -30_000]);
     }
 }
 

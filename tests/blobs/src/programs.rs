@@ -2,6 +2,7 @@
 
 mod in_place;
 mod int16;
+mod matrix;
 mod networks;
 
 pub use in_place::in_place;
@@ -44,6 +45,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(pools());
     all.extend(elementwise());
     all.extend(int16::all());
+    all.extend(matrix::all());
     all.extend(shapes());
     all
 }

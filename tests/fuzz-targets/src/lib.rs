@@ -8,6 +8,7 @@
 #[cfg(feature = "importers")]
 mod import;
 mod layers;
+mod matrix;
 mod plan;
 mod raw;
 mod record;

@@ -92,6 +92,8 @@ pub(crate) enum Operator {
     ConvI16 { is_depthwise: bool, window: Window, quant: Quant, place: Place },
     FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
     AsymmetricConv { window: Window, quant: Quant, place: Place },
+    Reduce { kind: [u8; 2], shape: [u8; 7], factor: Factor, zero_points: [i8; 2], place: Place },
+    MatMul { kind: [u8; 3], shape: [u8; 6], factor: Factor, quant: Quant, place: Place },
     AddI16 { source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
     Map { function: u8, len: u8, parameters: [f32; 2], place: Place },
 }

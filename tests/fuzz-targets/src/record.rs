@@ -120,6 +120,10 @@ impl Memory {
                 self.conv_i16(is_depthwise, &window, &quant, place)
             }
             Operator::FullyConnectedI16 { shape, quant, place } => self.fully_connected_i16(shape, &quant, place),
+            Operator::Reduce { kind, shape, factor, zero_points, place } => {
+                self.reduce(kind, shape, factor, zero_points, place)
+            }
+            Operator::MatMul { kind, shape, factor, quant, place } => self.mat_mul(kind, shape, factor, quant, place),
             Operator::AddI16 { source, lens, factors, clamp, place } => {
                 self.add_i16(source % 3, lens, factors, clamp, place)
             }

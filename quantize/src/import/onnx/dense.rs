@@ -2,7 +2,7 @@
 
 use super::attributes::Call;
 use super::constant::{Constant, Numbers};
-use super::{Entry, Importer};
+use super::{Entry, Importer, matrices};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Elements, Op, ValueId, transposed};
 use crate::op::{Add, BatchNorm, FullyConnected};
@@ -20,12 +20,16 @@ impl Importer<'_> {
     }
 }
 
-/// `alpha * A * B + beta * C` with constant `B`.
+/// `alpha * A * B + beta * C`: a dense layer when `B` is constant.
 pub(super) fn gemm(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = call.value(0)?;
+    let (Some(&Entry::Value(x)), Some(Entry::Constant(_)), 0) =
+        (call.operand(0), call.operand(1), call.int("transA", 0)?)
+    else {
+        return matrices::gemm(importer, call);
+    };
     let shape = importer.shape(x);
-    if call.int("transA", 0)? != 0 || shape.len() != 2 {
-        return refuse(format!("operand {shape:?} is transposed or has not 2 axes"), "use [batch, features] as it is");
+    if shape.len() != 2 {
+        return refuse(format!("operand {shape:?} has not 2 axes"), "use [batch, features] as it is");
     }
     let (b_shape, b) = call.floats_of(1, "weights")?;
     let &[rows, columns] = b_shape else {
@@ -62,15 +66,17 @@ pub(super) fn gemm(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
     }
 }
 
-/// `A * B` with constant `B`.
+/// `A * B`: a dense layer when `B` is one constant matrix.
 pub(super) fn mat_mul(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = call.value(0)?;
+    let (Some(&Entry::Value(x)), Some(Entry::Constant(_))) = (call.operand(0), call.operand(1)) else {
+        return matrices::mat_mul(importer, call);
+    };
     let (b_shape, b) = call.floats_of(1, "weights (the second factor)")?;
-    let Some((&[rows, columns], batch)) = b_shape.split_last_chunk::<2>().map(|(batch, last)| (last, batch)) else {
-        return refuse(format!("weights have shape {b_shape:?}"), "2 axes are needed");
+    let Some((batch, &[rows, columns])) = b_shape.split_last_chunk::<2>() else {
+        return matrices::mat_mul(importer, call);
     };
     if batch.iter().any(|&extent| extent != 1) {
-        return refuse(format!("weights have shape {b_shape:?}"), "one matrix for all rows is needed");
+        return matrices::mat_mul(importer, call);
     }
     importer.budget.charge(b.len(), 4)?;
     let weights = transposed(b, &[rows, columns], &[1, 0]);

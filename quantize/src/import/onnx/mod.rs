@@ -15,8 +15,10 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod fold;
+mod matrices;
 mod operator;
 mod pool;
+mod reduction;
 mod reshape;
 mod slice;
 #[cfg(test)]

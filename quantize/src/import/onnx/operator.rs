@@ -5,7 +5,10 @@
 use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
-use super::{Entry, Importer, activation, conv_transpose, convolution, dense, elementwise, pool, reshape, slice};
+use super::{
+    Entry, Importer, activation, conv_transpose, convolution, dense, elementwise, matrices, pool, reduction, reshape,
+    slice,
+};
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
 
@@ -51,6 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("ConvTranspose", conv_transpose::conv_transpose),
     Row::one("Gemm", dense::gemm),
     Row::one("MatMul", dense::mat_mul),
+    Row::one("Einsum", matrices::einsum),
     Row::one("BatchNormalization", dense::batch_normalization),
     Row::one("Relu", activation::relu),
     Row::one("Sigmoid", elementwise::sigmoid),
@@ -96,10 +100,15 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Softmax", elementwise::softmax),
     Row::one("MaxPool", pool::max_pool),
     Row::one("AveragePool", pool::average_pool),
-    Row::one("GlobalAveragePool", pool::global_average_pool),
-    Row::one("GlobalMaxPool", pool::global_max_pool),
-    Row::one("ReduceMean", pool::reduce_mean),
-    Row::one("ReduceMax", pool::reduce_max),
+    Row::one("GlobalAveragePool", reduction::global_average_pool),
+    Row::one("GlobalMaxPool", reduction::global_max_pool),
+    Row::one("ReduceMean", reduction::reduce_mean),
+    Row::one("ReduceMax", reduction::reduce_max),
+    Row::one("ReduceMin", reduction::reduce_min),
+    Row::one("ReduceSum", reduction::reduce_sum),
+    Row::one("ReduceProd", reduction::reduce_prod),
+    Row::one("ReduceL1", reduction::reduce_l1),
+    Row::one("ReduceSumSquare", reduction::reduce_sum_square),
     Row::one("Add", elementwise::add).or_folded(fold::add),
     Row::one("Sub", elementwise::sub).or_folded(fold::sub),
     Row::one("Mul", elementwise::mul).or_folded(fold::mul),
@@ -150,7 +159,6 @@ impl Row {
 pub(super) const REMEDIES: &Remedies = &[
     (&["PRelu"], "use LeakyRelu, Relu or Elu and train again"),
     (&["Expand", "Tile", "Range"], FIXED_SHAPES),
-    (&["ReduceSum"], "use ReduceMean and scale the following weights"),
     (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
     (&["Resize", "Upsample"], "use ConvTranspose with strides"),

@@ -1,13 +1,11 @@
-//! Pooling, with one or two spatial axes, and reductions.
+//! Pooling, with one or two spatial axes.
 
 use super::attributes::Call;
 use super::convolution::{Slide, explicit_paddings, paddings, plane, plane_padding};
-use super::elementwise::identity;
-use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op, Padding, ValueId, Window};
-use crate::op::{AveragePool2D, MaxPool2D, Mean, Pad, ReduceMax};
+use crate::op::{AveragePool2D, MaxPool2D, Pad};
 
 impl Importer<'_> {
     /// Moves the file's pads out of the window into real zeros that count. What `ceil_mode` added beyond
@@ -80,44 +78,6 @@ pub(super) fn average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Conv
         vec![image],
     )?;
     importer.restored(call, y, spatial)
-}
-
-pub(super) fn global_average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    reduce_plane(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
-}
-
-pub(super) fn global_max_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    reduce_plane(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
-}
-
-/// The operator that `reduction` makes of all spatial axes, which stay with extent 1.
-fn reduce_plane(importer: &mut Importer<'_>, call: &Call<'_>, reduction: fn(Vec<usize>, bool) -> Op) -> Convert<Entry> {
-    let x = call.value(0)?;
-    let rank = importer.shape(x).len();
-    if rank < 3 {
-        return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
-    }
-    importer.unary(call, reduction((2..rank).collect(), true))
-}
-
-pub(super) fn reduce_mean(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    reduce(importer, call, |axes, keep_dims| Op::Mean(Mean { axes, keep_dims }))
-}
-
-pub(super) fn reduce_max(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    reduce(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
-}
-
-/// The operator that `reduction` makes of axes and whether they stay. No axes are all of them, or none, as it says.
-fn reduce(importer: &mut Importer<'_>, call: &Call<'_>, reduction: fn(Vec<usize>, bool) -> Op) -> Convert<Entry> {
-    let x = call.value(0)?;
-    let rank = importer.shape(x).len();
-    let axes = match axes(call, 1, rank)? {
-        Some(axes) if !axes.is_empty() => axes,
-        _ if call.int("noop_with_empty_axes", 0)? != 0 => return identity(importer, call),
-        _ => (0..rank).collect(),
-    };
-    importer.unary(call, reduction(axes, call.int("keepdims", 1)? != 0))
 }
 
 /// Extra padding at the end that makes room for a last window that is not full. A window that would start

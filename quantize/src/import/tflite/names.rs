@@ -12,10 +12,8 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 pub(super) const REMEDIES: &Remedies = &[
     (&["SUB"], "use ADD with the negated operand"),
     (&["DIV"], "use MUL with the reciprocal, when the divisor is constant"),
-    (&["BATCH_MATMUL"], "use a dense layer (FULLY_CONNECTED), when one factor is constant"),
     (&["PRELU"], "use LEAKY_RELU, RELU or ELU and train again"),
     (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
-    (&["SUM"], "use MEAN"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
     (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),

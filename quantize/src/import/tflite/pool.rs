@@ -5,7 +5,7 @@ use super::call::{Call, normal_axis};
 use super::convolution::Slide;
 use crate::import::build::Convert;
 use crate::ir::{Op, ValueId, Window};
-use crate::op::{AveragePool2D, MaxPool2D, Mean, ReduceMax};
+use crate::op::{AveragePool2D, MaxPool2D, Mean, Reduce, Reduction};
 
 pub(super) fn max_pool(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let x = importer.operand(call, 0)?;
@@ -35,7 +35,19 @@ pub(super) fn mean(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Conv
 }
 
 pub(super) fn reduce_max(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
-    reduce(importer, call, |axes, keep_dims| Op::ReduceMax(ReduceMax { axes, keep_dims }))
+    reduce(importer, call, |axes, keep_dims| Op::Reduce(Reduce { kind: Reduction::Max, axes, keep_dims }))
+}
+
+pub(super) fn reduce_min(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    reduce(importer, call, |axes, keep_dims| Op::Reduce(Reduce { kind: Reduction::Min, axes, keep_dims }))
+}
+
+pub(super) fn reduce_prod(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    reduce(importer, call, |axes, keep_dims| Op::Reduce(Reduce { kind: Reduction::Prod, axes, keep_dims }))
+}
+
+pub(super) fn sum(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    reduce(importer, call, |axes, keep_dims| Op::Reduce(Reduce { kind: Reduction::Sum, axes, keep_dims }))
 }
 
 /// The operator that `reduction` makes of axes and whether they stay.

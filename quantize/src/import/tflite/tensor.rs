@@ -140,6 +140,14 @@ impl<'b> Importer<'_, 'b> {
         self.widened(index)
     }
 
+    /// Whether a tensor depends on the model's inputs, or on a variable.
+    pub(super) fn is_computed(&self, index: i32) -> Convert<bool> {
+        match self.values.get(&index) {
+            Some(&id) => Ok(self.builder.graph.value(id).elements.is_none()),
+            None => Ok(self.tensor(index)?.data.is_empty()),
+        }
+    }
+
     /// The real values of an int8 constant.
     pub(super) fn widened(&mut self, index: i32) -> Convert<ValueId> {
         if let Some(&id) = self.widened.get(&index) {

@@ -12,7 +12,7 @@
 //! window.rs       the part of a record that says how a window lies on an image
 //! convolution.rs  what Conv2D and DepthwiseConv2D have in common
 //! pool.rs         means and maxima under a window
-//! reduction.rs    all elements along axes that lie next to each other
+//! reduction.rs    all elements along some axes
 //! binary.rs       two operands, element by element, with broadcasting
 //! unary.rs        one operand, element by element: float functions, and tables of int8 ones
 //! rearrange.rs    elements at strides: records that only move

@@ -4,8 +4,8 @@ use super::{misses, operators_after, optimized};
 use crate::ir::sketch::{Sketch, int8};
 use crate::ir::{Activation, Elements, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
-    Add, AveragePool2D, BatchNorm, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, ReduceMax, Relu,
-    Relu6, Softmax, Tanh,
+    Add, AveragePool2D, BatchNorm, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Mul, Pad, Reduce,
+    Reduction, Relu, Relu6, Softmax, Tanh,
 };
 use crate::pass::{PassError, optimize};
 
@@ -245,8 +245,8 @@ fn reshapes_meet_and_get_out_of_the_way() {
 #[test]
 fn a_flattened_reduction_drops_its_axes_itself() {
     let (axes, keep_dims) = (vec![1, 2], true);
-    let max = ReduceMax { axes: axes.clone(), keep_dims };
-    for op in [Op::Mean(Mean { axes, keep_dims }), Op::ReduceMax(max)] {
+    let max = Reduce { kind: Reduction::Max, axes: axes.clone(), keep_dims };
+    for op in [Op::Mean(Mean { axes, keep_dims }), Op::Reduce(max)] {
         let name = op.name();
         let mut sketch = Sketch::new(17);
         let y = convolved(&mut sketch, around(1));
@@ -261,7 +261,7 @@ fn a_flattened_reduction_drops_its_axes_itself() {
 fn a_maximum_of_one_element_is_that_element() {
     let mut sketch = Sketch::new(23);
     let x = sketch.input(&[2, 1, 4]);
-    let y = sketch.node(Op::ReduceMax(ReduceMax { axes: vec![1], keep_dims: true }), &[x]);
+    let y = sketch.node(Op::Reduce(Reduce { kind: Reduction::Max, axes: vec![1], keep_dims: true }), &[x]);
     let y = sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[y]);
     assert_eq!(operators_after(&sketch.finish(&[y])), ["Softmax"]);
 }
@@ -271,7 +271,7 @@ fn a_maximum_of_constants_is_computed_by_the_compiler() {
     let mut sketch = Sketch::new(24);
     let x = sketch.input(&[2, 3]);
     let constant = sketch.floats(&[2, 3], vec![1.0, -5.0, 2.0, 0.5, -4.0, 7.0]);
-    let max = sketch.node(Op::ReduceMax(ReduceMax { axes: vec![0], keep_dims: false }), &[constant]);
+    let max = sketch.node(Op::Reduce(Reduce { kind: Reduction::Max, axes: vec![0], keep_dims: false }), &[constant]);
     let y = sketch.node(Op::Add(Add { activation: Activation::None }), &[x, max]);
     let (after, _) = optimized(&sketch.finish(&[y]));
     assert_eq!(after.operators(), ["Add"]);

@@ -3,7 +3,9 @@
 use super::{misses, operators_after, optimized};
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Op, Padding, ValueId};
-use crate::op::{Add, Concat, Conv2D, FullyConnected, Logistic, Mean, Pad, ReduceMax, Relu, Softmax, Tanh, Transpose};
+use crate::op::{
+    Add, Concat, Conv2D, FullyConnected, Logistic, Mean, Pad, Reduce, Reduction, Relu, Softmax, Tanh, Transpose,
+};
 
 const LAST: [usize; 4] = [0, 2, 3, 1];
 const FIRST: [usize; 4] = [0, 3, 1, 2];
@@ -65,7 +67,7 @@ fn concat_pad_and_reductions_take_permuted_axes() {
     let y = sketch.node(Op::Pad(Pad { before: vec![0, 1, 2, 0], after: vec![0, 0, 0, 3], value: 1.5 }), &[y]);
     let kept = sketch.node(Op::Mean(Mean { axes: vec![2], keep_dims: true }), &[y]);
     let dropped = sketch.node(Op::Mean(Mean { axes: vec![1], keep_dims: false }), &[y]);
-    let max = sketch.node(Op::ReduceMax(ReduceMax { axes: vec![2, 3], keep_dims: false }), &[y]);
+    let max = sketch.node(Op::Reduce(Reduce { kind: Reduction::Max, axes: vec![2, 3], keep_dims: false }), &[y]);
     let (after, _) = optimized(&sketch.finish(&[kept, dropped, max]));
     assert_eq!(after.operators(), ["Conv2D", "Conv2D", "Concat", "Pad", "Mean", "Mean", "ReduceMax"]);
 }

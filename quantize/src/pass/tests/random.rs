@@ -8,7 +8,8 @@ use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
     Add, AveragePool2D, BatchNorm, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map,
-    MapFunction, MaxPool2D, Mean, Mul, Pad, ReduceMax, Relu, Relu6, Slice, Softmax, Split, Tanh, Transpose,
+    MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Relu, Relu6, Slice, Softmax, Split, Tanh,
+    Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -55,7 +56,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
     let shape = sketch.graph.value(x).shape.clone();
     let (rank, last) = (shape.len(), *shape.last()?);
     let axis = sketch.numbers.below(rank);
-    Some(match sketch.numbers.below(18) {
+    Some(match sketch.numbers.below(19) {
         0..=3 => {
             let permutation = shuffled(sketch, rank);
             sketch.node(Op::Transpose(Transpose { permutation }), &[x])
@@ -91,9 +92,18 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
         11 if rank > 1 => {
             let keep_dims = sketch.numbers.below(2) == 0;
             let axes = vec![axis];
-            let of_largest = sketch.numbers.below(2) == 0;
-            let (max, mean) = (ReduceMax { axes: axes.clone(), keep_dims }, Mean { axes, keep_dims });
-            sketch.node(if of_largest { Op::ReduceMax(max) } else { Op::Mean(mean) }, &[x])
+            match sketch.numbers.below(3) {
+                0 => sketch.node(Op::Mean(Mean { axes, keep_dims }), &[x]),
+                _ => {
+                    let kind = Reduction::ALL[sketch.numbers.below(Reduction::ALL.len())];
+                    sketch.node(Op::Reduce(Reduce { kind, axes, keep_dims }), &[x])
+                }
+            }
+        }
+        17 if rank > 1 => {
+            let b = if sketch.numbers.below(2) == 0 { x } else { sketch.random(&[3, last]) };
+            let op = MatMul { transpose_a: false, transpose_b: true, activation: Activation::None };
+            sketch.node(Op::MatMul(op), &[x, b])
         }
         12 => padded(sketch, x, rank, axis),
         13 => sketch.node(Op::Concat(Concat { axis }), &[x, x]),

@@ -265,7 +265,7 @@ impl Replay<'_> {
                 let (input, output) = (size(flow.input), size(flow.output));
                 self.apart(flow, flow.first / output * input, len * input, len * output)
             }
-            Access::Apart => self.apart(flow, 0, bytes_of(self.graph, flow.input), bytes_of(self.graph, flow.output)),
+            Access::Apart => self.all_apart(step, placed, flow),
         }
     }
 
@@ -273,6 +273,16 @@ impl Replay<'_> {
     fn apart(&mut self, flow: Flow, first: usize, read: usize, written: usize) -> Result<(), VerifyError> {
         self.write(flow.output, flow.first, flow.output_at, written)?;
         self.read(flow.input, first, flow.input_at, read)
+    }
+
+    /// The same with all operands, which are read whole.
+    fn all_apart(&mut self, step: &Step, placed: &PlacedOperator, flow: Flow) -> Result<(), VerifyError> {
+        self.write(flow.output, flow.first, flow.output_at, bytes_of(self.graph, flow.output))?;
+        let tensors = step.inputs.iter().enumerate().filter_map(|(index, input)| Some((index, input.tensor()?)));
+        for (index, id) in tensors {
+            self.read(id, 0, placed.input_at(index), bytes_of(self.graph, id))?;
+        }
+        Ok(())
     }
 
     /// True when an operator puts what a state becomes into the state's place.

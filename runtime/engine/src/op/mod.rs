@@ -10,9 +10,11 @@ mod depthwise;
 mod fully_connected;
 mod layer;
 mod map;
+mod mat_mul;
 mod mean;
 mod pool;
 mod rearrange;
+mod reduce;
 mod reduce_max;
 mod shape;
 mod softmax;
@@ -103,6 +105,12 @@ dispatch! {
     "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
     "rearrange" Rearrange I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => rearrange::check, rearrange::run;
     "map-f32" Map F32: UNARY_F32 => map::check, map::run;
+    "reduce-i8" Reduce I8: UNARY_I8 => reduce::check_i8, reduce::run_i8;
+    "reduce-f32" Reduce F32: UNARY_F32 => reduce::check_f32, reduce::run_f32;
+    "reduce-i16" Reduce I16: UNARY_I16 => reduce::check_i16, reduce::run_i16;
+    "mat-mul-i8" MatMul I8: mat_mul::I8 => mat_mul::check_i8, mat_mul::run_i8;
+    "mat-mul-f32" MatMul F32: mat_mul::F32 => mat_mul::check_f32, mat_mul::run_f32;
+    "mat-mul-i16" MatMul I16: mat_mul::I16 => mat_mul::check_i16, mat_mul::run_i16;
 }
 
 /// One int8 tensor to another.

@@ -4,6 +4,7 @@
 #![cfg(feature = "all-operators")]
 
 mod functions;
+mod matrix;
 mod sizes;
 mod tensors;
 
@@ -298,6 +299,8 @@ fn arena_alignment() {
         "reduce-max-f32",
         "rearrange-f32",
         "map-f32 exp",
+        "reduce-f32 Sum",
+        "mat-mul-f32",
     ] {
         for offset in [1u8, 2, 3] {
             assert_eq!(placed(name, 0, &[offset]), LoadRule::ArenaAlignment, "{name}");
@@ -327,6 +330,9 @@ fn arena_overlap() {
     // The second operand over the output, and over the first.
     assert_eq!(placed("add-i8", 1, &[64]), LoadRule::ArenaOverlap);
     assert_eq!(placed("mul-f32", 1, &[4]), LoadRule::ArenaOverlap);
+    // A factor of a product over the result, and neither over the other.
+    assert_eq!(placed("mat-mul-i8", 0, &[112]), LoadRule::ArenaOverlap);
+    assert_eq!(placed("mat-mul-i8", 1, &[80]), LoadRule::ArenaOverlap);
     // Operators that change the element type cannot be in place.
     for name in ["quantize", "dequantize"] {
         assert_eq!(placed(name, 1, &[0, 0, 0, 0]), LoadRule::ArenaOverlap, "{name}");
@@ -350,6 +356,10 @@ fn constant_range() {
     assert_eq!(placed("add-f32 constant", 1, &[8]), LoadRule::ConstantRange);
     assert_eq!(placed("mul-i8 constant", 1, &[1]), LoadRule::ConstantRange);
     assert_eq!(placed("mul-i8 constant", 1, &[4]), LoadRule::ConstantRange);
+    for offset in [1, 4] {
+        assert_eq!(placed("mat-mul-f32 constant", 1, &[offset]), LoadRule::ConstantRange);
+        assert_eq!(placed("mat-mul-i16 constant first", 0, &[offset]), LoadRule::ConstantRange);
+    }
 }
 
 #[test]
@@ -380,6 +390,16 @@ fn shape_without_elements() {
         }
     }
     for name in ["lookup-i8", "tanh-f32", "map-f32 exp", "quantize", "dequantize"] {
+        for name in ["reduce-i8 Max", "reduce-f32 L1", "reduce-i16 Mean"] {
+            for at in (0..28).step_by(4) {
+                assert_eq!(parameter(name, at, &nothing), LoadRule::Shape, "{name}, field at {at}");
+            }
+        }
+        for name in ["mat-mul-i8", "mat-mul-f32 constant", "mat-mul-i16 constant first"] {
+            for at in (0..24).step_by(4) {
+                assert_eq!(parameter(name, at, &nothing), LoadRule::Shape, "{name}, field at {at}");
+            }
+        }
         assert_eq!(parameter(name, 0, &nothing), LoadRule::Shape, "{name}");
     }
     for at in (0..8).step_by(2).chain((16..24).step_by(2)) {

@@ -92,6 +92,13 @@ fn reductions_and_rows() {
             assert_eq!(extents(name, &fields), rule_of(elements), "{name}: {extent:?}");
         }
     }
+    for name in ["reduce-i8 Sum", "reduce-f32 Sum"] {
+        for extent in [[1 << 11, 1 << 11, 1 << 10], [1 << 10, 1 << 11, 1 << 10], [u32::MAX, 1, 1], [u32::MAX; 3]] {
+            let elements = extent.iter().fold(1_u64, |all, &extent| all.saturating_mul(extent.into()));
+            let fields = [(0, 1), (4, extent[0]), (8, 1), (12, 1), (16, 1), (20, extent[1]), (24, extent[2])];
+            assert_eq!(extents(name, &fields), rule_of(elements), "{name}: {extent:?}");
+        }
+    }
     for name in ["softmax-i8", "softmax-f32"] {
         for extent in [[1 << 16, 1 << 16], [1 << 15, 1 << 16], [u32::MAX, 1], [u32::MAX, u32::MAX]] {
             let elements = u64::from(extent[0]) * u64::from(extent[1]);

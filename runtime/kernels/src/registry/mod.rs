@@ -23,11 +23,13 @@ use crate::copy::CopyBlocks;
 use crate::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
 use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, Operand};
 use crate::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use crate::mat_mul::{self, MatMulF32, MatMulI8, MatMulI16};
 use crate::mean::{self, MeanF32, MeanI8};
 use crate::packing::{DepthwisePacking, Packing, Storage};
 use crate::pad::PadGeometry;
 use crate::pool::{self, PoolF32, PoolI8};
 use crate::rearrange::{self, Rearrange};
+use crate::reduce::{self, ReduceF32, ReduceInt};
 use crate::reduce_max::{self, ReduceMax};
 use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
 use crate::{Io, copy, packing, pad};
@@ -97,6 +99,12 @@ pub enum Kernel {
     MeanF32(fn(&MeanF32, &mut Io<f32>)),
     ReduceMaxI8(fn(&ReduceMax, &mut Io<i8>)),
     ReduceMaxF32(fn(&ReduceMax, &mut Io<f32>)),
+    ReduceF32(fn(&ReduceF32, &mut Io<f32>)),
+    ReduceI8(fn(&ReduceInt, &mut Io<i8>)),
+    ReduceI16(fn(&ReduceInt, &mut Io<i16>)),
+    MatMulF32(fn(&MatMulF32, &[f32], &[f32], &mut [f32]) -> bool),
+    MatMulI8(fn(&MatMulI8, &[i8], &[i8], &mut [i8]) -> bool),
+    MatMulI16(fn(&MatMulI16, &[i16], &[i16], &mut [i16]) -> bool),
     PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
     CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
     RearrangeI8(fn(&Rearrange, &mut Io<i8>)),
@@ -170,6 +178,12 @@ const PLAIN: &[Row] = &{
             F32,
             Kernel::ReduceMaxF32(reduce_max::reduce_max_f32),
         ),
+        Row::plain("reduce::reduce_i8", &[O::Reduce], I8, Kernel::ReduceI8(reduce::reduce_i8)),
+        Row::plain("reduce::reduce_i16", &[O::Reduce], I16, Kernel::ReduceI16(reduce::reduce_i16)),
+        Row::plain("reduce::reduce_f32", &[O::Reduce], F32, Kernel::ReduceF32(reduce::reduce_f32)),
+        Row::plain("mat_mul::mat_mul_i8", &[O::MatMul], I8, Kernel::MatMulI8(mat_mul::mat_mul_i8)),
+        Row::plain("mat_mul::mat_mul_i16", &[O::MatMul], I16, Kernel::MatMulI16(mat_mul::mat_mul_i16)),
+        Row::plain("mat_mul::mat_mul_f32", &[O::MatMul], F32, Kernel::MatMulF32(mat_mul::mat_mul_f32)),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
         Row::plain("rearrange::rearrange", REARRANGE, Any, Kernel::RearrangeI8(rearrange::rearrange::<i8>)),

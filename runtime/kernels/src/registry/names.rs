@@ -47,6 +47,8 @@ operators! {
     Softmax,
     Mean,
     ReduceMax,
+    Reduce,
+    MatMul,
     Pad,
     Concat,
     Reshape,

@@ -12,6 +12,7 @@ mod geometry;
 mod harness;
 mod int16;
 mod layers;
+mod matrix;
 mod moves;
 mod reduce;
 mod transpose_conv;
@@ -51,6 +52,12 @@ fn every_kernel_matches_its_reference() {
             Kernel::MeanF32(run) => reduce::mean_f32(run),
             Kernel::ReduceMaxI8(run) => reduce::reduce_max_i8(run),
             Kernel::ReduceMaxF32(run) => reduce::reduce_max_f32(run),
+            Kernel::ReduceF32(run) => matrix::reduce_f32(run),
+            Kernel::ReduceI8(run) => matrix::reduce_i8(run),
+            Kernel::ReduceI16(run) => matrix::reduce_i16(run),
+            Kernel::MatMulF32(run) => matrix::mat_mul_f32(run),
+            Kernel::MatMulI8(run) => matrix::mat_mul_i8(run),
+            Kernel::MatMulI16(run) => matrix::mat_mul_i16(run),
             Kernel::PadI8(run) => elementwise::pad_i8(run),
             Kernel::CopyI8(run) => elementwise::copy_i8(run),
             Kernel::RearrangeI8(run) => moves::rearrange_i8(run),
@@ -65,7 +72,7 @@ fn every_kernel_matches_its_reference() {
         }
         compared.insert(name);
     }
-    assert!(compared.len() >= 36, "only {compared:?} were compared");
+    assert!(compared.len() >= 42, "only {compared:?} were compared");
 }
 
 #[test]

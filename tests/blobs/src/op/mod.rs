@@ -7,6 +7,7 @@ mod asymmetric;
 mod elementwise;
 mod int16;
 mod layer;
+mod matrix;
 mod pool;
 mod shape;
 mod transpose_conv;

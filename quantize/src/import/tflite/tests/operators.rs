@@ -4,8 +4,8 @@ use super::import;
 use super::writer::{Field, INT8, Table, Tflite, small_network};
 use crate::ir::{Activation, Elements, Op, Padding, Window, interpret};
 use crate::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, Map, MapFunction, MaxPool2D, Mean, Pad, ReduceMax,
-    Softmax,
+    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, Map, MapFunction, MaxPool2D, Mean, Pad, Reduce,
+    Reduction, Softmax,
 };
 
 const SAME: i8 = 0;
@@ -163,7 +163,7 @@ fn pools_and_reductions() {
     let window = Window { size: [2, 3], stride: [1, 2], padding: Padding::default() };
     assert_eq!(graph.nodes[1].op, Op::AveragePool2D(AveragePool2D { window, activation }));
     assert_eq!(graph.nodes[2].op, Op::Mean(Mean { axes: vec![1, 2], keep_dims: true }));
-    assert_eq!(graph.nodes[3].op, Op::ReduceMax(ReduceMax { axes: vec![2, 3], keep_dims: false }));
+    assert_eq!(graph.nodes[3].op, Op::Reduce(Reduce { kind: Reduction::Max, axes: vec![2, 3], keep_dims: false }));
 }
 
 #[test]

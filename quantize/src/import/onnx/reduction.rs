@@ -1,0 +1,61 @@
+//! Reductions over whole axes.
+
+use super::attributes::Call;
+use super::elementwise::identity;
+use super::fold::axes;
+use super::{Entry, Importer};
+use crate::import::build::{Convert, refuse};
+use crate::ir::Op;
+use crate::op::{Mean, Reduce, Reduction};
+
+/// Makes the operator of the axes, and of whether they stay.
+type Make = fn(Vec<usize>, bool) -> Op;
+
+/// A function for each reduction that the graph has, by what makes it of the axes and of whether they stay.
+macro_rules! reductions {
+    ($($name:ident: $make:expr;)*) => { $(
+        pub(super) fn $name(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+            reduce(importer, call, $make)
+        }
+    )* };
+}
+
+reductions! {
+    reduce_mean: |axes, keep_dims| Mean { axes, keep_dims }.into();
+    reduce_max: |axes, keep_dims| Reduce { kind: Reduction::Max, axes, keep_dims }.into();
+    reduce_min: |axes, keep_dims| Reduce { kind: Reduction::Min, axes, keep_dims }.into();
+    reduce_sum: |axes, keep_dims| Reduce { kind: Reduction::Sum, axes, keep_dims }.into();
+    reduce_prod: |axes, keep_dims| Reduce { kind: Reduction::Prod, axes, keep_dims }.into();
+    reduce_l1: |axes, keep_dims| Reduce { kind: Reduction::L1, axes, keep_dims }.into();
+    reduce_sum_square: |axes, keep_dims| Reduce { kind: Reduction::SumSquare, axes, keep_dims }.into();
+}
+
+/// No axes are all of them, or none, as `noop_with_empty_axes` says.
+fn reduce(importer: &mut Importer<'_>, call: &Call<'_>, make: Make) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let rank = importer.shape(x).len();
+    let axes = match axes(call, 1, rank)? {
+        Some(axes) if !axes.is_empty() => axes,
+        _ if call.int("noop_with_empty_axes", 0)? != 0 => return identity(importer, call),
+        _ => (0..rank).collect(),
+    };
+    importer.unary(call, make(axes, call.int("keepdims", 1)? != 0))
+}
+
+pub(super) fn global_average_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce_plane(importer, call, |axes, keep_dims| Mean { axes, keep_dims }.into())
+}
+
+pub(super) fn global_max_pool(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    reduce_plane(importer, call, |axes, keep_dims| Reduce { kind: Reduction::Max, axes, keep_dims }.into())
+}
+
+/// All spatial axes, which stay with extent 1.
+fn reduce_plane(importer: &mut Importer<'_>, call: &Call<'_>, make: Make) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let rank = importer.shape(x).len();
+    if rank < 3 {
+        return refuse(format!("operand has {rank} axes"), "use [N, C, ...]");
+    }
+    importer.unary(call, make((2..rank).collect(), true))
+}
