@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import combine_cases
 import op_cases
 from formulas import mbqm, quantize_multiplier
 from formulas_int16 import mbqm_long
@@ -40,7 +41,8 @@ def vectors_of(rng, model):
 def convert(family, has_weights):
     """Up to LIMIT cases of one operator."""
     rng = seeded(family + "_i16")
-    cases = [(name, model) for name, model, _ in op_cases.INT8[family]() if not name.startswith(LEFT_OUT)]
+    int8 = (op_cases.INT8 | combine_cases.COMBINED)[family]()
+    cases = [(name, model) for name, model, _ in int8 if not name.startswith(LEFT_OUT)]
     step = max(1, len(cases) // LIMIT)
     for name, model in cases[::step][:LIMIT]:
         inputs = [to_int16(t, has_weights and index == 2) if index != 1 or not has_weights else t
@@ -137,9 +139,22 @@ def add():
             yield name, model, vectors
 
 
+def sub():
+    """SUB, with scales as for ADD."""
+    for name, model, vectors in convert("sub", False):
+        a, b = model.inputs
+        if 2 * f32(max(a.s, b.s)) / f32(f32(2**15) * f32(model.output.s)) < 1:
+            yield name, model, vectors
+
+
 INT16 = {
     "conv_2d_i16": lambda: layers("conv_2d"),
     "depthwise_conv_2d_i16": lambda: layers("depthwise_conv_2d"),
     "fully_connected_i16": fully_connected,
     "add_i16": add,
+    "sub_i16": sub,
+    "mul_i16": lambda: convert("mul", False),
+    "maximum_i16": lambda: convert("maximum", False),
+    "minimum_i16": lambda: convert("minimum", False),
+    "squared_difference_i16": lambda: convert("squared_difference", False),
 }

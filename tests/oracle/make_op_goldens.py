@@ -16,6 +16,8 @@ import sys
 import numpy as np
 from tflite_micro import runtime
 
+import combine_cases
+import combine_formulas
 import float_cases
 import formulas
 import formulas_int16
@@ -86,7 +88,8 @@ def main():
     arguments.add_argument("families", nargs="*", help="only these (default: all)")
     options = arguments.parse_args()
     families = [(name, make, formulas.run) for name, make in op_cases.INT8.items()]
-    families += [(name, make, formulas_int16.run) for name, make in int16_cases.INT16.items()]
+    families += [(name, make, combine_formulas.run) for name, make in combine_cases.COMBINED.items()]
+    families += [(name, make, combine_formulas.run_i16) for name, make in int16_cases.INT16.items()]
     families += [(name, make, formulas.run) for name, make in int4_cases.INT4.items()]
     families += [(name, make, matrix_cases.run) for name, make in matrix_cases.MATRIX.items()]
     families += [(f"{name}_f32", make, None) for name, make in float_cases.FLOAT32.items()]

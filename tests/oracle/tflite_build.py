@@ -18,6 +18,7 @@ DTYPES = {
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.uint8): schema.TensorType.UINT8,
+    np.dtype(np.bool_): schema.TensorType.BOOL,
     # What stands for a variable has no elements that a model could name.
     np.dtype(np.void): schema.TensorType.RESOURCE,
 }
@@ -104,6 +105,8 @@ OPTIONS = {
     "MUL": "MulOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "GELU": "GeluOptions",
+    "SUB": "SubOptions",
+    "DIV": "DivOptions",
     "SOFTMAX": "SoftmaxOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",

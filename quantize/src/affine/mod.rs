@@ -17,6 +17,7 @@
 
 mod activation;
 mod error_report;
+mod island;
 mod scales;
 mod sharing;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use error_report::{LayerError, LayerErrors, layer_errors};
 
 use crate::calibrate::{CalibrationTable, Range};
 use crate::ir::{DType, Elements, Graph, GraphError, Node, Quantization, Value, ValueId};
+use island::Island;
 use scales::{Scales, float_layer};
 use sharing::Sharing;
 
@@ -90,12 +92,17 @@ pub fn quantize(graph: &Graph, table: &CalibrationTable) -> Result<Graph, Quanti
 fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
     let constant = |id: &ValueId| graph.constant_f32(*id).is_some();
     let operator = node.op.operator();
+    if island::stays(graph, node) {
+        return None;
+    }
     let reason = if let Some(reason) = operator.no_int8_form() {
         reason.into()
     } else if operator.layer().is_some() && !node.inputs[1..].iter().all(constant) {
         "its weights or bias are computed at run time; they must be constants".into()
     } else {
-        let operand = node.inputs.iter().chain(&node.outputs).find(|id| graph.value(**id).dtype != DType::F32)?;
+        // Truth values that choose among others stay what they are.
+        let is_other = |id: &&ValueId| !matches!(graph.value(**id).dtype, DType::F32 | DType::Bool);
+        let operand = node.inputs.iter().chain(&node.outputs).find(is_other)?;
         let value = graph.value(*operand);
         format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)
     };
@@ -106,7 +113,8 @@ fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
 fn check_ranges(graph: &Graph, table: &CalibrationTable) -> Result<(), QuantizeError> {
     let inputs = graph.inputs.iter().map(|port| port.value);
     let mut ids = inputs.chain(graph.nodes.iter().flat_map(|node| node.outputs.iter().copied()));
-    match ids.find(|id| table.get(*id).is_none_or(Range::is_empty)) {
+    let is_float = |id: &ValueId| graph.value(*id).dtype == DType::F32;
+    match ids.find(|id| is_float(id) && table.get(*id).is_none_or(Range::is_empty)) {
         None => Ok(()),
         Some(id) => Err(QuantizeError::NoRange { value: graph.value(id).name.clone() }),
     }
@@ -127,14 +135,21 @@ impl Quantizer<'_> {
     fn quantize(&self) -> Graph {
         let mut graph = self.float.clone();
         let computed = self.float.nodes.iter().flat_map(|node| node.outputs.iter().copied());
-        for id in self.float.inputs.iter().map(|port| port.value).chain(computed) {
+        let is_quantized =
+            |id: &ValueId| self.float.value(*id).dtype == DType::F32 && !island::stays_real(self.float, *id);
+        for id in self.float.inputs.iter().map(|port| port.value).chain(computed).filter(is_quantized) {
             let quantization = Some(self.scales.of(id));
             let value = graph.value_mut(id);
             (value.dtype, value.quantization) = (DType::I8, quantization);
         }
         let mut nodes = Vec::with_capacity(self.float.nodes.len());
+        let mut island = Island::default();
         for (index, node) in self.float.nodes.iter().enumerate() {
             let mut node = node.clone();
+            if island::stays(self.float, &node) {
+                island.add(&mut graph, node, &mut nodes);
+                continue;
+            }
             if float_layer(self.float, &node).is_some() {
                 self.layer(&mut graph, &mut node);
             } else {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use super::activation::activation;
 use crate::calibrate::Range;
-use crate::ir::{Graph, Node, Quantization, ValueId};
+use crate::ir::{DType, Graph, Node, Quantization, ValueId};
 use crate::op::rule::quantization::Codes;
 
 /// Longest step of an operand of Logistic or Tanh. Their kernels take it as 4 integer bits: at 16 a single step
@@ -75,6 +75,10 @@ fn given_quantizations(graph: &Graph, codes: &[Codes]) -> Vec<Option<Quantizatio
     given
 }
 
+fn is_float(graph: &Graph, id: ValueId) -> bool {
+    graph.value(id).dtype == DType::F32
+}
+
 /// Groups of values, as a forest of parents over the graph's values.
 pub(super) struct Sharing {
     parents: Vec<usize>,
@@ -111,7 +115,7 @@ impl Sharing {
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
-            if codes[index] == Codes::Joined {
+            if codes[index] == Codes::Joined && is_float(graph, node.output()) {
                 sharing.add_joined(graph, index, node);
             }
         }
@@ -175,18 +179,21 @@ impl Sharing {
     }
 
     fn add_joined(&mut self, graph: &Graph, index: usize, node: &Node) {
+        // The condition of a selection has no codes.
+        let joined: Vec<(usize, ValueId)> =
+            node.inputs.iter().copied().enumerate().filter(|&(_, id)| is_float(graph, id)).collect();
         let bounds: Vec<Option<Quantization>> =
-            node.inputs.iter().map(|&id| self.bound[self.group(id)].clone()).collect();
+            joined.iter().map(|&(_, id)| self.bound[self.group(id)].clone()).collect();
         if bounds[0].is_some() && bounds.iter().all(|bound| *bound == bounds[0]) {
-            node.inputs.iter().for_each(|&id| self.join(id, node.output()));
+            joined.iter().for_each(|&(_, id)| self.join(id, node.output()));
             return;
         }
-        let ranges = node.inputs.iter().map(|&id| self.ranges[self.group(id)]);
+        let ranges = joined.iter().map(|&(_, id)| self.ranges[self.group(id)]);
         let whole = ranges.fold(self.ranges[self.group(node.output())], Range::union);
-        for (position, &id) in node.inputs.iter().enumerate() {
+        for (&(position, id), bound) in joined.iter().zip(&bounds) {
             let narrow = self.ranges[self.group(id)].width() * 2.0 <= whole.width();
             let read_elsewhere = graph.consumers(id).len() > 1 || graph.is_output(id);
-            if bounds[position].is_some() || (narrow && read_elsewhere) {
+            if bound.is_some() || (narrow && read_elsewhere) {
                 self.requantized.insert((index, position), None);
             } else {
                 self.join(node.output(), id);

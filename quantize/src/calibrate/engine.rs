@@ -10,7 +10,7 @@ use kinglet_blob::OpCode;
 use super::{Runner, RunnerError};
 use crate::emit::{self, Assembly, BuildError, Manifest, SourceKind};
 use crate::host::{AlignedBytes, with_session};
-use crate::ir::{DType, Elements, Graph, Node, ValueId};
+use crate::ir::{DType, Graph, Node, Port, ValueId};
 use crate::op::rule::moves::Source;
 use crate::target::Target;
 
@@ -33,6 +33,21 @@ pub trait Element: Copy + Default {
 
     /// To little-endian bytes.
     fn write(elements: &[Self]) -> Vec<u8>;
+
+    /// As a number.
+    fn number(self) -> f32;
+}
+
+/// The bytes of numbers in a type without scale.
+fn numbers(dtype: DType, numbers: impl Iterator<Item = f32>) -> Vec<u8> {
+    let of = |number: f32| match dtype {
+        DType::I32 => (number as i32).to_le_bytes().to_vec(),
+        DType::I16 => (number as i16).to_le_bytes().to_vec(),
+        DType::I8 => vec![number as i8 as u8],
+        DType::Bool => vec![u8::from(number != 0.0)],
+        _ => vec![number as u8],
+    };
+    numbers.flat_map(of).collect()
 }
 
 impl Element for f32 {
@@ -46,6 +61,10 @@ impl Element for f32 {
     fn write(elements: &[Self]) -> Vec<u8> {
         elements.iter().flat_map(|element| element.to_le_bytes()).collect()
     }
+
+    fn number(self) -> f32 {
+        self
+    }
 }
 
 impl Element for i8 {
@@ -57,6 +76,10 @@ impl Element for i8 {
 
     fn write(elements: &[Self]) -> Vec<u8> {
         elements.iter().map(|&element| element as u8).collect()
+    }
+
+    fn number(self) -> f32 {
+        self.into()
     }
 }
 
@@ -75,7 +98,11 @@ impl<T: Element> Runner<T> for EngineRunner<'_> {
     fn run(&mut self, inputs: &[&[T]], observe: &mut dyn FnMut(ValueId, &[T])) -> Result<(), RunnerError> {
         let mut trace =
             Trace { written: &self.written, values: vec![None; self.graph.values.len()], graph: self.graph };
-        let inputs: Vec<Vec<u8>> = inputs.iter().map(|input| T::write(input)).collect();
+        let port_bytes = |(port, input): (&Port, &&[T])| match self.graph.value(port.value).dtype {
+            dtype if dtype == T::DTYPE => T::write(input),
+            dtype => numbers(dtype, input.iter().map(|&element| element.number())),
+        };
+        let inputs: Vec<Vec<u8>> = self.graph.inputs.iter().zip(inputs).map(port_bytes).collect();
         with_session(&self.blob, |session| {
             for (index, input) in inputs.iter().enumerate() {
                 let slot = session.input_raw(index)?;
@@ -138,9 +165,7 @@ impl Trace<'_> {
     fn bytes(&self, id: ValueId) -> Option<Vec<u8>> {
         match &self.graph.value(id).elements {
             None => self.values[id.0 as usize].clone(),
-            Some(Elements::F32(elements)) => Some(f32::write(elements)),
-            Some(Elements::I8(elements)) => Some(i8::write(elements)),
-            Some(_) => None,
+            Some(elements) => Some(elements.bytes()),
         }
     }
 

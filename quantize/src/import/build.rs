@@ -5,7 +5,7 @@ use crate::op::Reshape;
 use std::collections::HashSet;
 
 use super::{ImportError, Imported, Problem};
-use crate::ir::{Elements, Graph, GraphError, Node, Op, Value, ValueId, infer, infer_one};
+use crate::ir::{DType, Elements, Graph, GraphError, Node, Op, Quantization, Value, ValueId, infer, infer_one};
 
 /// Why one node or tensor cannot be used, before it is known by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,20 @@ impl Builder {
         self.apply_as(name, Op::Reshape(Reshape), vec![input], shape)
     }
 
+    /// Adds a node and the value it computes, of another type than its operands.
+    pub(super) fn apply_typed(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: Vec<ValueId>,
+        (dtype, quantization): (DType, Option<Quantization>),
+    ) -> Convert<ValueId> {
+        let shape = infer_one(&self.graph, &op, &inputs).or_else(|error| refuse(error.0, AGREE))?;
+        let output = self.value(Value { name: name.into(), dtype, shape, quantization, elements: None })?;
+        self.node(name, op, inputs, output)?;
+        Ok(output)
+    }
+
     fn apply_as(&mut self, name: &str, op: Op, inputs: Vec<ValueId>, shape: Vec<usize>) -> Convert<ValueId> {
         let output = self.result(name, &inputs, shape)?;
         self.node(name, op, inputs, output)?;
@@ -122,14 +136,25 @@ impl Builder {
 
     /// Gives both operands of an elementwise operator the same number of axes, as NumPy's rules align them.
     pub(super) fn same_rank(&mut self, name: &str, operands: [ValueId; 2]) -> Convert<[ValueId; 2]> {
-        let rank = operands.map(|id| self.graph.value(id).shape.len()).into_iter().max().unwrap_or(0);
         let mut aligned = operands;
-        for id in &mut aligned {
+        self.align(name, &mut aligned)?;
+        Ok(aligned)
+    }
+
+    /// The same for any number of operands.
+    pub(super) fn aligned(&mut self, name: &str, mut operands: Vec<ValueId>) -> Convert<Vec<ValueId>> {
+        self.align(name, &mut operands)?;
+        Ok(operands)
+    }
+
+    fn align(&mut self, name: &str, operands: &mut [ValueId]) -> Convert<()> {
+        let rank = operands.iter().map(|id| self.graph.value(*id).shape.len()).max().unwrap_or(0);
+        for id in operands {
             let shape = &self.graph.value(*id).shape;
             let padded: Vec<usize> = core::iter::repeat_n(1, rank - shape.len()).chain(shape.iter().copied()).collect();
             *id = self.reshape(&format!("{name}/align"), *id, padded)?;
         }
-        Ok(aligned)
+        Ok(())
     }
 
     /// Notes what cannot be used; the rest of the file is looked at all the same.

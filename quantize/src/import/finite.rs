@@ -7,6 +7,7 @@
 use super::Problem;
 use super::build::Refusal;
 use crate::ir::{Elements, Graph};
+use crate::op::rule::quantization::Codes;
 
 /// What is wrong with `numbers`, which people know as `what`, if one of them is no finite number.
 pub(super) fn refusal(what: &str, numbers: &[f32]) -> Option<Refusal> {
@@ -25,7 +26,14 @@ pub(super) fn problems(graph: &Graph) -> Vec<Problem> {
         problems.push(Problem { node: node.into(), operator: operator.into(), problem, remedy });
     };
     for node in &graph.nodes {
+        // What only chooses among elements may choose an infinity: a mask before Softmax is made of them.
+        let chooses = node.op.operator().codes() == Codes::Joined;
         for value in node.inputs.iter().map(|&id| graph.value(id)) {
+            if chooses
+                && value.elements.as_ref().and_then(Elements::f32s).is_some_and(|all| !all.iter().any(|x| x.is_nan()))
+            {
+                continue;
+            }
             add(&node.name, node.op.name(), &format!("`{}`", value.name), value.elements.as_ref());
         }
     }

@@ -242,9 +242,9 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
     let records: Vec<Option<PlacedOperator>> = blob.operators().map(|bytes| PlacedOperator::read(&bytes)).collect();
     for (line, operator) in lines.iter_mut().zip(&records).rev() {
         let mut in_use = needed.clone();
-        let second = operator.as_ref().map_or(Range::default(), operator::second_operand);
-        let all = [line.input, second, line.output, line.scratch];
-        all.into_iter().for_each(|range| in_use.add(range));
+        let others = operator.as_ref().map_or(Vec::new(), operator::other_operands);
+        let all = others.iter().copied().chain([line.input, line.output, line.scratch]);
+        all.for_each(|range| in_use.add(range));
         line.live_bytes = in_use.bytes();
         // A strided copy writes only some bytes of its range, so what was needed there still is.
         let access = operator.as_ref().map(|operator| operator.record.access(operator.head()));
@@ -257,7 +257,7 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
             needed.remove(line.output);
         }
         needed.add(line.input);
-        needed.add(second);
+        others.into_iter().for_each(|range| needed.add(range));
     }
     lines
 }

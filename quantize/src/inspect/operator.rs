@@ -9,13 +9,18 @@ use crate::program::PlacedOperator;
 use crate::record::{Access, Work};
 use crate::target::Target;
 
-/// Where a second operand is in the arena; empty when there is none, or it is the first one.
-pub(super) fn second_operand(operator: &PlacedOperator) -> Range {
-    let b = operator.operands.inputs.get(1).filter(|b| b.region == Operand::ARENA && !operator.is_of_same());
-    let Access::Pairs(&Broadcast { b_len, .. }) = operator.record.access(operator.head()) else {
-        return Range::default();
+/// Where the operands behind the first are in the arena.
+pub(super) fn other_operands(operator: &PlacedOperator) -> Vec<Range> {
+    let lens = match operator.record.access(operator.head()) {
+        Access::Pairs(&Broadcast { len, b_len, .. }) => vec![len as usize, b_len as usize],
+        _ => operator.record.operand_lens(),
     };
-    b.map_or(Range::default(), |b| Range { offset: b.offset as usize, bytes: b_len as usize * b.dtype.size_bytes() })
+    let others = operator.operands.inputs.iter().zip(lens).skip(1);
+    let range = |operand: &Operand, len: usize| Range {
+        offset: operand.offset as usize,
+        bytes: len * operand.dtype.size_bytes(),
+    };
+    others.filter(|(b, _)| b.region == Operand::ARENA).map(|(b, len)| range(b, len)).collect()
 }
 
 /// Everything but the bytes in use.

@@ -4,7 +4,9 @@
 //! it is far too slow for anything else. Passes are tested by running a graph before and after; constant
 //! folding computes with it. The engine's kernels share no code with it.
 
-use super::{Graph, Op, Port, transposed};
+use std::borrow::Cow;
+
+use super::{Elements, Graph, Op, Port, transposed};
 use crate::op::common::real::{Real, Reals};
 
 /// Why a graph cannot be interpreted.
@@ -47,6 +49,8 @@ pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, In
         return Err(InterpretError::WrongInputs { given, needed });
     }
     let mut computed: Vec<Option<Vec<f32>>> = vec![None; graph.values.len()];
+    let constants: Vec<Option<Cow<'_, [f32]>>> =
+        graph.values.iter().map(|value| value.elements.as_ref().and_then(Elements::to_reals)).collect();
     for (port, data) in graph.inputs.iter().zip(inputs) {
         computed[port.value.0 as usize] = Some(from_source(port, data));
     }
@@ -56,9 +60,9 @@ pub fn interpret(graph: &Graph, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, In
             .inputs
             .iter()
             .map(|&id| {
-                let constant = graph.constant_f32(id);
-                let data = computed[id.0 as usize].as_deref().or(constant)?;
-                Some(Real { shape: &graph.value(id).shape, data })
+                let (index, value) = (id.0 as usize, graph.value(id));
+                let data = computed[index].as_deref().or(constants[index].as_deref())?;
+                Some(Real { shape: &value.shape, dtype: value.dtype, data })
             })
             .collect();
         let shapes: Vec<&[usize]> = node.outputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();

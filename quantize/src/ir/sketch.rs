@@ -1,6 +1,6 @@
 //! Small graphs and data for tests.
 
-use crate::op::{Reshape, Split};
+use crate::op::{Combine, Reshape, Select, Split};
 use std::io::Write;
 
 use super::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, infer, infer_one};
@@ -66,6 +66,22 @@ impl Sketch {
     pub(crate) fn node(&mut self, op: Op, inputs: &[ValueId]) -> ValueId {
         let shape = infer_one(&self.graph, &op, inputs).expect("the sketch fits");
         self.node_of(op, inputs, shape)
+    }
+
+    /// A function that makes truth values.
+    pub(crate) fn truths(&mut self, op: Combine, inputs: [ValueId; 2]) -> ValueId {
+        let truths = self.node(op.into(), &inputs);
+        self.graph.value_mut(truths).dtype = DType::Bool;
+        truths
+    }
+
+    /// A selection, which has the type of what it selects from.
+    pub(crate) fn select(&mut self, inputs: [ValueId; 3]) -> ValueId {
+        let selected = self.node(Op::Select(Select), &inputs);
+        let Value { dtype, quantization, .. } = self.graph.value(inputs[1]).clone();
+        let value = self.graph.value_mut(selected);
+        (value.dtype, value.quantization) = (dtype, quantization);
+        selected
     }
 
     pub(crate) fn reshape(&mut self, input: ValueId, shape: &[usize]) -> ValueId {

@@ -83,7 +83,7 @@ pub fn lower(graph: &Graph, target: Target) -> Result<Program, LowerError> {
 }
 
 /// Types of tensors that are read and written.
-const ARENA_TYPES: [DType; 4] = [DType::F32, DType::I8, DType::I16, DType::U8];
+const ARENA_TYPES: [DType; 6] = [DType::F32, DType::I8, DType::I16, DType::U8, DType::I32, DType::Bool];
 
 /// A graph while it is being lowered.
 struct Lowering<'g> {
@@ -163,7 +163,7 @@ impl<'g> Lowering<'g> {
             let value = self.graph.value(*id);
             return refuse(
                 format!("`{}` is {:?}", value.name, value.dtype),
-                "activations must be float32, int8, int16 or uint8",
+                "activations must be float32, int8, int16, uint8, int32 or bool",
             );
         }
         if weighted && node.inputs[1..].iter().any(computed) {
@@ -190,7 +190,7 @@ impl<'g> Lowering<'g> {
                 add("its value does not depend on the model's inputs".into(), "remove it from the model's outputs");
             }
             if !ARENA_TYPES.contains(&value.dtype) {
-                let remedy = "inputs and outputs must be float32, int8, int16 or uint8";
+                let remedy = "inputs and outputs must be float32, int8, int16, uint8, int32 or bool";
                 add(format!("its type is {:?}", value.dtype), remedy);
             }
             if value.shape.is_empty() || value.shape.len() > 4 {

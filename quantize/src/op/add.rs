@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use kinglet_blob::OpCode;
+use kinglet_blob::{Function, OpCode};
 use kinglet_blob::records::BinaryI16;
 use kinglet_kernels::elementwise::AddI16;
 
@@ -11,7 +11,7 @@ use super::common::fixed::FixedPointError;
 use super::common::real::{Real, Reals, activated};
 use super::common::{elementwise, fixed, operands, types};
 use super::lowering::binary::Roles;
-use super::lowering::{Reason, Site, no_kernel, refuse};
+use super::lowering::{Reason, Site, grid, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -88,7 +88,10 @@ impl Operator for Add {
     }
 
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
-        let roles = Roles::of(site)?;
+        let roles = match Roles::of(site)? {
+            Some(roles) => roles,
+            None => return grid::combine(site, Function::Add, self.activation),
+        };
         let record = match site.dtype() {
             DType::F32 => roles.record_f32(self.activation).into(),
             DType::I8 => {

@@ -13,6 +13,8 @@ pub(crate) mod lowering;
 mod operator;
 pub(crate) mod rule;
 
+pub use combine::Function;
+pub(crate) use combine::{integer, real};
 pub use common::attributes::{Activation, Padding, Window};
 pub use common::elementwise::broadcast;
 pub use common::fixed;
@@ -117,6 +119,12 @@ operators! {
     split::Split,
     /// Some indices of each axis of `x`.
     slice::Slice,
+    /// A function of `a` and `b`, with broadcasting of axes of extent 1.
+    combine::Combine,
+    /// `a` where `condition` is true, else `b`; operands `condition, a, b`.
+    select::Select,
+    /// The same numbers in another type.
+    cast::Cast,
 }
 
 impl Op {

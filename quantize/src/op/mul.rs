@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use kinglet_blob::OpCode;
+use kinglet_blob::{Function, OpCode};
 use kinglet_kernels::elementwise::{AddI8, MulI8};
 use kinglet_kernels::numerics::FixedPoint;
 
@@ -10,7 +10,7 @@ use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, activated};
 use super::common::{elementwise, fixed, operands, types};
 use super::lowering::binary::Roles;
-use super::lowering::{Reason, Site, no_kernel, refuse};
+use super::lowering::{Reason, Site, grid, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
@@ -40,7 +40,7 @@ impl Operator for Mul {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::rescaling(inputs, outputs)
+        types::rescaling_among(inputs, outputs, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
@@ -95,13 +95,17 @@ impl Operator for Mul {
     }
 
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
-        let roles = Roles::of(site)?;
+        let roles = match Roles::of(site)? {
+            Some(roles) => roles,
+            None => return grid::combine(site, Function::Mul, self.activation),
+        };
         let record = match site.dtype() {
             DType::F32 => roles.record_f32(self.activation).into(),
             DType::I8 => {
                 let [a, b, y] = roles.quantizations(site)?;
                 roles.record_i8(&as_sum(fixed::mul(a, b, y, self.activation))?).into()
             }
+            DType::I16 => return grid::combine(site, Function::Mul, self.activation),
             other => return no_kernel(other),
         };
         roles.emit(site, OpCode::Mul, record);

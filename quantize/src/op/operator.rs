@@ -120,6 +120,11 @@ pub(crate) trait Operator {
         None
     }
 
+    /// Whether our quantizer leaves it on floats, between a Dequantize and a Quantize, because codes are too coarse for it.
+    fn stays_on_floats(&self) -> bool {
+        false
+    }
+
     /// How the codes of its results come from those of its operands.
     fn codes(&self) -> Codes;
 

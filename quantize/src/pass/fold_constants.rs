@@ -1,11 +1,13 @@
 //! Computes what depends on constants only.
 //!
-//! Floats are computed by the reference interpreter. A constant of another type is only moved (reshaped, transposed,
-//! ...) or dequantized, which is exact. A result larger than a few kilobytes is made only when it is no larger
+//! Floats, 32-bit integers up to 2^24 and truth values are computed by the reference interpreter. A constant of another
+//! type is only moved (reshaped, transposed, ...) or dequantized, which is exact. A result larger than a few kilobytes is made only when it is no larger
 //! than its operands together: broadcasting two rows of a hostile file would fill the memory otherwise.
 
+use std::borrow::Cow;
+
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Elements, Graph, Node, Value, ValueId, evaluate};
+use crate::ir::{Elements, Graph, Node, Value, evaluate};
 use crate::op::common::real::Real;
 use crate::op::rule::moves::Moves;
 
@@ -58,9 +60,12 @@ fn computed(graph: &Graph, node: &Node) -> Option<Vec<Elements>> {
     if let Some(moves) = node.op.operator().moves(&node.operand_shapes(graph), &shapes) {
         return moved_elements(graph, node, &moves);
     }
-    let operand = |&id: &ValueId| Some(Real { shape: &graph.value(id).shape, data: graph.constant_f32(id)? });
-    let operands: Vec<Real<'_>> = node.inputs.iter().map(operand).collect::<Option<_>>()?;
-    Some(evaluate(&node.op, &operands, &shapes)?.into_iter().map(Elements::F32).collect())
+    let reals: Vec<Cow<'_, [f32]>> =
+        values.iter().map(|value| value.elements.as_ref()?.to_reals()).collect::<Option<_>>()?;
+    let operands: Vec<Real<'_>> =
+        values.iter().zip(&reals).map(|(value, data)| Real { shape: &value.shape, dtype: value.dtype, data }).collect();
+    let computed = evaluate(&node.op, &operands, &shapes)?;
+    results.iter().zip(computed).map(|(result, reals)| Elements::from_reals(result.dtype, reals)).collect()
 }
 
 /// Constants of one type, moved; what moves elements keeps their quantization.

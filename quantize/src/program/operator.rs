@@ -77,12 +77,13 @@ impl PlacedOperator {
         if shapes.in_bytes { [1, 1] } else { [size(&self.operands.inputs), size(&self.operands.outputs)] }
     }
 
-    /// The bytes of the arena that the first operand and the result take.
+    /// The bytes of the arena that the first operand and the result take; none for an operand that is a constant.
     pub fn byte_ranges(&self, shapes: &Shapes) -> [Range<usize>; 2] {
         let bytes = |extents: &[usize], size: usize| extents.iter().product::<usize>() * shapes.batch * size;
         let [input_size, output_size] = self.element_sizes(shapes);
         let (input, output) = (self.input_at(0), self.output_at(0));
-        [input..input + bytes(&shapes.input, input_size), output..output + bytes(&shapes.output, output_size)]
+        let read = if self.is_constant(0) { 0..0 } else { input..input + bytes(&shapes.input, input_size) };
+        [read, output..output + bytes(&shapes.output, output_size)]
     }
 
     /// The type of the first operand.
@@ -93,6 +94,11 @@ impl PlacedOperator {
     /// Name of the operator with its element type, as reports and cargo features have it.
     pub fn name(&self) -> &'static str {
         self.opcode.feature(self.dtype()).unwrap_or(self.opcode.name())
+    }
+
+    /// True when input `index` is in WEIGHTS.
+    fn is_constant(&self, index: usize) -> bool {
+        self.operands.inputs.get(index).is_some_and(|operand| operand.region != Operand::ARENA)
     }
 
     /// Byte of the arena where input `index` starts.

@@ -18,6 +18,7 @@ mod convolution;
 mod elementwise;
 mod exactness;
 mod fully_connected;
+mod grid;
 mod moves;
 mod overlap;
 mod parameters;

@@ -48,6 +48,11 @@ pub trait Parameters: fmt::Debug {
         None
     }
 
+    /// Elements of each operand, when it has several that are all read whole.
+    fn operand_lens(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
     /// Elements that a kernel takes into patches or planes before it computes; see [`super::Work::gathered`].
     fn gathered(&self, _opcode: OpCode) -> u64 {
         0

@@ -1,6 +1,7 @@
 //! Element types, and the elements of a constant: the one list of types on the host's side.
 
 use core::ops::RangeInclusive;
+use std::borrow::Cow;
 
 use super::Quantization;
 
@@ -112,6 +113,38 @@ elements! {
     I32(i32), i32s, "i32", blob I32, zero points 0..=0;
     /// Signed 64-bit integer: biases of layers on int16, and shape arithmetic. Folded away before any record is written.
     I64(i64), i64s, "i64", blob I32, zero points 0..=0;
+    /// A truth value, 0 or 1.
+    Bool(u8), bools, "bool", blob Bool, zero points 0..=0;
+}
+
+/// A float holds every integer of this magnitude and below.
+const EXACT: u32 = 1 << 24;
+
+impl Elements {
+    /// As reals, when these are exact and there is no scale that they depend on: floats, integers up to 2^24, truth
+    /// values.
+    pub(crate) fn to_reals(&self) -> Option<Cow<'_, [f32]>> {
+        match self {
+            Elements::F32(floats) => Some(Cow::Borrowed(floats)),
+            Elements::I32(integers) if integers.iter().all(|integer| integer.unsigned_abs() <= EXACT) => {
+                Some(integers.iter().map(|&integer| integer as f32).collect())
+            }
+            Elements::Bool(truths) => Some(truths.iter().map(|&truth| f32::from(truth)).collect()),
+            _ => None,
+        }
+    }
+
+    /// What reals are in a type without scale, when they are exact in it.
+    pub(crate) fn from_reals(dtype: DType, reals: Vec<f32>) -> Option<Elements> {
+        match dtype {
+            DType::F32 => Some(Elements::F32(reals)),
+            DType::I32 if reals.iter().all(|real| real.abs() < EXACT as f32) => {
+                Some(Elements::I32(reals.into_iter().map(|real| real as i32).collect()))
+            }
+            DType::Bool => Some(Elements::Bool(reals.into_iter().map(|real| u8::from(real != 0.0)).collect())),
+            _ => None,
+        }
+    }
 }
 
 impl Elements {

@@ -8,8 +8,8 @@
 mod arithmetic;
 
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Map, MapFunction, MatMul, MaxPool2D,
-    Mean, Mul, Pad, Reduce, Reduction, Slice, Softmax, Split, Transpose, TransposeConv2D,
+    Add, AveragePool2D, Clip, Combine, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Function, Map, MapFunction,
+    MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Slice, Softmax, Split, Transpose, TransposeConv2D,
 };
 use std::collections::HashMap;
 
@@ -122,6 +122,9 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
         }
         Op::Add(Add { activation }) => add(x, &values[&node.inputs[1]], &y, *activation),
         Op::Mul(Mul { activation }) => mul(x, &values[&node.inputs[1]], &y, *activation),
+        Op::Combine(Combine { function, activation }) => {
+            combine(*function, [x, &values[&node.inputs[1]]], &y, *activation)
+        }
         Op::Softmax(Softmax { beta }) => softmax(x, *beta),
         Op::Reshape(_) => x.elements.clone(),
         Op::Pad(Pad { before, value, .. }) => {
@@ -313,6 +316,36 @@ fn mul(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation) -> Vec<i8> {
     each_index(&y.shape, |o| {
         let product = (stretched(a, o) - a.zero) * (stretched(b, o) - b.zero);
         clamp(mbqm(product, f) + y.zero, act_range(activation, y.scale, y.zero))
+    })
+}
+
+/// Sub, SquaredDifference, PRelu, Max and Min.
+fn combine(function: Function, [a, b]: [&Tensor; 2], y: &Tensor, activation: Activation) -> Vec<i8> {
+    let range = act_range(activation, y.scale, y.zero);
+    let larger = a.scale.max(b.scale);
+    let scaled = |x: &Tensor, o: &[usize], shift: u32, real: f64| {
+        mbqm((stretched(x, o) - x.zero) << shift, quantize_multiplier(real))
+    };
+    let codes = |value: i32, real: f64| clamp(mbqm(value, quantize_multiplier(real)) + y.zero, range);
+    each_index(&y.shape, |o| match function {
+        Function::Sub => {
+            let t = 2.0 * larger;
+            let [p, q] = [a, b].map(|x| scaled(x, o, 20, f64::from(x.scale / t)));
+            codes(p - q, f64::from(t / (1048576.0 * y.scale)))
+        }
+        Function::SquaredDifference => {
+            let t = 2.0 * f64::from(larger);
+            let [p, q] = [a, b].map(|x| scaled(x, o, 7, f64::from(x.scale) / t));
+            codes((p - q) * (p - q), t * t / f64::from(16384.0 * y.scale))
+        }
+        Function::PRelu => {
+            let (p, q) = (stretched(a, o) - a.zero, stretched(b, o) - b.zero);
+            let (sa, sb, sy) = (f64::from(a.scale), f64::from(b.scale), f64::from(y.scale));
+            if p >= 0 { codes(p, sa / sy) } else { codes(p * q, sa * sb / sy) }
+        }
+        Function::Max => stretched(a, o).max(stretched(b, o)),
+        Function::Min => stretched(a, o).min(stretched(b, o)),
+        _ => panic!("{function:?} has no codes here"),
     })
 }
 

@@ -8,9 +8,9 @@ use kinglet_quantize::ir::{
     Activation, DType, Elements, Graph, Node, Op, Padding, Port, Quantization, Value, ValueId, Window, infer_one,
 };
 use kinglet_quantize::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map, MapFunction, MatMul,
-    MaxPool2D, Mean, Mul, Pad, Quantize, Reduce, Reduction, Relu, Relu6, Reshape, Slice, Softmax, Split, Tanh,
-    Transpose, TransposeConv2D,
+    Add, AveragePool2D, Clip, Combine, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Function, Logistic, Map,
+    MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Quantize, Reduce, Reduction, Relu, Relu6, Reshape, Slice, Softmax,
+    Split, Tanh, Transpose, TransposeConv2D,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -314,7 +314,12 @@ impl Grower {
         // The factors of both operators have to be below 1.
         let (sx, so) = (self.quantization_of(x).scale(0), self.quantization_of(other).scale(0));
         quantization.scales[0] += if multiply { sx * so * 100.0 } else { sx.max(so) / 2.0 };
-        let op = if multiply { Op::Mul(Mul { activation }) } else { Op::Add(Add { activation }) };
+        let op = match (multiply, self.random.below(3)) {
+            (true, 0) => Op::Combine(Combine { function: Function::PRelu, activation: Activation::None }),
+            (true, _) => Op::Mul(Mul { activation }),
+            (false, 0) => Op::Combine(Combine { function: Function::Sub, activation }),
+            (false, _) => Op::Add(Add { activation }),
+        };
         let inputs = if self.random.chance(50) { vec![x, other] } else { vec![other, x] };
         self.node(op, inputs, quantization)
     }

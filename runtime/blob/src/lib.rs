@@ -39,6 +39,7 @@ pub mod checksum;
 pub mod constants;
 mod dtype;
 mod field;
+mod function;
 pub mod golden;
 mod header;
 mod map;
@@ -55,6 +56,7 @@ mod writer;
 
 pub use dtype::DType;
 pub use field::{Cursor, Field};
+pub use function::Function;
 pub use header::{FORMAT_MAJOR, FORMAT_MINOR, Header, MAGIC, PORTABLE, SECTION_ALIGN, SectionEntry, SectionKind};
 pub use map::MapFunction;
 #[cfg(feature = "alloc")]

@@ -3,7 +3,7 @@
 //! Each starts with four bytes: opcode, length in 32-bit words (these four bytes included), packing and storage of its
 //! weights (0 where there are none). Its operands follow, see [`crate::operand`], then its parameters.
 
-use crate::{DType, MapFunction, OperandList};
+use crate::{DType, Function, MapFunction, OperandList};
 
 /// The one list of operators on the device's side: `$list!` is called with it.
 ///
@@ -91,6 +91,25 @@ macro_rules! for_each_operator {
             Reduce = 23 "reduce" { I8: ReduceInt "reduce-i8", F32: ReduceF32 "reduce-f32", I16: ReduceInt "reduce-i16", }
             /// Products of two matrices.
             MatMul = 24 "mat-mul" { I8: MatMulI8 "mat-mul-i8", F32: MatMulF32 "mat-mul-f32", I16: MatMulI16 "mat-mul-i16", }
+            /// A function of two elements, see [`crate::Function`]: of each pair that meets in the result.
+            Combine = 25 "combine" {
+                F32: CombineF32 "combine-f32",
+                I8: CombineQuantized "combine-i8",
+                I16: CombineQuantized "combine-i16",
+                I32: Combine "combine-i32",
+                Bool: Combine "combine-bool",
+            }
+            /// One of two elements, by a third.
+            Select = 26 "select" { Bool: Select "select", }
+            /// From one type to another, without scales.
+            Cast = 27 "cast" {
+                I8: Cast "cast",
+                F32: Cast "cast",
+                I16: Cast "cast",
+                I32: Cast "cast",
+                U8: Cast "cast",
+                Bool: Cast "cast",
+            }
         }
     };
 }
@@ -203,6 +222,13 @@ impl<'b> OperatorBytes<'b> {
         OperandList::split(self.body)
     }
 
+    /// The function of two elements that it names, when it names one.
+    pub fn function(&self) -> Option<Function> {
+        let (_, parameters) = self.split()?;
+        let names_one = self.opcode == OpCode::Combine as u8;
+        parameters.first().filter(|_| names_one).and_then(|&tag| Function::from_tag(tag))
+    }
+
     /// The engine's cargo features that run this operator; nothing for an unknown one.
     pub fn features(&self) -> impl Iterator<Item = &'static str> + use<> {
         let known = OpCode::from_tag(self.opcode).zip(self.dtype());
@@ -213,6 +239,7 @@ impl<'b> OperatorBytes<'b> {
         let storage = storage.map(|(_, feature)| *feature);
         let mapped = known.filter(|(opcode, _)| *opcode == OpCode::Map).and_then(|_| self.split());
         let function = mapped.and_then(|(_, parameters)| MapFunction::of_record(parameters)).map(MapFunction::feature);
+        let function = function.or_else(|| self.function().map(Function::feature));
         feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage).chain(function)
     }
 }

@@ -569,3 +569,86 @@ record! {
         beta: f32,
     }
 }
+
+record! {
+    /// Extents of an elementwise result, and along which of them operands repeat. An operand has the elements of the
+    /// other axes, row-major.
+    Grid {
+        /// Tag of the function of two elements; 0 where there is none.
+        function: u8,
+        /// For each operand a bit for each axis along which it repeats, the lowest for the outermost.
+        repeats: [u8; 3],
+        /// Outermost first.
+        extents: [u32; 6],
+    }
+}
+
+record! {
+    /// Combine of floats.
+    CombineF32 {
+        /// Function and extents.
+        grid: Grid,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+    }
+}
+
+record! {
+    /// Combine of integers and truth values.
+    Combine {
+        /// Function and extents.
+        grid: Grid,
+    }
+}
+
+record! {
+    /// Combine of int8 or int16.
+    CombineQuantized {
+        /// Function and extents.
+        grid: Grid,
+        /// Factor of the first operand.
+        a_multiplier: i32,
+        /// Factor of the second operand.
+        b_multiplier: i32,
+        /// Factor of the result.
+        output_multiplier: i32,
+        /// Shift of the first factor.
+        a_shift: i8,
+        /// Shift of the second factor.
+        b_shift: i8,
+        /// Shift of the result's factor.
+        output_shift: i8,
+        /// How far operands are shifted left before they are scaled.
+        left_shift: u8,
+        /// Zero point of the first operand.
+        a_zero_point: i16,
+        /// Zero point of the second operand.
+        b_zero_point: i16,
+        /// Output zero point.
+        zero_point: i16,
+        /// Lower clamp.
+        min: i16,
+        /// Upper clamp.
+        max: i16,
+        /// Zero.
+        reserved: u16,
+    }
+}
+
+record! {
+    /// Elements of the second operand where the first is true, else of the third.
+    Select {
+        /// Extents.
+        grid: Grid,
+    }
+}
+
+record! {
+    /// Numbers of one type as numbers of another.
+    Cast {
+        /// Elements.
+        len: u32,
+    }
+}

@@ -5,10 +5,11 @@
 //! reach, and no kernel does more than a constant times it. Time is another matter: that depends on the machine.
 
 use crate::records::{
-    AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Conv2dF32, Conv2dI8, Conv2dI16, Convert,
-    Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Lookup, MapF32, MatMulF32, MatMulI8,
-    MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceF32, ReduceInt, ReduceMax,
-    SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32, CombineQuantized,
+    Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16,
+    Grid, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8,
+    Rearrange, ReduceF32, ReduceInt, ReduceMax, Select, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8,
+    UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -107,6 +108,14 @@ impl MatMulShape {
     }
 }
 
+impl Grid {
+    /// Elements that repeat count as often as they are read.
+    fn moved(&self, operands: u64) -> Work {
+        let len = product(self.extents);
+        moved(len.saturating_mul(operands), len)
+    }
+}
+
 /// Each group of records with what it counts, `$it` being the record.
 macro_rules! counted {
     ($($($record:ty),+: |$it:ident, $opcode:ident| $work:expr;)*) => {
@@ -137,13 +146,15 @@ counted! {
         taps: product([it.outer, it.reduced, it.inner]),
         ..moved(product([it.outer, it.reduced, it.inner]), product([it.outer, it.inner]))
     };
-    Lookup, UnaryF32, MapF32, Convert: |it, _opcode| moved(it.len.into(), it.len.into());
     ReduceF32, ReduceInt: |it, _opcode| {
         let [k0, r0, k1, r1, k2, r2, k3] = it.extents;
         let read = product([k0, r0, k1, r1, k2, r2, k3]);
         Work { taps: read, ..moved(read, product([k0, k1, k2, k3])) }
     };
     MatMulF32, MatMulI8, MatMulI16: |it, _opcode| it.shape.work();
+    CombineF32, CombineQuantized, Combine: |it, _opcode| it.grid.moved(2);
+    Select: |it, _opcode| it.grid.moved(3);
+    Lookup, UnaryF32, MapF32, Convert, Cast: |it, _opcode| moved(it.len.into(), it.len.into());
 }
 
 /// Reads a record and counts; nothing when it is cut off.

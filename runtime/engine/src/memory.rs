@@ -82,6 +82,39 @@ impl Spans {
     }
 }
 
+/// Where an operand is that may be a constant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// Bytes of the arena.
+    Arena(Span),
+    /// Bytes of WEIGHTS.
+    Constant(Span),
+}
+
+/// The arena around the memory of a result.
+pub(crate) struct Around<'a> {
+    before: &'a [u8],
+    behind: &'a [u8],
+    /// Where the second part starts.
+    start: usize,
+}
+
+impl<'a> Around<'a> {
+    /// An operand that does not overlap the result.
+    pub(crate) fn get(&self, source: Source, weights: &'a [u8]) -> Option<&'a [u8]> {
+        match source {
+            Source::Constant(span) => constants(weights, u32::try_from(span.start).ok()?)?.get(..span.bytes),
+            Source::Arena(span) => {
+                let range = span.range();
+                match self.before.get(range.clone()) {
+                    Some(bytes) => Some(bytes),
+                    None => self.behind.get(range.start.checked_sub(self.start)?..range.end.checked_sub(self.start)?),
+                }
+            }
+        }
+    }
+}
+
 /// The alignment of elements of `size` bytes, which is their size.
 #[inline]
 pub(crate) const fn align_of(size: usize) -> u8 {
@@ -120,6 +153,28 @@ impl<'b> Limits<'b> {
         if !span.start.is_multiple_of(align) { Err(LoadRule::ArenaAlignment) } else { Ok(()) }
     }
 
+    /// Operands are where they can be read, and those in the arena share nothing with the result; each with the bytes of
+    /// its elements.
+    pub(crate) fn apart(&self, operands: &[(Source, usize)], output: Span, output_size: usize) -> Result<(), LoadRule> {
+        self.span(output, output_size)?;
+        for &(source, size) in operands {
+            match source {
+                Source::Arena(span) => {
+                    self.span(span, size)?;
+                    if span.overlaps(output) {
+                        return Err(LoadRule::ArenaOverlap);
+                    }
+                }
+                Source::Constant(span) => {
+                    let at = u32::try_from(span.start).ok().ok_or(LoadRule::ConstantRange)?;
+                    let found = constants(self.weights, at).and_then(|bytes| bytes.get(..span.bytes));
+                    found.ok_or(LoadRule::ConstantRange)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// All spans of an operator are in the arena, aligned, and can be cut out of it together.
     pub(crate) fn spans(&self, spans: &Spans) -> Result<(), LoadRule> {
         self.span(spans.input, spans.align.into())?;
@@ -142,26 +197,6 @@ pub(crate) fn constants(weights: &[u8], offset: u32) -> Option<&[u8]> {
         return None;
     }
     weights.get(offset as usize..)
-}
-
-/// The arena without one range of it.
-pub(crate) struct Surroundings<'a> {
-    before: &'a [u8],
-    after: &'a [u8],
-    /// Where `after` starts.
-    end: usize,
-}
-
-impl<'a> Surroundings<'a> {
-    /// The bytes of a span that does not reach into the range.
-    #[inline]
-    pub(crate) fn get(&self, span: Span) -> Option<&'a [u8]> {
-        let Range { start, end } = span.range();
-        match start.checked_sub(self.end) {
-            Some(start) => self.after.get(start..end.wrapping_sub(self.end)),
-            None => self.before.get(start..end),
-        }
-    }
 }
 
 /// The arena and the constants while an operator runs.
@@ -189,20 +224,20 @@ impl Memory<'_, '_> {
         }
     }
 
+    /// The memory of a result, and what is around it.
+    #[inline]
+    pub(crate) fn around(&mut self, output: Span) -> Option<(Around<'_>, &mut [u8])> {
+        let range = output.range();
+        let (before, rest) = self.arena.split_at_mut_checked(range.start)?;
+        let (result, behind) = rest.split_at_mut_checked(output.bytes)?;
+        Some((Around { before, behind, start: range.end }, result))
+    }
+
     /// Two disjoint spans as bytes, for operators that change the element type.
     #[inline]
     pub(crate) fn pair(&mut self, input: Span, output: Span) -> Option<(&[u8], &mut [u8])> {
         let [input, output] = self.arena.get_disjoint_mut([input.range(), output.range()]).ok()?;
         Some((input, output))
-    }
-
-    /// An output, and all that lies around it: for operators on several operands, which may share memory.
-    #[inline]
-    pub(crate) fn around(&mut self, output: Span) -> Option<(Surroundings<'_>, &mut [u8])> {
-        let Range { start, end } = output.range();
-        let (before, rest) = self.arena.split_at_mut_checked(start)?;
-        let (output, after) = rest.split_at_mut_checked(end.wrapping_sub(start))?;
-        Some((Surroundings { before, after, end }, output))
     }
 
     /// Input, output and scratch of an int8 operator.

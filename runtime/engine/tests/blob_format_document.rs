@@ -10,8 +10,8 @@ use kinglet::{Aligned, Arena, Model, Session};
 use kinglet_blob::constants::PER_TENSOR;
 use kinglet_blob::records::{FullyConnectedI8, LayerQuant};
 use kinglet_blob::{
-    DType, FORMAT_MAJOR, MapFunction, OpCode, Operand, Operands, PortRecord, STORAGE_FEATURES, SectionKind, WeightForm,
-    Writer, operator_bytes,
+    DType, FORMAT_MAJOR, Function, MapFunction, OpCode, Operand, Operands, PortRecord, STORAGE_FEATURES, SectionKind,
+    WeightForm, Writer, operator_bytes,
 };
 use kinglet_kernels::machine::MACHINES;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -52,6 +52,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
         }
     }
     assert_eq!(all.len(), 34, "every record of the sources was read");
+    assert_eq!(all.len(), 39, "every record of the sources was read");
     assert_eq!(all.len(), 39, "every record of the sources was read");
     all
 }
@@ -125,6 +126,24 @@ fn operators_and_their_records() {
         assert_eq!(record, record_of(*opcode, *dtype), "{feature}");
         assert_eq!(row[6] == "yes", opcode.is_packed(*dtype), "{feature}");
     }
+}
+
+#[test]
+fn functions_have_their_tags_features_and_types() {
+    let rows = table(&page(), "### Functions of two elements");
+    let said: Vec<Vec<String>> = rows.iter().map(|row| row[..5].to_vec()).collect();
+    let known = Function::ALL.iter().map(|function| {
+        let types: Vec<DType> = [DType::F32, DType::I32, DType::I8, DType::I16, DType::Bool]
+            .into_iter()
+            .filter(|&dtype| function.result(dtype).is_some())
+            .collect();
+        let names: Vec<&str> = types.iter().map(|dtype| dtype.name()).collect();
+        let is_same = types.iter().all(|&dtype| function.result(dtype) == Some(dtype));
+        let result = if is_same { "the operands'" } else { "bool" };
+        let tag = (*function as u8).to_string();
+        [&tag, function.name(), function.feature(), &names.join(", "), result].map(str::to_owned).to_vec()
+    });
+    assert_eq!(said, known.collect::<Vec<_>>());
 }
 
 #[test]

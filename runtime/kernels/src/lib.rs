@@ -16,6 +16,8 @@
 
 #[allow(unsafe_code)]
 mod arch;
+pub mod cast;
+pub mod combine;
 pub mod conv2d;
 pub mod copy;
 mod dense;
@@ -27,6 +29,7 @@ pub mod fixed_math;
 pub mod float_math;
 mod formula;
 pub mod fully_connected;
+pub mod grid;
 pub mod int16;
 pub mod io;
 pub mod lookup;
@@ -45,6 +48,7 @@ pub mod reduce;
 pub mod reduce_max;
 pub mod registry;
 mod runs;
+pub mod select;
 pub mod softmax;
 pub mod token;
 pub mod transpose_conv;

@@ -158,5 +158,8 @@ fn random_tensor(random: &mut Random, port: &PortRecord) -> Vec<u8> {
         let number = |_| random.range(-4000, 4000) as f32 / 1000.0;
         return (0..size_bytes(port) / 4).map(number).flat_map(f32::to_le_bytes).collect();
     }
+    if port.dtype == DType::Bool as u8 {
+        return (0..size_bytes(port)).map(|_| (random.next() & 1) as u8).collect();
+    }
     (0..size_bytes(port)).map(|_| random.next() as u8).collect()
 }

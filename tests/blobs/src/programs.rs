@@ -1,5 +1,6 @@
 //! The programs that tests run over: every opcode by itself, operators in place, whole networks.
 
+mod grid;
 mod in_place;
 mod int16;
 mod matrix;
@@ -46,6 +47,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(elementwise());
     all.extend(int16::all());
     all.extend(matrix::all());
+    all.extend(grid::all());
     all.extend(shapes());
     all
 }

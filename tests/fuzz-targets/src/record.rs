@@ -4,11 +4,11 @@ use core::ops::RangeInclusive;
 
 use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::{
-    BinaryF32, BinaryI8, Broadcast, Conv2dF32, Conv2dI8, Convert, Copy, FullyConnectedF32, FullyConnectedI8,
-    LayerQuant, Lookup, MapF32, MeanF32, MeanI8, Pad, PoolF32, PoolI8, Rearrange, ReduceMax, SoftmaxF32, SoftmaxI8,
-    UnaryF32, Window,
+    BinaryF32, BinaryI8, Broadcast, Cast, Combine, CombineF32, CombineQuantized, Conv2dF32, Conv2dI8, Convert, Copy,
+    FullyConnectedF32, FullyConnectedI8, Grid, LayerQuant, Lookup, MapF32, MeanF32, MeanI8, Pad, PoolF32, PoolI8,
+    Rearrange, ReduceMax, Select, SoftmaxF32, SoftmaxI8, UnaryF32, Window,
 };
-use kinglet_blob::{DType, MapFunction, OpCode, Operand, Operands, WeightForm, operator_bytes};
+use kinglet_blob::{DType, Function, MapFunction, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
 use crate::plan::{self, Factor, Operator, Place, Quant};
@@ -124,6 +124,16 @@ impl Memory {
                 self.reduce(kind, shape, factor, zero_points, place)
             }
             Operator::MatMul { kind, shape, factor, quant, place } => self.mat_mul(kind, shape, factor, quant, place),
+            Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
+                self.grid(kind, function, (extents, repeats), sources, clamp, place)
+            }
+            Operator::Cast { from, to, len, place } => {
+                let of = |index: u8| DType::ALL[usize::from(index) % DType::ALL.len()];
+                let (from, to, len) = (of(from), of(to), 1 + u32::from(len));
+                let sizes = (from.size_bytes() as u32, to.size_bytes() as u32);
+                let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
+                plain(OpCode::Cast, &Operands::unary((from, input), (to, output)), &Cast { len })
+            }
             Operator::AddI16 { source, lens, factors, clamp, place } => {
                 self.add_i16(source % 3, lens, factors, clamp, place)
             }
@@ -256,6 +266,76 @@ impl Memory {
         let size = dtype.size_bytes() as u32;
         let operands = self.addresses(place, (read, written), (size, size)).unary(dtype);
         plain(OpCode::Rearrange, &operands, &record)
+    }
+
+    /// Combine and Select: operands that repeat along some axes, in the arena or in WEIGHTS.
+    fn grid(
+        &self,
+        kind: u8,
+        function: u8,
+        (extents, repeats): ([u8; 6], [u8; 3]),
+        sources: u8,
+        bounds: (i8, i8),
+        place: Place,
+    ) -> Vec<u8> {
+        let extents = extents.map(|each| u32::from(extent(each, 4)));
+        // Operands that repeat along the same axis are refused, and that is not what is looked for most of the time.
+        let [a, b, c] = repeats.map(|bits| bits & 63);
+        let is_select = kind % 4 == 3;
+        let repeats = if is_select { [a, b & !a, c] } else { [a, b & !a, 0] };
+        let function = Function::ALL[usize::from(function) % Function::ALL.len()];
+        let dtype = [
+            DType::F32,
+            [DType::I32, DType::I8][usize::from(sources & 1)],
+            [DType::Bool, DType::I16][usize::from(sources & 1)],
+            DType::ALL[usize::from(kind / 4) % DType::ALL.len()],
+        ][usize::from(kind % 4)];
+        let result = if is_select { dtype } else { function.result(dtype).unwrap_or(dtype) };
+        let len = |bits: u8| {
+            let own = extents.iter().enumerate().filter(|(axis, _)| bits >> axis & 1 == 0);
+            own.map(|(_, &extent)| extent).product::<u32>()
+        };
+        let at = self.addresses(place, (len(repeats[0]), len(0)), (4, 4));
+        let types = if is_select { vec![DType::Bool, dtype, dtype] } else { vec![dtype, dtype] };
+        let operand = |(index, &dtype): (usize, &DType)| match sources >> (2 * index) & 3 {
+            0 => Operand::constant(dtype, at.constants),
+            1 => Operand { offset: at.scratch, ..Operand::unplaced(dtype) },
+            _ => Operand { offset: at.input, ..Operand::unplaced(dtype) },
+        };
+        let operands = Operands {
+            inputs: types.iter().enumerate().map(operand).collect(),
+            outputs: vec![Operand { offset: at.output, ..Operand::unplaced(result) }],
+            ..Operands::default()
+        };
+        let grid = Grid { function: if is_select { 0 } else { function as u8 }, repeats, extents };
+        let (min, max) = clamp_f32(bounds);
+        let (low, high) = clamp(bounds);
+        match kind % 4 {
+            _ if !is_select && matches!(dtype, DType::I8 | DType::I16) => {
+                // The factors follow from what else there is.
+                let multiplier = i32::from(place.scratch) << 15 | i32::from(place.constants);
+                let record = CombineQuantized {
+                    grid,
+                    a_multiplier: multiplier,
+                    b_multiplier: multiplier ^ 0x2a55_0f0f,
+                    output_multiplier: multiplier ^ 0x1234_5678,
+                    a_shift: (bounds.0 % 31),
+                    b_shift: (bounds.1 % 31),
+                    output_shift: (bounds.0 ^ bounds.1) % 31,
+                    left_shift: sources % 21,
+                    a_zero_point: bounds.0.into(),
+                    b_zero_point: bounds.1.into(),
+                    zero_point: low.into(),
+                    min: low.into(),
+                    max: high.into(),
+                    reserved: 0,
+                };
+                plain(OpCode::Combine, &operands, &record)
+            }
+            0 => plain(OpCode::Combine, &operands, &CombineF32 { grid, min, max }),
+            3 => plain(OpCode::Select, &operands, &Select { grid }),
+            _ => plain(OpCode::Combine, &operands, &Combine { grid }),
+        }
     }
 
     /// Operands and extents of what reduces the middle axis.

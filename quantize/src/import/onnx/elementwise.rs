@@ -1,13 +1,10 @@
 //! Operators on single elements: sums and products, and what has a record of its own.
 
-use kinglet_tract::type_name;
-
 use super::attributes::{Call, normal_axis};
 use super::constant::Constant;
-use super::types::is_float;
-use super::{Entry, Importer};
+use super::{Entry, Importer, combine};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, Elements, Op, ValueId, inverse};
+use crate::ir::{Activation, DType, Elements, Op, ValueId, inverse};
 use crate::op::{Add, Logistic, Mul, Softmax, Tanh, Transpose};
 
 impl Importer<'_> {
@@ -21,6 +18,15 @@ impl Importer<'_> {
         self.budget.charge(numbers.len(), 4)?;
         let elements = Elements::F32(numbers.iter().map(|&number| map(number)).collect());
         self.builder.constant(&format!("{}/constant", call.name), shape.to_vec(), elements)
+    }
+
+    /// True when the operands that are computed are floats.
+    fn is_on_floats(&self, call: &Call<'_>) -> bool {
+        let is_float = |operand: &Entry| match operand {
+            &Entry::Value(id) => self.builder.graph.value(id).dtype == DType::F32,
+            _ => true,
+        };
+        call.operands.iter().flatten().all(is_float)
     }
 
     fn elementwise(&mut self, call: &Call<'_>, op: Op, operands: [ValueId; 2]) -> Convert<Entry> {
@@ -55,14 +61,6 @@ pub(super) fn dropout(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     identity(importer, call)
 }
 
-pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    match i32::try_from(call.int("to", 1)?) {
-        Ok(to) if is_float(to) => identity(importer, call),
-        Ok(to) => refuse(format!("casts to {}", type_name(to)), "keep floats throughout"),
-        Err(_) => refuse("casts to an unknown type", "keep floats throughout"),
-    }
-}
-
 pub(super) fn softmax(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     let x = call.value(0)?;
     let shape = importer.shape(x);
@@ -88,41 +86,27 @@ pub(super) fn softmax(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     Ok(Entry::Value(y))
 }
 
-pub(super) fn add(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let operands = [importer.float_operand(call, 0)?, importer.float_operand(call, 1)?];
-    importer.elementwise(call, Op::Add(Add { activation: Activation::None }), operands)
-}
-
-pub(super) fn mul(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let operands = [importer.float_operand(call, 0)?, importer.float_operand(call, 1)?];
-    importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), operands)
-}
-
-/// `a + (-1) * b`: exactly the difference.
+/// A difference; from a constant it is the sum with its negative, which layers take into their biases.
 pub(super) fn sub(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let a = importer.float_operand(call, 0)?;
-    let b = match call.operand(1) {
-        Some(Entry::Constant(_)) => importer.mapped_constant(call, 1, |number| -number)?,
-        _ => {
-            let b = call.value(1)?;
-            let ones = vec![1; importer.shape(b).len()];
-            let minus = importer.builder.constant(&format!("{}/minus", call.name), ones, Elements::F32(vec![-1.0]))?;
-            importer.apply(
-                &format!("{}/negate", call.name),
-                Op::Mul(Mul { activation: Activation::None }),
-                vec![b, minus],
-            )?
-        }
-    };
+    let is_constant = matches!(call.operand(1), Some(Entry::Constant(_)));
+    if !importer.is_on_floats(call) || !is_constant {
+        return combine::combine(importer, call);
+    }
+    let a = call.value(0)?;
+    let b = importer.mapped_constant(call, 1, |number| -number)?;
     importer.elementwise(call, Op::Add(Add { activation: Activation::None }), [a, b])
 }
 
-/// A product with the reciprocals of a constant.
+/// A quotient; by a constant it is a product with reciprocals, unless these lose digits.
 pub(super) fn div(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let is_constant = matches!(call.operand(1), Some(Entry::Constant(_)));
+    if !importer.is_on_floats(call) || !is_constant {
+        return combine::combine(importer, call);
+    }
     let a = call.value(0)?;
     let (_, divisors) = call.floats_of(1, "divisors")?;
-    if divisors.iter().any(|&divisor| !(1.0 / divisor).is_finite()) {
-        return refuse("divides by zero", "use divisors other than zero");
+    if divisors.iter().any(|&divisor| !(1.0 / divisor).is_normal()) {
+        return combine::combine(importer, call);
     }
     let b = importer.mapped_constant(call, 1, |number| 1.0 / number)?;
     importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])

@@ -8,6 +8,7 @@
 use kinglet_tract::{Attribute, type_code, type_name};
 
 use super::attributes::{Call, normal_axes, normal_axis};
+use super::combine::function_of;
 use super::constant::{Constant, Numbers, is_plausible};
 use super::operator::{Fold, Row};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
@@ -19,6 +20,7 @@ use crate::import::build::{Convert, refuse};
 use crate::ir::{broadcast, checked_len, transposed};
 use crate::op::MapFunction;
 use crate::op::common::functions;
+use crate::op::{Function, integer, real};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -166,26 +168,118 @@ fn each_integer(values: &[i64], type_code: i32, function: fn(i64) -> Option<i64>
     }
 }
 
+/// A function of two elements, or of any number of them, one after the other.
+pub(super) fn combine(known: &Known<'_>) -> Convert<Constant> {
+    let (function, swaps) = function_of(known.call)?;
+    let mut operands: Vec<Constant> = known.operands.iter().map(|&operand| operand.clone()).collect();
+    if swaps {
+        operands.reverse();
+    }
+    // Exponents may have another type than the base.
+    if operands.iter().any(|operand| matches!(operand.numbers, Numbers::F32(_))) {
+        operands
+            .iter_mut()
+            .for_each(|operand| *operand = Constant::floats(operand.shape.clone(), floats(&operand.numbers)));
+    }
+    let mut operands = operands.into_iter();
+    let Some(first) = operands.next() else { return refuse("has no operand", EXPORT_AGAIN) };
+    operands.try_fold(first, |y, operand| function_of_two(known, function, &y, &operand))
+}
+
+fn function_of_two(known: &Known<'_>, function: Function, a: &Constant, b: &Constant) -> Convert<Constant> {
+    let (shape, pairs) = known.pairs(a, b)?;
+    let unknown = || refuse(format!("{} of constants is not computed", function.name()), EXPORT_AGAIN);
+    let mut type_code = a.type_code;
+    let numbers = match (&a.numbers, &b.numbers) {
+        (Numbers::F32(a), Numbers::F32(b)) => {
+            let Some(formula) = real(function) else { return unknown() };
+            let results = pairs.map(|(i, j)| formula(a[i].into(), b[j].into()));
+            match function.result(kinglet_blob::DType::F32) {
+                Some(kinglet_blob::DType::Bool) => {
+                    type_code = type_code::BOOL;
+                    Numbers::I64(results.map(|result| result as i64).collect())
+                }
+                _ => Numbers::F32(results.map(|result| result as f32).collect()),
+            }
+        }
+        (Numbers::I64(a), Numbers::I64(b)) => {
+            let Some(formula) = integer(function) else { return unknown() };
+            if function.result(kinglet_blob::DType::I32) == Some(kinglet_blob::DType::Bool) {
+                type_code = type_code::BOOL;
+            }
+            Numbers::I64(pairs.map(|(i, j)| wrapped(formula(a[i], b[j]), type_code)).collect())
+        }
+        _ => return refuse("mixes floats with integers", EXPORT_AGAIN),
+    };
+    Ok(Constant { shape, numbers, type_code })
+}
+
+fn floats(numbers: &Numbers) -> Vec<f32> {
+    match numbers {
+        Numbers::F32(floats) => floats.clone(),
+        Numbers::I64(integers) => integers.iter().map(|&each| each as f32).collect(),
+    }
+}
+
+pub(super) fn not(known: &Known<'_>) -> Convert<Constant> {
+    match &known.first().numbers {
+        Numbers::I64(truths) => {
+            let numbers = Numbers::I64(truths.iter().map(|&truth| i64::from(truth == 0)).collect());
+            Ok(known.first().with(known.first().shape.clone(), numbers))
+        }
+        Numbers::F32(_) => refuse("its operand is no truth value", EXPORT_AGAIN),
+    }
+}
+
+/// Elements of the second operand where the first is true, else of the third.
+pub(super) fn select_by(known: &Known<'_>) -> Convert<Constant> {
+    let &[condition, a, b] = known.operands.as_slice() else { return refuse("takes 3 operands", EXPORT_AGAIN) };
+    let Numbers::I64(truths) = &condition.numbers else {
+        return refuse("its condition is no truth value", EXPORT_AGAIN);
+    };
+    let (inner, _) = known.pairs(a, b)?;
+    let whole = Constant::integers(inner, Vec::new());
+    let (shape, _) = known.pairs(condition, &whole)?;
+    let len: usize = shape.iter().product();
+    let at = |flat: usize, operand: &Constant| broadcast_position(flat, &shape, &operand.shape);
+    let is_first = |flat: usize| truths[at(flat, condition)] != 0;
+    let numbers = match (&a.numbers, &b.numbers) {
+        (Numbers::F32(x), Numbers::F32(y)) => {
+            Numbers::F32((0..len).map(|flat| if is_first(flat) { x[at(flat, a)] } else { y[at(flat, b)] }).collect())
+        }
+        (Numbers::I64(x), Numbers::I64(y)) => {
+            Numbers::I64((0..len).map(|flat| if is_first(flat) { x[at(flat, a)] } else { y[at(flat, b)] }).collect())
+        }
+        _ => return refuse("mixes floats with integers", EXPORT_AGAIN),
+    };
+    Ok(a.with(shape, numbers))
+}
+
 pub(super) fn cast(known: &Known<'_>) -> Convert<Constant> {
     let (constant, to) = (known.first(), known.call.int("to", 1)?);
     let Some(to) = i32::try_from(to).ok().filter(|&to| is_float(to) || integer_range(to).is_some()) else {
         let name = i32::try_from(to).map_or("an unknown type", type_name);
         return refuse(format!("casts a constant to {name}"), "use floats, integers or BOOL");
     };
+    Ok(converted(constant, to))
+}
+
+/// The numbers of a constant in another type of floats, integers or truth values.
+pub(super) fn converted(constant: &Constant, to: i32) -> Constant {
     let shape = constant.shape.clone();
     if is_float(to) {
         let floats = match &constant.numbers {
             Numbers::F32(v) => v.clone(),
             Numbers::I64(v) => v.iter().map(|&value| value as f32).collect(),
         };
-        return Ok(Constant::floats(shape, floats));
+        return Constant::floats(shape, floats);
     }
     let integers = match &constant.numbers {
         Numbers::F32(v) if to == type_code::BOOL => v.iter().map(|&value| i64::from(value != 0.0)).collect(),
         Numbers::F32(v) => v.iter().map(|&value| value as i64).collect(),
         Numbers::I64(v) => v.iter().map(|&value| wrapped(value, to)).collect(),
     };
-    Ok(Constant { shape, numbers: Numbers::I64(integers), type_code: to })
+    Constant { shape, numbers: Numbers::I64(integers), type_code: to }
 }
 
 /// Selects elements by position: `positions` are flat indices into `source`.
@@ -311,16 +405,25 @@ pub(super) fn constant_of_shape(known: &Known<'_>) -> Convert<Constant> {
     Ok(filler.with(shape, numbers))
 }
 
+impl Known<'_> {
+    /// The shape of an elementwise result, and for each of its elements where those of the operands are.
+    fn pairs(&self, a: &Constant, b: &Constant) -> Convert<(Vec<usize>, impl Iterator<Item = (usize, usize)> + use<>)> {
+        let shape = broadcast(&a.shape, &b.shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
+        let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
+        self.charge(len)?;
+        let (result, a, b) = (shape.clone(), a.shape.clone(), b.shape.clone());
+        let at = move |flat| (broadcast_position(flat, &result, &a), broadcast_position(flat, &result, &b));
+        Ok((shape, (0..len).map(at)))
+    }
+}
+
 fn arithmetic(
     known: &Known<'_>,
     floats: fn(f32, f32) -> f32,
     integers: fn(i64, i64) -> Option<i64>,
 ) -> Convert<Constant> {
     let &[a, b] = known.operands.as_slice() else { return refuse("takes 2 operands", EXPORT_AGAIN) };
-    let shape = broadcast(&a.shape, &b.shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
-    let len = checked_len(&shape).or_else(|error| refuse(error.0, EXPORT_AGAIN))?;
-    known.charge(len)?;
-    let pairs = (0..len).map(|at| (broadcast_position(at, &shape, &a.shape), broadcast_position(at, &shape, &b.shape)));
+    let (shape, pairs) = known.pairs(a, b)?;
     let numbers = match (&a.numbers, &b.numbers) {
         (Numbers::F32(a), Numbers::F32(b)) => Some(Numbers::F32(pairs.map(|(i, j)| floats(a[i], b[j])).collect())),
         (Numbers::I64(a), Numbers::I64(b)) => {

@@ -9,6 +9,7 @@
 
 mod activation;
 mod attributes;
+mod combine;
 mod constant;
 mod conv_transpose;
 mod convolution;
@@ -34,12 +35,11 @@ use kinglet_tract::{Attribute, DecodeError, Extent, OnnxFile, OnnxGraph, OnnxNod
 use super::budget::Budget;
 use super::build::{Builder, Convert, Refusal, refuse};
 use super::{ImportError, Imported, ModelBytes, OPERATOR_COUNT_MAX};
-use crate::ir::{DType, Op, Port, Value, ValueId, checked_len};
+use crate::ir::{Op, Port, Value, ValueId, checked_len};
 use crate::plain;
 use attributes::Call;
 use constant::Constant;
 use operator::{Conversion, Row};
-use types::is_float;
 
 /// Operator sets whose operators this importer knows.
 const OPSETS: core::ops::RangeInclusive<i64> = 7..=28;
@@ -167,13 +167,16 @@ impl Importer<'_> {
     }
 
     fn input(&mut self, port: &OnnxPort) -> Convert<ValueId> {
-        if !is_float(port.element_type) {
+        let Some(dtype) = combine::kept_as(port.element_type) else {
             let problem = format!("is {}", type_name(port.element_type));
-            return refuse(problem, "export a model with float inputs; int8 comes from calibration");
-        }
+            return refuse(
+                problem,
+                "export a model whose inputs are FLOAT, BOOL, or integers of up to 32 bits or INT64",
+            );
+        };
         let shape = fixed_shape(port)?;
-        let (name, dtype) = (port.name.clone(), DType::F32);
-        let value = Value { name, dtype, shape: shape.clone(), quantization: None, elements: None };
+        let (name, quantization) = (port.name.clone(), combine::plain(dtype));
+        let value = Value { name, dtype, shape: shape.clone(), quantization, elements: None };
         let id = self.builder.value(value)?;
         let port = Port { value: id, name: port.name.clone(), source_shape: shape, permutation: None };
         self.builder.graph.inputs.push(port);

@@ -1,7 +1,7 @@
 //! Operators on single elements: activations, sums and products, changes of type.
 
-use super::Importer;
 use super::call::Call;
+use super::{Importer, combine};
 use crate::import::build::Convert;
 use crate::ir::{DType, Op, ValueId};
 use crate::op::{Add, Dequantize, Logistic, Mul, Relu, Relu6, Softmax, Tanh};
@@ -47,13 +47,25 @@ pub(super) fn softmax(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> C
 }
 
 pub(super) fn add(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    if is_integer(importer, call)? {
+        return combine::combine(importer, call);
+    }
     let operands = aligned(importer, call)?;
     importer.finish(call, Add { activation: call.activation(0)? }, operands)
 }
 
 pub(super) fn mul(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    if is_integer(importer, call)? {
+        return combine::combine(importer, call);
+    }
     let operands = aligned(importer, call)?;
     importer.finish(call, Mul { activation: call.activation(0)? }, operands)
+}
+
+/// True when the result is 32-bit integers.
+fn is_integer(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<bool> {
+    let y = importer.result(call)?;
+    Ok(importer.builder.graph.value(y).dtype == DType::I32)
 }
 
 /// Two operands with the same number of axes.

@@ -9,6 +9,7 @@
 
 mod activation;
 mod call;
+mod combine;
 mod convolution;
 mod dense;
 mod elementwise;

@@ -10,9 +10,8 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (&["SUB"], "use ADD with the negated operand"),
-    (&["DIV"], "use MUL with the reciprocal, when the divisor is constant"),
     (&["PRELU"], "use LEAKY_RELU, RELU or ELU and train again"),
+    (&["LEAKY_RELU", "ELU", "HARD_SWISH", "GELU", "RELU_N1_TO_1", "RELU_0_TO_1"], "use RELU or RELU6 and train again"),
     (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
@@ -22,7 +21,6 @@ pub(super) const REMEDIES: &Remedies = &[
         &["SHAPE", "PACK", "GATHER"],
         "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE",
     ),
-    (&["CAST"], "use QUANTIZE or DEQUANTIZE"),
 ];
 
 const CONVOLVE: &str = "use convolutions over time";

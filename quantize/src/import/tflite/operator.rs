@@ -7,7 +7,7 @@ use core::ops::Range;
 use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
-use super::{Importer, activation, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
+use super::{Importer, activation, combine, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
 
@@ -72,6 +72,30 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("CEIL", |importer, call| activation::plain(importer, call, MapFunction::Ceil)),
     Row::new("COS", |importer, call| activation::plain(importer, call, MapFunction::Cos)),
     Row::new("ELU", activation::elu),
+    Row::new("SUB", combine::combine).attributes(28),
+    Row::new("DIV", combine::combine).attributes(29),
+    Row::new("CAST", combine::cast),
+    Row::new("PRELU", combine::combine),
+    Row::new("MAXIMUM", combine::combine),
+    Row::new("MINIMUM", combine::combine),
+    Row::new("LESS", combine::combine),
+    Row::new("GREATER", combine::combine),
+    Row::new("GREATER_EQUAL", combine::combine),
+    Row::new("LESS_EQUAL", combine::combine),
+    Row::new("SELECT", combine::select),
+    Row::new("EQUAL", combine::combine),
+    Row::new("NOT_EQUAL", combine::combine),
+    Row::new("POW", combine::combine),
+    Row::new("LOGICAL_OR", combine::combine),
+    Row::new("LOGICAL_AND", combine::combine),
+    Row::new("LOGICAL_NOT", combine::not),
+    Row::new("FLOOR_DIV", combine::combine),
+    Row::new("FLOOR_MOD", combine::combine),
+    Row::new("SQUARED_DIFFERENCE", combine::combine),
+    Row::new("ADD_N", combine::add_n),
+    Row::new("SELECT_V2", combine::select),
+    Row::new("BITWISE_XOR", combine::combine),
+    Row::new("RIGHT_SHIFT", combine::combine),
     Row::new("QUANTIZE", unsigned::quantize),
     Row::new("ROUND", |importer, call| activation::plain(importer, call, MapFunction::Round)),
     Row::new("HARD_SWISH", |importer, call| activation::plain(importer, call, MapFunction::HardSwish)),

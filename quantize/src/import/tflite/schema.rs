@@ -66,6 +66,7 @@ pub(super) const FLOAT16: i8 = 1;
 pub(super) const INT32: i8 = 2;
 pub(super) const UINT8: i8 = 3;
 pub(super) const INT64: i8 = 4;
+pub(super) const BOOL: i8 = 6;
 pub(super) const INT16: i8 = 7;
 pub(super) const INT8: i8 = 9;
 pub(super) const INT4: i8 = 17;

@@ -3,7 +3,7 @@
 use kinglet_kernels::packing::Storage;
 
 use super::flatbuffer::{Damage, i32s, i64s};
-use super::schema::{FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
+use super::schema::{BOOL, FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use super::{Importer, unsigned};
 use crate::import::build::{Convert, Refusal, refuse};
 use crate::import::half;
@@ -57,6 +57,9 @@ impl<'b> Importer<'_, 'b> {
             INT32 => Ok(DType::I32),
             // Biases of layers on int16.
             INT64 if !tensor.data.is_empty() => Ok(DType::I64),
+            // A device computes with 32 bits.
+            INT64 => Ok(DType::I32),
+            BOOL => Ok(DType::Bool),
             other => {
                 let remedy = "convert with float32 or with full int8 quantization";
                 refuse(format!("`{}` is {}", tensor.name, type_name(other)), remedy)
@@ -80,8 +83,10 @@ impl<'b> Importer<'_, 'b> {
         };
         let quantization = match dtype {
             // No kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
-            DType::F32 | DType::I32 | DType::I64 => None,
+            DType::F32 | DType::I32 | DType::I64 | DType::Bool => None,
             DType::I8 if tensor.dtype == UINT8 => quantization(tensor)?.map(unsigned::as_int8),
+            // Bytes without a scale are numbers: CAST makes floats of them.
+            DType::U8 if tensor.scales.is_empty() => Some(Quantization::per_tensor(1.0, 0)),
             DType::I8 | DType::U8 | DType::I16 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })

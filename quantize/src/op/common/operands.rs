@@ -18,6 +18,14 @@ pub(crate) fn two<'a>(inputs: &[&'a [usize]]) -> Result<[&'a [usize]; 2], ShapeE
     }
 }
 
+/// The shapes of three operands.
+pub(crate) fn three<'a>(inputs: &[&'a [usize]]) -> Result<[&'a [usize]; 3], ShapeError> {
+    match inputs {
+        [a, b, c] => Ok([a, b, c]),
+        _ => fail(format!("takes 3 operands, has {}", inputs.len())),
+    }
+}
+
 /// The result of an operator that works element by element on one operand.
 pub(crate) fn like_operand(inputs: &[&[usize]]) -> Result<Vec<Shape>, ShapeError> {
     Ok(vec![one(inputs)?.to_vec()])

@@ -2,11 +2,14 @@
 
 use super::attributes::Activation;
 use crate::op::rule::moves::{Moves, moved};
+use crate::value::DType;
 
 /// A real tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Real<'a> {
     pub(crate) shape: &'a [usize],
+    /// What its elements are kept as: integers and truth values are computed with as such.
+    pub(crate) dtype: DType,
     /// Row-major.
     pub(crate) data: &'a [f32],
 }

@@ -67,7 +67,7 @@ pub(crate) fn copying(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) 
 }
 
 /// Every type there is: for operators that copy elements.
-pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::U8, DType::I16, DType::I32, DType::I64];
+pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::U8, DType::I16, DType::I32, DType::I64, DType::Bool];
 
 fn same_quantization(inputs: &[&Value], output: &Value) -> Result<(), String> {
     match inputs.iter().find(|value| value.quantization != output.quantization) {

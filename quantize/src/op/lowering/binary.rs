@@ -7,8 +7,9 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{self, BinaryF32, BinaryI8};
 use kinglet_kernels::elementwise::{AddI8, Broadcast};
 
-use super::{Emission, Read, Reason, Site, narrow, refuse};
+use super::{Emission, Read, Reason, Site, narrow};
 use crate::op::common::attributes::Activation;
+use crate::op::common::elementwise::extent;
 use crate::record::{Overlap, Record};
 use crate::value::{DType, Elements, Quantization, Value};
 
@@ -25,16 +26,14 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    /// Chooses the first operand; stores the second when it is a constant.
-    pub(crate) fn of(site: &mut Site<'_>) -> Result<Self, Reason> {
-        let (output, [x, y]) = (site.result(), [site.operand(0), site.operand(1)]);
+    /// Chooses the first operand; stores the second when it is a constant. `None` when the operands repeat in another way
+    /// than the record says: then it is for [`super::grid`].
+    pub(crate) fn of(site: &mut Site<'_>) -> Result<Option<Self>, Reason> {
+        let (output, [x, _]) = (site.result(), [site.operand(0), site.operand(1)]);
         let can_be_first = |value: &Value| value.len() == output.len() && value.elements.is_none();
         let (a, b) = if can_be_first(x) { (0, 1) } else { (1, 0) };
         if !can_be_first(site.operand(a)) {
-            return refuse(
-                format!("{:?} and {:?} make {:?}", x.shape, y.shape, output.shape),
-                "one operand must have the shape of the result and depend on the model's input",
-            );
+            return Ok(None);
         }
         let len: u32 = narrow(output.len(), "the number of elements")?;
         let whole = Broadcast { inner: 1, len: output.len() };
@@ -44,7 +43,7 @@ impl Roles {
             Some(elements) => {
                 let all = broadcast.is_none().then(|| expand(elements, &value.shape, &output.shape));
                 if !matches!(elements.dtype(), DType::F32 | DType::I8 | DType::I16) {
-                    return refuse("its constant operand is an integer", "it must be float32, int8 or int16");
+                    return Ok(None);
                 }
                 let offset = site.store(all.as_ref().unwrap_or(elements).bytes())?;
                 (Read::Constant(value.dtype, offset), broadcast.or(Some(whole)))
@@ -52,15 +51,10 @@ impl Roles {
             None if site.are_same(a, b) => (Read::Operand(b), Some(whole)),
             None => (Read::Operand(b), broadcast),
         };
-        let Some(broadcast) = broadcast else {
-            return refuse(
-                format!("{:?} is broadcast to {:?} along axes that do not lie together", value.shape, output.shape),
-                "broadcast adjacent axes only, for example one value for each channel",
-            );
-        };
+        let Some(broadcast) = broadcast else { return Ok(None) };
         let inner = narrow(broadcast.inner, "a broadcast's stride")?;
         let b_len = narrow(broadcast.len, "an operand's length")?;
-        Ok(Roles { a, b, second, broadcast: records::Broadcast { len, inner, b_len } })
+        Ok(Some(Roles { a, b, second, broadcast: records::Broadcast { len, inner, b_len } }))
     }
 
     /// The quantizations of the first operand, of the second and of the result.
@@ -98,11 +92,6 @@ impl Roles {
         let reads = vec![Read::Operand(self.a), self.second];
         site.emit(Emission { reads, ..Emission::new(opcode, record, Overlap::IN_PLACE) });
     }
-}
-
-/// The extent of `shape` under axis `axis` of a shape with `rank` axes, aligned at the end.
-fn extent(shape: &[usize], rank: usize, axis: usize) -> usize {
-    (axis + shape.len()).checked_sub(rank).and_then(|axis| shape.get(axis)).copied().unwrap_or(1)
 }
 
 /// How an operand of shape `b` is read for a result of shape `output`: `None` when its own axes do not lie

@@ -14,6 +14,7 @@
 //! pool.rs         means and maxima under a window
 //! reduction.rs    all elements along some axes
 //! binary.rs       two operands, element by element, with broadcasting
+//! grid.rs         the same for any function, and for three operands, which repeat along any axes
 //! unary.rs        one operand, element by element: float functions, and tables of int8 ones
 //! rearrange.rs    elements at strides: records that only move
 //! ```
@@ -25,6 +26,7 @@ pub(crate) mod asymmetric;
 pub(crate) mod binary;
 pub(crate) mod constants;
 pub(crate) mod convolution;
+pub(crate) mod grid;
 pub(crate) mod layer;
 pub(crate) mod layer_f32;
 pub(crate) mod layer_i16;

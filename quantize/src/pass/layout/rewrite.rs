@@ -177,17 +177,20 @@ impl Walk {
     /// A constant permuted on the spot, with axes of extent 1 in front when it has fewer than `target`.
     fn constant_in_form(&mut self, value: ValueId, target: &[usize]) -> Option<ValueId> {
         let constant = self.graph.value(value);
-        let Some(Elements::F32(floats)) = &constant.elements else { return None };
+        let elements = constant.elements.as_ref()?;
         let missing = target.len().checked_sub(constant.shape.len())?;
         if is_identity(target) {
             return Some(value);
         }
         let shape: Vec<usize> = core::iter::repeat_n(1, missing).chain(constant.shape.iter().copied()).collect();
         let back = inverse(target);
-        let floats = transposed(floats, &shape, &back);
+        let order = transposed(&(0..elements.len()).collect::<Vec<_>>(), &shape, &back);
+        let elements = Elements::gather(&[elements], order.into_iter().map(|at| (0, at)))?;
         let shape = back.iter().map(|&axis| shape[axis]).collect();
-        let name = constant.name.clone();
-        Some(self.graph.add_constant(&name, shape, Elements::F32(floats)))
+        let (name, quantization) = (constant.name.clone(), constant.quantization.clone());
+        let id = self.graph.add_constant(&name, shape, elements);
+        self.graph.value_mut(id).quantization = quantization;
+        Some(id)
     }
 
     fn visit(&mut self, node: &Node) {

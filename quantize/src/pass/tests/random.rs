@@ -7,9 +7,9 @@ use super::optimized;
 use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
-    Add, AveragePool2D, BatchNorm, Clip, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Logistic, Map,
-    MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Relu, Relu6, Slice, Softmax, Split, Tanh,
-    Transpose,
+    Add, AveragePool2D, BatchNorm, Clip, Combine, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Function,
+    Logistic, Map, MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Relu, Relu6, Slice, Softmax,
+    Split, Tanh, Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -56,7 +56,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
     let shape = sketch.graph.value(x).shape.clone();
     let (rank, last) = (shape.len(), *shape.last()?);
     let axis = sketch.numbers.below(rank);
-    Some(match sketch.numbers.below(19) {
+    Some(match sketch.numbers.below(21) {
         0..=3 => {
             let permutation = shuffled(sketch, rank);
             sketch.node(Op::Transpose(Transpose { permutation }), &[x])
@@ -100,7 +100,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
                 }
             }
         }
-        17 if rank > 1 => {
+        19 if rank > 1 => {
             let b = if sketch.numbers.below(2) == 0 { x } else { sketch.random(&[3, last]) };
             let op = MatMul { transpose_a: false, transpose_b: true, activation: Activation::None };
             sketch.node(Op::MatMul(op), &[x, b])
@@ -118,10 +118,37 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
             let parts = sketch.parts(Split { axis, sizes: vec![first, shape[axis] - first] }, x);
             parts[sketch.numbers.below(2)]
         }
+        17 => combined(sketch, x, values),
+        18 => {
+            let like = |&&other: &&ValueId| sketch.graph.value(other).shape == shape;
+            let other = *values.iter().rev().find(like)?;
+            let constant = sketch.random(&shape);
+            let condition = sketch.truths(Combine::new(Function::Less), [x, constant]);
+            sketch.select([condition, x, other])
+        }
         14 => sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[x]),
         _ if rank == 4 => windowed(sketch, x, &shape)?,
         _ => return None,
     })
+}
+
+/// A function of `x` and a value of the same shape, or a constant that repeats along some axes, on either side.
+fn combined(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> ValueId {
+    let shape = sketch.graph.value(x).shape.clone();
+    let function =
+        [Function::Sub, Function::Max, Function::PRelu, Function::SquaredDifference][sketch.numbers.below(4)];
+    let op = Op::Combine(Combine { function, activation: activation(sketch) });
+    let other = values.iter().copied().find(|&other| sketch.graph.value(other).shape == shape);
+    match other.filter(|_| sketch.numbers.below(2) == 0) {
+        Some(other) => sketch.node(op, &[x, other]),
+        None => {
+            let repeated: Vec<usize> =
+                shape.iter().map(|&extent| if sketch.numbers.below(2) == 0 { 1 } else { extent }).collect();
+            let constant = sketch.random(&repeated);
+            let is_first = sketch.numbers.below(2) == 0;
+            sketch.node(op, &if is_first { [constant, x] } else { [x, constant] })
+        }
+    }
 }
 
 fn shuffled(sketch: &mut Sketch, rank: usize) -> Vec<usize> {

@@ -226,7 +226,7 @@ impl Replay<'_> {
         let flow = Flow {
             node: step.node,
             input: step.input(),
-            input_at: placed.input_at(0),
+            input_at: placed.input_at(step.inputs.iter().position(|input| input.tensor().is_some()).unwrap_or(0)),
             output: step.output(),
             output_at: placed.output_at(0),
             first: step.output_offset,

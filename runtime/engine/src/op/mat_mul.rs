@@ -10,7 +10,7 @@ use kinglet_kernels::numerics::FixedPoint;
 use super::layer::{clamp, stage};
 use super::{product, record};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Surroundings, constants};
+use crate::memory::{Limits, Memory, Source, Span};
 
 /// Two int8 tensors, of which one may be constant.
 pub(super) const I8: Signature = signature(DType::I8);
@@ -23,35 +23,18 @@ const fn signature(dtype: DType) -> Signature {
     Signature::new(&[dtype, dtype], &[dtype]).or_constant(0).or_constant(1)
 }
 
-/// A factor's bytes.
-#[derive(Clone, Copy)]
-enum Factor {
-    Arena(Span),
-    /// In WEIGHTS from the byte on, so many bytes.
-    Constant(u32, usize),
-}
-
-impl Factor {
-    /// As the type byte at `at` of the operands says it.
-    fn of(operator: &OperatorBytes<'_>, at: usize, start: u32, len: usize, size: usize) -> Result<Self, LoadRule> {
-        match operator.body.get(at).map(|byte| byte >> 4) {
-            Some(Operand::ARENA) => Ok(Factor::Arena(Span::new(start, len, size))),
-            Some(Operand::CONSTANTS) => Ok(Factor::Constant(start, size::saturating_product(len, size))),
-            _ => Err(LoadRule::Operands),
-        }
-    }
-
-    fn bytes<'x>(self, arena: &Surroundings<'x>, weights: &'x [u8]) -> Option<&'x [u8]> {
-        match self {
-            Factor::Arena(span) => arena.get(span),
-            Factor::Constant(at, bytes) => constants(weights, at)?.get(..bytes),
-        }
+/// Where a factor is, as the type byte at `at` of the operands says it.
+fn factor_at(operator: &OperatorBytes<'_>, at: usize, span: Span) -> Result<Source, LoadRule> {
+    match operator.body.get(at).map(|byte| byte >> 4) {
+        Some(Operand::ARENA) => Ok(Source::Arena(span)),
+        Some(Operand::CONSTANTS) => Ok(Source::Constant(span)),
+        _ => Err(LoadRule::Operands),
     }
 }
 
 /// A record's memory.
 struct Operands {
-    factors: [Factor; 2],
+    factors: [Source; 2],
     output: Span,
 }
 
@@ -74,8 +57,9 @@ fn resolve(
     let [a_len, b_len] = [reach([x, y, z, rows, depth], a_strides)?, reach([x, y, z, depth, columns], b_strides)?];
     let wide = |extent: u32| extent as usize;
     let len = product(&[x, y, z, rows, columns].map(wide))?;
-    let factors = [Factor::of(operator, 2, a, a_len, size)?, Factor::of(operator, 3, b, b_len, size)?];
-    if matches!(factors, [Factor::Constant(..), Factor::Constant(..)]) {
+    let [a, b] = [Span::new(a, a_len, size), Span::new(b, b_len, size)];
+    let factors = [factor_at(operator, 2, a)?, factor_at(operator, 3, b)?];
+    if matches!(factors, [Source::Constant(_), Source::Constant(_)]) {
         return Err(LoadRule::Operands);
     }
     let layer = MatMulShape {
@@ -91,21 +75,7 @@ fn resolve(
 
 impl Operands {
     fn check(&self, size: usize, limits: &Limits<'_>) -> Result<(), LoadRule> {
-        limits.span(self.output, size)?;
-        for factor in self.factors {
-            match factor {
-                Factor::Arena(span) => {
-                    limits.span(span, size)?;
-                    if span.overlaps(self.output) {
-                        return Err(LoadRule::ArenaOverlap);
-                    }
-                }
-                Factor::Constant(at, bytes) => {
-                    constants(limits.weights, at).and_then(|all| all.get(..bytes)).ok_or(LoadRule::ConstantRange)?;
-                }
-            }
-        }
-        Ok(())
+        limits.apart(&self.factors.map(|factor| (factor, size)), self.output, size)
     }
 
     /// Hands the factors and the output to `kernel`, which says whether it has computed.
@@ -117,7 +87,7 @@ impl Operands {
     ) -> Option<Span> {
         let weights = memory.weights;
         let (arena, output) = memory.around(self.output)?;
-        let [a, b] = self.factors.map(|factor| factor.bytes(&arena, weights));
+        let [a, b] = self.factors.map(|factor| arena.get(factor, weights));
         if kernel([a?, b?], output)? { Some(self.output) } else { None }
     }
 }

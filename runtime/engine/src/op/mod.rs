@@ -5,6 +5,8 @@
 
 mod asymmetric_conv2d;
 mod binary;
+mod cast;
+mod combine;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
@@ -111,6 +113,13 @@ dispatch! {
     "mat-mul-i8" MatMul I8: mat_mul::I8 => mat_mul::check_i8, mat_mul::run_i8;
     "mat-mul-f32" MatMul F32: mat_mul::F32 => mat_mul::check_f32, mat_mul::run_f32;
     "mat-mul-i16" MatMul I16: mat_mul::I16 => mat_mul::check_i16, mat_mul::run_i16;
+    "combine-f32" Combine F32: combine::COMBINE => combine::check_f32, combine::run_f32;
+    "combine-i8" Combine I8: combine::COMBINE => combine::check_i8, combine::run_i8;
+    "combine-i16" Combine I16: combine::COMBINE => combine::check_i16, combine::run_i16;
+    "combine-i32" Combine I32: combine::COMBINE => combine::check_i32, combine::run_i32;
+    "combine-bool" Combine Bool: combine::COMBINE => combine::check_bool, combine::run_bool;
+    "select" Select Bool: combine::SELECT => combine::check_select, combine::run_select;
+    "cast" Cast I8 | F32 | I16 | I32 | U8 | Bool: cast::CAST => cast::check, cast::run;
 }
 
 /// One int8 tensor to another.

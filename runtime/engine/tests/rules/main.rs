@@ -4,6 +4,7 @@
 #![cfg(feature = "all-operators")]
 
 mod functions;
+mod grids;
 mod matrix;
 mod sizes;
 mod tensors;

@@ -111,6 +111,18 @@ fn reductions_and_rows() {
 }
 
 #[test]
+fn grids() {
+    for name in ["combine-f32", "combine-i32", "combine-bool", "select"] {
+        for extent in [[1 << 11, 1 << 11, 1 << 8], [1 << 10, 1 << 8, 1 << 9], [u32::MAX, 1, 1], [u32::MAX; 3]] {
+            let elements = extent.iter().fold(24_u64, |all, &extent| all.saturating_mul(extent.into()));
+            let fields = [(4, extent[0]), (8, extent[1]), (12, extent[2])];
+            assert_eq!(extents(name, &fields), rule_of(elements), "{name}: {extent:?}");
+        }
+    }
+    assert_eq!(extents("cast", &[(0, u32::MAX)]), LoadRule::ArenaRange);
+}
+
+#[test]
 fn padded_tensors() {
     for name in ["pad-i8", "pad-f32"] {
         for first in [0, 16] {

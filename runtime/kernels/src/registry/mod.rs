@@ -228,6 +228,11 @@ const PLAIN: &[Row] = &{
         Row::plain("map::map_f32", &[O::Map], F32, Kernel::Formula),
         Row::plain("quantize::quantize_f32_i8", &[O::Quantize], F32, Kernel::Formula),
         Row::plain("quantize::dequantize_i8_f32", &[O::Dequantize], I8, Kernel::Formula),
+        Row::plain("combine::combine", &[O::Combine], F32, Kernel::Formula),
+        Row::plain("combine::quantized::combine_codes", &[O::Combine], I8, Kernel::Formula),
+        Row::plain("combine::quantized::combine_codes", &[O::Combine], I16, Kernel::Formula),
+        Row::plain("select::select", &[O::Select], Any, Kernel::Formula),
+        Row::plain("cast::cast", &[O::Cast], Any, Kernel::Formula),
     ]
 };
 

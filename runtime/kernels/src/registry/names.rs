@@ -60,4 +60,7 @@ operators! {
     Map,
     Quantize,
     Dequantize,
+    Combine,
+    Select,
+    Cast,
 }

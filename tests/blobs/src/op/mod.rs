@@ -5,6 +5,7 @@
 
 mod asymmetric;
 mod elementwise;
+mod grid;
 mod int16;
 mod layer;
 mod matrix;
@@ -13,6 +14,7 @@ mod shape;
 mod transpose_conv;
 
 pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
+pub(crate) use grid::At;
 pub use int16::Sums;
 pub use layer::{Factors, Form};
 

@@ -1,5 +1,6 @@
 //! The ONNX importer against tract: each operator in its variants, as imported and after all passes.
 
+mod combine;
 mod external;
 mod functions;
 mod operators;
