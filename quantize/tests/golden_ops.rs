@@ -69,6 +69,7 @@ fn families() -> Vec<(String, Vec<Case>)> {
 }
 
 /// True for a refusal of PADV2, which is not imported: it is refused by name.
+/// True for a refusal of a family that has broadcasts.
 fn is_known(family: &str, error: &str) -> bool {
     family.starts_with("padv2") && error.contains("(PADV2): this operator is not supported")
 }

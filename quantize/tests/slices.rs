@@ -7,7 +7,7 @@ mod random_graph;
 use kinglet_quantize::compile::{Options, compile_built};
 use kinglet_quantize::host::{infer, with_session};
 use kinglet_quantize::ir::{DType, Graph, Node, Op, Port, Quantization, Value, ValueId};
-use kinglet_quantize::op::{Cut, Reshape, Slice, Split, Transpose};
+use kinglet_quantize::op::{Cut, Reshape, Slice, Split, Take, Transpose};
 use random_graph::Random;
 
 /// A graph of one operator.
@@ -196,5 +196,48 @@ fn random_transpositions_of_up_to_eight_axes() {
         let op = Op::Transpose(Transpose { permutation: permutation.clone() });
         let found = One::run_flat(&shape, dtype, op, &result, &x);
         assert_eq!(found, expected, "seed {seed}: {dtype:?} {shape:?} {permutation:?}");
+    }
+}
+
+#[test]
+fn ports_of_any_rank() {
+    // The outermost axes of what has more than four are one; a number is a vector of one element.
+    let x: Vec<u8> = (0..48).collect();
+    let one = One::new(&[2, 1, 3, 4, 2], DType::I8);
+    let op = Op::Transpose(Transpose { permutation: vec![4, 0, 1, 2, 3] });
+    let expected = gathered(&x, 1, &[2, 1, 3, 4, 2], &[2, 2, 1, 3, 4], |at| vec![at[1], at[2], at[3], at[4], at[0]]);
+    assert_eq!(one.run(op, &[vec![2, 2, 1, 3, 4]], &x), [expected]);
+    let one = One::new(&[1, 1], DType::I8);
+    assert_eq!(one.run(Op::Reshape(Reshape), &[vec![]], &[7]), [[7]]);
+}
+
+#[test]
+fn random_indices_take_what_plain_loops_take() {
+    for seed in 0..400 {
+        let mut random = Random::new(seed);
+        let (dtype, size) = TYPES[random.below(3)];
+        let shape = random_shape(&mut random);
+        // Irregular indices of one axis, or regular ones of all: repeated, in turn, backwards.
+        let irregular = random.chance(50).then(|| random.below(shape.len()));
+        let mut list = |axis: usize, extent: usize| match irregular {
+            Some(chosen) if chosen == axis => Some((0..1 + random.below(40)).map(|_| random.below(extent)).collect()),
+            Some(_) => None,
+            None => match random.below(4) {
+                0 => None,
+                1 => Some((0..extent).rev().collect()),
+                2 => Some((0..2 * extent).map(|at| at / 2).collect()),
+                _ => Some((0..3 * extent).map(|at| at % extent).collect::<Vec<usize>>()),
+            },
+        };
+        let indices: Vec<Option<Vec<usize>>> =
+            shape.iter().enumerate().map(|(axis, &extent)| list(axis, extent)).collect();
+        let result: Vec<usize> =
+            indices.iter().zip(&shape).map(|(list, &extent)| list.as_ref().map_or(extent, Vec::len)).collect();
+        let x = random_bytes(&mut random, &shape, size);
+        let expected = gathered(&x, size, &shape, &result, |at| {
+            indices.iter().zip(at).map(|(list, &at)| list.as_ref().map_or(at, |list| list[at])).collect()
+        });
+        let found = One::run_flat(&shape, dtype, Op::Take(Take { indices: indices.clone() }), &result, &x);
+        assert_eq!(found, expected, "seed {seed}: {dtype:?} {shape:?} {indices:?}");
     }
 }

@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+import move_cases
+
 import function_cases
 from formulas import padding
 from layer_cases import (
@@ -393,4 +395,6 @@ INT8 = {
     "padv2": lambda: pads("PADV2"),
     "concatenation": concatenation,
     "reshape": reshape,
+    "moves": move_cases.moves,
+    "resize": move_cases.resize,
 }

@@ -179,11 +179,7 @@ impl<'g> Assembly<'g> {
         let (name_offset, name_bytes) = (names.len(), port.name.len());
         names.extend_from_slice(port.name.as_bytes());
         let value = self.graph.value(port.value);
-        let mut dims = [1; 4];
-        for (slot, &extent) in dims.iter_mut().zip(&value.shape) {
-            // Values have at most 2^28 elements.
-            *slot = extent as u32;
-        }
+        let (dims, rank) = port_extents(&value.shape);
         let (scale, zero_point) = match &value.quantization {
             Some(quantization) => (quantization.scale(0), quantization.zero_point()),
             None => (1.0, 0),
@@ -195,12 +191,27 @@ impl<'g> Assembly<'g> {
             zero_point,
             dtype: PortType::from(value.dtype) as u8,
             region: Operand::ARENA,
-            rank: value.shape.len() as u8,
+            rank,
             channels_moved: u8::from(is_channels_moved(port)),
             name_offset: name_offset.try_into().map_err(too_long)?,
             name_bytes: name_bytes.try_into().map_err(too_long)?,
         })
     }
+}
+
+/// The extents of a port, of which there are 1 to 4: a number is a vector of one element, and of more axes the outermost
+/// are one.
+fn port_extents(shape: &[usize]) -> ([u32; 4], u8) {
+    let (merged, kept) = shape.split_at(if shape.len() > 4 { shape.len() - 3 } else { 0 });
+    let merged = (!merged.is_empty() || kept.is_empty()).then(|| merged.iter().product::<usize>());
+    let mut dims = [1; 4];
+    let mut rank = 0;
+    for (slot, extent) in dims.iter_mut().zip(merged.into_iter().chain(kept.iter().copied())) {
+        // Values have at most 2^28 elements.
+        *slot = extent as u32;
+        rank += 1;
+    }
+    (dims, rank)
 }
 
 /// True when the source has the channels first and the blob has them last: `[0, 2, 3, 1]`.

@@ -16,7 +16,9 @@ mod build;
 mod error;
 mod finite;
 mod half;
+mod moves;
 mod onnx;
+mod resize;
 mod siblings;
 mod tflite;
 

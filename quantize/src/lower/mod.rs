@@ -193,9 +193,6 @@ impl<'g> Lowering<'g> {
                 let remedy = "inputs and outputs must be float32, int8, int16, uint8, int32 or bool";
                 add(format!("its type is {:?}", value.dtype), remedy);
             }
-            if value.shape.is_empty() || value.shape.len() > 4 {
-                add(format!("its shape {:?} has {} axes", value.shape, value.shape.len()), "1 to 4 axes are supported");
-            }
         }
         refusals
     }

@@ -125,6 +125,12 @@ operators! {
     select::Select,
     /// The same numbers in another type.
     cast::Cast,
+    /// Indices of some axes of `x`, in any order and as often as they are named.
+    take::Take,
+    /// Weighted sums of the indices of an axis of `x`.
+    resample::Resample,
+    /// `x [N, H, W, C]` -> `[N, H', W', C]`, between the four nearest pixels.
+    resize_bilinear::ResizeBilinear,
 }
 
 impl Op {

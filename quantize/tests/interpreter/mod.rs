@@ -9,7 +9,7 @@ mod arithmetic;
 
 use kinglet_quantize::op::{
     Add, AveragePool2D, Clip, Combine, Concat, Conv2D, DepthwiseConv2D, FullyConnected, Function, Map, MapFunction,
-    MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Slice, Softmax, Split, Transpose, TransposeConv2D,
+    MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Slice, Softmax, Split, Take, Transpose, TransposeConv2D,
 };
 use std::collections::HashMap;
 
@@ -161,6 +161,10 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
         Op::Mean(Mean { axes, keep_dims }) => mean(x, &y, axes, *keep_dims),
         Op::Reduce(reduce) => reduction(reduce, x, &y),
         Op::MatMul(op) => product(op, x, &values[&node.inputs[1]], &y),
+        Op::Take(Take { indices }) => each_index(&y.shape, |o| {
+            let at = |(list, &at): (&Option<Vec<usize>>, &usize)| list.as_ref().map_or(at, |list| list[at]);
+            x.at(&indices.iter().zip(o).map(at).collect::<Vec<_>>())
+        }),
         Op::Transpose(Transpose { permutation }) => each_index(&y.shape, |o| {
             let mut index = vec![0; o.len()];
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);

@@ -10,7 +10,7 @@ use kinglet_quantize::ir::{
 use kinglet_quantize::op::{
     Add, AveragePool2D, Clip, Combine, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Function, Logistic, Map,
     MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Quantize, Reduce, Reduction, Relu, Relu6, Reshape, Slice, Softmax,
-    Split, Tanh, Transpose, TransposeConv2D,
+    Split, Take, Tanh, Transpose, TransposeConv2D,
 };
 
 /// A small reproducible generator (PCG without its cousins).
@@ -155,7 +155,7 @@ impl Grower {
         let x = self.operand();
         let shape = self.shape(x);
         let spatial = shape.len() == 4;
-        let _ = match kind % 20 {
+        let _ = match kind % 21 {
             0..=3 if spatial => self.conv(x, &shape),
             4..=6 if spatial => self.depthwise(x, &shape),
             0..=7 => self.dense(x, &shape),
@@ -167,6 +167,7 @@ impl Grower {
             14 => self.reduction(x, &shape),
             16 => self.slice(x, &shape),
             17 => self.split(x, &shape),
+            20 => self.take(x, &shape),
             18 if spatial => self.transpose_conv(x, &shape),
             19 => self.product(x, &shape),
             _ => self.unary(x, &shape),
@@ -385,6 +386,15 @@ impl Grower {
             }
         }
         self.node(Op::Slice(Slice { cuts }), vec![x], self.quantization_of(x))
+    }
+
+    fn take(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {
+        let axis = self.random.below(shape.len());
+        let count = 1 + self.random.below(2 * shape[axis]).min(9);
+        let list = (0..count).map(|_| self.random.below(shape[axis])).collect();
+        let mut indices = vec![None; shape.len()];
+        indices[axis] = Some(list);
+        self.node(Op::Take(Take { indices }), vec![x], self.quantization_of(x))
     }
 
     fn split(&mut self, x: ValueId, shape: &[usize]) -> Option<ValueId> {

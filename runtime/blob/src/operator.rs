@@ -110,6 +110,19 @@ macro_rules! for_each_operator {
                 U8: Cast "cast",
                 Bool: Cast "cast",
             }
+            /// Indices of an axis by a table: gathering by constants, enlarging to the nearest.
+            Take = 28 "take" {
+                I8: Take "take",
+                F32: Take "take",
+                I16: Take "take",
+                I32: Take "take",
+                U8: Take "take",
+                Bool: Take "take",
+            }
+            /// Weighted sums of indices of an axis by a table.
+            Resample = 29 "resample" { I8: Resample "resample-i8", F32: Resample "resample-f32", }
+            /// Images of another size, between the four nearest pixels.
+            ResizeBilinear = 30 "resize-bilinear" { I8: ResizeBilinear "resize-bilinear-i8", }
         }
     };
 }

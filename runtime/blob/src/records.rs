@@ -521,6 +521,60 @@ record! {
 }
 
 record! {
+    /// `output[o, i, n] = input[o, indices[i], n]`.
+    Take {
+        /// Weights: `count` indices.
+        constants: u32,
+        /// Outer extent.
+        outer: u32,
+        /// Indices of the operand's axis.
+        extent: u32,
+        /// Inner extent.
+        inner: u32,
+        /// Indices of the result's axis.
+        count: u32,
+    }
+}
+
+record! {
+    /// `output[o, i, n]` is the sum of `weights[i, t] * input[o, indices[i, t], n]`.
+    Resample {
+        /// Weights: `count * taps` indices, then as many weights.
+        constants: u32,
+        /// Outer extent.
+        outer: u32,
+        /// Indices of the operand's axis.
+        extent: u32,
+        /// Inner extent.
+        inner: u32,
+        /// Indices of the result's axis.
+        count: u32,
+        /// Terms of each sum.
+        taps: u32,
+        /// Zero point of both sides; 0 for floats.
+        zero_point: i32,
+    }
+}
+
+record! {
+    /// Images of another size, int8.
+    ResizeBilinear {
+        /// Weights: three numbers for each row of the result.
+        rows: u32,
+        /// Weights: three numbers for each column of the result.
+        columns: u32,
+        /// Images.
+        batch: u32,
+        /// Height, width.
+        input: [u32; 2],
+        /// Height, width.
+        output: [u32; 2],
+        /// Channels.
+        channels: u32,
+    }
+}
+
+record! {
     /// `output[i] = table[input[i] + 128]`.
     Lookup {
         /// Elements.

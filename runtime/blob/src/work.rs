@@ -8,8 +8,8 @@ use crate::records::{
     AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32, CombineQuantized,
     Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16,
     Grid, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8,
-    Rearrange, ReduceF32, ReduceInt, ReduceMax, Select, SoftmaxF32, SoftmaxI8, TransposeConvF32, TransposeConvI8,
-    UnaryF32, Window,
+    Rearrange, ReduceF32, ReduceInt, ReduceMax, Resample, ResizeBilinear, Select, SoftmaxF32, SoftmaxI8, Take,
+    TransposeConvF32, TransposeConvI8, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -141,6 +141,18 @@ counted! {
     SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
     Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
     Blocks: |it, _opcode| moved(product([it.blocks, it.block_bytes]), product([it.blocks, it.block_bytes]));
+    Take: |it, _opcode| {
+        let len = product([it.outer, it.count, it.inner]);
+        moved(len.saturating_add(it.count.into()), len)
+    };
+    Resample: |it, _opcode| Work {
+        macs: product([it.outer, it.count, it.inner]).saturating_mul(it.taps.into()),
+        ..moved(product([it.outer, it.extent, it.inner]), product([it.outer, it.count, it.inner]))
+    };
+    ResizeBilinear: |it, _opcode| {
+        let len = |[height, width]: [u32; 2]| product([it.batch, height, width, it.channels]);
+        Work { macs: len(it.output).saturating_mul(4), ..moved(len(it.input), len(it.output)) }
+    };
     Rearrange: |it, _opcode| moved(product(it.extents), product(it.extents));
     MeanI8, MeanF32, ReduceMax: |it, _opcode| Work {
         taps: product([it.outer, it.reduced, it.inner]),

@@ -19,6 +19,9 @@ use kinglet_kernels::rearrange::Rearrange;
 use kinglet_kernels::reduce::{Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::ReduceMax;
 use kinglet_kernels::registry::{Isa, Kernel, kernels};
+use kinglet_kernels::resample::Resample;
+use kinglet_kernels::resize_bilinear::ResizeBilinear;
+use kinglet_kernels::take::Take;
 use kinglet_kernels::{Io, Token};
 use std::time::Instant;
 
@@ -205,6 +208,12 @@ fn bench_fully_connected_i8(
     with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
 }
 
+/// Two neighbors of one weight for each of 256 indices.
+fn taps<W: Copy>(weight: W) -> (Vec<u32>, Vec<W>) {
+    let indices = (0..256_u32).flat_map(|index| [index, (index + 1).min(255)]).collect();
+    (indices, vec![weight; 512])
+}
+
 /// Kernels without weights, on 16x16x32 elements.
 fn bench_small(name: &str, kernel: Kernel) {
     let count = len(WINDOW.input);
@@ -271,6 +280,29 @@ fn bench_small(name: &str, kernel: Kernel) {
             measure(name, 4 * 32 * 32 * 32, || assert!(run(&layer, &reals, &reals, &mut output)));
         }
         Kernel::PadI8(run) => with_io(name, count, &integers, 18 * 18 * 32, |io| run(&pad, 3, io)),
+        Kernel::TakeI8(run) => {
+            let indices: Vec<u32> = (0..512).map(|index| index / 2).collect();
+            let take = Take { outer: 1, extent: 256, inner: 32, indices: &indices };
+            with_io(name, 2 * count, &integers, 2 * count, |io| run(&take, io));
+        }
+        Kernel::ResampleI8(run) => {
+            let (indices, weights) = taps(1 << 13);
+            let (outer, extent, inner, count, taps) = (1, 256, 32, 256, 2);
+            let layer = Resample { outer, extent, inner, count, taps, indices: &indices, weights: &weights };
+            with_io(name, 2 * count * inner, &integers, count * inner, |io| run(&layer, 3, io));
+        }
+        Kernel::ResampleF32(run) => {
+            let (indices, weights) = taps(0.5);
+            let (outer, extent, inner, count, taps) = (1, 256, 32, 256, 2);
+            let layer = Resample { outer, extent, inner, count, taps, indices: &indices, weights: &weights };
+            with_io(name, 2 * count * inner, &reals, count * inner, |io| run(&layer, io));
+        }
+        Kernel::ResizeBilinearI8(run) => {
+            let table: Vec<i32> = (0..16).flat_map(|index| [index, (index + 1).min(15), 512]).collect();
+            let (input, output, channels) = ([16, 16], [16, 16], 32);
+            let layer = ResizeBilinear { batch: 1, input, output, channels, rows: &table, columns: &table };
+            with_io(name, 4 * count, &integers, count, |io| run(&layer, io));
+        }
         Kernel::RearrangeI8(run) => with_io(name, count, &integers, count, |io| run(&rearrange, io)),
         Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
         // Layers with weights are timed above; what is left has no kernel but the plain one.

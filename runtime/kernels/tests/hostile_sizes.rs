@@ -19,7 +19,10 @@ use kinglet_kernels::pool::{self, PoolF32, PoolI8};
 use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
 use kinglet_kernels::reduce::{self, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
+use kinglet_kernels::resample::{Resample, resample_f32, resample_i8};
+use kinglet_kernels::resize_bilinear::{ResizeBilinear, resize_bilinear_i8};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
+use kinglet_kernels::take::{Take, take, take_reference};
 use kinglet_kernels::transpose_conv::{
     self, TransposeConvF32, TransposeConvI8, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
 };
@@ -268,5 +271,21 @@ proptest! {
         };
         run(places, STALE, |io| rearrange(&layer, io))?;
         run(places, STALE, |io| rearrange_reference(&layer, io))?;
+    }
+
+    #[test]
+    fn tables(outer in small(), shape in [wild(), wild()], count in small(), taps in small(), numbers in numbers(), places in places()) {
+        let [extent, inner] = shape;
+        let layer = Take { outer, extent, inner, indices: &numbers.words };
+        run(places, STALE, |io| take(&layer, io))?;
+        run(places, STALE, |io| take_reference(&layer, io))?;
+        let layer = Resample { outer, extent, inner, count, taps, indices: &numbers.words, weights: &numbers.floats };
+        run(places, 0.0, |io| resample_f32(&layer, io))?;
+        let weights: Vec<i16> = numbers.bytes.iter().map(|byte| i16::from(*byte) << 8).collect();
+        let layer = Resample { outer, extent, inner, count, taps, indices: &numbers.words, weights: &weights };
+        run(places, STALE, |io| resample_i8(&layer, numbers.zero_point, io))?;
+        let (input, output) = ([extent, inner], [count, taps]);
+        let layer = ResizeBilinear { batch: outer, input, output, channels: 2, rows: &numbers.bias, columns: &numbers.bias };
+        run(places, STALE, |io| resize_bilinear_i8(&layer, io))?;
     }
 }

@@ -14,6 +14,9 @@ use kinglet_kernels::pool::{self, PoolI8};
 use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
 use kinglet_kernels::reduce::{self, Extents, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
+use kinglet_kernels::resample::{Resample, resample_f32, resample_i8};
+use kinglet_kernels::resize_bilinear::{ResizeBilinear, resize_bilinear_i8};
+use kinglet_kernels::take::{Take, take};
 use kinglet_kernels::{Io, Token};
 
 /// A factor of one, and of a half.
@@ -373,6 +376,44 @@ fn rearranging_is_reading_at_strides() {
     assert_eq!(rearranged(1, [(1, 0, 0), (1, 0, 0), (4, 0, 1)], 4), [1; 4]);
     let gaps = rearranged(3, [(1, 0, 0), (1, 0, 0), (3, 1, 2)], 5);
     assert_eq!([gaps[0], gaps[2], gaps[4]], [1, 2, 3]);
+}
+
+#[test]
+fn taking_looks_indices_up() {
+    let layer = Take { outer: 2, extent: 3, inner: 2, indices: &[2, 0, 0, 1] };
+    let input: Vec<i8> = (0..12).collect();
+    let got = output_of(&input, 16, |io| take(&layer, io));
+    assert_eq!(got, [4, 5, 0, 1, 0, 1, 2, 3, 10, 11, 6, 7, 6, 7, 8, 9]);
+    // An index of another axis.
+    let outside = Take { indices: &[3], ..layer };
+    let mut output = [0; 4];
+    let mut io = Io::split(&input, &mut output);
+    take(&outside, &mut io);
+    assert!(io.is_refused());
+}
+
+#[test]
+fn resampling_is_a_weighted_sum() {
+    let (outer, extent, inner, count, taps) = (1, 2, 1, 3, 2);
+    let indices = [0, 1, 0, 1, 1, 0];
+    let layer =
+        Resample { outer, extent, inner, count, taps, indices: &indices, weights: &[1.0, 0.0, 0.5, 0.5, 1.5, -0.5] };
+    assert_eq!(output_of(&[1.0, 3.0], 3, |io| resample_f32(&layer, io)), [1.0, 2.0, 4.0]);
+    // In units of 2^-14: halves go up, sums saturate, and what weighs nothing is the zero point.
+    let layer =
+        Resample { outer, extent, inner, count, taps, indices: &indices, weights: &[8192, 8192, 24576, -8192, 0, 0] };
+    assert_eq!(output_of(&[100, 101], 3, |io| resample_i8(&layer, -3, io)), [101, 100, -3]);
+    assert_eq!(output_of(&[-128, 127], 3, |io| resample_i8(&layer, 0, io)), [0, -128, 0]);
+}
+
+#[test]
+fn bilinear_resizing_lies_between_pixels() {
+    // Two pixels of a row to four: halves away from zero.
+    let columns = [0, 0, -256, 0, 1, 256, 0, 1, 512, 1, 1, 0];
+    let layer =
+        ResizeBilinear { batch: 1, input: [1, 2], output: [1, 4], channels: 1, rows: &[0, 0, 0], columns: &columns };
+    assert_eq!(output_of(&[-3, 2], 4, |io| resize_bilinear_i8(&layer, io)), [-3, -2, -1, 2]);
+    assert_eq!(output_of(&[3, -2], 4, |io| resize_bilinear_i8(&layer, io)), [3, 2, 1, -2]);
 }
 
 /// Four bits: the layers of two tests above, with weights as TensorFlow Lite writes them.

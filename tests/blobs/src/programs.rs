@@ -258,6 +258,7 @@ fn shapes() -> Vec<Program> {
     // [2, 3, 4] to [4, 2, 3], the last axis backwards; a row three times.
     let (turned, axes): ([&[u32]; 2], _) = ([&[2, 3, 4], &[4, 2, 3]], [(4, -1, 6), (2, 12, 3), (3, 4, 1)]);
     let repeated = [(3, 0, 4), (4, 1, 1)];
+    let (along, resized): ([&[u32]; 2], [&[u32]; 2]) = ([&[2, 3, 4], &[2, 5, 4]], [&[1, 2, 3, 3], &[1, 5, 4, 3]]);
     let mut concat = Program::new("copy: concat");
     let [a, b, output] = [12, 8, 20].map(|bytes| concat.memory(bytes));
     concat.input(DType::I8, &[4, 3], a);
@@ -272,6 +273,11 @@ fn shapes() -> Vec<Program> {
         single("rearrange-i8", I8, turned, |p, i, o| p.rearrange(DType::I8, i, o, &axes)),
         single("rearrange-i16", [DType::I16; 2], turned, |p, i, o| p.rearrange(DType::I16, i, o, &axes)),
         single("rearrange-f32", F32, turned, |p, i, o| p.rearrange(DType::F32, i, o, &axes)),
+        single("take-i8", I8, along, |p, i, o| p.take(DType::I8, i, o, [2, 3, 4, 5])),
+        single("take-f32", F32, along, |p, i, o| p.take(DType::F32, i, o, [2, 3, 4, 5])),
+        single("resample-i8", I8, along, |p, i, o| p.resample_i8(i, o, [2, 3, 4, 5])),
+        single("resample-f32", F32, along, |p, i, o| p.resample_f32(i, o, [2, 3, 4, 5])),
+        single("resize-bilinear-i8", I8, resized, |p, i, o| p.resize_bilinear([i, o], [1, 3], [2, 3], [5, 4])),
         single("rearrange: repeated", I8, [&[4], &[3, 4]], |p, i, o| p.rearrange(DType::I8, i, o, &repeated)),
         concat,
     ]

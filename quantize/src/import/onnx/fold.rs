@@ -12,7 +12,7 @@ use super::combine::function_of;
 use super::constant::{Constant, Numbers, is_plausible};
 use super::operator::{Fold, Row};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
-use super::slice::{Span, spans};
+use super::slice::spans;
 use super::types::{integer_range, is_float, wrapped};
 use super::{Entry, Importer};
 use crate::import::budget::Budget;
@@ -359,11 +359,11 @@ pub(super) fn gather(known: &Known<'_>) -> Convert<Constant> {
 /// Along one axis at a time: what exporters write to take a shape apart.
 pub(super) fn slice(known: &Known<'_>) -> Convert<Constant> {
     let mut sliced = known.first().clone();
-    for Span { axis, begin, end, step } in spans(known.call, &known.first().shape)? {
-        let extent = sliced.shape[axis];
+    for span in spans(known.call, &known.first().shape)? {
+        let (axis, extent) = (span.axis, sliced.shape[span.axis]);
         let rows: usize = sliced.shape[..axis].iter().product();
         let block: usize = sliced.shape[axis + 1..].iter().product();
-        let taken = || (begin..end).step_by(step);
+        let taken = || span.indices();
         let starts = (0..rows).flat_map(|row| taken().map(move |index| (row * extent + index) * block));
         let positions: Vec<usize> = starts.flat_map(|start| start..start + block).collect();
         let Some(numbers) = select(&sliced.numbers, &positions) else {

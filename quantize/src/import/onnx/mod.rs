@@ -17,10 +17,12 @@ mod dense;
 mod elementwise;
 mod fold;
 mod matrices;
+mod moves;
 mod operator;
 mod pool;
 mod reduction;
 mod reshape;
+mod resize;
 mod slice;
 #[cfg(test)]
 mod tests;

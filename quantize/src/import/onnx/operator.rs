@@ -6,8 +6,8 @@ use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
 use super::{
-    Entry, Importer, activation, combine, conv_transpose, convolution, dense, elementwise, matrices, pool, reduction,
-    reshape, slice,
+    Entry, Importer, activation, combine, conv_transpose, convolution, dense, elementwise, matrices, moves, pool,
+    reduction, reshape, resize, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -142,6 +142,15 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Concat", reshape::concat).or_folded(fold::concat),
     Row::one("Slice", slice::slice).or_folded(fold::slice),
     Row::several("Split", slice::split),
+    Row::one("Expand", moves::expand),
+    Row::one("Tile", moves::tile),
+    Row::one("Compress", moves::compress),
+    Row::one("ReverseSequence", moves::reverse_sequence),
+    Row::one("CenterCropPad", moves::center_crop_pad),
+    Row::one("DepthToSpace", moves::depth_to_space),
+    Row::one("SpaceToDepth", moves::space_to_depth),
+    Row::one("Resize", resize::resize),
+    Row::one("Upsample", resize::upsample),
     Row::one("Flatten", reshape::flatten),
     Row::one("Reshape", reshape::reshape).or_folded(fold::reshape),
     Row::one("Squeeze", reshape::squeeze).or_folded(fold::squeeze),
@@ -152,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Cast", combine::cast).or_folded(fold::cast),
     Row::folded("Constant", Fold::Always(fold::constant)),
     Row::folded("Shape", Fold::Always(fold::shape)),
-    Row::folded("Gather", Fold::Constants(fold::gather)),
+    Row::one("Gather", moves::gather).or_folded(fold::gather),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
 ];
 
@@ -183,10 +192,9 @@ impl Row {
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
     (&["PRelu"], "use LeakyRelu, Relu or Elu and train again"),
-    (&["Expand", "Tile", "Range"], FIXED_SHAPES),
+    (&["Range"], FIXED_SHAPES),
     (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
-    (&["Resize", "Upsample"], "use ConvTranspose with strides"),
     (&["InstanceNormalization", "LayerNormalization", "GroupNormalization"], "use BatchNormalization"),
     (
         &["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],

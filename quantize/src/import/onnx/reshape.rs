@@ -3,8 +3,10 @@
 use super::attributes::{Call, normal_axis};
 use super::constant::{Constant, Numbers};
 use super::fold::axes;
+use super::moves::repeated_border;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
+use crate::import::moves::Border;
 use crate::ir::{Op, RANK_MAX, ValueId};
 use crate::op::{Concat, Pad, Transpose};
 
@@ -120,11 +122,40 @@ pub(super) fn concat(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<En
 }
 
 pub(super) fn pad(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let mode = call.string("mode", "constant")?;
-    if mode != "constant" {
-        return refuse(format!("pads by {mode}"), "pad with a constant");
+    let border = match call.string("mode", "constant")? {
+        "constant" => None,
+        "reflect" => Some(Border::Reflect),
+        "edge" => Some(Border::Edge),
+        "wrap" => Some(Border::Wrap),
+        mode => return refuse(format!("pads by {mode}"), "pad by a constant, or by reflect, edge or wrap"),
+    };
+    let x = importer.float_operand(call, 0)?;
+    let amounts = pad_amounts(call, importer.shape(x).len())?;
+    if let Some(border) = border {
+        return repeated_border(importer, call, x, (border, amounts));
     }
-    let rank = importer.shape(call.value(0)?).len();
+    let value = match call.constant(2, "the pad value")? {
+        None => call.float("value", 0.0)?,
+        Some(constant) => match constant.as_float() {
+            Some(value) => value,
+            None => return refuse("the pad value is no single float", EXPORT_AGAIN),
+        },
+    };
+    let side = |side: usize| amounts.iter().map(|pair| usize::try_from(pair[side]).unwrap_or(0)).collect::<Vec<_>>();
+    let op = Op::Pad(Pad { before: side(0), after: side(1), value });
+    let cut: Vec<[i64; 2]> = amounts.iter().map(|pair| pair.map(|amount| amount.min(0))).collect();
+    if cut.iter().any(|pair| pair.iter().any(|&amount| amount < 0)) {
+        // What is cut goes first.
+        let Entry::Value(x) = repeated_border(importer, call, x, (Border::Edge, cut))? else {
+            return refuse("cuts nothing", EXPORT_AGAIN);
+        };
+        return Ok(Entry::Value(importer.apply(call.name, op, vec![x])?));
+    }
+    Ok(Entry::Value(importer.apply(call.name, op, vec![x])?))
+}
+
+/// The elements that a `Pad` adds before and behind each axis; it cuts where they are negative.
+fn pad_amounts(call: &Call<'_>, rank: usize) -> Convert<Vec<[i64; 2]>> {
     let Some(amounts) = call.integers("pads", 1)? else {
         return refuse("has no pads", EXPORT_AGAIN);
     };
@@ -135,21 +166,12 @@ pub(super) fn pad(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry
         }
         Some(_) => return refuse("axes are floats", EXPORT_AGAIN),
     };
-    let value = match call.constant(2, "the pad value")? {
-        None => call.float("value", 0.0)?,
-        Some(constant) => match constant.as_float() {
-            Some(value) => value,
-            None => return refuse("the pad value is no single float", EXPORT_AGAIN),
-        },
-    };
-    let amounts: Option<Vec<usize>> = amounts.iter().map(|&amount| usize::try_from(amount).ok()).collect();
-    let Some(amounts) = amounts.filter(|amounts| amounts.len() == 2 * axes.len()) else {
-        return refuse("pads are negative, or not two for each axis", "use pads of zero and above");
-    };
-    let (mut before, mut after) = (vec![0; rank], vec![0; rank]);
-    for (position, &axis) in axes.iter().enumerate() {
-        before[axis] = amounts[position];
-        after[axis] = amounts[axes.len() + position];
+    if amounts.len() != 2 * axes.len() {
+        return refuse("pads are not two for each axis", EXPORT_AGAIN);
     }
-    importer.unary(call, Op::Pad(Pad { before, after, value }))
+    let mut all = vec![[0, 0]; rank];
+    for (position, &axis) in axes.iter().enumerate() {
+        all[axis] = [amounts[position], amounts[axes.len() + position]];
+    }
+    Ok(all)
 }

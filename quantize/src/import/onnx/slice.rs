@@ -8,12 +8,23 @@ use crate::op::{Cut, Slice, Split};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
-/// Indices `begin .. end` of an axis in steps; `end` may be below `begin`.
+/// Some indices of an axis, forward or backward.
 pub(super) struct Span {
     pub(super) axis: usize,
-    pub(super) begin: usize,
-    pub(super) end: usize,
-    pub(super) step: usize,
+    /// The first index.
+    begin: usize,
+    /// From an index to the next.
+    step: i64,
+    /// How many.
+    count: usize,
+}
+
+impl Span {
+    /// The indices in their order.
+    pub(super) fn indices(&self) -> impl Iterator<Item = usize> + Clone {
+        let (begin, step) = (self.begin as i64, self.step);
+        (0..self.count as i64).map(move |at| (begin + at * step) as usize)
+    }
 }
 
 /// What a `Slice` takes of an operand of `shape`.
@@ -32,12 +43,17 @@ pub(super) fn spans(call: &Call<'_>, shape: &[usize]) -> Convert<Vec<Span>> {
     }
     let span = |index: usize| {
         let axis = normal_axis(axes[index], shape.len())?;
-        let extent = shape[axis] as i64;
-        let bound = |at: i64| (if at < 0 { at.saturating_add(extent) } else { at }).clamp(0, extent) as usize;
-        match usize::try_from(steps[index]) {
-            Ok(step) if step > 0 => Ok(Span { axis, begin: bound(starts[index]), end: bound(ends[index]), step }),
-            _ => refuse(format!("takes steps of {}", steps[index]), "slice with steps of 1 and above"),
-        }
+        let (extent, step) = (shape[axis] as i64, steps[index].clamp(-(1 << 40), 1 << 40));
+        let from_end = |at: i64| if at < 0 { at.saturating_add(extent) } else { at };
+        let (begin, end) = (from_end(starts[index]), from_end(ends[index]));
+        // Forward up to the end, backward down to before the first one.
+        let (begin, len) = match step {
+            0 => return refuse("takes steps of 0", "slice with steps of 1 and above, or -1 and below"),
+            1.. => (begin.clamp(0, extent), end.clamp(0, extent) - begin.clamp(0, extent)),
+            _ => (begin.clamp(-1, extent - 1), begin.clamp(-1, extent - 1) - end.clamp(-1, extent - 1)),
+        };
+        let count = len.max(0).unsigned_abs().div_ceil(step.unsigned_abs());
+        Ok(Span { axis, begin: begin.max(0) as usize, step, count: count as usize })
     };
     let spans = (0..starts.len()).map(span).collect::<Convert<Vec<Span>>>()?;
     match (1..spans.len()).find(|&index| spans[..index].iter().any(|span| span.axis == spans[index].axis)) {
@@ -47,10 +63,21 @@ pub(super) fn spans(call: &Call<'_>, shape: &[usize]) -> Convert<Vec<Span>> {
 }
 
 pub(super) fn slice(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let shape = importer.shape(call.value(0)?);
+    let x = call.value(0)?;
+    let shape = importer.shape(x);
+    let spans = spans(call, &shape)?;
+    if let Some(span) = spans.iter().find(|span| span.count == 0) {
+        return refuse(format!("takes nothing of axis {}", span.axis), "take at least one index");
+    }
+    if spans.iter().any(|span| span.step < 0) {
+        let mut indices = vec![None; shape.len()];
+        spans.iter().for_each(|span| indices[span.axis] = Some(span.indices().collect()));
+        return Ok(Entry::Value(importer.take(call, x, indices)?));
+    }
     let mut cuts = vec![Cut::ALL; shape.len()];
-    for Span { axis, begin, end, step } in spans(call, &shape)? {
-        cuts[axis] = Cut { begin, end: (end < shape[axis]).then_some(end), stride: step };
+    for Span { axis, begin, step, count } in spans {
+        let end = (begin + (count - 1) * step as usize + 1).max(begin + 1);
+        cuts[axis] = Cut { begin, end: (end < shape[axis]).then_some(end), stride: step as usize };
     }
     importer.unary(call, Op::Slice(Slice { cuts }))
 }

@@ -15,6 +15,7 @@ mod dense;
 mod elementwise;
 mod flatbuffer;
 mod int8;
+mod moves;
 mod names;
 mod operator;
 mod pool;

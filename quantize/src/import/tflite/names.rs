@@ -12,15 +12,11 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 pub(super) const REMEDIES: &Remedies = &[
     (&["PRELU"], "use LEAKY_RELU, RELU or ELU and train again"),
     (&["LEAKY_RELU", "ELU", "HARD_SWISH", "GELU", "RELU_N1_TO_1", "RELU_0_TO_1"], "use RELU or RELU6 and train again"),
-    (&["PADV2", "MIRROR_PAD"], "use PAD with zeros"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
     (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),
     (&["RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN"], CONVOLVE),
-    (
-        &["SHAPE", "PACK", "GATHER"],
-        "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE",
-    ),
+    (&["SHAPE"], "export with a fixed input shape, so that shapes are constants, and reshape by RESHAPE"),
 ];
 
 const CONVOLVE: &str = "use convolutions over time";

@@ -7,7 +7,9 @@ use core::ops::Range;
 use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
-use super::{Importer, activation, combine, convolution, dense, elementwise, pool, shape, slice, unsigned, variables};
+use super::{
+    Importer, activation, combine, convolution, dense, elementwise, moves, pool, shape, slice, unsigned, variables,
+};
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
 
@@ -47,6 +49,12 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("SOFTMAX", elementwise::softmax).attributes(9),
     Row::new("TANH", elementwise::tanh),
     Row::new("PAD", shape::pad),
+    Row::new("RESIZE_BILINEAR", moves::resize_bilinear).attributes(15).data(0..1),
+    Row::new("SPACE_TO_DEPTH", moves::space_to_depth).attributes(19),
+    Row::new("DEPTH_TO_SPACE", moves::depth_to_space).attributes(94),
+    Row::new("GATHER", moves::gather).attributes(23).data(0..1),
+    Row::new("BATCH_TO_SPACE_ND", moves::batch_to_space).data(0..1),
+    Row::new("SPACE_TO_BATCH_ND", moves::space_to_batch).data(0..1),
     Row::new("TRANSPOSE", shape::transpose).data(0..1),
     Row::new("MEAN", pool::mean).attributes(27),
     Row::new("SQUEEZE", shape::reshape).data(0..1),
@@ -63,6 +71,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("RSQRT", |importer, call| activation::plain(importer, call, MapFunction::Rsqrt)),
     Row::new("SUM", pool::sum).attributes(27),
     Row::new("REDUCE_PROD", pool::reduce_prod).attributes(27),
+    Row::new("PADV2", shape::pad),
+    Row::new("TILE", moves::tile).data(0..1),
+    Row::new("PACK", moves::pack).attributes(59),
+    Row::new("UNPACK", moves::unpack).attributes(64),
+    Row::new("RESIZE_NEAREST_NEIGHBOR", moves::resize_nearest).attributes(74).data(0..1),
+    Row::new("MIRROR_PAD", moves::mirror_pad).attributes(77).data(0..1),
+    Row::new("REVERSE_V2", moves::reverse).data(0..1),
+    Row::new("BROADCAST_TO", moves::broadcast_to).data(0..1),
     Row::new("REDUCE_MAX", pool::reduce_max).attributes(27),
     Row::new("SQUARE", |importer, call| activation::plain(importer, call, MapFunction::Square)),
     Row::new("LEAKY_RELU", activation::leaky_relu).attributes(75),

@@ -23,7 +23,11 @@ pub(super) fn pad(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Conve
         return refuse("paddings are not pairs", EXPORT_AGAIN);
     };
     let (before, after) = pairs.iter().map(|pair| (pair[0], pair[1])).unzip();
-    importer.finish(call, Pad { before, after, value: 0.0 }, vec![x])
+    let value = match call.given(2) {
+        None => 0.0,
+        Some(tensor) => importer.real(tensor)?,
+    };
+    importer.finish(call, Pad { before, after, value }, vec![x])
 }
 
 pub(super) fn concat(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {

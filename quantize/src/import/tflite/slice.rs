@@ -4,7 +4,7 @@ use super::Importer;
 use super::call::{Call, EXPORT_AGAIN, normal_axis};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Op, RANK_MAX};
-use crate::op::{Cut, Reshape, Slice, Split};
+use crate::op::{Cut, Reshape, Slice, Split, Take};
 
 /// What the numbers of a STRIDED_SLICE mean: bit `i` is of position `i`.
 struct Masks {
@@ -29,6 +29,8 @@ impl Masks {
 /// A STRIDED_SLICE as a slice of all axes, and the extents that its result has instead of those of the slice.
 struct Strided {
     cuts: Vec<Cut>,
+    /// The axes that go backwards once they are cut.
+    reversed: Vec<usize>,
     /// For each extent of the result, the axis that it is of; `None` for a new one.
     axes: Vec<Option<usize>>,
 }
@@ -37,6 +39,7 @@ impl Strided {
     /// Of an operand of `shape`; `numbers` are begin, end and stride of each position.
     fn new(shape: &[usize], numbers: &[[i64; 3]], masks: &Masks) -> Convert<Self> {
         let (mut cuts, mut axes): (Vec<Cut>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+        let mut reversed = Vec::new();
         let has_ellipsis = |position: usize| Masks::has(masks.ellipsis, position);
         let is_new = |position: usize| Masks::has(masks.new_axis, position) && !has_ellipsis(position);
         if (0..numbers.len()).filter(|&position| has_ellipsis(position)).count() > 1 {
@@ -56,21 +59,24 @@ impl Strided {
                     return refuse(format!("cuts more than the {} axes of its operand", shape.len()), EXPORT_AGAIN);
                 };
                 let shrinks = Masks::has(masks.shrink, position);
+                if numbers_here[2] < 0 && !shrinks {
+                    reversed.push(axis);
+                }
                 cuts.push(cut(extent, numbers_here, position, masks)?);
                 axes.extend((!shrinks).then_some(Some(axis)));
             }
         }
         axes.extend((cuts.len()..shape.len()).map(Some));
         cuts.resize(shape.len(), Cut::ALL);
-        Ok(Strided { cuts, axes })
+        Ok(Strided { cuts, reversed, axes })
     }
 }
 
 /// What one position takes of an axis of `extent`.
 fn cut(extent: usize, [begin, end, stride]: [i64; 3], position: usize, masks: &Masks) -> Convert<Cut> {
-    let Some(stride) = usize::try_from(stride).ok().filter(|&stride| stride > 0) else {
-        return refuse(format!("takes steps of {stride}"), "slice with steps of 1 and above");
-    };
+    if stride == 0 {
+        return refuse("takes steps of 0", "slice with steps of 1 and above, or of -1 and below");
+    }
     let from_end = |at: i64| if at < 0 { at.saturating_add(extent as i64) } else { at };
     let bound = |at: i64| from_end(at).clamp(0, extent as i64) as usize;
     if Masks::has(masks.shrink, position) {
@@ -79,9 +85,26 @@ fn cut(extent: usize, [begin, end, stride]: [i64; 3], position: usize, masks: &M
             _ => refuse(format!("takes index {begin} of an axis of extent {extent}"), EXPORT_AGAIN),
         };
     }
+    if stride < 0 {
+        let last = extent as i64 - 1;
+        let begin = if Masks::has(masks.begin, position) { last } else { from_end(begin).clamp(-1, last) };
+        let end = if Masks::has(masks.end, position) { -1 } else { from_end(end).clamp(-1, last) };
+        return backward(begin, end, stride);
+    }
+    let stride = usize::try_from(stride).unwrap_or(usize::MAX);
     let begin = if Masks::has(masks.begin, position) { 0 } else { bound(begin) };
     let end = if Masks::has(masks.end, position) { extent } else { bound(end) };
     Ok(Cut { begin, end: (end < extent).then_some(end), stride })
+}
+
+/// The indices from `begin` down to above `end`, in ascending order.
+fn backward(begin: i64, end: i64, stride: i64) -> Convert<Cut> {
+    if begin <= end {
+        return refuse("takes nothing of an axis", "take at least one index");
+    }
+    let step = stride.unsigned_abs().min(1 << 32) as i64;
+    let lowest = begin - (begin - end - 1) / step * step;
+    Ok(Cut { begin: lowest as usize, end: Some(begin as usize + 1), stride: step as usize })
 }
 
 pub(super) fn strided_slice(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
@@ -103,12 +126,21 @@ pub(super) fn strided_slice(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>
         shrink: call.int(4, 0)?,
     };
     let numbers: Vec<[i64; 3]> = (0..begin.len()).map(|at| [begin[at], end[at], stride[at]]).collect();
-    let Strided { cuts, axes } = Strided::new(&shape, &numbers, &masks)?;
-    let op = Slice { cuts };
+    let Strided { cuts, reversed, axes } = Strided::new(&shape, &numbers, &masks)?;
+    let mut x = x;
+    let mut op = Op::from(Slice { cuts });
+    if !reversed.is_empty() {
+        x = importer.builder.apply(&format!("{}/cut", call.name), op, vec![x])?;
+        let extents = importer.shape_of(x);
+        let backward = |axis: usize| reversed.contains(&axis).then(|| (0..extents[axis]).rev().collect());
+        let indices: Vec<Option<Vec<usize>>> = (0..extents.len()).map(backward).collect();
+        importer.model.budget.charge(indices.iter().flatten().map(Vec::len).sum(), 8)?;
+        op = Take { indices }.into();
+    }
     if axes.iter().copied().eq((0..shape.len()).map(Some)) {
         return importer.finish(call, op, vec![x]);
     }
-    let sliced = importer.builder.apply(&format!("{}/slice", call.name), op.into(), vec![x])?;
+    let sliced = importer.builder.apply(&format!("{}/slice", call.name), op, vec![x])?;
     let extents = importer.shape_of(sliced);
     let expected: Vec<usize> = axes.iter().map(|axis| axis.map_or(1, |axis| extents[axis])).collect();
     let output = importer.result(call)?;

@@ -168,6 +168,22 @@ impl<'b> Importer<'_, 'b> {
         Ok(id)
     }
 
+    /// The real number that a constant operand of one element is.
+    pub(super) fn real(&self, index: i32) -> Convert<f32> {
+        let value = self.declared_value(index)?;
+        let code = |code: i32| {
+            let quantization = value.quantization.as_ref();
+            quantization.map(|q| (code - q.zero_point()) as f32 * q.scale(0))
+        };
+        let real = match value.elements.as_ref().filter(|elements| elements.len() == 1) {
+            Some(Elements::F32(reals)) => reals.first().copied(),
+            Some(Elements::I8(codes)) => codes.first().and_then(|&q| code(q.into())),
+            Some(Elements::I16(codes)) => codes.first().and_then(|&q| code(q.into())),
+            _ => None,
+        };
+        real.map_or_else(|| refuse(format!("`{}` is no constant number", value.name), EXPORT_AGAIN), Ok)
+    }
+
     /// The integers of a constant operand such as axes or paddings.
     pub(super) fn integers(&self, index: i32, what: &str) -> Convert<Vec<i64>> {
         let tensor = self.tensor(index)?;

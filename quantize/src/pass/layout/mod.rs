@@ -25,6 +25,9 @@ use rewrite::rewrite;
 /// See the module's head.
 pub(super) struct Layout;
 
+/// Most axes of a port that may be permuted: of more the blob has the outermost as one, and those stay where they are.
+const PORT_RANK_MAX: usize = 4;
+
 /// Most input layouts that are tried for each input.
 const CANDIDATE_COUNT_MAX: usize = 8;
 
@@ -43,7 +46,7 @@ impl Pass for Layout {
         let mut best = rewrite(graph, &choice);
         for input in 0..graph.inputs.len() {
             let rank = graph.value(graph.inputs[input].value).shape.len();
-            for candidate in candidates.iter().filter(|candidate| candidate.len() == rank) {
+            for candidate in candidates.iter().filter(|candidate| candidate.len() == rank && rank <= PORT_RANK_MAX) {
                 let previous = choice[input].replace(candidate.clone());
                 let trial = rewrite(graph, &choice);
                 if cost(&trial) < cost(&best) {

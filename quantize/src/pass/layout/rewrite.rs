@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::PORT_RANK_MAX;
 use super::form::{Form, columns, compose, conversion, cost, is_identity, keeps_order, moved, squeeze};
 use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer, inverse, transposed};
 use crate::op::rule::layout::{LastAxis, LayoutRule};
@@ -68,7 +69,9 @@ impl Walk {
         let value = self.graph.outputs[index].value;
         let Kept { id, form } = self.kept(value);
         let (id, permutation) = match form {
-            Form::Permuted(permutation) if can_be_output(&self.graph, id) => (id, Some(inverse(&permutation))),
+            Form::Permuted(permutation) if permutation.len() <= PORT_RANK_MAX && can_be_output(&self.graph, id) => {
+                (id, Some(inverse(&permutation)))
+            }
             _ => (self.straight(value), None),
         };
         // Everything between an input and this output may have vanished. A copy stays: a graph that hands

@@ -8,8 +8,8 @@ use crate::ir::sketch::Sketch;
 use crate::ir::{Activation, Graph, Op, Padding, ValueId, Window};
 use crate::op::{
     Add, AveragePool2D, BatchNorm, Clip, Combine, Concat, Conv2D, Cut, DepthwiseConv2D, FullyConnected, Function,
-    Logistic, Map, MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Relu, Relu6, Slice, Softmax,
-    Split, Tanh, Transpose,
+    Logistic, Map, MapFunction, MatMul, MaxPool2D, Mean, Mul, Pad, Reduce, Reduction, Relu, Relu6, Resample, Slice,
+    Softmax, Split, Take, Tanh, Transpose,
 };
 
 const GRAPH_COUNT: u32 = 3000;
@@ -56,7 +56,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
     let shape = sketch.graph.value(x).shape.clone();
     let (rank, last) = (shape.len(), *shape.last()?);
     let axis = sketch.numbers.below(rank);
-    Some(match sketch.numbers.below(21) {
+    Some(match sketch.numbers.below(23) {
         0..=3 => {
             let permutation = shuffled(sketch, rank);
             sketch.node(Op::Transpose(Transpose { permutation }), &[x])
@@ -125,6 +125,16 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
             let constant = sketch.random(&shape);
             let condition = sketch.truths(Combine::new(Function::Less), [x, constant]);
             sketch.select([condition, x, other])
+        }
+        20 => {
+            let mut indices = vec![None; rank];
+            indices[axis] = Some((0..1 + sketch.numbers.below(5)).map(|_| sketch.numbers.below(shape[axis])).collect());
+            sketch.node(Op::Take(Take { indices }), &[x])
+        }
+        21 => {
+            let other = sketch.numbers.below(shape[axis]);
+            let taps = (0..3).map(|_| vec![(0, 0.25), (other, 0.75)]).collect();
+            sketch.node(Op::Resample(Resample { axis, taps }), &[x])
         }
         14 => sketch.node(Op::Softmax(Softmax { beta: 1.0 }), &[x]),
         _ if rank == 4 => windowed(sketch, x, &shape)?,

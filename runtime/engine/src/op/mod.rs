@@ -20,6 +20,7 @@ mod reduce;
 mod reduce_max;
 mod shape;
 mod softmax;
+mod take;
 mod transpose_conv;
 mod unary;
 
@@ -106,6 +107,10 @@ dispatch! {
     "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
     "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
     "rearrange" Rearrange I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => rearrange::check, rearrange::run;
+    "take" Take I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => take::check_take, take::run_take;
+    "resample-i8" Resample I8: UNARY_I8 => take::check_resample_i8, take::run_resample_i8;
+    "resample-f32" Resample F32: UNARY_F32 => take::check_resample_f32, take::run_resample_f32;
+    "resize-bilinear-i8" ResizeBilinear I8: UNARY_I8 => take::check_resize, take::run_resize;
     "map-f32" Map F32: UNARY_F32 => map::check, map::run;
     "reduce-i8" Reduce I8: UNARY_I8 => reduce::check_i8, reduce::run_i8;
     "reduce-f32" Reduce F32: UNARY_F32 => reduce::check_f32, reduce::run_f32;

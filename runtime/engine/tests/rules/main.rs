@@ -299,6 +299,8 @@ fn arena_alignment() {
         "tanh-f32",
         "reduce-max-f32",
         "rearrange-f32",
+        "take-f32",
+        "resample-f32",
         "map-f32 exp",
         "reduce-f32 Sum",
         "mat-mul-f32",
@@ -428,6 +430,39 @@ fn elements_that_would_meet() {
     assert_eq!(parameter("rearrange-i8", 48 + 20, &[0; 4]), LoadRule::Shape, "all in one place");
     let swapped = [1u32, 4].map(u32::to_le_bytes).concat();
     assert_eq!(parameter("rearrange-i8", 48 + 16, &swapped), LoadRule::Shape, "the inner axis farther apart");
+}
+
+#[test]
+fn tables_of_indices() {
+    let none = [0u8; 4];
+    for (name, fields) in
+        [("take-i8", &[4, 8, 12, 16][..]), ("resample-i8", &[4, 8, 12, 16, 20]), ("resample-f32", &[4, 20])]
+    {
+        for &at in fields {
+            assert_eq!(parameter(name, at, &none), LoadRule::Shape, "{name}, field at {at}");
+        }
+        assert_eq!(parameter(name, 0, &[1]), LoadRule::ConstantRange, "{name}: no table begins there");
+        assert_eq!(parameter(name, 0, &[255; 4]), LoadRule::ConstantRange, "{name}: behind all constants");
+    }
+    // Indices beyond the axis, and a zero point that no code has.
+    for name in ["take-f32", "resample-i8", "resample-f32"] {
+        let mut program = program(name);
+        program.weights[..4].copy_from_slice(&3u32.to_le_bytes());
+        assert_eq!(broken(&program).0, LoadRule::Parameter, "{name}");
+    }
+    assert_eq!(parameter("resample-i8", 24, &[128, 0]), LoadRule::Parameter);
+    assert_eq!(parameter("resample-f32", 24, &[1]), LoadRule::Parameter);
+    for at in (8..32).step_by(4) {
+        assert_eq!(parameter("resize-bilinear-i8", at, &none), LoadRule::Shape, "field at {at}");
+    }
+    for at in [0, 4] {
+        assert_eq!(parameter("resize-bilinear-i8", at, &[2]), LoadRule::ConstantRange);
+    }
+    for (at, number) in [(0, 2), (4, -1), (8, 2049), (8, -1025)] {
+        let mut program = program("resize-bilinear-i8");
+        program.weights[at..at + 4].copy_from_slice(&i32::to_le_bytes(number));
+        assert_eq!(broken(&program).0, LoadRule::Parameter, "{number} at {at}");
+    }
 }
 
 #[test]

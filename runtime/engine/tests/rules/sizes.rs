@@ -147,6 +147,21 @@ fn copies() {
 }
 
 #[test]
+fn tables() {
+    let fields = |name: &str, numbers: &[(usize, u32)]| extents(name, numbers);
+    for name in ["take-i8", "take-f32", "resample-i8", "resample-f32"] {
+        assert_eq!(fields(name, &[(4, 1 << 16), (12, 1 << 16)]), LoadRule::Shape, "{name}");
+        assert_eq!(fields(name, &[(16, 1 << 31)]), LoadRule::Shape, "{name}");
+        assert_eq!(fields(name, &[(16, 1 << 28)]), LoadRule::ConstantRange, "{name}");
+        assert_eq!(fields(name, &[(4, 1 << 24)]), LoadRule::ArenaRange, "{name}");
+    }
+    assert_eq!(fields("resample-i8", &[(16, 1 << 16), (20, 1 << 16)]), LoadRule::Shape);
+    assert_eq!(fields("resize-bilinear-i8", &[(12, 1 << 16), (16, 1 << 16)]), LoadRule::Shape);
+    assert_eq!(fields("resize-bilinear-i8", &[(20, 1 << 24)]), LoadRule::ConstantRange);
+    assert_eq!(fields("resize-bilinear-i8", &[(8, 1 << 24)]), LoadRule::ArenaRange);
+}
+
+#[test]
 fn rearranged_elements() {
     let fields = |numbers: &[(usize, u32)]| extents("rearrange-i8", numbers);
     // The outermost axis that is there: extent at 12, strides at 36 and 60.

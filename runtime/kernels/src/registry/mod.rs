@@ -31,6 +31,9 @@ use crate::pool::{self, PoolF32, PoolI8};
 use crate::rearrange::{self, Rearrange};
 use crate::reduce::{self, ReduceF32, ReduceInt};
 use crate::reduce_max::{self, ReduceMax};
+use crate::resample::{self, Resample};
+use crate::resize_bilinear::{self, ResizeBilinear};
+use crate::take::{self, Take};
 use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
 use crate::{Io, copy, packing, pad};
 
@@ -108,6 +111,10 @@ pub enum Kernel {
     PadI8(fn(&PadGeometry, i8, &mut Io<i8>)),
     CopyI8(fn(&CopyBlocks, &mut Io<i8>)),
     RearrangeI8(fn(&Rearrange, &mut Io<i8>)),
+    TakeI8(fn(&Take<'_>, &mut Io<i8>)),
+    ResampleI8(fn(&Resample<'_, i16>, i32, &mut Io<i8>)),
+    ResampleF32(fn(&Resample<'_, f32>, &mut Io<f32>)),
+    ResizeBilinearI8(fn(&ResizeBilinear<'_>, &mut Io<i8>)),
     TransposeConvI8(fn(&TransposeConvI8, &mut Io<i8>)),
     TransposeConvF32(fn(&TransposeConvF32, &mut Io<f32>)),
     Conv2dI16(fn(&Conv2dI16, &mut Io<i16>)),
@@ -150,7 +157,7 @@ const PLAIN: &[Row] = &{
     use Element::{Any, F32, I8, I16};
     use Operator as O;
     const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Map, O::Quantize];
-    const REARRANGE: &[Operator] = &[O::Transpose];
+    const REARRANGE: &[Operator] = &[O::Transpose, O::Take];
     [
         Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
         Row::plain(
@@ -187,6 +194,15 @@ const PLAIN: &[Row] = &{
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
         Row::plain("rearrange::rearrange", REARRANGE, Any, Kernel::RearrangeI8(rearrange::rearrange::<i8>)),
+        Row::plain("take::take", &[O::Take], Any, Kernel::TakeI8(take::take::<i8>)),
+        Row::plain("resample::resample_i8", &[O::Resample], I8, Kernel::ResampleI8(resample::resample_i8)),
+        Row::plain("resample::resample_f32", &[O::Resample], F32, Kernel::ResampleF32(resample::resample_f32)),
+        Row::plain(
+            "resize_bilinear::resize_bilinear_i8",
+            &[O::ResizeBilinear],
+            I8,
+            Kernel::ResizeBilinearI8(resize_bilinear::resize_bilinear_i8),
+        ),
         Row::plain("conv2d::conv2d_i16", &[O::Conv2D], I16, Kernel::Conv2dI16(conv2d::conv2d_i16)),
         Row::plain(
             "depthwise::depthwise_i16",

@@ -11,6 +11,7 @@ mod layer;
 mod matrix;
 mod pool;
 mod shape;
+mod take;
 mod transpose_conv;
 
 pub use elementwise::{Second, operand_arena, operand_constant, operand_same};

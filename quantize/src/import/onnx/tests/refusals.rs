@@ -77,7 +77,7 @@ fn unsupported_variants_name_what_would_work() {
     let three = [("kernel_shape", Attr::Ints(&[2])), ("dilations", Attr::Ints(&[2]))];
     assert!(problem("MaxPool", &three).problem.contains("dilated"));
     assert!(problem("Cast", &[("to", Attr::Int(8))]).remedy.contains("FLOAT"));
-    assert!(problem("Pad", &[("mode", Attr::Text("reflect"))]).problem.contains("reflect"));
+    assert!(problem("Pad", &[("mode", Attr::Text("mirror"))]).problem.contains("mirror"));
     assert!(problem("Gather", &[]).remedy.contains("fixed input shapes"));
     assert!(problem("QuantizeLinear", &[]).remedy.contains("calibration"));
     assert!(problem("Softmax", &[("axis", Attr::Int(5))]).problem.contains("axis 5"));

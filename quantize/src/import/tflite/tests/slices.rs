@@ -38,6 +38,9 @@ fn strided_slices_are_those_of_numpy() {
     // x[:, 1:], whatever the numbers say; fewer numbers than axes.
     assert_eq!(of(&[2, 3], &[2, 2], [&[7, 1], &[0, 0], &[1, 1]], [1, 3, 0, 0, 0]), [1.0, 2.0, 4.0, 5.0]);
     assert_eq!(of(&[2, 3], &[1, 3], [&[1], &[2], &[1]], none), [3.0, 4.0, 5.0]);
+    // Backwards: x[::-1, ::-2], x[:, 2:0:-1].
+    assert_eq!(of(&[2, 3], &[2, 2], [&[0, 0], &[0, 0], &[-1, -2]], [3, 3, 0, 0, 0]), [5.0, 3.0, 2.0, 0.0]);
+    assert_eq!(of(&[2, 3], &[2, 2], [&[0, 2], &[2, 0], &[1, -1]], none), [2.0, 1.0, 5.0, 4.0]);
     // x[.., 2], x[1, ..], x[1, .., 0], x[.., newaxis].
     assert_eq!(of(&[2, 3], &[2], [&[0, 2], &[0, 0], &[1, 1]], [0, 0, 1, 0, 2]), [2.0, 5.0]);
     assert_eq!(of(&[2, 3], &[3], [&[1], &[0], &[1]], [0, 0, 0, 0, 1]), [3.0, 4.0, 5.0]);
@@ -52,7 +55,7 @@ fn strided_slices_that_make_no_sense_are_refused() {
         problems(&strided(shape, result, numbers, masks)).remove(0).problem
     };
     let none = [0; 5];
-    assert!(problem(&[4], &[4], [&[3], &[0], &[-1]], none).contains("steps of -1"));
+    assert!(problem(&[4], &[1], [&[0], &[3], &[-1]], none).contains("takes nothing"));
     assert!(problem(&[4], &[4], [&[0], &[4], &[0]], none).contains("steps of 0"));
     assert!(problem(&[4], &[1], [&[2], &[2], &[1]], none).contains("takes nothing"));
     assert!(problem(&[4], &[1], [&[0, 0], &[1, 1], &[1, 1]], none).contains("more than the 1 axes"));
