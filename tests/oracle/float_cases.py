@@ -2,9 +2,9 @@
 
 import numpy as np
 
+import combine_cases
 import function_cases
 import matrix_cases
-import combine_cases
 import op_cases
 from layer_cases import seeded
 from tflite_build import Model, Tensor
@@ -30,8 +30,7 @@ def convert(family):
     """Up to LIMIT cases of one operator."""
     rng = seeded(family + "_f32")
     chosen = []
-    for name, model, vectors in {**op_cases.INT8, **matrix_cases.MATRIX}[family]():
-    for name, model, vectors in (op_cases.INT8 | combine_cases.COMBINED)[family]():
+    for name, model, vectors in {**op_cases.INT8, **matrix_cases.MATRIX, **combine_cases.COMBINED}[family]():
         if not name.startswith(INTEGER_ONLY):
             chosen.append((name, model))
     step = max(1, len(chosen) // LIMIT)
@@ -59,7 +58,7 @@ def softmax():
 
 CONVERTED = ["conv_2d", "depthwise_conv_2d", "transpose_conv", "fully_connected", "average_pool_2d", "max_pool_2d", "add", "mul", "mean", "reduce_max"]
 CONVERTED += ["pad", "padv2", "concatenation", "reshape", "sum", "reduce_min", "mean_any_axes", "batch_matmul"]
-CONVERTED += ["pad", "padv2", "concatenation", "reshape", "sub", "div", "prelu", "squared_difference", "maximum", "minimum"]
+CONVERTED += ["sub", "div", "prelu", "squared_difference", "maximum", "minimum"]
 
 FLOAT32 = {
     **{family: (lambda family=family: convert(family)) for family in CONVERTED},

@@ -197,6 +197,10 @@ pub(super) fn combine(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     if swaps {
         operands.reverse();
     }
+    let takes_any_number = matches!(call.node.op_type.as_str(), "Max" | "Min" | "Sum" | "Mean");
+    if operands.len() != 2 && !takes_any_number {
+        return refuse(format!("takes 2 operands, has {}", operands.len()), EXPORT_AGAIN);
+    }
     let Some((&first, others)) = operands.split_first() else { return refuse("has no operand", EXPORT_AGAIN) };
     let mut y = first;
     for (index, &other) in others.iter().enumerate() {

@@ -191,7 +191,6 @@ impl Row {
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (&["PRelu"], "use LeakyRelu, Relu or Elu and train again"),
     (&["Range"], FIXED_SHAPES),
     (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
@@ -200,7 +199,6 @@ pub(super) const REMEDIES: &Remedies = &[
         &["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
         "give the float model and calibration data; Kinglet quantizes it",
     ),
-    (&["Max", "Min"], "use Relu or Clip, when one operand is a number"),
 ];
 
 /// What to do about arithmetic on shapes that is left.

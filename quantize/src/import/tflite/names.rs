@@ -10,8 +10,6 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (&["PRELU"], "use LEAKY_RELU, RELU or ELU and train again"),
-    (&["LEAKY_RELU", "ELU", "HARD_SWISH", "GELU", "RELU_N1_TO_1", "RELU_0_TO_1"], "use RELU or RELU6 and train again"),
     (&["LOG_SOFTMAX", "ARG_MAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
     (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),

@@ -25,7 +25,7 @@ fn functions_and_types() {
         for (index, other) in (1..count).zip(types.iter().skip(1)) {
             let wrong = if *other == DType::U8 as u8 { DType::I8 } else { DType::U8 };
             assert_eq!(patched(name, TYPES + index, &[wrong as u8]), LoadRule::Operands, "{name}, operand {index}");
-            let elsewhere = other | 3 << 4;
+            let elsewhere = other & 15 | 3 << 4;
             assert_eq!(patched(name, TYPES + index, &[elsewhere]), LoadRule::Operands, "{name}, operand {index}");
         }
         let result = types[count - 1] | Operand::CONSTANTS << 4;

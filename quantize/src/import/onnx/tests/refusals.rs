@@ -31,8 +31,8 @@ fn everything_is_reported_at_once() {
     let onnx = Onnx::new(13)
         .floats("low", &[], &[-1.0])
         .input("x", &[0, 3, 4])
-        .node("PRelu", &["x"], "a", &[])
         .typed_input("z", &[1, 3, 4], 12)
+        .node("NonZero", &["x"], "a", &[])
         .node("Add", &["a", "z"], "b", &[])
         .foreign_node("com.example", "Fancy", &["b"], &["c"], &[])
         .node("Clip", &["x", "low"], "d", &[])
@@ -43,11 +43,10 @@ fn everything_is_reported_at_once() {
     let ImportError::Unsupported { problems, .. } = error else { panic!("{text}") };
     let found: Vec<(&str, &str)> =
         problems.iter().map(|problem| (problem.node.as_str(), problem.operator.as_str())).collect();
-    let expected = [("z", "input"), ("node_a", "PRelu"), ("node_c", "com.example.Fancy"), ("node_y", "GRU")];
+    let expected = [("z", "input"), ("node_a", "NonZero"), ("node_c", "com.example.Fancy"), ("node_y", "GRU")];
     assert_eq!(found, expected);
-    assert!(text.contains("use LeakyRelu, Relu or Elu"), "{text}");
-    assert_eq!(text.lines().count(), 6, "{text}");
     assert!(text.contains("z (input): is UINT32"), "{text}");
+    assert_eq!(text.lines().count(), 6, "{text}");
     let readable = text.lines().last().unwrap_or_default();
     assert!(readable.starts_with("  operators that are supported: Conv, ConvTranspose, Gemm"), "{text}");
 }
