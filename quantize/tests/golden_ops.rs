@@ -68,12 +68,6 @@ fn families() -> Vec<(String, Vec<Case>)> {
     paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "cases")).map(cases).collect()
 }
 
-/// True for a refusal of PADV2, which is not imported: it is refused by name.
-/// True for a refusal of a family that has broadcasts.
-fn is_known(family: &str, error: &str) -> bool {
-    family.starts_with("padv2") && error.contains("(PADV2): this operator is not supported")
-}
-
 fn run(case: &Case, options: &Options) -> Result<Vec<Vec<Vec<u8>>>, String> {
     let Compiled { blob, .. } =
         compile(&case.model, Kind::Tflite, &case.name, options, &mut |_| {}).map_err(|error| error.to_string())?;
@@ -105,7 +99,6 @@ fn check(
                     right += 1;
                     Ok(())
                 }),
-                Err(error) if is_known(family, &error) => Ok(()),
                 Err(error) => Err(error),
             };
             if let Err(problem) = outcome {

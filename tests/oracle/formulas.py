@@ -180,22 +180,29 @@ def conv(model, data, depthwise):
     return result
 
 
-def transpose_conv(model, data):
-    """TRANSPOSE_CONV: every input pixel adds its window to the output."""
+def transposed_sums(model, data):
+    """The sums of TRANSPOSE_CONV: every input pixel adds its window to the output."""
     w, x = model.inputs[1], model.inputs[2]
-    bias = model.inputs[3] if len(model.inputs) > 3 else None
     y, o = model.output, model.options
     image, taps = data[0].astype(np.int64) - x.z, w.data.astype(np.int64)
-    channels, kernel_h, kernel_w, _ = w.shape
+    _, kernel_h, kernel_w, _ = w.shape
     _, top = padding(o["padding"], y.shape[1], kernel_h, o["strideH"])
     _, left = padding(o["padding"], y.shape[2], kernel_w, o["strideW"])
-    acc = np.zeros(y.shape, np.int64) + (bias.data if bias is not None else 0)
+    acc = np.zeros(y.shape, np.int64)
     for n, iy, ix, ky, kx in itertools.product(*map(range, (*x.shape[:3], kernel_h, kernel_w))):
         oy, ox = iy * o["strideH"] - top + ky, ix * o["strideW"] - left + kx
         if 0 <= oy < y.shape[1] and 0 <= ox < y.shape[2]:
             acc[n, oy, ox] += taps[:, ky, kx] @ image[n, iy, ix]
+    return acc
+
+
+def transpose_conv(model, data):
+    """TRANSPOSE_CONV."""
+    w, x, y = model.inputs[1], model.inputs[2], model.output
+    acc = transposed_sums(model, data) + (model.inputs[3].data if len(model.inputs) > 3 else 0)
+    channels = w.shape[0]
     multipliers = channel_multipliers(x, w, y, channels)
-    low, high = act_range(o.get("fusedActivationFunction", NONE), y)
+    low, high = act_range(model.options.get("fusedActivationFunction", NONE), y)
     values = [clamp(mbqm(wrap(int(v)), *multipliers[i % channels]) + y.z, low, high) for i, v in enumerate(acc.ravel())]
     return np.array(values, np.int8).reshape(y.shape)
 
@@ -217,14 +224,14 @@ def fully_connected(model, data):
     return np.array(result, np.int8).reshape(y.shape)
 
 
-def pool(model, data, average):
-    """AVERAGE_POOL_2D and MAX_POOL_2D."""
+def pool(model, data, average, limits=act_range):
+    """AVERAGE_POOL_2D and MAX_POOL_2D; `limits` are those of the output's type."""
     o, y = model.options, model.output
     _, height, width, _ = model.inputs[0].shape
     _, top = padding(o["padding"], height, o["filterHeight"], o["strideH"])
     _, left = padding(o["padding"], width, o["filterWidth"], o["strideW"])
-    low, high = act_range(o.get("fusedActivationFunction", NONE), y)
-    result = np.zeros(y.shape, np.int8)
+    low, high = limits(o.get("fusedActivationFunction", NONE), y)
+    result = np.zeros(y.shape, y.dtype)
     for n, oy, ox, c in itertools.product(*map(range, y.shape)):
         y0, x0 = oy * o["strideH"] - top, ox * o["strideW"] - left
         patch = data[0][n, max(y0, 0) : y0 + o["filterHeight"], max(x0, 0) : x0 + o["filterWidth"], c].astype(int)

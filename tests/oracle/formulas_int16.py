@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 
-from formulas import channel_multipliers, clamp, f32, f64, mbqm, padding, quantize_multiplier, round_away, wrap
+from formulas import (
+    channel_multipliers, clamp, f32, f64, mbqm, padding, pool, quantize_multiplier, round_away, transposed_sums, wrap,
+)  # fmt: skip
 from tflite_build import NONE, RELU6
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
@@ -71,6 +73,37 @@ def fully_connected(model, data):
     return requantize(model, sums, bias, channel_multipliers(x, w, model.output, w.shape[0]))
 
 
+def transpose_conv(model, data):
+    """TRANSPOSE_CONV, with a bias of 64 bits or none."""
+    w, x, y = model.inputs[1], model.inputs[2], model.output
+    bias = model.inputs[3] if len(model.inputs) > 3 else None
+    return requantize(model, transposed_sums(model, data), bias, channel_multipliers(x, w, y, w.shape[0]))
+
+
+def mul(model, data):
+    """MUL with broadcasting."""
+    a, b, y = model.inputs[0], model.inputs[1], model.output
+    given = iter(data)
+    xa, xb = (t.data if t.data is not None else next(given) for t in (a, b))
+    low, high = act_range(model.options.get("fusedActivationFunction", NONE), y)
+    factor = quantize_multiplier(f64(a.s) * f64(b.s) / f64(y.s))
+    xa, xb = np.broadcast_arrays(xa, xb)
+    values = [clamp(mbqm(int(p) * int(q), *factor), low, high) for p, q in zip(xa.ravel(), xb.ravel())]
+    return np.array(values, np.int16).reshape(y.shape)
+
+
+def quantize(model, data):
+    """QUANTIZE from int16 or to it."""
+    x, y = model.inputs[0], model.output
+    low, high = (-128, 127) if np.dtype(y.dtype) == np.int8 else (INT16_MIN, INT16_MAX)
+    if np.dtype(x.dtype) == np.float32:
+        values = [clamp(round_away(f32(v) / y.s) + y.z, low, high) for v in data[0].ravel()]
+    else:
+        factor = quantize_multiplier(f64(x.s) / f64(y.s))
+        values = [clamp(mbqm(int(v) - x.z, *factor) + y.z, low, high) for v in data[0].ravel()]
+    return np.array(values, y.dtype).reshape(y.shape)
+
+
 def add(model, data):
     """ADD with broadcasting."""
     a, b, y = model.inputs[0], model.inputs[1], model.output
@@ -98,4 +131,16 @@ def run(model, data):
             return fully_connected(model, data)
         case "ADD":
             return add(model, data)
+        case "MUL":
+            return mul(model, data)
+        case "TRANSPOSE_CONV":
+            return transpose_conv(model, data)
+        case "AVERAGE_POOL_2D" | "MAX_POOL_2D":
+            return pool(model, data, model.operator != "MAX_POOL_2D", act_range)
+        case "PAD":
+            return np.pad(data[0], model.inputs[1].data.tolist())
+        case "QUANTIZE":
+            return quantize(model, data)
+        case "DEQUANTIZE":
+            return (model.inputs[0].s * data[0].astype(f32)).astype(f32)
     raise ValueError(model.operator)

@@ -147,7 +147,63 @@ def sub():
             yield name, model, vectors
 
 
+def pads():
+    """PAD."""
+    rng = seeded("PAD_i16")
+    for index, (shape, amounts) in enumerate(op_cases.PADDINGS):
+        inputs = [Tensor(shape, np.int16, f32(0.01), 0), Tensor(data=np.array(amounts, np.int32))]
+        y = Tensor([e + sum(a) for e, a in zip(shape, amounts)], np.int16, f32(0.01), 0)
+        yield f"pad_{index}", Model("PAD", inputs, y), [[int16s(rng, shape)]]
+
+
+def transpose_conv():
+    """TRANSPOSE_CONV; a bias of 32 bits is left out, which the oracle reads as if it had 64."""
+    rng = seeded("TRANSPOSE_CONV_i16")
+    cases = [(name, model) for name, model, _ in op_cases.INT8["transpose_conv"]() if not name.startswith(LEFT_OUT)]
+    for name, model in cases[:: max(1, len(cases) // LIMIT)][:LIMIT]:
+        shape, w, x, *bias = model.inputs
+        inputs = [shape, w, to_int16(x, False), *(to_int16(b, True) for b in bias)]
+        made = Model(model.operator, inputs, to_int16(model.output, False), model.options)
+        yield name, made, [[int16s(rng, x.shape)]]
+
+
+def quantize():
+    """QUANTIZE between int16, int8 and floats: factors of many sizes, and reals beside every kind of boundary."""
+    rng = seeded("QUANTIZE_i16")
+    kinds = {"i16": np.int16, "i8": np.int8}
+    for source, target in (("i16", "i16"), ("i16", "i8"), ("i8", "i16")):
+        for index, factor in enumerate((1.0, 0.5, 2.0, 0.9137, 1 / 256, 256.0, 3e-5, 1.7, 1 - 2**-24)):
+            zeros = [int(rng.integers(-128, 128)) if kind == "i8" else 0 for kind in (source, target)]
+            x = Tensor((1, 300), kinds[source], f32(0.01), zeros[0])
+            y = Tensor((1, 300), kinds[target], f32(f32(0.01) / f32(factor)), zeros[1])
+            info = np.iinfo(kinds[source])
+            values = rng.integers(info.min, info.max + 1, (1, 300)).astype(kinds[source])
+            values[0, :5] = [info.min, info.max, 0, 1, -1]
+            yield f"{source}_{target}_{index}", Model("QUANTIZE", [x], y), [[values]]
+    for scale in (1.0, 0.5, 0.1, 1 / 32768, 0.00235):
+        y = Tensor((1, 600), np.int16, f32(scale), 0)
+        middles = ((rng.integers(-(2**15), 2**15, 200) + 0.5) * f64(y.s)).astype(f32)
+        values = np.concatenate([middles, np.nextafter(middles, f32(-1e9)), np.nextafter(middles, f32(1e9))])
+        values[:4] = [1e6 * scale, -1e6 * scale, 0.0, -0.0]
+        model = Model("QUANTIZE", [Tensor((1, 600), np.float32)], y)
+        yield f"float_{scale:.7}", model, [[values.reshape(1, 600).astype(f32)]]
+
+
+def dequantize():
+    """DEQUANTIZE."""
+    for scale in (1.0, 0.1, 1 / 32768, 0.0235, 1e-30, 3e30):
+        x = Tensor((1, 512), np.int16, f32(scale), 0)
+        vector = [np.arange(-(2**15), 2**15, 128).astype(np.int16).reshape(1, 512) + np.int16(77)]
+        yield f"scale_{scale:.7}", Model("DEQUANTIZE", [x], Tensor((1, 512), np.float32)), [vector]
+
+
 INT16 = {
+    "average_pool_2d_i16": lambda: convert("average_pool_2d", False),
+    "max_pool_2d_i16": lambda: convert("max_pool_2d", False),
+    "pad_i16": pads,
+    "transpose_conv_i16": transpose_conv,
+    "quantize_i16": quantize,
+    "dequantize_i16": dequantize,
     "conv_2d_i16": lambda: layers("conv_2d"),
     "depthwise_conv_2d_i16": lambda: layers("depthwise_conv_2d"),
     "fully_connected_i16": fully_connected,

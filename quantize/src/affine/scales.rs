@@ -106,5 +106,12 @@ pub(super) fn float_layer<'g>(graph: &'g Graph, node: &Node) -> Option<FloatLaye
     };
     let outputs = *graph.value(node.output()).shape.last()?;
     let channels_last = matches!(order, WeightOrder::Depthwise { .. });
-    Some(FloatLayer { weights: graph.constant_f32(*node.inputs.get(1)?)?, bias, outputs, channels_last })
+    let weights = *node.inputs.get(1)?;
+    let axis = order.output_axis(graph.value(weights).shape.len());
+    let is_usable = |quantization: &&Quantization| {
+        quantization.zero_points.iter().all(|&zero| zero == 0) && quantization.axis.is_none_or(|own| own == axis)
+    };
+    let known = graph.value(weights).quantization.as_ref().filter(is_usable);
+    let scales = known.map_or(&[][..], |quantization| &quantization.scales);
+    Some(FloatLayer { weights: graph.constant_f32(weights)?, bias, outputs, channels_last, scales })
 }

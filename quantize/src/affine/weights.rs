@@ -27,6 +27,9 @@ pub(super) struct FloatLayer<'a> {
     pub(super) outputs: usize,
     /// True when the output channel is the last axis of the weights (depthwise), false when it is the first.
     pub(super) channels_last: bool,
+    /// The scales of the codes that the weights are the reals of, one for each output channel or one for all; empty when
+    /// they are not, or have zero points.
+    pub(super) scales: &'a [f32],
 }
 
 /// A layer's integer parameters.
@@ -72,7 +75,9 @@ impl FloatLayer<'_> {
         let fits = (sum * CODE_DISTANCE_MAX + bias / f64::from(input_scale)) / (ACCUMULATOR_MAX * 0.75);
         // Without a weight the scale only has to render the bias: 256 steps to one of the output.
         let idle = f64::from(output_scale) / f64::from(input_scale) / 256.0;
-        let scale = if max == 0.0 { idle.max(fits) } else { (max / 127.0).max(fits) };
+        // Weights that were codes stay the same ones, unless the sum would not fit.
+        let own = self.scales.get(if self.scales.len() == 1 { 0 } else { output }).copied().map(f64::from);
+        let scale = if max == 0.0 { idle.max(fits) } else { own.unwrap_or(max / 127.0).max(fits) };
         (scale as f32).clamp(f32::MIN_POSITIVE, f32::MAX)
     }
 
@@ -124,7 +129,7 @@ mod tests {
     use super::*;
 
     fn layer<'a>(weights: &'a [f32], bias: &'a [f32], outputs: usize) -> FloatLayer<'a> {
-        FloatLayer { weights, bias, outputs, channels_last: false }
+        FloatLayer { weights, bias, outputs, channels_last: false, scales: &[] }
     }
 
     #[test]
@@ -136,9 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn weights_that_were_codes_stay_these_codes() {
+        let float = FloatLayer { scales: &[0.5, 0.25], ..layer(&[50.0, -63.5, 0.5, 0.25], &[10.0, -1.0], 2) };
+        let integers = float.quantize(0.5, 1.0);
+        assert_eq!(
+            (integers.scales.as_slice(), integers.weights.as_slice()),
+            (&[0.5, 0.25][..], &[100, -127, 2, 1][..])
+        );
+        let float = FloatLayer { scales: &[0.5], ..float };
+        assert_eq!(float.quantize(0.5, 1.0).weights, [100, -127, 1, 1]);
+    }
+
+    #[test]
     fn depthwise_channels_are_interleaved() {
         let weights = [1.0, 10.0, -0.5, 5.0, 0.25, -10.0];
-        let integers = FloatLayer { weights: &weights, bias: &[], outputs: 2, channels_last: true }.quantize(1.0, 1.0);
+        let float = FloatLayer { channels_last: true, ..layer(&weights, &[], 2) };
+        let integers = float.quantize(1.0, 1.0);
         assert_eq!(integers.weights, [127, 127, -64, 64, 32, -127]);
         assert!(integers.bias.is_empty());
     }

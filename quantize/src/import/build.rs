@@ -130,7 +130,9 @@ impl Builder {
         let Some(&first) = inputs.first() else {
             return refuse("has no operand", "export the model again");
         };
-        let (dtype, quantization) = (self.graph.value(first).dtype, self.graph.value(first).quantization.clone());
+        let dtype = self.graph.value(first).dtype;
+        // Floats that are computed are those of no codes.
+        let quantization = self.graph.value(first).quantization.clone().filter(|_| dtype != DType::F32);
         self.value(Value { name: name.into(), dtype, shape, quantization, elements: None })
     }
 

@@ -3,8 +3,6 @@
 use core::fmt;
 
 use kinglet_blob::{Function, OpCode};
-use kinglet_blob::records::BinaryI16;
-use kinglet_kernels::elementwise::AddI16;
 
 use super::common::attributes::Activation;
 use super::common::fixed::FixedPointError;
@@ -100,7 +98,7 @@ impl Operator for Add {
             }
             DType::I16 => {
                 let [a, b, y] = roles.quantizations(site)?;
-                record_i16(&roles, in_range(fixed::add_i16(a, b, y, self.activation))?).into()
+                roles.record_i16(&in_range(fixed::add_i16(a, b, y, self.activation))?).into()
             }
             other => return no_kernel(other),
         };
@@ -113,20 +111,4 @@ impl Operator for Add {
 fn in_range<T>(parameters: Result<T, FixedPointError>) -> Result<T, Reason> {
     parameters
         .or_else(|error| refuse(error.to_string(), "its result's scale must not be far below its operands'"))
-}
-
-fn record_i16(roles: &Roles, add: AddI16) -> BinaryI16 {
-    let AddI16 { a_factor, b_factor, output_factor, min, max } = add;
-    BinaryI16 {
-        broadcast: roles.broadcast,
-        a_multiplier: a_factor.multiplier,
-        b_multiplier: b_factor.multiplier,
-        output_multiplier: output_factor.multiplier,
-        a_shift: a_factor.shift as i8,
-        b_shift: b_factor.shift as i8,
-        output_shift: output_factor.shift as i8,
-        reserved: 0,
-        min,
-        max,
-    }
 }

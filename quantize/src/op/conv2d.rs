@@ -12,7 +12,7 @@ use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
 use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
-use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
+use super::lowering::{Emission, Reason, Site, convolution, hybrid, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
@@ -121,6 +121,9 @@ impl Operator for Conv2D {
         let [outputs, kernel_h, kernel_w, group_channels] = site.axes(1)?;
         let taps = kernel_h * kernel_w * group_channels;
         let window = convolution::window(site, &self.slide(), [kernel_h, kernel_w], self.groups)?;
+        if let Some((codes, quantization)) = hybrid::codes(site, 0) {
+            return hybrid::lower(site, window, &Channels::rows(&codes, outputs, taps), quantization, self.activation);
+        }
         match site.dtype() {
             // Over its input it would take the slow reference kernel.
             DType::F32 => convolution::lower_f32(site, OpCode::Conv2d, window, self.activation, Overlap::Never),

@@ -12,7 +12,7 @@ use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
 use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
-use super::lowering::{Emission, Reason, Site, convolution, no_kernel, packing};
+use super::lowering::{Emission, Reason, Site, convolution, hybrid, no_kernel, packing};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
@@ -116,6 +116,12 @@ impl Operator for DepthwiseConv2D {
         let [_, kernel_h, kernel_w, outputs] = site.axes(1)?;
         let taps = kernel_h * kernel_w;
         let window = convolution::window(site, &self.slide(), [kernel_h, kernel_w], self.multiplier)?;
+        if let Some((codes, quantization)) = hybrid::codes(site, 3) {
+            // A group for each channel of the operand.
+            let window = records::Window { groups: window.input[2], ..window };
+            let channels = Channels::columns(&codes, outputs, taps);
+            return hybrid::lower(site, window, &channels, quantization, self.activation);
+        }
         match site.dtype() {
             DType::F32 => {
                 let geometry = geometry(&window, 1);

@@ -1,4 +1,4 @@
-//! From int8 to reals.
+//! From int8 or int16 to reals.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use super::operator::Operator;
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
 
-/// int8 `x` -> real.
+/// int8 or int16 `x` -> real.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dequantize;
 
@@ -30,7 +30,8 @@ impl Operator for Dequantize {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::activation(inputs[0], DType::I8)?;
+        types::expect(inputs[0], &[DType::I8, DType::I16])?;
+        types::activation(inputs[0], inputs[0].dtype)?;
         types::expect(outputs[0], &[DType::F32])
     }
 

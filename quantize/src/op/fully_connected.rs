@@ -14,7 +14,7 @@ use super::common::{types, weighted};
 use super::lowering::asymmetric::{self, is_asymmetric};
 use super::lowering::layer::{Channels, LayerI8};
 use super::lowering::window::WindowShapes;
-use super::lowering::{Emission, Reason, Site, layer_f32, layer_i16, narrow, no_kernel, packing};
+use super::lowering::{Emission, Reason, Site, layer_f32, layer_i16, narrow, no_kernel, packing, hybrid};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::{LastAxis, LayoutRule};
@@ -99,6 +99,9 @@ impl Operator for FullyConnected {
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         let [outputs, taps] = site.axes(1)?;
         let sizes = [site.operand(0).len() / taps.max(1), taps, outputs];
+        if self.lower_hybrid(site, sizes)? {
+            return Ok(());
+        }
         match site.dtype() {
             DType::F32 => self.lower_f32(site, sizes),
             DType::I8 if is_asymmetric(site.operand_quantization(1)?) => self.lower_asymmetric(site, sizes),
@@ -110,6 +113,24 @@ impl Operator for FullyConnected {
 }
 
 impl FullyConnected {
+    /// Lowers a layer on floats whose weights are codes, when there are not too many for the record; true when it did.
+    /// Rows are the columns of an image.
+    fn lower_hybrid(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<bool, Reason> {
+        let Some((codes, quantization)) = hybrid::codes(site, 0) else { return Ok(false) };
+        let window = WindowShapes {
+            input: &[1, 1, rows, taps],
+            output: &[1, 1, rows, outputs],
+            kernel: [1, 1],
+            stride: [1, 1],
+            dilation: [1, 1],
+            padding: &Padding::default(),
+            groups: 1,
+        };
+        let Ok(window) = window.record() else { return Ok(false) };
+        hybrid::lower(site, window, &Channels::rows(&codes, outputs, taps), quantization, self.activation)?;
+        Ok(true)
+    }
+
     fn lower_f32(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
         let constants = layer_f32::store(site, outputs, site.f32s(1)?)?;
         let (min, max) = self.activation.bounds();

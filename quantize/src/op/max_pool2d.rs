@@ -38,7 +38,7 @@ impl Operator for MaxPool2D {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::moving(inputs, outputs, &[DType::F32, DType::I8])
+        types::moving(inputs, outputs, &[DType::F32, DType::I8, DType::I16])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use kinglet_blob::{Function, OpCode};
-use kinglet_kernels::elementwise::{AddI8, MulI8};
+use kinglet_blob::records::BinaryI16;
+use kinglet_kernels::elementwise::{AddI8, AddI16, MulI8, MulI16};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::common::attributes::Activation;
@@ -105,7 +106,15 @@ impl Operator for Mul {
                 let [a, b, y] = roles.quantizations(site)?;
                 roles.record_i8(&as_sum(fixed::mul(a, b, y, self.activation))?).into()
             }
-            DType::I16 => return grid::combine(site, Function::Mul, self.activation),
+            DType::I16 => {
+                let [a, b, y] = roles.quantizations(site)?;
+                let mul = fixed::mul_i16(a, b, y, self.activation);
+                // A product of two codes, up to 2^30, is not shifted left by this record's kernel.
+                if mul.factor.shift > 0 {
+                    return grid::combine(site, Function::Mul, self.activation);
+                }
+                record_i16(&roles, mul).into()
+            }
             other => return no_kernel(other),
         };
         roles.emit(site, OpCode::Mul, record);
@@ -125,4 +134,11 @@ fn as_sum(mul: MulI8) -> Result<AddI8, Reason> {
     }
     let unused = FixedPoint { multiplier: 0, shift: 0 };
     Ok(AddI8 { a_zero_point, b_zero_point, a_factor: unused, b_factor: unused, output_factor: factor, stage })
+}
+
+/// The record of a product of int16 operands.
+fn record_i16(roles: &Roles, mul: MulI16) -> BinaryI16 {
+    let MulI16 { factor, min, max } = mul;
+    let unused = FixedPoint { multiplier: 0, shift: 0 };
+    roles.record_i16(&AddI16 { a_factor: unused, b_factor: unused, output_factor: factor, min, max })
 }

@@ -54,7 +54,7 @@ impl Operator for Pad {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::copying(inputs, outputs, &[DType::F32, DType::I8])?;
+        types::copying(inputs, outputs, &[DType::F32, DType::I8, DType::I16])?;
         types::activation(outputs[0], outputs[0].dtype)
     }
 
@@ -108,6 +108,7 @@ impl Operator for Pad {
         let value = match site.dtype() {
             DType::F32 => self.value.to_bits(),
             DType::I8 => u32::from(fixed::quantize_real(self.value, site.result_quantization()?) as u8),
+            DType::I16 => u32::from(fixed::quantize_real_i16(self.value, site.result_quantization()?) as u16),
             other => return no_kernel(other),
         };
         let (input_dims, before, output_dims) = (four(input, 1)?, four(&self.before, 0)?, four(output, 1)?);

@@ -1,4 +1,4 @@
-//! To int8, from reals, from uint8 or from another quantization; and from int8 to uint8.
+//! To int8 or int16, from reals, from uint8 or from another quantization; and from int8 to uint8.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
 
-/// Real, int8 or uint8 `x` -> int8 under the output's quantization; or int8 -> uint8.
+/// Real, int8, int16 or uint8 `x` -> int8 or int16 under the output's quantization; or int8 -> uint8.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantize;
 
@@ -33,9 +33,13 @@ impl Operator for Quantize {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::expect(inputs[0], &[DType::F32, DType::I8, DType::U8])?;
-        // Through int8, so that there is one conversion from reals and one table for everything else.
-        let results = if inputs[0].dtype == DType::I8 { &[DType::I8, DType::U8][..] } else { &[DType::I8] };
+        types::expect(inputs[0], &[DType::F32, DType::I8, DType::U8, DType::I16])?;
+        // uint8 through int8, so that there is one conversion from reals and one table for everything else.
+        let results = match inputs[0].dtype {
+            DType::I8 => &[DType::I8, DType::U8, DType::I16][..],
+            DType::U8 => &[DType::I8],
+            _ => &[DType::I8, DType::I16],
+        };
         types::expect(outputs[0], results)?;
         types::activation(outputs[0], outputs[0].dtype)
     }
@@ -79,6 +83,9 @@ impl Operator for Quantize {
         if site.operand(0).dtype == DType::F32 {
             return unary::lower_convert(site, OpCode::Quantize, site.result_quantization()?);
         }
+        if [site.operand(0).dtype, site.dtype()].contains(&DType::I16) {
+            return lower_wide(site);
+        }
         let ends = [site.operand(0), site.result()];
         let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
         let params = fixed::requantize(&as_i8(ends[0].dtype, x), &as_i8(ends[1].dtype, y));
@@ -86,6 +93,18 @@ impl Operator for Quantize {
         let [from, to] = ends.map(|value| flip(value.dtype));
         unary::lower_table(site, |x| requantize_i8_reference(&params, x ^ from) ^ to)
     }
+}
+
+/// From int16 or to it, where a table would be too long.
+fn lower_wide(site: &mut Site<'_>) -> Result<(), Reason> {
+    let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+    let params = fixed::requantize_wide(x, y);
+    // A distance of two codes is shifted left without leaving 32 bits.
+    let shift_max = if site.operand(0).dtype == DType::I16 { 15 } else { 22 };
+    if params.factor.shift > shift_max {
+        return unary::refuse_shift(params.factor.shift);
+    }
+    unary::lower_requantize(site, &params)
 }
 
 /// A quantization as int8 has it: uint8 codes are those plus 128.

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{TransposeConvF32, TransposeConvI8};
+use kinglet_blob::records::{TransposeConvF32, TransposeConvI8, TransposeConvI16};
+use kinglet_kernels::int16::Rounding;
 use kinglet_kernels::transpose_conv::{self, TransposeGeometry};
 
 use super::common::attributes::{Activation, Padding, Spread};
@@ -11,7 +12,7 @@ use super::common::real::{Real, Reals, activated};
 use super::common::{operands, types, weighted, window};
 use super::lowering::layer::{Channels, LayerI8};
 use super::lowering::window::WindowShapes;
-use super::lowering::{Emission, Reason, Site, layer_f32, no_kernel};
+use super::lowering::{Emission, Reason, Site, layer_f32, layer_i16, no_kernel};
 use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
@@ -80,7 +81,8 @@ impl Operator for TransposeConv2D {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::weighted(inputs, outputs, 0)
+        types::weighted_among(inputs, outputs, 0, &[DType::F32, DType::I8, DType::I16])?;
+        types::symmetric(inputs[1])
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], shapes: &[&[usize]]) -> Reals {
@@ -165,6 +167,15 @@ impl Operator for TransposeConv2D {
                 let layer = LayerI8::unfolded(site, &channels, self.activation)?;
                 let (quant, constants) = layer.encode(&packed(&geometry, weights));
                 TransposeConvI8 { constants: site.store(constants)?, window, quant }.into()
+            }
+            DType::I16 => {
+                let weights = site.i8s(1)?;
+                let channels = Channels::rows(weights, outputs, kernel_h * kernel_w * group_channels);
+                let (quant, mut constants) = layer_i16::encode(site, &channels, Rounding::Once, self.activation)?;
+                // The weights stand last.
+                let row_major = constants.split_off(constants.len() - weights.len());
+                constants.extend(packed(&geometry, &row_major));
+                TransposeConvI16 { constants: site.store(constants)?, window, quant }.into()
             }
             other => return no_kernel(other),
         };

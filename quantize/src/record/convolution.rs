@@ -1,7 +1,7 @@
 //! Records of Conv2D and DepthwiseConv2D, which are alike.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, Window};
+use kinglet_blob::records::{AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, HybridConv2d, Window};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Storage, WriteOrder};
@@ -126,16 +126,22 @@ macro_rules! unpacked {
 unpacked!(Conv2dF32, |_: Head| WeightSize::Floats);
 unpacked!(Conv2dI16, |head: Head| WeightSize::Stored(head.form));
 
-impl Parameters for AsymmetricConv2dI8 {
-    fn shapes(&self) -> Shapes {
-        Shapes::windowed(&self.window)
-    }
+/// Records of several operators, whose windows are not always those of the images that the graph has: results lie apart.
+macro_rules! apart {
+    ($($record:ty),*) => { $(
+        impl Parameters for $record {
+            fn shapes(&self) -> Shapes {
+                Shapes::windowed(&self.window)
+            }
 
-    fn access(&self, _head: Head) -> Access<'_> {
-        Access::Apart
-    }
+            fn access(&self, _head: Head) -> Access<'_> {
+                Access::Apart
+            }
 
-    fn layer(&self, head: Head) -> Option<Layer> {
-        Some(layer(head, self.constants, &self.window, WeightSize::Stored(head.form)))
-    }
+            fn layer(&self, head: Head) -> Option<Layer> {
+                Some(layer(head, self.constants, &self.window, WeightSize::Stored(head.form)))
+            }
+        }
+    )* };
 }
+apart!(AsymmetricConv2dI8, HybridConv2d);

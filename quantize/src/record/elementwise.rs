@@ -1,6 +1,6 @@
 //! Records of operators that go from element to element: Add, Mul, tables, functions, Quantize and Dequantize.
 
-use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Convert, Lookup, MapF32, Requantize, UnaryF32};
 
 use super::parameters::{Access, Head, Parameters, RowsMut, Shapes};
 
@@ -42,16 +42,21 @@ macro_rules! elements {
 }
 elements!(Lookup, UnaryF32, MapF32);
 
-impl Parameters for Convert {
-    fn shapes(&self) -> Shapes {
-        Shapes::same(&[self.len])
-    }
+macro_rules! converted {
+    ($($record:ty),*) => { $(
+        impl Parameters for $record {
+            fn shapes(&self) -> Shapes {
+                Shapes::same(&[self.len])
+            }
 
-    fn access(&self, _head: Head) -> Access<'_> {
-        Access::Converted { len: self.len as usize }
-    }
+            fn access(&self, _head: Head) -> Access<'_> {
+                Access::Converted { len: self.len as usize }
+            }
 
-    fn rows_mut(&mut self) -> Option<RowsMut<'_>> {
-        Some(RowsMut::Elements(&mut self.len))
-    }
+            fn rows_mut(&mut self) -> Option<RowsMut<'_>> {
+                Some(RowsMut::Elements(&mut self.len))
+            }
+        }
+    )* };
 }
+converted!(Convert, Requantize);

@@ -1,6 +1,6 @@
 //! Records of AveragePool2D and MaxPool2D.
 
-use kinglet_blob::records::{PoolF32, PoolI8};
+use kinglet_blob::records::{PoolF32, PoolI8, PoolI16};
 use kinglet_kernels::packing::{PixelOrder, WriteOrder};
 
 use super::parameters::{Access, Head, Parameters, RowsMut, Shapes};
@@ -22,4 +22,4 @@ macro_rules! pools {
         }
     )* };
 }
-pools!(PoolI8, PoolF32);
+pools!(PoolI8, PoolF32, PoolI16);

@@ -1,6 +1,6 @@
 //! Records of TransposeConv2D.
 
-use kinglet_blob::records::{TransposeConvF32, TransposeConvI8, Window};
+use kinglet_blob::records::{TransposeConvF32, TransposeConvI8, TransposeConvI16, Window};
 
 use super::parameters::{Access, Head, Layer, Parameters, Shapes};
 use super::{WeightSize, window_weights};
@@ -33,4 +33,5 @@ macro_rules! transpose_conv {
     };
 }
 transpose_conv!(TransposeConvI8, |head: Head| WeightSize::Stored(head.form));
+transpose_conv!(TransposeConvI16, |head: Head| WeightSize::Stored(head.form));
 transpose_conv!(TransposeConvF32, |_: Head| WeightSize::Floats);

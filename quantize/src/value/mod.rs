@@ -39,7 +39,8 @@ pub struct Value {
     pub dtype: DType,
     /// Extent of each axis; a dynamic batch is fixed to 1 by the importer.
     pub shape: Vec<usize>,
-    /// Present on every [`DType::I8`] activation and weight.
+    /// Present on every [`DType::I8`] activation and weight. A float constant may have one: then its elements are the reals
+    /// of codes, see [`Value::codes`].
     pub quantization: Option<Quantization>,
     /// Present on constants.
     pub elements: Option<Elements>,
@@ -54,6 +55,11 @@ impl Quantization {
     /// The scale of channel `index` (the only one when per-tensor).
     pub fn scale(&self, index: usize) -> f32 {
         self.scales.get(index).or(self.scales.first()).copied().unwrap_or(1.0)
+    }
+
+    /// The zero point of channel `index` (the only one when per-tensor).
+    pub fn zero_of(&self, index: usize) -> i32 {
+        self.zero_points.get(index).or(self.zero_points.first()).copied().unwrap_or(0)
     }
 
     /// The zero point of a per-tensor quantization.
@@ -90,6 +96,45 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The reals of an int8 constant that has passed its check, which stay known as those of codes; any other value as it
+    /// is.
+    pub(crate) fn widened(self) -> Value {
+        let (Some(Elements::I8(codes)), Some(quantization)) = (&self.elements, &self.quantization) else {
+            return self;
+        };
+        let real = |(index, &code): (usize, &i8)| {
+            let channel = self.channel(quantization, index);
+            (i32::from(code) - quantization.zero_of(channel)) as f32 * quantization.scale(channel)
+        };
+        let reals: Vec<f32> = codes.iter().enumerate().map(real).collect();
+        Value { dtype: DType::F32, elements: Some(Elements::F32(reals)), ..self }
+    }
+
+    /// The codes of a float constant that are known as such; `None` when its elements are no longer exactly their reals.
+    pub(crate) fn codes(&self) -> Option<(Vec<i8>, &Quantization)> {
+        let (Some(Elements::F32(reals)), Some(quantization)) = (&self.elements, &self.quantization) else {
+            return None;
+        };
+        let code = |(index, &real): (usize, &f32)| {
+            let channel = self.channel(quantization, index);
+            let (scale, zero) = (quantization.scale(channel), quantization.zero_of(channel));
+            let code = (real / scale).round() as i32 + zero;
+            let is_exact = (code - zero) as f32 * scale == real;
+            i8::try_from(code).ok().filter(|code| is_exact && quantization.storage.range().contains(code))
+        };
+        let codes: Option<Vec<i8>> = reals.iter().enumerate().map(code).collect();
+        Some((codes?, quantization))
+    }
+
+    /// The step along the quantized axis of element `index`; 0 when there is one scale.
+    fn channel(&self, quantization: &Quantization, index: usize) -> usize {
+        let Some(axis) = quantization.axis else { return 0 };
+        let inner: usize = self.shape[axis + 1..].iter().product();
+        index / inner.max(1) % self.shape[axis]
+    }
+}
+
 /// Checks one value's quantization against its type and shape.
 fn check_quantized(value: &Value) -> Result<(), String> {
     match (&value.quantization, value.dtype) {
@@ -97,6 +142,7 @@ fn check_quantized(value: &Value) -> Result<(), String> {
         (None, DType::U8) => Err("is uint8 without a quantization".into()),
         (None, DType::I16) => Err("is int16 without a quantization".into()),
         (None, _) => Ok(()),
+        (Some(quantization), DType::F32) if value.elements.is_some() => check_quantization(quantization, value),
         (Some(_), DType::F32 | DType::I64) => Err(format!("is {:?} and cannot have a quantization", value.dtype)),
         (Some(quantization), _) => check_quantization(quantization, value),
     }
@@ -122,7 +168,8 @@ fn check_quantization(quantization: &Quantization, value: &Value) -> Result<(), 
     if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
         return Err(format!("has the quantization scale {scale}, which is not positive and finite"));
     }
-    let range = value.dtype.zero_points();
+    // The reals of codes had codes of eight bits.
+    let range = if value.dtype == DType::F32 { DType::I8.zero_points() } else { value.dtype.zero_points() };
     if let Some(zero) = zero_points.iter().find(|zero| !range.contains(*zero)) {
         return Err(format!("has the zero point {zero}, outside {} to {}", range.start(), range.end()));
     }

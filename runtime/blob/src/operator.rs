@@ -33,17 +33,21 @@ macro_rules! for_each_operator {
                 I16: FullyConnectedI16 "fully-connected-i16",
             }
             /// Mean over windows.
-            AveragePool = 4 "average-pool" { I8: PoolI8 "average-pool-i8", F32: PoolF32 "average-pool-f32", }
+            AveragePool = 4 "average-pool" {
+                I8: PoolI8 "average-pool-i8",
+                F32: PoolF32 "average-pool-f32",
+                I16: PoolI16 "average-pool-i16",
+            }
             /// Maximum over windows.
-            MaxPool = 5 "max-pool" { I8: PoolI8 "max-pool-i8", F32: PoolF32 "max-pool-f32", }
+            MaxPool = 5 "max-pool" { I8: PoolI8 "max-pool-i8", F32: PoolF32 "max-pool-f32", I16: PoolI16 "max-pool-i16", }
             /// Sum, element by element.
             Add = 6 "add" { I8: BinaryI8 "add-i8", F32: BinaryF32 "add-f32", I16: BinaryI16 "add-i16", }
             /// Product, element by element.
-            Mul = 7 "mul" { I8: BinaryI8 "mul-i8", F32: BinaryF32 "mul-f32", }
+            Mul = 7 "mul" { I8: BinaryI8 "mul-i8", F32: BinaryF32 "mul-f32", I16: BinaryI16 "mul-i16", }
             /// Softmax over rows.
             Softmax = 8 "softmax" { I8: SoftmaxI8 "softmax-i8", F32: SoftmaxF32 "softmax-f32", }
-            /// Constant elements around a tensor; `value` is an `i8`, or the bits of an `f32`.
-            Pad = 9 "pad" { I8: Pad "pad-i8", F32: Pad "pad-f32", }
+            /// Constant elements around a tensor; `value` is an `i8` or an `i16`, or the bits of an `f32`.
+            Pad = 9 "pad" { I8: Pad "pad-i8", F32: Pad "pad-f32", I16: Pad "pad-i16", }
             /// Runs of bytes: Concat, Split, and Reshape between different places.
             Copy = 10 "copy" {
                 I8: Copy "copy",
@@ -63,14 +67,19 @@ macro_rules! for_each_operator {
             Logistic = 14 "logistic" { F32: UnaryF32 "logistic-f32", }
             /// The hyperbolic tangent.
             Tanh = 15 "tanh" { F32: UnaryF32 "tanh-f32", }
-            /// float to int8.
-            Quantize = 16 "quantize" { F32: Convert "quantize", }
-            /// int8 to float.
-            Dequantize = 17 "dequantize" { I8: Convert "dequantize", }
+            /// float to int8 or int16; from int16 or to it, to another quantization.
+            Quantize = 16 "quantize" {
+                F32: Convert "quantize",
+                I16: Requantize "requantize",
+                I8: Requantize "requantize",
+            }
+            /// int8 or int16 to float.
+            Dequantize = 17 "dequantize" { I8: Convert "dequantize", I16: Convert "dequantize-i16", }
             /// Every pixel adds a kernel.
             TransposeConv = 18 "transpose-conv" {
                 I8: TransposeConvI8 "transpose-conv-i8",
                 F32: TransposeConvF32 "transpose-conv-f32",
+                I16: TransposeConvI16 "transpose-conv-i16",
             }
             /// Maximum over an axis.
             ReduceMax = 19 "reduce-max" { I8: ReduceMax "reduce-max-i8", F32: ReduceMax "reduce-max-f32", }
@@ -123,6 +132,8 @@ macro_rules! for_each_operator {
             Resample = 29 "resample" { I8: Resample "resample-i8", F32: Resample "resample-f32", }
             /// Images of another size, between the four nearest pixels.
             ResizeBilinear = 30 "resize-bilinear" { I8: ResizeBilinear "resize-bilinear-i8", }
+            /// Convolution of floats with integer weights; depthwise convolutions and dense layers as well.
+            HybridConv2d = 31 "hybrid-conv2d" { F32: HybridConv2d "hybrid-conv2d", }
         }
     };
 }
@@ -189,7 +200,10 @@ impl OpCode {
 
     /// True when the weights may be stored in fewer than eight bits.
     pub const fn has_storages(self, dtype: DType) -> bool {
-        matches!((self, dtype), (OpCode::Conv2d | OpCode::FullyConnected, DType::I8))
+        matches!(
+            (self, dtype),
+            (OpCode::Conv2d | OpCode::FullyConnected, DType::I8) | (OpCode::HybridConv2d, DType::F32)
+        )
     }
 
     /// The cargo feature of the engine that links the operator for this type of its first operand.

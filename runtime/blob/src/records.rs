@@ -142,6 +142,18 @@ record! {
 }
 
 record! {
+    /// TransposeConv2D of int16 activations with int8 weights in the order of phases.
+    TransposeConvI16 {
+        /// Weights.
+        constants: u32,
+        /// Shapes; `kernel` and `stride` are those of the windows that input pixels add, `dilation` is 1.
+        window: Window,
+        /// Requantization.
+        quant: LayerQuantI16,
+    }
+}
+
+record! {
     /// `rows` products of a `[outputs, taps]` matrix with a vector, int8.
     FullyConnectedI8 {
         /// Weights.
@@ -218,6 +230,18 @@ record! {
 }
 
 record! {
+    /// Average or maximum over windows, int16.
+    PoolI16 {
+        /// Shapes.
+        window: Window,
+        /// Lower clamp.
+        min: i16,
+        /// Upper clamp.
+        max: i16,
+    }
+}
+
+record! {
     /// Extents of an elementwise `a ∘ b`; `b` is read at index `(i / inner) % b_len`.
     ///
     /// `b` is a constant, or in the arena and apart from `a` and the result, or at the offset of `a`: then `inner` is 1
@@ -275,7 +299,7 @@ record! {
 }
 
 record! {
-    /// Add, int16; zero points are 0.
+    /// Add and Mul, int16; zero points are 0. Mul uses the output's factor only.
     BinaryI16 {
         /// How long.
         broadcast: Broadcast,
@@ -704,5 +728,41 @@ record! {
     Cast {
         /// Elements.
         len: u32,
+    }
+}
+
+record! {
+    /// From one quantization to another, of which one or both are int16.
+    Requantize {
+        /// Elements.
+        len: u32,
+        /// Factor of a code's distance from its zero point.
+        multiplier: i32,
+        /// Its shift.
+        shift: i8,
+        /// Zero point of the input; 0 for int16.
+        input_zero_point: i8,
+        /// Zero point of the output; 0 for int16.
+        zero_point: i8,
+        /// Zero.
+        reserved: u8,
+    }
+}
+
+record! {
+    /// Conv2D of float activations with integer weights; depthwise convolutions and dense layers are written as one.
+    HybridConv2d {
+        /// Weights.
+        constants: u32,
+        /// Shapes; a depthwise convolution has a group for each channel of its input.
+        window: Window,
+        /// Lower clamp.
+        min: f32,
+        /// Upper clamp.
+        max: f32,
+        /// [`crate::constants`] flags.
+        flags: u8,
+        /// Zero.
+        reserved: [u8; 3],
     }
 }

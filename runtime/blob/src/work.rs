@@ -7,9 +7,9 @@
 use crate::records::{
     AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32, CombineQuantized,
     Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16,
-    Grid, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8,
-    Rearrange, ReduceF32, ReduceInt, ReduceMax, Resample, ResizeBilinear, Select, SoftmaxF32, SoftmaxI8, Take,
-    TransposeConvF32, TransposeConvI8, UnaryF32, Window,
+    Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32,
+    PoolI8, PoolI16, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize, Resample, ResizeBilinear, Select,
+    SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -129,14 +129,15 @@ macro_rules! counted {
 }
 
 counted! {
-    Conv2dI8, Conv2dF32, Conv2dI16, AsymmetricConv2dI8: |it, opcode| Work { macs: it.window.macs(opcode), ..it.window.moved() };
-    TransposeConvI8, TransposeConvF32:
+    Conv2dI8, Conv2dF32, Conv2dI16, AsymmetricConv2dI8, HybridConv2d:
+        |it, opcode| Work { macs: it.window.macs(opcode), ..it.window.moved() };
+    TransposeConvI8, TransposeConvF32, TransposeConvI16:
         |it, opcode| Work { macs: it.window.transposed_macs(opcode), ..it.window.moved() };
     FullyConnectedI8, FullyConnectedF32, FullyConnectedI16: |it, _opcode| Work {
         macs: product([it.rows, it.taps, it.outputs]),
         ..moved(product([it.rows, it.taps]), product([it.rows, it.outputs]))
     };
-    PoolI8, PoolF32: |it, _opcode| Work { taps: it.window.pooled(), ..it.window.moved() };
+    PoolI8, PoolF32, PoolI16: |it, _opcode| Work { taps: it.window.pooled(), ..it.window.moved() };
     BinaryI8, BinaryF32, BinaryI16: |it, _opcode| it.broadcast.moved();
     SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
     Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
@@ -166,7 +167,7 @@ counted! {
     MatMulF32, MatMulI8, MatMulI16: |it, _opcode| it.shape.work();
     CombineF32, CombineQuantized, Combine: |it, _opcode| it.grid.moved(2);
     Select: |it, _opcode| it.grid.moved(3);
-    Lookup, UnaryF32, MapF32, Convert, Cast: |it, _opcode| moved(it.len.into(), it.len.into());
+    Lookup, UnaryF32, MapF32, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
 }
 
 /// Reads a record and counts; nothing when it is cut off.

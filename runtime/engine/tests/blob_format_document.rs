@@ -51,7 +51,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 49, "every record of the sources was read");
+    assert_eq!(all.len(), 53, "every record of the sources was read");
     all
 }
 

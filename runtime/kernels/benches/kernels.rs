@@ -311,5 +311,7 @@ fn bench_small(name: &str, kernel: Kernel) {
         Kernel::Conv2dI16(_) | Kernel::DepthwiseI16(_) | Kernel::FullyConnectedI16(_) | Kernel::AddI16(_) => {}
         Kernel::TransposeConvI8(_) | Kernel::TransposeConvF32(_) | Kernel::AsymmetricConv2dI8(_) | Kernel::Formula => {}
         Kernel::ReduceI16(_) | Kernel::MatMulI16(_) => {}
+        Kernel::Conv2dHybrid(_) => {}
+        Kernel::MulI16(_) | Kernel::AveragePoolI16(_) | Kernel::MaxPoolI16(_) | Kernel::TransposeConvI16(_) => {}
     }
 }

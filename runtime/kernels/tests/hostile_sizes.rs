@@ -3,10 +3,10 @@
 //! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
 //! for overflow, so an unguarded one fails here.
 
-use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
+use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
-use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF32, MulI8, MulI16, Operand};
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::lookup::lookup_i8;
@@ -15,7 +15,7 @@ use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 use kinglet_kernels::pad::{PadGeometry, pad};
-use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+use kinglet_kernels::pool::{self, PoolF32, PoolI8, PoolI16};
 use kinglet_kernels::rearrange::{Rearrange, rearrange, rearrange_reference};
 use kinglet_kernels::reduce::{self, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
@@ -24,7 +24,7 @@ use kinglet_kernels::resize_bilinear::{ResizeBilinear, resize_bilinear_i8};
 use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
 use kinglet_kernels::take::{Take, take, take_reference};
 use kinglet_kernels::transpose_conv::{
-    self, TransposeConvF32, TransposeConvI8, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
+    self, TransposeConvF32, TransposeConvI8, TransposeConvI16, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
 };
 use kinglet_kernels::{Io, Token};
 use proptest::prelude::*;
@@ -163,6 +163,13 @@ proptest! {
         }
         let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: floats, bias: floats };
         run(places, 0.0, |io| conv2d::conv2d_f32(&layer, io))?;
+        for storage in Storage::ALL {
+            for zero_points in [bytes.as_slice(), &[]] {
+                let layer = Conv2dHybrid { geometry, clamp: CLAMP, storage, weights: bytes, scales: floats, zero_points, bias: floats };
+                run(places, 0.0, |io| conv2d::conv2d_hybrid(&layer, io))?;
+                run(places, 0.0, |io| conv2d::conv2d_hybrid_reference(&layer, io))?;
+            }
+        }
         for packing in DepthwisePacking::ALL {
             let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant };
                 run(places, STALE, |io| depthwise::depthwise_i8(&layer, io, &mut vec![0; scratch_len]))?;
@@ -172,6 +179,9 @@ proptest! {
         let layer = PoolI8 { geometry, min: stage.min, max: stage.max };
         run(places, STALE, |io| pool::average_pool_i8(&layer, io))?;
         run(places, STALE, |io| pool::max_pool_i8(&layer, io))?;
+        let layer = PoolI16 { geometry, min: stage.min as i16, max: stage.max as i16 };
+        run(places, STALE_I16, |io| pool::average_pool_i16(&layer, io))?;
+        run(places, STALE_I16, |io| pool::max_pool_i16(&layer, io))?;
         let layer = Conv2dI16 { geometry, weights: bytes, stage: numbers.stage_i16() };
         run(places, STALE_I16, |io| conv2d::conv2d_i16(&layer, io))?;
         run(places, STALE_I16, |io| conv2d::conv2d_i16_reference(&layer, io))?;
@@ -188,6 +198,9 @@ proptest! {
         run(places, STALE, |io| transpose_conv::transpose_conv_i8_reference(&layer, io))?;
         let layer = TransposeConvF32 { geometry: geometry_of_transposed, clamp: CLAMP, weights: floats, bias: floats };
         run(places, 0.0, |io| transpose_conv_f32(&layer, io))?;
+        let layer = TransposeConvI16 { geometry: geometry_of_transposed, weights: bytes, stage: numbers.stage_i16() };
+        run(places, STALE_I16, |io| transpose_conv::transpose_conv_i16(&layer, io))?;
+        run(places, STALE_I16, |io| transpose_conv::transpose_conv_i16_reference(&layer, io))?;
         transpose_conv::pack(&geometry_of_transposed, bytes, &mut vec![0; scratch_len]);
         let layer = PoolF32 { geometry, clamp: CLAMP };
         run(places, 0.0, |io| pool::average_pool_f32(&layer, io))?;
@@ -248,6 +261,8 @@ proptest! {
         let shorts: Vec<i16> = numbers.bytes.iter().map(|byte| i16::from(*byte) << 8).collect();
         let layer = AddI16 { a_factor: factor, b_factor: factor, output_factor: factor, min: stage.min as i16, max: stage.max as i16 };
         run(places, STALE_I16, |io| elementwise::add_i16(&layer, io, Operand::Slice(&shorts, Broadcast { inner, len })))?;
+        let layer = MulI16 { factor, min: stage.min as i16, max: stage.max as i16 };
+        run(places, STALE_I16, |io| elementwise::mul_i16(&layer, io, Operand::Slice(&shorts, Broadcast { inner, len })))?;
         let b = Operand::Slice(&numbers.floats, Broadcast { inner, len });
         run(places, 0.0, |io| elementwise::add_f32(&ElementwiseF32 { clamp: CLAMP }, io, b))?;
         run(places, STALE, |io| lookup_i8(&numbers.bytes, io))?;
@@ -257,6 +272,7 @@ proptest! {
     fn copies(input in [wild(), wild(), wild(), wild()], before in [wild(), wild(), wild(), wild()], output in [small(), small(), small(), small()], strides in [wild(), wild(), wild()], places in places()) {
         let geometry = PadGeometry { input, before, output };
         run(places, STALE, |io| pad(&geometry, 7, io))?;
+        run(places, STALE_I16, |io| pad(&geometry, 7, io))?;
         let [input_stride, output_stride, output_offset] = strides;
         let layer = CopyBlocks { blocks: output[0], block_len: output[1], input_stride, output_stride, output_offset };
         run(places, STALE, |io| copy_blocks(&layer, io))?;

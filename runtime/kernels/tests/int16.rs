@@ -3,10 +3,18 @@
 use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{Conv2dI16, Geometry, conv2d_i16, conv2d_i16_reference};
 use kinglet_kernels::depthwise::{DepthwiseI16, depthwise_i16, depthwise_i16_reference};
-use kinglet_kernels::elementwise::{AddI16, Broadcast, Operand, add_i16, add_i16_reference};
+use kinglet_kernels::elementwise::{
+    AddI16, Broadcast, MulI16, Operand, add_i16, add_i16_reference, mul_i16, mul_i16_reference,
+};
 use kinglet_kernels::fully_connected::{FullyConnectedI16, fully_connected_i16, fully_connected_i16_reference};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::{FixedPoint, LONG_LIMIT, LONG_SHIFTS, Requant};
+use kinglet_kernels::pool::{
+    PoolI16, average_pool_i16, average_pool_i16_reference, max_pool_i16, max_pool_i16_reference,
+};
+use kinglet_kernels::quantize::{
+    Affine, Requantize, dequantize_i16_f32, quantize_f32_i16, requantize_i8_i16, requantize_i16, requantize_i16_i8,
+};
 use proptest::prelude::*;
 
 /// A factor of one: the multiplier is `2^30`, the shift 1.
@@ -174,4 +182,66 @@ fn known_sums() {
         run(&layer, &mut Io::split(&a, &mut output), b);
         assert_eq!(output, [-22_938, 30_000, 0, 1, 2515, -2, 2, 30_000]);
     }
+}
+
+/// A factor of 2^-15: halves are rounded away from zero.
+#[test]
+fn known_products() {
+    let layer = MulI16 { factor: FixedPoint { multiplier: 1 << 30, shift: -14 }, min: -30_000, max: i16::MAX };
+    let a = [-32_768, -32_768, 1, -1, 12_345, 3];
+    let b = Operand::Slice(&[-32_768, 32_767, 16_384, 16_384, 2, 16_383], Broadcast { inner: 1, len: 6 });
+    for run in [mul_i16_reference, mul_i16] {
+        let mut output = [0; 6];
+        run(&layer, &mut Io::split(&a, &mut output), b);
+        assert_eq!(output, [32_767, -30_000, 1, -1, 1, 1]);
+    }
+}
+
+#[test]
+fn averages_round_halves_away_from_zero() {
+    let shape = Geometry { pad: [0, 1], ..geometry([1, 3, 1], [1, 4, 1], [1, 2]) };
+    let layer = PoolI16 { geometry: shape, min: -20_000, max: 30_000 };
+    let input = [-32_768, -3, 32_767];
+    let average = [-20_000, -16_386, 16_382, 30_000].to_vec();
+    let got = outputs(&input, 4, [&|io| average_pool_i16_reference(&layer, io), &|io| average_pool_i16(&layer, io)]);
+    assert_eq!(got, [average.clone(), average]);
+    let max = [-20_000, -3, 30_000, 30_000].to_vec();
+    let got = outputs(&input, 4, [&|io| max_pool_i16_reference(&layer, io), &|io| max_pool_i16(&layer, io)]);
+    assert_eq!(got, [max.clone(), max]);
+}
+
+#[test]
+fn codes_go_from_one_quantization_to_another() {
+    // Scales 0.5 and 0.25: twice the distance, from zero point 3.
+    let params =
+        Requantize { input_zero_point: 3, factor: FixedPoint { multiplier: 1 << 30, shift: 2 }, zero_point: 0 };
+    let mut output = [0; 4];
+    assert!(requantize_i8_i16(&params, &[3, 4, -128, 127], &mut output));
+    assert_eq!(output, [0, 2, -262, 248]);
+    // A quarter, to zero point -5; halves away from zero.
+    let params =
+        Requantize { input_zero_point: 0, factor: FixedPoint { multiplier: 1 << 30, shift: -1 }, zero_point: -5 };
+    let mut output = [0; 5];
+    assert!(requantize_i16_i8(&params, &[0, 6, -6, 32_767, -32_768], &mut output));
+    assert_eq!(output, [-5, -3, -7, 127, -128]);
+    let params = Requantize { zero_point: 0, ..params };
+    let mut output = [0; 3];
+    assert!(requantize_i16(&params, &[32_767, -32_768, 10], &mut output));
+    assert_eq!(output, [8192, -8192, 3]);
+    // Slices of different lengths.
+    assert!(!requantize_i16(&params, &[1], &mut output) && !requantize_i8_i16(&params, &[1], &mut output));
+    assert!(!requantize_i16_i8(&params, &[1], &mut [0; 2]));
+}
+
+#[test]
+fn int16_and_floats() {
+    let affine = Affine { scale: 0.5, zero_point: 0 };
+    let mut output = [0; 6];
+    let reals = [0.25, -0.25, 0.24, f32::NAN, 1e30, f32::NEG_INFINITY];
+    assert!(quantize_f32_i16(&affine, &reals, &mut output));
+    assert_eq!(output, [1, -1, 0, 0, 32_767, -32_768]);
+    let mut output = [0.0; 2];
+    assert!(dequantize_i16_f32(&affine, &[-32_768, 3], &mut output));
+    assert_eq!(output, [-16_384.0, 1.5]);
+    assert!(!quantize_f32_i16(&affine, &reals, &mut [0; 5]) && !dequantize_i16_f32(&affine, &[1], &mut output));
 }

@@ -9,6 +9,7 @@ mod networks;
 pub use in_place::in_place;
 pub use networks::{network_f32, network_i8};
 
+use kinglet_blob::constants::{PER_TENSOR, ZERO_POINTS};
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, MapFunction, OpCode};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -41,6 +42,7 @@ pub(crate) fn single(
 /// Every opcode at least once, by itself.
 pub fn every_opcode() -> Vec<Program> {
     let mut all = convolutions();
+    all.extend(hybrid());
     all.extend(transposed());
     all.extend(dense());
     all.extend(pools());
@@ -145,6 +147,33 @@ pub fn taken(packing: DepthwisePacking, window: Window) -> Window {
         groups: multiplier as u16,
         ..window
     }
+}
+
+/// Layers of floats with integer weights, in every storage.
+fn hybrid() -> Vec<Program> {
+    let grouped =
+        Window { kernel: [2, 3], stride: [2, 2], pad: [1, 1], batch: 2, groups: 2, ..window([5, 5, 4], [2, 3, 6]) };
+    let depthwise = Window { kernel: [3, 3], pad: [1, 1], groups: 3, ..window([4, 5, 3], [4, 5, 6]) };
+    let shapes: [&[u32]; 2] = [&[2, 5, 5, 4], &[2, 2, 3, 6]];
+    let mut all = vec![
+        single("hybrid-conv2d", F32, [&[4, 5, 3], &[4, 5, 4]], |p, i, o| {
+            p.conv2d_hybrid(i, o, same_padded(), Storage::Bits8, 0);
+        }),
+        single("hybrid-conv2d zero points", F32, shapes, |p, i, o| {
+            p.conv2d_hybrid(i, o, grouped, Storage::Bits8, ZERO_POINTS);
+        }),
+        single("hybrid-conv2d depthwise", F32, [&[4, 5, 3], &[4, 5, 6]], |p, i, o| {
+            p.conv2d_hybrid(i, o, depthwise, Storage::Bits8, PER_TENSOR | ZERO_POINTS);
+        }),
+    ];
+    for storage in narrow_storages() {
+        // Rows of nineteen weights start anywhere in a byte.
+        let dense = window([1, 2, 19], [1, 2, 5]);
+        all.push(single(&format!("hybrid-conv2d {}", storage.name()), F32, [&[2, 19], &[2, 5]], |p, i, o| {
+            p.conv2d_hybrid(i, o, dense, storage, PER_TENSOR);
+        }));
+    }
+    all
 }
 
 fn transposed() -> Vec<Program> {

@@ -52,6 +52,7 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         Kernel::MaxPoolI8(_) => Some(Kind::MaxPool),
         Kernel::MeanI8(_) => Some(Kind::Mean),
         Kernel::Conv2dF32(_)
+        | Kernel::Conv2dHybrid(_)
         | Kernel::DepthwiseF32(_)
         | Kernel::FullyConnectedF32(_)
         | Kernel::AveragePoolF32(_)
@@ -82,6 +83,10 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::FullyConnectedI16(_)
         | Kernel::AddI16(_)
         | Kernel::AsymmetricConv2dI8(_)
+        | Kernel::MulI16(_)
+        | Kernel::AveragePoolI16(_)
+        | Kernel::MaxPoolI16(_)
+        | Kernel::TransposeConvI16(_)
         | Kernel::Formula => None,
     }
 }

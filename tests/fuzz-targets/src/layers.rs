@@ -1,10 +1,11 @@
 //! Records of transposed convolutions, of weights with zero points and of operators on int16 activations.
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
+use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE, ZERO_POINTS};
 use kinglet_blob::records::{
-    AsymmetricConv2dI8, BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, TransposeConvF32, TransposeConvI8,
+    AsymmetricConv2dI8, BinaryI16, Conv2dI16, Convert, FullyConnectedI16, HybridConv2d, LayerQuantI16, PoolI16,
+    Requantize, TransposeConvF32, TransposeConvI8, TransposeConvI16, Window,
 };
-use kinglet_blob::{DType, OpCode};
+use kinglet_blob::{DType, OpCode, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::numerics::ALL_SHIFTS;
 
 use crate::plan::{self, Factor, Place, Quant};
@@ -14,11 +15,7 @@ use crate::record::{
 
 impl Memory {
     pub(crate) fn transpose_conv(&self, is_float: bool, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
-        let mut window = window(plan);
-        window.dilation = [1, 1];
-        window.groups = u16::from(extent(plan.groups, 3));
-        window.input[2] = window.input[2].next_multiple_of(window.groups);
-        window.output[2] = window.output[2].next_multiple_of(window.groups);
+        let window = spread(plan);
         let size = if is_float { 4 } else { 1 };
         let at = self.addresses(place, batch_lens(&window), (size, size));
         let (operands, constants) = (at.unary(dtype(is_float)), at.constants);
@@ -62,13 +59,13 @@ impl Memory {
         plain(OpCode::FullyConnected, &at.unary(DType::I16), &record)
     }
 
-    pub(crate) fn add_i16(
+    pub(crate) fn binary_i16(
         &self,
+        is_mul: bool,
         source: u8,
         lens: [u8; 3],
         factors: [Factor; 3],
-        bounds: (i8, i8),
-        place: Place,
+        (bounds, place): ((i8, i8), Place),
     ) -> Vec<u8> {
         let (operands, broadcast) = self.operands(DType::I16, source, lens, place);
         let [a_multiplier, b_multiplier, output_multiplier] = factors.map(multiplier);
@@ -86,8 +83,84 @@ impl Memory {
             min,
             max,
         };
-        plain(OpCode::Add, &operands, &record)
+        plain(if is_mul { OpCode::Mul } else { OpCode::Add }, &operands, &record)
     }
+
+    pub(crate) fn hybrid(&self, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.groups = u16::from(extent(plan.groups, 3));
+        window.input[2] = window.input[2].next_multiple_of(window.groups);
+        window.output[2] = window.output[2].next_multiple_of(window.groups);
+        if plan.groups > 200 {
+            // A depthwise one.
+            window.groups = window.input[2];
+            window.output[2] = window.output[2].next_multiple_of(window.groups);
+        }
+        let at = self.addresses(place, batch_lens(&window), (4, 4));
+        let (min, max) = clamp_f32(quant.clamp);
+        let flags = quant.flags & (PER_TENSOR | ZERO_POINTS);
+        let record = HybridConv2d { constants: at.constants, window, min, max, flags, reserved: [0; 3] };
+        let form = WeightForm { packing: 0, storage: quant.packing % 4 };
+        operator_bytes(OpCode::HybridConv2d, form, &at.unary(DType::F32), &record)
+    }
+
+    pub(crate) fn pool_i16(&self, is_max: bool, plan: &plan::Window, bounds: (i8, i8), place: Place) -> Vec<u8> {
+        let mut window = window(plan);
+        window.output[2] = window.input[2];
+        let at = self.addresses(place, batch_lens(&window), (2, 2));
+        let opcode = if is_max { OpCode::MaxPool } else { OpCode::AveragePool };
+        let (min, max) = clamp_i16(bounds);
+        plain(opcode, &at.unary(DType::I16), &PoolI16 { window, min, max })
+    }
+
+    pub(crate) fn transpose_conv_i16(&self, plan: &plan::Window, quant: &Quant, place: Place) -> Vec<u8> {
+        let window = spread(plan);
+        let at = self.addresses(place, batch_lens(&window), (2, 2));
+        let record = TransposeConvI16 { constants: at.constants, window, quant: quant_i16(quant) };
+        plain(OpCode::TransposeConv, &at.unary(DType::I16), &record)
+    }
+
+    pub(crate) fn convert_i16(&self, is_dequantize: bool, len: u8, scale: f32, place: Place) -> Vec<u8> {
+        let len = 1 + u32::from(len);
+        let types = if is_dequantize { [DType::I16, DType::F32] } else { [DType::F32, DType::I16] };
+        let opcode = if is_dequantize { OpCode::Dequantize } else { OpCode::Quantize };
+        let record = Convert { len, scale: scale.abs(), zero_point: 0 };
+        plain(opcode, &self.between(types, len, place), &record)
+    }
+
+    /// Between int16 and what each of both is when it is not that.
+    pub(crate) fn requantize(
+        &self,
+        is_int8: [bool; 2],
+        len: u8,
+        factor: Factor,
+        zero_points: [i8; 2],
+        place: Place,
+    ) -> Vec<u8> {
+        let len = 1 + u32::from(len);
+        let types = is_int8.map(|is_int8| if is_int8 { DType::I8 } else { DType::I16 });
+        let [input_zero_point, zero_point] = [0, 1].map(|end| if is_int8[end] { zero_points[end] } else { 0 });
+        let (multiplier, shift) = (multiplier(factor), shift(factor));
+        let record = Requantize { len, multiplier, shift, input_zero_point, zero_point, reserved: 0 };
+        plain(OpCode::Quantize, &self.between(types, len, place), &record)
+    }
+
+    /// `len` elements of one type to as many of another.
+    fn between(&self, types: [DType; 2], len: u32, place: Place) -> Operands {
+        let [from, to] = types.map(|dtype| dtype.size_bytes() as u32);
+        let at = self.addresses(place, (len, len), (from, to));
+        Operands::unary((types[0], at.input), (types[1], at.output))
+    }
+}
+
+/// The window of a transposed convolution.
+fn spread(plan: &plan::Window) -> Window {
+    let mut window = window(plan);
+    window.dilation = [1, 1];
+    window.groups = u16::from(extent(plan.groups, 3));
+    window.input[2] = window.input[2].next_multiple_of(window.groups);
+    window.output[2] = window.output[2].next_multiple_of(window.groups);
+    window
 }
 
 /// In order, and up to the ends of the range.

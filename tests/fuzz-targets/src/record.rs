@@ -92,7 +92,7 @@ impl Memory {
                 plain(OpCode::Softmax, &operands, &SoftmaxI8 { rows, depth, multiplier, shift, diff_min })
             }
             Operator::Pad { is_float, input, before, after, value, place } => {
-                self.pad(is_float, [input, before, after], value, place)
+                self.pad(dtype(is_float), [input, before, after], value, place)
             }
             Operator::Copy { blocks, block_bytes, strides, place } => self.copy(blocks, block_bytes, strides, place),
             Operator::Rearrange { axes, place } => self.rearrange(axes, place),
@@ -134,8 +134,20 @@ impl Memory {
                 let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
                 plain(OpCode::Cast, &Operands::unary((from, input), (to, output)), &Cast { len })
             }
-            Operator::AddI16 { source, lens, factors, clamp, place } => {
-                self.add_i16(source % 3, lens, factors, clamp, place)
+            Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {
+                self.binary_i16(is_mul, source % 3, lens, factors, (clamp, place))
+            }
+            Operator::Hybrid { window, quant, place } => self.hybrid(&window, &quant, place),
+            Operator::PoolI16 { is_max, window, clamp, place } => self.pool_i16(is_max, &window, clamp, place),
+            Operator::PadI16 { input, before, after, value, place } => {
+                self.pad(DType::I16, [input, before, after], value, place)
+            }
+            Operator::TransposeConvI16 { window, quant, place } => self.transpose_conv_i16(&window, &quant, place),
+            Operator::ConvertI16 { is_dequantize, len, scale, place } => {
+                self.convert_i16(is_dequantize, len, scale, place)
+            }
+            Operator::Requantize { from, to, len, factor, zero_points, place } => {
+                self.requantize([from, to], len, factor, zero_points, place)
             }
             Operator::Map { function, len, parameters, place } => self.map(function, len, parameters, place),
         }
@@ -221,7 +233,7 @@ impl Memory {
         (operands, broadcast)
     }
 
-    fn pad(&self, is_float: bool, [input, before, after]: [[u8; 4]; 3], value: u32, place: Place) -> Vec<u8> {
+    fn pad(&self, dtype: DType, [input, before, after]: [[u8; 4]; 3], value: u32, place: Place) -> Vec<u8> {
         let input_dims = input.map(|each| u16::from(extent(each, 4)));
         let before = before.map(|each| u16::from(each % 3));
         let mut output_dims = input_dims;
@@ -229,9 +241,9 @@ impl Memory {
             *extent += before[axis] + u16::from(after[axis] % 3);
         }
         let len = |dims: [u16; 4]| dims.iter().map(|&each| u32::from(each)).product();
-        let size = if is_float { 4 } else { 1 };
+        let size = dtype.size_bytes() as u32;
         let at = self.addresses(place, (len(input_dims), len(output_dims)), (size, size));
-        plain(OpCode::Pad, &at.unary(dtype(is_float)), &Pad { input_dims, before, output_dims, value })
+        plain(OpCode::Pad, &at.unary(dtype), &Pad { input_dims, before, output_dims, value })
     }
 
     fn copy(&self, blocks: u8, block_bytes: u8, strides: [u8; 2], place: Place) -> Vec<u8> {

@@ -4,7 +4,7 @@ use super::Importer;
 use super::flatbuffer::Table;
 use super::schema::Operator;
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, Op, ValueId};
+use crate::ir::{Activation, DType, Op, ValueId};
 
 pub(super) const EXPORT_AGAIN: &str = "export the model again";
 
@@ -90,7 +90,9 @@ impl Importer<'_, '_> {
     pub(super) fn rename(&mut self, call: &Call<'_, '_>, value: ValueId) -> Convert<()> {
         let result = call.first_result();
         let (declared, held) = (self.declared_value(result)?, self.builder.graph.value(value));
-        if (declared.dtype, &declared.shape, &declared.quantization) != (held.dtype, &held.shape, &held.quantization) {
+        // What is known of a float constant's codes is known of it under any name.
+        let same_codes = held.dtype == DType::F32 || declared.quantization == held.quantization;
+        if (declared.dtype, &declared.shape) != (held.dtype, &held.shape) || !same_codes {
             return refuse(
                 format!("its result is declared as {:?} {:?}", declared.dtype, declared.shape),
                 EXPORT_AGAIN,

@@ -1,7 +1,8 @@
 //! TensorFlow Lite files: float32 and float16, int8 (per-channel weights kept as they are), uint8 and hybrid ones.
 //!
 //! A *hybrid* file has int8 weights under float activations; TensorFlow Lite quantizes its activations on
-//! the fly at every run. Here its weights are widened to floats, so it is a float model like any other.
+//! the fly at every run. Here its weights are widened to floats, so it is a float model like any other, and stay known as
+//! codes, so that layers read these on the device.
 //!
 //! Only operators that the outputs depend on are converted. A converter writes shape arithmetic for the
 //! batch axis (SHAPE, STRIDED_SLICE, PACK into RESHAPE) which nothing needs once the batch is fixed: a
@@ -23,6 +24,7 @@ mod rescale;
 mod schema;
 mod shape;
 mod slice;
+mod sparse;
 mod tensor;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
 use super::{
-    Importer, activation, combine, convolution, dense, elementwise, moves, pool, shape, slice, unsigned, variables,
+    Importer, activation, combine, convolution, dense, elementwise, moves, pool, shape, slice, sparse, unsigned,
+    variables,
 };
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
@@ -116,6 +117,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("ROUND", |importer, call| activation::plain(importer, call, MapFunction::Round)),
     Row::new("HARD_SWISH", |importer, call| activation::plain(importer, call, MapFunction::HardSwish)),
     Row::new("BATCH_MATMUL", dense::batch_mat_mul).attributes(101),
+    Row::new("DENSIFY", sparse::densify),
     Row::new("CALL_ONCE", variables::call_once).attributes(103).has_effect(),
     Row::new("VAR_HANDLE", variables::var_handle).attributes(111).has_effect(),
     // What is assigned to a variable may be what a later run reads; what is not is dropped later.

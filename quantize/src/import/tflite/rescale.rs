@@ -1,8 +1,8 @@
-//! int8 operators that select or copy codes into a result of another scale.
+//! int8 and int16 operators that select or copy codes into a result of another scale.
 //!
 //! TensorFlow Lite's kernels refuse such files or hand out codes of the wrong scale, so their formula decides: the
 //! operator in its operand's scale, and then a requantization, with the fused activation if there is one. The graph has
-//! a node for each; its int8 MaxPool2D, AveragePool2D and Concat do not rescale.
+//! a node for each; its MaxPool2D, AveragePool2D and Concat do not rescale.
 //!
 //! Not here: Reshape and Pad. Every kernel copies codes there whatever the result's scale is, and so does the graph.
 
@@ -36,10 +36,10 @@ impl Importer<'_, '_> {
         }
     }
 
-    /// Whether both are int8 and their codes mean different numbers.
+    /// Whether both are codes of one type that mean different numbers.
     fn differs(&self, operand: ValueId, result: ValueId) -> bool {
         let [x, y] = [operand, result].map(|id| self.builder.graph.value(id));
-        x.dtype == DType::I8 && y.dtype == DType::I8 && x.quantization != y.quantization
+        x.dtype == y.dtype && matches!(x.dtype, DType::I8 | DType::I16) && x.quantization != y.quantization
     }
 
     /// The operator in its operand's scale, then into that of `output`.
@@ -68,7 +68,8 @@ impl Importer<'_, '_> {
         let operand_value = self.builder.graph.value(operand);
         let name = format!("{name}/{} requantized", operand_value.name);
         let shape = operand_value.shape.clone();
-        let value = Value { name: name.clone(), dtype: DType::I8, shape, quantization, elements: None };
+        let dtype = operand_value.dtype;
+        let value = Value { name: name.clone(), dtype, shape, quantization, elements: None };
         let result = self.builder.value(value)?;
         self.builder.node(&name, Op::Quantize(Quantize), vec![operand], result)?;
         Ok(result)

@@ -43,8 +43,8 @@ pub(super) struct Tensor<'b> {
     pub(super) quantized_axis: i32,
     /// True when the file keeps it between runs.
     pub(super) is_variable: bool,
-    /// True when `data` is in a compressed sparse form.
-    pub(super) is_sparse: bool,
+    /// How `data` is to be read when it is in a compressed sparse form.
+    pub(super) sparsity: Option<Table<'b>>,
 }
 
 /// One operator application.
@@ -150,7 +150,7 @@ fn tensor<'b>(table: Table<'b>, buffers: Vector<'b>, budget: &Budget) -> Read<Te
         zero_points,
         quantized_axis,
         is_variable: table.bool(5)?,
-        is_sparse: table.table(6)?.is_some(),
+        sparsity: table.table(6)?,
     })
 }
 

@@ -93,9 +93,6 @@ impl<'b> Importer<'_, 'b> {
     }
 
     pub(super) fn elements(&self, tensor: &Tensor<'_>, dtype: DType, data: &[u8]) -> Convert<Elements> {
-        if tensor.is_sparse {
-            return refuse(format!("`{}` is stored sparse", tensor.name), "export without sparse encoding");
-        }
         if tensor.dtype == INT4 {
             return self.halves(tensor, data);
         }
@@ -104,6 +101,14 @@ impl<'b> Importer<'_, 'b> {
             let (count, name) = (data.len(), type_name(tensor.dtype));
             return refuse(format!("`{}` has {count} bytes of {name}", tensor.name), EXPORT_AGAIN);
         }
+        let dense;
+        let data = match tensor.sparsity {
+            None => data,
+            Some(sparsity) => {
+                dense = self.dense(tensor, sparsity, data, size_bytes)?;
+                &dense
+            }
+        };
         if tensor.dtype == FLOAT16 {
             self.model.budget.charge(data.len(), 2)?;
             return Ok(Elements::F32(half::float16s(data)));
@@ -118,6 +123,9 @@ impl<'b> Importer<'_, 'b> {
     /// The elements of an INT4 tensor: two in a byte, the lower half first, without gaps between rows.
     fn halves(&self, tensor: &Tensor<'_>, data: &[u8]) -> Convert<Elements> {
         let len: usize = shape(tensor)?.iter().product();
+        if tensor.sparsity.is_some() {
+            return refuse(format!("`{}` is stored sparse in INT4", tensor.name), "export it dense");
+        }
         if Storage::Bits4.bytes(len) != data.len() {
             return refuse(format!("`{}` has {} bytes for {len} INT4", tensor.name, data.len()), EXPORT_AGAIN);
         }
@@ -163,7 +171,7 @@ impl<'b> Importer<'_, 'b> {
             return refuse(format!("`{}` {problem}", value.name), EXPORT_AGAIN);
         }
         self.model.budget.charge(value.len(), 4)?;
-        let id = self.builder.value(widen(value))?;
+        let id = self.builder.value(value.widened())?;
         self.widened.insert(index, id);
         Ok(id)
     }
@@ -250,23 +258,4 @@ fn quantized_axis(tensor: &Tensor<'_>) -> Convert<usize> {
             EXPORT_AGAIN,
         ),
     }
-}
-
-/// The real values of an int8 constant that has passed its check.
-fn widen(value: Value) -> Value {
-    let (Some(Elements::I8(quanta)), Some(quantization)) = (&value.elements, &value.quantization) else {
-        return value;
-    };
-    // Elements between two steps along the quantized axis, and the number of steps.
-    let (inner, channels) = match quantization.axis {
-        None => (value.shape.iter().product::<usize>().max(1), 1),
-        Some(axis) => (value.shape[axis + 1..].iter().product(), value.shape[axis]),
-    };
-    let real = |(index, &quantum): (usize, &i8)| {
-        let channel = index / inner % channels;
-        let zero = quantization.zero_points.get(channel).copied().unwrap_or(0);
-        (i32::from(quantum) - zero) as f32 * quantization.scale(channel)
-    };
-    let floats: Vec<f32> = quanta.iter().enumerate().map(real).collect();
-    Value { dtype: DType::F32, quantization: None, elements: Some(Elements::F32(floats)), ..value }
 }

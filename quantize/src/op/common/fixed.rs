@@ -5,11 +5,11 @@
 //! `tests/golden/README.md` state the formulas. Quantization, elimination and lowering all take them from
 //! here, so that what one of them proves about a layer is what the device computes.
 
-use kinglet_kernels::elementwise::{ADD_I16_LEFT_SHIFT, AddI8, AddI16, MulI8};
+use kinglet_kernels::elementwise::{ADD_I16_LEFT_SHIFT, AddI8, AddI16, MulI8, MulI16};
 use kinglet_kernels::float_math;
 use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8, logistic_i8_reference, tanh_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
-use kinglet_kernels::quantize::Affine;
+use kinglet_kernels::quantize::{Affine, Requantize};
 
 use super::attributes::Activation;
 use crate::value::Quantization;
@@ -147,6 +147,13 @@ pub fn mul(a: &Quantization, b: &Quantization, output: &Quantization, activation
     }
 }
 
+/// Parameters of a multiplication of int16 activations.
+pub fn mul_i16(a: &Quantization, b: &Quantization, output: &Quantization, activation: Activation) -> MulI16 {
+    let (min, max) = clamp_i16(activation, output);
+    let factor = quantize_multiplier(f64::from(a.scale(0)) * f64::from(b.scale(0)) / f64::from(output.scale(0)));
+    MulI16 { factor, min, max }
+}
+
 /// The quantization of the logistic function's result that the oracle's integer formula has built in.
 pub fn logistic_output() -> Quantization {
     Quantization::per_tensor(1.0 / 256.0, -128)
@@ -196,6 +203,12 @@ pub fn requantize(input: &Quantization, output: &Quantization) -> RequantizeI8 {
     }
 }
 
+/// The same from int16 or to it.
+pub fn requantize_wide(input: &Quantization, output: &Quantization) -> Requantize {
+    let RequantizeI8 { input_zero_point, factor, stage } = requantize(input, output);
+    Requantize { input_zero_point, factor, zero_point: stage.zero_point }
+}
+
 /// A ReLU of its own.
 pub fn relu(input: &Quantization, output: &Quantization) -> RequantizeI8 {
     RequantizeI8 {
@@ -240,6 +253,11 @@ pub fn softmax(input: &Quantization, beta: f32) -> Result<(FixedPoint, i32), Fix
 /// The int8 value of a real constant, for instance of padding.
 pub fn quantize_real(real: f32, quantization: &Quantization) -> i8 {
     Affine { scale: quantization.scale(0), zero_point: quantization.zero_point() }.quantize(real)
+}
+
+/// The same in int16.
+pub fn quantize_real_i16(real: f32, quantization: &Quantization) -> i16 {
+    Affine { scale: quantization.scale(0), zero_point: quantization.zero_point() }.quantize_i16(real)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) fn expect_same(value: &Value, output: &Value, allowed: &[DType]) -> R
 pub(crate) fn activation(value: &Value, dtype: DType) -> Result<(), String> {
     expect(value, &[dtype])?;
     match &value.quantization {
-        Some(quantization) if quantization.axis.is_some() => {
+        Some(quantization) if quantization.axis.is_some() && dtype != DType::F32 => {
             Err(format!("`{}` is an activation quantized per channel; one scale is needed", value.name))
         }
         _ => Ok(()),
@@ -70,7 +70,9 @@ pub(crate) fn copying(inputs: &[&Value], outputs: &[&Value], allowed: &[DType]) 
 pub(crate) const ANY: &[DType] = &[DType::F32, DType::I8, DType::U8, DType::I16, DType::I32, DType::I64, DType::Bool];
 
 fn same_quantization(inputs: &[&Value], output: &Value) -> Result<(), String> {
-    match inputs.iter().find(|value| value.quantization != output.quantization) {
+    // A float constant that was made of codes moves as the reals that it has.
+    let differs = |value: &&&Value| value.dtype != DType::F32 && value.quantization != output.quantization;
+    match inputs.iter().find(differs) {
         None => Ok(()),
         Some(value) => Err(format!(
             "`{}` is quantized as {} but the result as {}; this operator does not rescale",
@@ -89,13 +91,8 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// `x, w, [b]`: all float, or int8 with symmetric weights and an int32 bias.
-pub(crate) fn weighted(inputs: &[&Value], outputs: &[&Value], channel_axis: usize) -> Result<(), String> {
-    weighted_among(inputs, outputs, channel_axis, &[DType::F32, DType::I8])?;
-    symmetric(inputs[1])
-}
-
-/// The same for results of one of the types `allowed`, and weights of int8 layers may have zero points; int16 results come from int8 weights and an int32 or int64 bias.
+/// `x, w, [b]`: all float, or int8 with an int32 bias and weights that may have zero points; results have one of the types
+/// `allowed`, and int16 ones come from symmetric int8 weights and an int32 or int64 bias.
 pub(crate) fn weighted_among(
     inputs: &[&Value],
     outputs: &[&Value],
@@ -124,7 +121,7 @@ pub(crate) fn weighted_among(
 }
 
 /// Weights whose code 0 stands for zero.
-fn symmetric(weights: &Value) -> Result<(), String> {
+pub(crate) fn symmetric(weights: &Value) -> Result<(), String> {
     match &weights.quantization {
         Some(quantization) if quantization.zero_points.iter().any(|&zero| zero != 0) => {
             Err(format!("weights `{}` have a zero point; symmetric weights are needed", weights.name))

@@ -4,8 +4,8 @@
 //! or broadcast. Operators that come here commute to the bit, so operands are exchanged where that helps.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{self, BinaryF32, BinaryI8};
-use kinglet_kernels::elementwise::{AddI8, Broadcast};
+use kinglet_blob::records::{self, BinaryF32, BinaryI8, BinaryI16};
+use kinglet_kernels::elementwise::{AddI8, AddI16, Broadcast};
 
 use super::{Emission, Read, Reason, Site, narrow};
 use crate::op::common::attributes::Activation;
@@ -84,6 +84,23 @@ impl Roles {
             zero_point: add.stage.zero_point as i8,
             min: add.stage.min as i8,
             max: add.stage.max as i8,
+        }
+    }
+
+    /// The record of an int16 operator, likewise.
+    pub(crate) fn record_i16(&self, add: &AddI16) -> BinaryI16 {
+        let AddI16 { a_factor, b_factor, output_factor, min, max } = *add;
+        BinaryI16 {
+            broadcast: self.broadcast,
+            a_multiplier: a_factor.multiplier,
+            b_multiplier: b_factor.multiplier,
+            output_multiplier: output_factor.multiplier,
+            a_shift: a_factor.shift as i8,
+            b_shift: b_factor.shift as i8,
+            output_shift: output_factor.shift as i8,
+            reserved: 0,
+            min,
+            max,
         }
     }
 

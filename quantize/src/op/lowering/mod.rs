@@ -9,6 +9,7 @@
 //! asymmetric.rs   int8 layers whose weights have zero points
 //! layer_f32.rs    float layers with weights
 //! layer_i16.rs    the same on int16 activations
+//! hybrid.rs       the same on floats, with weights that the source model has as codes
 //! window.rs       the part of a record that says how a window lies on an image
 //! convolution.rs  what Conv2D and DepthwiseConv2D have in common
 //! pool.rs         means and maxima under a window
@@ -27,6 +28,7 @@ pub(crate) mod binary;
 pub(crate) mod constants;
 pub(crate) mod convolution;
 pub(crate) mod grid;
+pub(crate) mod hybrid;
 pub(crate) mod layer;
 pub(crate) mod layer_f32;
 pub(crate) mod layer_i16;

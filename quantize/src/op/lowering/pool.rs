@@ -1,7 +1,7 @@
 //! Means and maxima under a window: their records are alike.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{PoolF32, PoolI8};
+use kinglet_blob::records::{PoolF32, PoolI8, PoolI16};
 
 use super::window::WindowShapes;
 use super::{Emission, Reason, Site, no_kernel};
@@ -35,6 +35,10 @@ pub(crate) fn lower(
         DType::I8 => {
             let stage = fixed::output_stage(activation, site.result_quantization()?);
             PoolI8 { window, min: stage.min as i8, max: stage.max as i8, reserved: 0 }.into()
+        }
+        DType::I16 => {
+            let (min, max) = fixed::clamp_i16(activation, site.result_quantization()?);
+            PoolI16 { window, min, max }.into()
         }
         other => return no_kernel(other),
     };

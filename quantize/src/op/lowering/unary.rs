@@ -2,9 +2,10 @@
 //!
 //! On int8 there are only 256 inputs, so each function becomes a table, filled by the oracle's formula.
 
-use kinglet_blob::records::{Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::records::{self, Convert, Lookup, MapF32, UnaryF32};
 use kinglet_blob::{MapFunction, OpCode};
 use kinglet_kernels::lookup::{RequantizeI8, table};
+use kinglet_kernels::quantize::Requantize;
 
 use super::constants::i8_bytes;
 use super::{Emission, Reason, Site, narrow, refuse};
@@ -47,7 +48,26 @@ pub(crate) fn check_shift(params: &RequantizeI8) -> Result<(), Reason> {
     if params.factor.shift <= 22 {
         return Ok(());
     }
-    refuse(format!("it scales its operand up by 2^{}", params.factor.shift), "recalibrate: its scales are unsound")
+    refuse_shift(params.factor.shift)
+}
+
+/// The refusal of scales of which one is far below the other.
+pub(crate) fn refuse_shift(shift: i32) -> Result<(), Reason> {
+    refuse(format!("it scales its operand up by 2^{shift}"), "recalibrate: its scales are unsound")
+}
+
+/// From codes of one quantization to those of another, one of them int16.
+pub(crate) fn lower_requantize(site: &mut Site<'_>, params: &Requantize) -> Result<(), Reason> {
+    let record = records::Requantize {
+        len: len(site)?,
+        multiplier: params.factor.multiplier,
+        shift: params.factor.shift as i8,
+        input_zero_point: params.input_zero_point as i8,
+        zero_point: params.zero_point as i8,
+        reserved: 0,
+    };
+    site.emit(Emission::new(OpCode::Quantize, record, Overlap::Never));
+    Ok(())
 }
 
 fn len(site: &Site<'_>) -> Result<u32, Reason> {

@@ -3,7 +3,7 @@
 use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, BinaryI16 as RecordI16, Broadcast};
 use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::Io;
-use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8};
+use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, MulI16};
 use kinglet_kernels::numerics::FixedPoint;
 
 use super::layer::{clamp, stage};
@@ -207,13 +207,28 @@ pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 }
 
 pub(super) fn run_add_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    run_i16(operator, memory, |record, io, b| elementwise::add_i16(&add_i16(record), io, b))
+}
+
+pub(super) fn run_mul_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    run_i16(operator, memory, |record, io, b| {
+        let AddI16 { output_factor, min, max, .. } = add_i16(record);
+        elementwise::mul_i16(&MulI16 { factor: output_factor, min, max }, io, b);
+    })
+}
+
+#[inline]
+fn run_i16(
+    operator: &OperatorBytes<'_>,
+    memory: &mut Memory<'_, '_>,
+    kernel: impl FnOnce(&RecordI16, &mut Io<i16>, elementwise::Operand<'_, i16>),
+) -> Option<Span> {
     let (places, record): (_, RecordI16) = record(operator, &I16).ok()?;
     let second = Second::of(operator, places).ok()?;
     let spans = spans(places, second, &record.broadcast, 2).ok()?;
     let constant = cast::i16s(constant_b(second, &record.broadcast, 2, memory.weights)?)?;
     let mut memory = memory.elements(&spans);
     let (io, arena) = memory.as_mut()?;
-    let b = operand(second, &record.broadcast, cast::i16s(arena)?, constant);
-    elementwise::add_i16(&add_i16(&record), io, b);
+    kernel(&record, io, operand(second, &record.broadcast, cast::i16s(arena)?, constant));
     spans.written(io)
 }

@@ -10,6 +10,7 @@ mod combine;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
+mod hybrid;
 mod layer;
 mod map;
 mod mat_mul;
@@ -81,17 +82,21 @@ dispatch! {
     "fully-connected-i16" FullyConnected I16: UNARY_I16 => fully_connected::check_i16, fully_connected::run_i16;
     "average-pool-i8" AveragePool I8: UNARY_I8 => pool::check_i8, pool::run_average_i8;
     "average-pool-f32" AveragePool F32: UNARY_F32 => pool::check_f32, pool::run_average_f32;
+    "average-pool-i16" AveragePool I16: UNARY_I16 => pool::check_i16, pool::run_average_i16;
     "max-pool-i8" MaxPool I8: UNARY_I8 => pool::check_i8, pool::run_max_i8;
     "max-pool-f32" MaxPool F32: UNARY_F32 => pool::check_f32, pool::run_max_f32;
+    "max-pool-i16" MaxPool I16: UNARY_I16 => pool::check_i16, pool::run_max_i16;
     "add-i8" Add I8: binary::I8 => binary::check_i8, binary::run_add_i8;
     "add-f32" Add F32: binary::F32 => binary::check_f32, binary::run_add_f32;
     "add-i16" Add I16: binary::I16 => binary::check_i16, binary::run_add_i16;
     "mul-i8" Mul I8: binary::I8 => binary::check_i8, binary::run_mul_i8;
     "mul-f32" Mul F32: binary::F32 => binary::check_f32, binary::run_mul_f32;
+    "mul-i16" Mul I16: binary::I16 => binary::check_i16, binary::run_mul_i16;
     "softmax-i8" Softmax I8: UNARY_I8 => softmax::check_i8, softmax::run_i8;
     "softmax-f32" Softmax F32: UNARY_F32 => softmax::check_f32, softmax::run_f32;
     "pad-i8" Pad I8: UNARY_I8 => shape::check_pad_i8, shape::run_pad_i8;
     "pad-f32" Pad F32: UNARY_F32 => shape::check_pad_f32, shape::run_pad_f32;
+    "pad-i16" Pad I16: UNARY_I16 => shape::check_pad_i16, shape::run_pad_i16;
     "copy" Copy I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => shape::check_copy, shape::run_copy;
     "mean-i8" Mean I8: UNARY_I8 => mean::check_i8, mean::run_i8;
     "mean-f32" Mean F32: UNARY_F32 => mean::check_f32, mean::run_f32;
@@ -100,9 +105,12 @@ dispatch! {
     "logistic-f32" Logistic F32: UNARY_F32 => unary::check_f32, unary::run_logistic;
     "tanh-f32" Tanh F32: UNARY_F32 => unary::check_f32, unary::run_tanh;
     "quantize" Quantize F32: unary::QUANTIZE => unary::check_quantize, unary::run_quantize;
+    "requantize" Quantize I16 | I8: unary::REQUANTIZE => unary::check_requantize, unary::run_requantize;
     "dequantize" Dequantize I8: unary::DEQUANTIZE => unary::check_dequantize, unary::run_dequantize;
+    "dequantize-i16" Dequantize I16: unary::DEQUANTIZE_I16 => unary::check_dequantize, unary::run_dequantize_i16;
     "transpose-conv-i8" TransposeConv I8: UNARY_I8 => transpose_conv::check_i8, transpose_conv::run_i8;
     "transpose-conv-f32" TransposeConv F32: UNARY_F32 => transpose_conv::check_f32, transpose_conv::run_f32;
+    "transpose-conv-i16" TransposeConv I16: UNARY_I16 => transpose_conv::check_i16, transpose_conv::run_i16;
     "reduce-max-i8" ReduceMax I8: UNARY_I8 => reduce_max::check_i8, reduce_max::run_i8;
     "reduce-max-f32" ReduceMax F32: UNARY_F32 => reduce_max::check_f32, reduce_max::run_f32;
     "asymmetric-conv2d-i8" AsymmetricConv2d I8: UNARY_I8 => asymmetric_conv2d::check, asymmetric_conv2d::run;
@@ -125,6 +133,7 @@ dispatch! {
     "combine-bool" Combine Bool: combine::COMBINE => combine::check_bool, combine::run_bool;
     "select" Select Bool: combine::SELECT => combine::check_select, combine::run_select;
     "cast" Cast I8 | F32 | I16 | I32 | U8 | Bool: cast::CAST => cast::check, cast::run;
+    "hybrid-conv2d" HybridConv2d F32: UNARY_F32 => hybrid::check, hybrid::run;
 }
 
 /// One int8 tensor to another.

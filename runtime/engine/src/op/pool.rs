@@ -1,13 +1,13 @@
 //! AveragePool and MaxPool.
 
-use kinglet_blob::records::{PoolF32 as RecordF32, PoolI8 as RecordI8, Window};
+use kinglet_blob::records::{PoolF32 as RecordF32, PoolI8 as RecordI8, PoolI16 as RecordI16, Window};
 use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::pool::{self, PoolF32, PoolI8};
+use kinglet_kernels::pool::{self, PoolF32, PoolI8, PoolI16};
 
 use super::conv2d::for_each_image;
 use super::layer::{clamp, geometry, image_lens};
-use super::{UNARY_F32, UNARY_I8, record};
+use super::{UNARY_F32, UNARY_I8, UNARY_I16, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans};
 
@@ -38,6 +38,15 @@ fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(RecordF32, PoolF32, Span
     Ok((record, PoolF32 { geometry, clamp: clamp(record.min, record.max)? }, spans))
 }
 
+fn resolve_i16(operator: &OperatorBytes<'_>) -> Result<(RecordI16, PoolI16, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (geometry, spans) = resolve(&record.window, places, 2)?;
+    if record.min > record.max {
+        return Err(LoadRule::Parameter);
+    }
+    Ok((record, PoolI16 { geometry, min: record.min, max: record.max }, spans))
+}
+
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_i8(operator)?;
     limits.spans(&spans)
@@ -45,6 +54,11 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, _, spans) = resolve_f32(operator)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (_, _, spans) = resolve_i16(operator)?;
     limits.spans(&spans)
 }
 
@@ -62,5 +76,7 @@ macro_rules! run {
 }
 run!(run_average_i8, resolve_i8, i8, pool::average_pool_i8);
 run!(run_max_i8, resolve_i8, i8, pool::max_pool_i8);
+run!(run_average_i16, resolve_i16, elements, pool::average_pool_i16);
+run!(run_max_i16, resolve_i16, elements, pool::max_pool_i16);
 run!(run_average_f32, resolve_f32, f32, pool::average_pool_f32);
 run!(run_max_f32, resolve_f32, f32, pool::max_pool_f32);

@@ -36,6 +36,19 @@ pub(super) fn check_pad_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -
     check_pad(operator, limits, 4)
 }
 
+pub(super) fn check_pad_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    check_pad(operator, limits, 2)
+}
+
+pub(super) fn run_pad_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (record, geometry, spans) = resolve_pad(operator, 2).ok()?;
+    let [low, high, ..] = record.value.to_le_bytes();
+    let mut memory = memory.elements(&spans);
+    let (io, _) = memory.as_mut()?;
+    pad::pad(&geometry, i16::from_le_bytes([low, high]), io);
+    spans.written(io)
+}
+
 pub(super) fn run_pad_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (record, geometry, spans) = resolve_pad(operator, 1).ok()?;
     let [low, ..] = record.value.to_le_bytes();

@@ -1,14 +1,16 @@
 //! TransposeConv2D.
 
-use kinglet_blob::records::{TransposeConvF32 as RecordF32, TransposeConvI8 as RecordI8, Window};
+use kinglet_blob::records::{
+    TransposeConvF32 as RecordF32, TransposeConvI8 as RecordI8, TransposeConvI16 as RecordI16, Window,
+};
 use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::numerics::ALL_SHIFTS;
-use kinglet_kernels::transpose_conv::{self, TransposeConvF32, TransposeConvI8, TransposeGeometry};
+use kinglet_kernels::transpose_conv::{self, TransposeConvF32, TransposeConvI8, TransposeConvI16, TransposeGeometry};
 
 use super::conv2d::for_each_image;
-use super::layer::{LayerI8, check_shifts, clamp, constants_f32, geometry, image_lens};
-use super::{UNARY_F32, UNARY_I8, product, record};
+use super::layer::{LayerI8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16};
+use super::{UNARY_F32, UNARY_I8, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -93,5 +95,32 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let mut memory = memory.f32(&spans);
     let (io, _) = memory.as_mut()?;
     for_each_image(shapes.batch, &shapes.image, io, |io| transpose_conv::transpose_conv_f32(&layer, io));
+    spans.written(io)
+}
+
+fn resolve_i16<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+) -> Result<(Shapes, TransposeConvI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let shapes = shapes(&record.window)?;
+    let geometry = shapes.geometry;
+    let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
+    let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], shapes.weight_len)?;
+    let spans = Spans::unary(places, shapes.lens, 2);
+    Ok((shapes, TransposeConvI16 { geometry, weights, stage }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (_, layer, spans) = resolve_i16(operator, limits.weights)?;
+    check_shifts_i16(&layer.stage, limits)?;
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (shapes, layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    let mut memory = memory.elements(&spans);
+    let (io, _) = memory.as_mut()?;
+    for_each_image(shapes.batch, &shapes.image, io, |io| transpose_conv::transpose_conv_i16(&layer, io));
     spans.written(io)
 }

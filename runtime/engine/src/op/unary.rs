@@ -1,9 +1,14 @@
 //! Operators on one tensor, element by element: Lookup, Clamp, Logistic, Tanh, Quantize, Dequantize.
 
-use kinglet_blob::records::{Convert as RecordConvert, Lookup as RecordLookup, UnaryF32 as RecordF32};
+use core::ops::RangeInclusive;
+
+use kinglet_blob::records::{
+    Convert as RecordConvert, Lookup as RecordLookup, Requantize as RecordRequantize, UnaryF32 as RecordF32,
+};
 use kinglet_blob::{DType, OperatorBytes, Signature, cast};
 use kinglet_kernels::lookup::{self, TABLE_LEN};
-use kinglet_kernels::quantize::{self, Affine};
+use kinglet_kernels::numerics::{ALL_SHIFTS, FixedPoint};
+use kinglet_kernels::quantize::{self, Affine, Requantize};
 use kinglet_kernels::unary_f32;
 
 use super::layer::clamp;
@@ -13,14 +18,23 @@ use crate::memory::{Limits, Memory, Span, Spans, constants};
 
 /// Bytes to bytes, signed or not.
 pub(super) const LOOKUP: Signature = UNARY_I8.of_any_type();
-/// Floats to int8.
-pub(super) const QUANTIZE: Signature = Signature::new(&[DType::F32], &[DType::I8]);
+/// Floats to int8 or int16.
+pub(super) const QUANTIZE: Signature = UNARY_I8.of_any_type();
+/// int8 or int16 to the same or the other.
+pub(super) const REQUANTIZE: Signature = UNARY_I8.of_any_type();
 /// int8 to floats.
 pub(super) const DEQUANTIZE: Signature = Signature::new(&[DType::I8], &[DType::F32]);
+/// int16 to floats.
+pub(super) const DEQUANTIZE_I16: Signature = Signature::new(&[DType::I16], &[DType::F32]);
 
 /// Spans of an operator that maps `len` elements of `size` bytes to as many of the same size.
 pub(super) fn elementwise(places: [u32; 2], len: usize, size: usize) -> Spans {
     Spans::unary(places, [len, len], size)
+}
+
+/// The types of the input and of the output.
+fn types(operator: &OperatorBytes<'_>) -> [Option<DType>; 2] {
+    [2, 3].map(|at| DType::from_tag(operator.body.get(at)? & 15))
 }
 
 fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(&'b [i8], Spans), LoadRule> {
@@ -32,11 +46,7 @@ fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result
 
 pub(super) fn check_lookup(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_lookup(operator, limits.weights)?;
-    let is_byte = |at: usize| {
-        let dtype = operator.body.get(at).and_then(|byte| DType::from_tag(byte & 15));
-        matches!(dtype, Some(DType::I8 | DType::U8))
-    };
-    if !is_byte(2) || !is_byte(3) {
+    if !types(operator).iter().all(|dtype| matches!(dtype, Some(DType::I8 | DType::U8))) {
         return Err(LoadRule::Operands);
     }
     limits.spans(&spans)
@@ -85,42 +95,109 @@ pub(super) fn run_tanh(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>
     spans.written(io)
 }
 
-/// Parameters and the two spans of a conversion; `sizes` are the bytes of an input and an output element.
-fn resolve_convert(operator: &OperatorBytes<'_>, sizes: (usize, usize)) -> Result<(Affine, Span, Span), LoadRule> {
-    // Both conversions have as many operands.
-    let ([input, output], record): (_, RecordConvert) = record(operator, &QUANTIZE)?;
-    let len = product(&[record.len as usize])?;
-    let sound = record.scale.is_finite() && record.scale > 0.0 && (-128..=127).contains(&record.zero_point);
+/// Zero points that codes of a type may have; `None` for a type that is not one of codes.
+fn zero_points(dtype: Option<DType>) -> Option<RangeInclusive<i32>> {
+    match dtype? {
+        DType::I8 => Some(-128..=127),
+        DType::I16 => Some(0..=0),
+        _ => None,
+    }
+}
+
+/// The input and the output, elements of different types.
+struct Ends {
+    input: Span,
+    output: Span,
+    sizes: [usize; 2],
+}
+
+impl Ends {
+    /// `len` elements each.
+    fn new([input, output]: [u32; 2], len: u32, types: [Option<DType>; 2]) -> Result<Self, LoadRule> {
+        let [Some(from), Some(to)] = types else { return Err(LoadRule::Operands) };
+        let (sizes, len) = ([from.size_bytes(), to.size_bytes()], product(&[len as usize])?);
+        Ok(Ends { input: Span::new(input, len, sizes[0]), output: Span::new(output, len, sizes[1]), sizes })
+    }
+
+    fn check(&self, limits: &Limits<'_>) -> Result<(), LoadRule> {
+        limits.span(self.input, self.sizes[0])?;
+        limits.span(self.output, self.sizes[1])?;
+        if self.input.overlaps(self.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
+    }
+}
+
+/// Parameters and ends of a conversion from or to floats; `codes` is the place of the type that is not float.
+fn resolve_convert(operator: &OperatorBytes<'_>, codes: usize) -> Result<(Affine, Ends), LoadRule> {
+    let (places, record): (_, RecordConvert) = record(operator, &QUANTIZE)?;
+    let types = types(operator);
+    let zero_points = types.get(codes).and_then(|dtype| zero_points(*dtype)).ok_or(LoadRule::Operands)?;
+    let ends = Ends::new(places, record.len, types)?;
+    let sound = record.scale.is_finite() && record.scale > 0.0 && zero_points.contains(&record.zero_point);
     if !sound {
         return Err(LoadRule::Parameter);
     }
-    let affine = Affine { scale: record.scale, zero_point: record.zero_point };
-    Ok((affine, Span::new(input, len, sizes.0), Span::new(output, len, sizes.1)))
-}
-
-fn check_convert(operator: &OperatorBytes<'_>, limits: &Limits<'_>, sizes: (usize, usize)) -> Result<(), LoadRule> {
-    let (_, input, output) = resolve_convert(operator, sizes)?;
-    limits.span(input, sizes.0)?;
-    limits.span(output, sizes.1)?;
-    if input.overlaps(output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
+    Ok((Affine { scale: record.scale, zero_point: record.zero_point }, ends))
 }
 
 pub(super) fn check_quantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    check_convert(operator, limits, (4, 1))
+    resolve_convert(operator, 1)?.1.check(limits)
 }
 
 pub(super) fn check_dequantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    check_convert(operator, limits, (1, 4))
+    resolve_convert(operator, 0)?.1.check(limits)
 }
 
 pub(super) fn run_quantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (affine, input, output) = resolve_convert(operator, (4, 1)).ok()?;
+    let (affine, Ends { input, output, sizes }) = resolve_convert(operator, 1).ok()?;
     let (from, to) = memory.pair(input, output)?;
-    quantize::quantize_f32_i8(&affine, cast::f32s(from)?, cast::i8s_mut(to)).then_some(output)
+    let is_done = match sizes {
+        [_, 1] => quantize::quantize_f32_i8(&affine, cast::f32s(from)?, cast::i8s_mut(to)),
+        _ => quantize::quantize_f32_i16(&affine, cast::f32s(from)?, cast::i16s_mut(to)?),
+    };
+    is_done.then_some(output)
 }
 
 pub(super) fn run_dequantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (affine, input, output) = resolve_convert(operator, (1, 4)).ok()?;
+    let (affine, Ends { input, output, .. }) = resolve_convert(operator, 0).ok()?;
     let (from, to) = memory.pair(input, output)?;
     quantize::dequantize_i8_f32(&affine, cast::i8s(from), cast::f32s_mut(to)?).then_some(output)
+}
+
+pub(super) fn run_dequantize_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (affine, Ends { input, output, .. }) = resolve_convert(operator, 0).ok()?;
+    let (from, to) = memory.pair(input, output)?;
+    quantize::dequantize_i16_f32(&affine, cast::i16s(from)?, cast::f32s_mut(to)?).then_some(output)
+}
+
+/// From int8 to int8 is a [`Lookup`](kinglet_blob::OpCode::Lookup).
+fn resolve_requantize(operator: &OperatorBytes<'_>) -> Result<(Requantize, Ends), LoadRule> {
+    let (places, record): (_, RecordRequantize) = record(operator, &REQUANTIZE)?;
+    let types @ [from, to] = types(operator);
+    let (Some(input), Some(output)) = (zero_points(from), zero_points(to)) else { return Err(LoadRule::Operands) };
+    if types == [Some(DType::I8); 2] {
+        return Err(LoadRule::Operands);
+    }
+    let ends = Ends::new(places, record.len, types)?;
+    let (input_zero_point, zero_point) = (i32::from(record.input_zero_point), i32::from(record.zero_point));
+    let factor = FixedPoint { multiplier: record.multiplier, shift: record.shift.into() };
+    let is_factor = factor.multiplier >= 0 && ALL_SHIFTS.contains(&factor.shift);
+    if !is_factor || !input.contains(&input_zero_point) || !output.contains(&zero_point) || record.reserved != 0 {
+        return Err(LoadRule::Parameter);
+    }
+    Ok((Requantize { input_zero_point, factor, zero_point }, ends))
+}
+
+pub(super) fn check_requantize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    resolve_requantize(operator)?.1.check(limits)
+}
+
+pub(super) fn run_requantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (params, Ends { input, output, sizes }) = resolve_requantize(operator).ok()?;
+    let (from, to) = memory.pair(input, output)?;
+    let is_done = match sizes {
+        [2, 2] => quantize::requantize_i16(&params, cast::i16s(from)?, cast::i16s_mut(to)?),
+        [2, _] => quantize::requantize_i16_i8(&params, cast::i16s(from)?, cast::i8s_mut(to)),
+        _ => quantize::requantize_i8_i16(&params, cast::i8s(from), cast::i16s_mut(to)?),
+    };
+    is_done.then_some(output)
 }

@@ -106,7 +106,7 @@ mod conv {
 const SCRATCH: usize = 2;
 
 /// Names of operators whose records have constants and a window in the same places, int8 first.
-const CONVOLUTIONS: [&str; 9] = [
+const CONVOLUTIONS: [&str; 11] = [
     "conv2d-i8",
     "asymmetric-conv2d-i8",
     "depthwise-i8",
@@ -116,6 +116,8 @@ const CONVOLUTIONS: [&str; 9] = [
     "transpose-conv-f32",
     "conv2d-i16",
     "depthwise-i16",
+    "transpose-conv-i16",
+    "hybrid-conv2d",
 ];
 
 #[test]
@@ -178,7 +180,7 @@ fn storage_not_runnable() {
             assert_eq!(patched(&name, 3, &[tag]), LoadRule::PackingNotRunnable, "{name}: storage {tag}");
         }
     }
-    // Fewer than eight bits are for row-major weights of two operators.
+    // Fewer than eight bits are for row-major weights of some operators.
     let mut narrow = 0;
     for (name, tag) in names().iter().flat_map(|name| [1, 2, 3].map(|tag| (name, tag))) {
         let mut program = program(name);
@@ -188,7 +190,7 @@ fn storage_not_runnable() {
         record[3] = tag;
         let dtype = DType::from_tag(record[6] & 15).unwrap();
         let opcode = OpCode::from_tag(record[0]).unwrap();
-        if dtype == DType::I8 && matches!(opcode, OpCode::Conv2d | OpCode::FullyConnected) && record[2] == 0 {
+        if opcode.has_storages(dtype) && record[2] == 0 {
             assert!(was_narrower || is_sound(&program), "{name}, storage {tag}");
             narrow += 1;
         } else {
@@ -224,8 +226,11 @@ fn packing_of_an_operator_without_weights_is_zero() {
         let mut program = program(&name);
         let record = &mut program.operators[0];
         let dtype = DType::from_tag(record[6] & 15).unwrap();
-        if !OpCode::from_tag(record[0]).unwrap().is_packed(dtype) {
-            for at in [2, 3] {
+        let opcode = OpCode::from_tag(record[0]).unwrap();
+        if !opcode.is_packed(dtype) {
+            // The storage stands behind the packing.
+            let heads = if opcode.has_storages(dtype) { 2..3 } else { 2..4 };
+            for at in heads {
                 let before = core::mem::replace(&mut program.operators[0][at], 1);
                 assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}");
                 program.operators[0][at] = before;
@@ -488,12 +493,12 @@ fn shape_that_does_not_fit() {
     assert_eq!(parameter("transpose-conv-i8", conv::GROUPS, &[2]), LoadRule::Shape);
     assert_eq!(parameter("asymmetric-conv2d-i8", conv::GROUPS, &[2]), LoadRule::Shape);
     // Transposed windows are not dilated.
-    for name in ["transpose-conv-i8", "transpose-conv-f32"] {
+    for name in ["transpose-conv-i8", "transpose-conv-f32", "transpose-conv-i16"] {
         assert_eq!(parameter(name, conv::DILATION, &[2, 1]), LoadRule::Shape, "{name}");
         assert_eq!(parameter(name, conv::DILATION, &[1, 2]), LoadRule::Shape, "{name}");
     }
     // A pool that changes the number of channels, or has groups.
-    for name in ["average-pool-i8", "average-pool-f32", "max-pool-i8", "max-pool-f32"] {
+    for name in ["average-pool-i8", "average-pool-f32", "average-pool-i16", "max-pool-i8", "max-pool-f32"] {
         assert_eq!(parameter(name, 10, &[2]), LoadRule::Shape, "{name}");
         assert_eq!(parameter(name, 22, &[3]), LoadRule::Shape, "{name}");
     }
@@ -520,7 +525,9 @@ fn parameter_of_a_layer() {
 #[test]
 fn parameter_of_a_layer_on_int16() {
     // Where LayerQuantI16 stands in the record.
-    for (name, quant) in [("conv2d-i16", 28), ("depthwise-i16", 28), ("fully-connected-i16", 16)] {
+    for (name, quant) in
+        [("conv2d-i16", 28), ("depthwise-i16", 28), ("transpose-conv-i16", 28), ("fully-connected-i16", 16)]
+    {
         let [shift_base, flags, min, reserved] = [0, 1, 2, 6].map(|at| quant + at);
         assert_eq!(parameter(name, min, &31_001i16.to_le_bytes()), LoadRule::Parameter, "{name}: min > max");
         assert_eq!(parameter(name, flags, &[16]), LoadRule::Parameter, "{name}: a flag that does not exist");
@@ -541,9 +548,60 @@ fn parameter_of_a_layer_on_int16() {
 }
 
 #[test]
+fn parameter_of_a_hybrid_layer() {
+    let name = "hybrid-conv2d zero points";
+    assert_eq!(parameter(name, 28, &700.0f32.to_le_bytes()), LoadRule::Parameter, "min > max");
+    assert_eq!(parameter(name, 28, &f32::NAN.to_le_bytes()), LoadRule::Parameter);
+    for flag in [2, 4, 8, 32, 64, 128] {
+        assert_eq!(parameter(name, 36, &[16 | flag]), LoadRule::Parameter, "a flag that does not exist");
+    }
+    for at in 37..40 {
+        assert_eq!(parameter(name, at, &[1]), LoadRule::Parameter, "reserved");
+    }
+    // No packing but row-major, no storage that does not exist.
+    assert_eq!(patched(name, 2, &[1]), LoadRule::PackingNotRunnable);
+    assert_eq!(patched(name, 3, &[4]), LoadRule::PackingNotRunnable);
+    // Scales, weights and zero points that are not there.
+    let mut cut = program(name);
+    let end = cut.weights.len() - 1;
+    cut.weights.truncate(end / 4 * 4);
+    assert_eq!(broken(&cut).0, LoadRule::ConstantRange);
+    assert_eq!(parameter("hybrid-conv2d", conv::GROUPS, &[2]), LoadRule::Shape);
+}
+
+#[test]
+fn parameter_of_a_pool_of_int16() {
+    for name in ["average-pool-i16", "max-pool-i16"] {
+        assert_eq!(parameter(name, 24, &10_001i16.to_le_bytes()), LoadRule::Parameter, "{name}: min > max");
+    }
+}
+
+#[test]
+fn parameter_of_a_requantization() {
+    for name in ["requantize", "requantize to int8", "requantize from int8"] {
+        assert_eq!(parameter(name, 4, &(-1i32).to_le_bytes()), LoadRule::Parameter, "{name}");
+        assert_eq!(parameter(name, 8, &[31]), LoadRule::Parameter, "{name}: shift");
+        assert_eq!(parameter(name, 8, &[224]), LoadRule::Parameter, "{name}: shift");
+        assert_eq!(parameter(name, 11, &[1]), LoadRule::Parameter, "{name}: reserved");
+    }
+    // int16 has no zero point.
+    assert_eq!(parameter("requantize", 9, &[1]), LoadRule::Parameter);
+    assert_eq!(parameter("requantize", 10, &[1]), LoadRule::Parameter);
+    assert_eq!(parameter("quantize to int16", 8, &[1]), LoadRule::Parameter);
+    assert_eq!(parameter("dequantize-i16", 8, &[1]), LoadRule::Parameter);
+    // From int8 to int8 is a table, to floats another operator, and floats are not made of floats.
+    let int8 = kinglet_blob::DType::I8 as u8;
+    let float = kinglet_blob::DType::F32 as u8;
+    assert_eq!(patched("requantize from int8", 7, &[int8]), LoadRule::Operands);
+    assert_eq!(patched("requantize", 7, &[float]), LoadRule::Operands);
+    assert_eq!(patched("quantize to int16", 7, &[float]), LoadRule::Operands);
+}
+
+#[test]
 fn parameter_of_an_addition_of_int16() {
     for at in [12, 16, 20] {
         assert_eq!(parameter("add-i16", at, &(-1i32).to_le_bytes()), LoadRule::Parameter);
+        assert_eq!(parameter("mul-i16", at, &(-1i32).to_le_bytes()), LoadRule::Parameter);
     }
     for at in [24, 25, 26] {
         assert_eq!(parameter("add-i16", at, &[1]), LoadRule::Parameter, "factors are below one");

@@ -71,7 +71,8 @@ fn vectors() {
 
 #[test]
 fn second_operands() {
-    for name in ["add-i8", "mul-i8", "add-f32", "mul-f32", "add-i16", "add-f32 constant", "mul-i8 constant"] {
+    for name in ["add-i8", "mul-i8", "add-f32", "mul-f32", "add-i16", "mul-i16", "add-f32 constant", "mul-i8 constant"]
+    {
         for [inner, b_len] in [[1 << 16, 1 << 16], [u32::MAX, 2], [2, u32::MAX], [1 << 31, 2]] {
             assert_eq!(extents(name, &[(4, inner), (8, b_len)]), LoadRule::Shape, "{name}: {inner} times {b_len}");
         }
@@ -105,7 +106,7 @@ fn reductions_and_rows() {
             assert_eq!(extents(name, &[(0, extent[0]), (4, extent[1])]), rule_of(elements), "{name}: {extent:?}");
         }
     }
-    for name in ["lookup-i8", "tanh-f32", "map-f32 exp", "quantize", "dequantize"] {
+    for name in ["lookup-i8", "tanh-f32", "map-f32 exp", "quantize", "dequantize", "dequantize-i16", "requantize"] {
         assert_eq!(extents(name, &[(0, u32::MAX)]), LoadRule::ArenaRange, "{name}");
     }
 }
@@ -124,7 +125,7 @@ fn grids() {
 
 #[test]
 fn padded_tensors() {
-    for name in ["pad-i8", "pad-f32"] {
+    for name in ["pad-i8", "pad-f32", "pad-i16"] {
         for first in [0, 16] {
             let largest = [[0xFF; 2]; 4].concat();
             assert_eq!(parameter(name, first, &largest), LoadRule::Shape, "{name}");

@@ -15,9 +15,57 @@ const PIXELS: usize = if cfg!(target_arch = "arm") { 4 } else { 8 };
 /// Output channels that are summed together.
 const OUTPUTS: usize = 4;
 /// Taps of a panel, 1 kB of stack at most.
-const TAPS: usize = 32;
+pub(super) const TAPS: usize = 32;
 
 type Panel = [[f32; PIXELS]; TAPS];
+
+/// A convolution of floats, whatever its weights are in memory.
+pub(super) trait Layer {
+    /// Where a row of weights is unpacked, when it has to be.
+    type Buffer: Default;
+
+    /// Shapes.
+    fn geometry(&self) -> &Geometry;
+
+    /// Writes what sums begin with, `[pixels, outputs]`.
+    fn start(&self, tile: &mut [f32]);
+
+    /// `len` weights of an output channel from `place` on, at most [`TAPS`].
+    fn row<'r>(&'r self, output: usize, place: usize, len: usize, buffer: &'r mut Self::Buffer) -> &'r [f32];
+
+    /// Makes outputs of sums, `[pixels, outputs]`.
+    fn finish(&self, tile: &mut [f32]);
+}
+
+impl Layer for Conv2dF32<'_> {
+    type Buffer = ();
+
+    #[inline]
+    fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    #[inline]
+    fn start(&self, tile: &mut [f32]) {
+        for_each_pixel(tile, self.geometry.output[2], |pixel| {
+            for (o, sum) in pixel.iter_mut().enumerate() {
+                *sum = self.bias.get(o).copied().unwrap_or(0.0);
+            }
+        });
+    }
+
+    #[inline]
+    fn row<'r>(&'r self, _output: usize, place: usize, len: usize, (): &'r mut ()) -> &'r [f32] {
+        range(self.weights, place, len)
+    }
+
+    #[inline]
+    fn finish(&self, tile: &mut [f32]) {
+        for sum in tile {
+            *sum = self.clamp.apply(*sum);
+        }
+    }
+}
 
 /// Computes the convolution. No scratch.
 pub fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
@@ -25,29 +73,28 @@ pub fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
         return io.refuse();
     }
     match io {
-        Io::Split { input, output } => {
-            let mut first = 0;
-            while first < layer.geometry.pixels() {
-                tile(layer, input, output, first);
-                first = first.saturating_add(PIXELS);
-            }
-        }
+        Io::Split { input, output } => convolve(layer, input, output),
         Io::Overlapped { .. } => conv2d_f32_reference(layer, io),
     }
 }
 
+/// All pixels, tile after tile.
+pub(super) fn convolve<L: Layer>(layer: &L, input: &[f32], output: &mut [f32]) {
+    let mut first = 0;
+    while first < layer.geometry().pixels() {
+        tile(layer, input, output, first);
+        first = first.saturating_add(PIXELS);
+    }
+}
+
 /// Output pixels `first .. first + PIXELS`, or as many as there are.
-fn tile(layer: &Conv2dF32, input: &[f32], output: &mut [f32], first: usize) {
-    let geometry = &layer.geometry;
+fn tile<L: Layer>(layer: &L, input: &[f32], output: &mut [f32], first: usize) {
+    let geometry = layer.geometry();
     let [_, _, outputs] = geometry.output;
     let pixels = geometry.pixels().saturating_sub(first).min(PIXELS);
     let output = output.get_mut(first.wrapping_mul(outputs)..).unwrap_or_default();
     let Some(output) = output.get_mut(..pixels.wrapping_mul(outputs)) else { return };
-    for_each_pixel(output, outputs, |pixel| {
-        for (o, sum) in pixel.iter_mut().enumerate() {
-            *sum = layer.bias.get(o).copied().unwrap_or(0.0);
-        }
-    });
+    layer.start(output);
     let taps = geometry.taps();
     for group in 0..geometry.groups {
         let mut start = 0;
@@ -58,13 +105,11 @@ fn tile(layer: &Conv2dF32, input: &[f32], output: &mut [f32], first: usize) {
             start = start.wrapping_add(len);
         }
     }
-    for sum in output {
-        *sum = layer.clamp.apply(*sum);
-    }
+    layer.finish(output);
 }
 
 /// Calls `visit` with the channels of each pixel.
-fn for_each_pixel(mut output: &mut [f32], channels: usize, mut visit: impl FnMut(&mut [f32])) {
+pub(super) fn for_each_pixel(mut output: &mut [f32], channels: usize, mut visit: impl FnMut(&mut [f32])) {
     while let Some((pixel, rest)) = output.split_at_mut_checked(channels) {
         visit(pixel);
         output = rest;
@@ -132,21 +177,28 @@ fn gather_lane(
 }
 
 /// Adds the products of `rows`, taps `start ..` of `group`, to the sums of every output channel of the group.
-fn accumulate(layer: &Conv2dF32, output: &mut [f32], group: usize, (start, rows): (usize, &[[f32; PIXELS]])) {
-    let [_, _, outputs] = layer.geometry.output;
-    let taps = layer.geometry.taps();
-    let group_outputs = outputs.checked_div(layer.geometry.groups).unwrap_or(0);
+fn accumulate<L: Layer>(layer: &L, output: &mut [f32], group: usize, (start, rows): (usize, &[[f32; PIXELS]])) {
+    let [_, _, outputs] = layer.geometry().output;
+    let taps = layer.geometry().taps();
+    let group_outputs = outputs.checked_div(layer.geometry().groups).unwrap_or(0);
     let end = group.wrapping_add(1).wrapping_mul(group_outputs);
     let mut o = group.wrapping_mul(group_outputs);
     while o < end {
         // The last block may have fewer rows; the first stands in for the others, whose sums are dropped.
         let count = end.wrapping_sub(o).min(OUTPUTS);
-        let weights = |index: usize| {
-            let row = o.wrapping_add(if index < count { index } else { 0 });
-            range(layer.weights, row.wrapping_mul(taps).wrapping_add(start), rows.len())
-        };
+        let row = |index: usize| o.wrapping_add(if index < count { index } else { 0 });
+        let place = |index: usize| row(index).wrapping_mul(taps).wrapping_add(start);
+        let mut buffers: [L::Buffer; OUTPUTS] = Default::default();
+        let [a, b, c, d] = &mut buffers;
+        let len = rows.len();
+        let weights = [
+            layer.row(row(0), place(0), len, a),
+            layer.row(row(1), place(1), len, b),
+            layer.row(row(2), place(2), len, c),
+            layer.row(row(3), place(3), len, d),
+        ];
         let mut sums = load(output, outputs, o, count);
-        multiply_add(&mut sums, rows, [weights(0), weights(1), weights(2), weights(3)]);
+        multiply_add(&mut sums, rows, weights);
         store(output, outputs, (o, count), &sums);
         o = o.wrapping_add(OUTPUTS);
     }

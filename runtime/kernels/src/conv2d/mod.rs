@@ -17,14 +17,19 @@
 
 mod asymmetric;
 mod float;
+mod hybrid;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
 pub use asymmetric::{AsymmetricConv2dI8, asymmetric_conv2d_i8};
 pub use float::conv2d_f32;
+pub use hybrid::{Conv2dHybrid, conv2d_hybrid};
 pub use int16::{Conv2dI16, conv2d_i16};
-pub use reference::{asymmetric_conv2d_i8_reference, conv2d_f32_reference, conv2d_i8_reference, conv2d_i16_reference};
+pub use reference::{
+    asymmetric_conv2d_i8_reference, conv2d_f32_reference, conv2d_hybrid_reference, conv2d_i8_reference,
+    conv2d_i16_reference,
+};
 
 pub use crate::packing::Packing;
 

@@ -1,6 +1,6 @@
 //! Conv2D as its formula. Input and output must not overlap.
 
-use super::{AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, Geometry};
+use super::{AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16, Geometry};
 use crate::Io;
 use crate::formula::{Tensor, Wrapping, long_product, positions, product};
 
@@ -64,6 +64,21 @@ pub fn conv2d_f32_reference(layer: &Conv2dF32, io: &mut Io<f32>) {
             acc += element * weights.at([o, i, j, c]);
         }
         io.set(at, layer.clamp.apply(acc));
+    }
+}
+
+/// The convolution that every `conv2d_hybrid` kernel equals to the bit.
+pub fn conv2d_hybrid_reference(layer: &Conv2dHybrid, io: &mut Io<f32>) {
+    let geometry = &layer.geometry;
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let first = o.wrapping_mul(geometry.taps());
+        let mut sum = 0.0_f32;
+        for (tap, [i, j, c]) in taps(geometry).enumerate() {
+            let element = source(geometry, [y, x, o], [i, j, c]).map_or(0.0, |source| input.at(source));
+            sum += element * layer.weight(o, first.wrapping_add(tap));
+        }
+        io.set(at, layer.stage(o, sum));
     }
 }
 

@@ -1,9 +1,10 @@
-//! Add of int16 activations.
+//! Add and Mul of int16 activations.
 //!
 //! - Operands and broadcasting as in [`super`]; zero points are 0.
-//! - Per element, each `*` a [`FixedPoint`] multiplication that rounds twice:
+//! - Add, per element, each `*` a [`FixedPoint`] multiplication that rounds twice:
 //!   `s = (a << 15) * a_factor + (b << 15) * b_factor`, then `clamp(s * output_factor)`. Both factors are at most one
 //!   half, so no sum leaves 32 bits. The 15 bits keep the fraction of both scaled operands.
+//! - Mul: `clamp(a * b * factor)`, with one such multiplication by a factor below one.
 //! - Overlapping input and output: as in [`super`].
 
 use super::Operand;
@@ -52,5 +53,36 @@ pub fn add_i16_reference(layer: &AddI16, io: &mut Io<i16>, b: Operand<'_, i16>) 
 
 /// Computes the sum, chunk by chunk. No scratch.
 pub fn add_i16(layer: &AddI16, io: &mut Io<i16>, b: Operand<'_, i16>) {
+    binary(io, b, |a, b| layer.apply(a, b));
+}
+
+/// int16 multiplication. The host computes `factor = quantize(sa * sb / sy)` in `f64`, in that order, and refuses scales
+/// for which it is not below one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MulI16 {
+    /// Brings the product to the output's scale.
+    pub factor: FixedPoint,
+    /// Lower clamp of the result.
+    pub min: i16,
+    /// Upper clamp of the result, at least `min`.
+    pub max: i16,
+}
+
+impl MulI16 {
+    /// The product of one element of each operand.
+    #[inline]
+    pub fn apply(&self, a: i16, b: i16) -> i16 {
+        let product = i32::from(a).wrapping_mul(i32::from(b));
+        self.factor.apply(product).max(i32::from(self.min)).min(i32::from(self.max)) as i16
+    }
+}
+
+/// The product that every `mul_i16` kernel equals to the bit.
+pub fn mul_i16_reference(layer: &MulI16, io: &mut Io<i16>, b: Operand<'_, i16>) {
+    super::reference::binary(io, b, |a, b| layer.apply(a, b));
+}
+
+/// Computes the product, chunk by chunk. No scratch.
+pub fn mul_i16(layer: &MulI16, io: &mut Io<i16>, b: Operand<'_, i16>) {
     binary(io, b, |a, b| layer.apply(a, b));
 }

@@ -15,7 +15,7 @@ pub(crate) mod portable;
 mod reference;
 
 pub use float::{add_f32, mul_f32};
-pub use int16::{ADD_I16_LEFT_SHIFT, AddI16, add_i16, add_i16_reference};
+pub use int16::{ADD_I16_LEFT_SHIFT, AddI16, MulI16, add_i16, add_i16_reference, mul_i16, mul_i16_reference};
 pub use portable::mul_i8;
 pub use reference::{add_f32_reference, add_i8_reference, mul_f32_reference, mul_i8_reference};
 

@@ -3,7 +3,7 @@
 //! - `input: [H, W, C]`, one image; `output: [H', W', C]`.
 //! - Only positions inside the image count; a window that has none gives 0 (average) or the lowest value
 //!   (maximum), clamped.
-//! - int8: input and output have the same scale and zero point. The average of `n` values with sum `s` is
+//! - int8 and int16: input and output have the same scale and zero point. The average of `n` values with sum `s` is
 //!   `(s + n / 2) / n` for positive `s`, else `(s - n / 2) / n`, truncating: to nearest, halves away from
 //!   zero; the zero point is not subtracted.
 //! - float: the sum adds in the order `(i, j)`, then is divided by `n`.
@@ -13,12 +13,15 @@
 
 mod blocks;
 mod float;
+mod int16;
 pub(crate) mod portable;
 mod reference;
 
 pub use float::{average_pool_f32, max_pool_f32};
+pub use int16::{PoolI16, average_pool_i16, max_pool_i16};
 pub use reference::{
-    average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference, max_pool_i8_reference,
+    average_pool_f32_reference, average_pool_i8_reference, average_pool_i16_reference, max_pool_f32_reference,
+    max_pool_i8_reference, max_pool_i16_reference,
 };
 
 pub use crate::registry::{average_pool_i8, max_pool_i8};

@@ -1,6 +1,6 @@
 //! Pooling as its formula: over the positions of a window that lie inside the image. Input and output must not overlap.
 
-use super::{PoolF32, PoolI8, rounded_average};
+use super::{PoolF32, PoolI8, PoolI16, rounded_average};
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::formula::{Tensor, Wrapping, positions};
@@ -21,6 +21,26 @@ pub fn average_pool_i8_reference(layer: &PoolI8, io: &mut Io<i8>) {
 pub fn max_pool_i8_reference(layer: &PoolI8, io: &mut Io<i8>) {
     for (at, position) in positions(layer.geometry.output).enumerate() {
         let max = elements(&layer.geometry, io.input(), position).fold(i8::MIN, i8::max);
+        io.set(at, layer.clamp(max.into()));
+    }
+}
+
+/// The average pooling that every `average_pool_i16` kernel equals to the bit.
+pub fn average_pool_i16_reference(layer: &PoolI16, io: &mut Io<i16>) {
+    for (at, position) in positions(layer.geometry.output).enumerate() {
+        let (mut sum, mut count) = (Wrapping(0_i32), Wrapping(0_i32));
+        for element in elements(&layer.geometry, io.input(), position) {
+            sum += i32::from(element);
+            count += 1;
+        }
+        io.set(at, layer.clamp(rounded_average(sum.0, count.0)));
+    }
+}
+
+/// The maximum pooling that every `max_pool_i16` kernel equals to the bit.
+pub fn max_pool_i16_reference(layer: &PoolI16, io: &mut Io<i16>) {
+    for (at, position) in positions(layer.geometry.output).enumerate() {
+        let max = elements(&layer.geometry, io.input(), position).fold(i16::MIN, i16::max);
         io.set(at, layer.clamp(max.into()));
     }
 }

@@ -18,23 +18,23 @@ pub(crate) use macros::{in_build, kernels, packed};
 pub use names::{Element, Operator};
 pub use table::write_table;
 
-use crate::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16};
+use crate::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16};
 use crate::copy::CopyBlocks;
 use crate::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
-use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, Operand};
+use crate::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, MulI16, Operand};
 use crate::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use crate::mat_mul::{self, MatMulF32, MatMulI8, MatMulI16};
 use crate::mean::{self, MeanF32, MeanI8};
 use crate::packing::{DepthwisePacking, Packing, Storage};
 use crate::pad::PadGeometry;
-use crate::pool::{self, PoolF32, PoolI8};
+use crate::pool::{self, PoolF32, PoolI8, PoolI16};
 use crate::rearrange::{self, Rearrange};
 use crate::reduce::{self, ReduceF32, ReduceInt};
 use crate::reduce_max::{self, ReduceMax};
 use crate::resample::{self, Resample};
 use crate::resize_bilinear::{self, ResizeBilinear};
 use crate::take::{self, Take};
-use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8};
+use crate::transpose_conv::{self, TransposeConvF32, TransposeConvI8, TransposeConvI16};
 use crate::{Io, copy, packing, pad};
 
 /// One kernel.
@@ -86,6 +86,7 @@ impl Row {
 pub enum Kernel {
     Conv2dI8(Packing, Storage, fn(&Conv2dI8, &mut Io<i8>, &mut [i8])),
     Conv2dF32(fn(&Conv2dF32, &mut Io<f32>)),
+    Conv2dHybrid(fn(&Conv2dHybrid, &mut Io<f32>)),
     DepthwiseI8(DepthwisePacking, fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])),
     DepthwiseF32(fn(&DepthwiseF32, &mut Io<f32>)),
     FullyConnectedI8(Packing, Storage, fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8])),
@@ -122,6 +123,10 @@ pub enum Kernel {
     FullyConnectedI16(fn(&FullyConnectedI16, &mut Io<i16>)),
     AddI16(fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)),
     AsymmetricConv2dI8(fn(&AsymmetricConv2dI8, &mut Io<i8>)),
+    MulI16(fn(&MulI16, &mut Io<i16>, Operand<'_, i16>)),
+    AveragePoolI16(fn(&PoolI16, &mut Io<i16>)),
+    MaxPoolI16(fn(&PoolI16, &mut Io<i16>)),
+    TransposeConvI16(fn(&TransposeConvI16, &mut Io<i16>)),
     /// The formula itself is what runs; its own tests compare it with known values.
     Formula,
 }
@@ -217,6 +222,15 @@ const PLAIN: &[Row] = &{
             Kernel::FullyConnectedI16(fully_connected::fully_connected_i16),
         ),
         Row::plain("elementwise::add_i16", &[O::Add], I16, Kernel::AddI16(elementwise::add_i16)),
+        Row::plain("elementwise::mul_i16", &[O::Mul], I16, Kernel::MulI16(elementwise::mul_i16)),
+        Row::plain("pool::average_pool_i16", &[O::AveragePool2D], I16, Kernel::AveragePoolI16(pool::average_pool_i16)),
+        Row::plain("pool::max_pool_i16", &[O::MaxPool2D], I16, Kernel::MaxPoolI16(pool::max_pool_i16)),
+        Row::plain(
+            "transpose_conv::transpose_conv_i16",
+            &[O::TransposeConv2D],
+            I16,
+            Kernel::TransposeConvI16(transpose_conv::transpose_conv_i16),
+        ),
         Row::plain(
             "transpose_conv::transpose_conv_i8",
             &[O::TransposeConv2D],
@@ -235,6 +249,12 @@ const PLAIN: &[Row] = &{
             I8,
             Kernel::AsymmetricConv2dI8(conv2d::asymmetric_conv2d_i8),
         ),
+        Row::plain(
+            "conv2d::conv2d_hybrid",
+            &[O::Conv2D, O::DepthwiseConv2D, O::FullyConnected],
+            F32,
+            Kernel::Conv2dHybrid(conv2d::conv2d_hybrid),
+        ),
         Row::plain("softmax::softmax_i8", &[O::Softmax], I8, Kernel::Formula),
         Row::plain("softmax::softmax_f32", &[O::Softmax], F32, Kernel::Formula),
         Row::plain("lookup::lookup_i8", LOOKUP, I8, Kernel::Formula),
@@ -249,6 +269,8 @@ const PLAIN: &[Row] = &{
         Row::plain("combine::quantized::combine_codes", &[O::Combine], I16, Kernel::Formula),
         Row::plain("select::select", &[O::Select], Any, Kernel::Formula),
         Row::plain("cast::cast", &[O::Cast], Any, Kernel::Formula),
+        Row::plain("quantize::requantize_i16", &[O::Quantize], I16, Kernel::Formula),
+        Row::plain("quantize::dequantize_i16_f32", &[O::Dequantize], I16, Kernel::Formula),
     ]
 };
 

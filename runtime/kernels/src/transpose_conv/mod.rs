@@ -19,12 +19,14 @@
 //! output element.
 
 mod float;
+mod int16;
 pub mod portable;
 mod reference;
 
 pub use float::transpose_conv_f32;
+pub use int16::{TransposeConvI16, transpose_conv_i16};
 pub use portable::transpose_conv_i8;
-pub use reference::{transpose_conv_f32_reference, transpose_conv_i8_reference};
+pub use reference::{transpose_conv_f32_reference, transpose_conv_i8_reference, transpose_conv_i16_reference};
 
 use crate::Io;
 use crate::io::volume;

@@ -1,8 +1,8 @@
 //! TransposeConv2D as its formula. Input and output must not overlap.
 
-use super::{TransposeConvF32, TransposeConvI8, TransposeGeometry};
+use super::{TransposeConvF32, TransposeConvI8, TransposeConvI16, TransposeGeometry};
 use crate::Io;
-use crate::formula::{Tensor, Wrapping, positions};
+use crate::formula::{Tensor, Wrapping, long_product, positions};
 
 /// The transposed convolution that every `transpose_conv_i8` kernel equals to the bit.
 pub fn transpose_conv_i8_reference(layer: &TransposeConvI8, io: &mut Io<i8>) {
@@ -15,6 +15,19 @@ pub fn transpose_conv_i8_reference(layer: &TransposeConvI8, io: &mut Io<i8>) {
             acc += (Wrapping(i32::from(input.at(source))) - Wrapping(i32::from(layer.input_zero_point))) * weight;
         }
         io.set(at, layer.stage.apply(acc.0, layer.requant.at(o)));
+    }
+}
+
+/// The transposed convolution that every `transpose_conv_i16` kernel equals to the bit.
+pub fn transpose_conv_i16_reference(layer: &TransposeConvI16, io: &mut Io<i16>) {
+    let geometry = &layer.geometry;
+    for (at, [y, x, o]) in positions(geometry.output).enumerate() {
+        let input = Tensor::new(io.input(), geometry.input);
+        let mut sum = Wrapping(0);
+        for (source, weight) in products(geometry, [y, x, o]) {
+            sum += long_product(input.at(source), layer.weights.get(weight).copied().unwrap_or(0));
+        }
+        io.set(at, layer.stage.apply(o, sum.0));
     }
 }
 

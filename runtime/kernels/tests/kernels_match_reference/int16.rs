@@ -5,13 +5,15 @@ use super::elementwise::{operands, refuses_short_operand};
 use super::geometry::{Rule, geometry};
 use super::harness::{Overlap, check_all, compare, elements, refuses, short, short_constants};
 use super::layers::{before, depthwise_shape};
+use super::transpose_conv;
 use kinglet_kernels::Io;
 use kinglet_kernels::conv2d::{Conv2dI16, conv2d_i16_reference};
 use kinglet_kernels::depthwise::{DepthwiseI16, depthwise_i16_reference};
-use kinglet_kernels::elementwise::{AddI16, Operand, add_i16_reference};
+use kinglet_kernels::elementwise::{AddI16, MulI16, Operand, add_i16_reference, mul_i16_reference};
 use kinglet_kernels::fully_connected::{FullyConnectedI16, fully_connected_i16_reference};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::Requant;
+use kinglet_kernels::transpose_conv::{TransposeConvI16, transpose_conv_i16_reference};
 use proptest::prelude::*;
 
 /// Biases, factors, rounding and clamp of a layer.
@@ -155,5 +157,39 @@ pub(crate) fn add_i16(run: fn(&AddI16, &mut Io<i16>, Operand<'_, i16>)) {
         let b = b.operand();
         refuses_short_operand(&a, b, |io, b| run(&layer, io, b))?;
         compare(&a, a.len(), Overlap::Before(0), |io| add_i16_reference(&layer, io, b), |io| run(&layer, io, b))
+    });
+}
+
+pub(crate) fn mul_i16(run: fn(&MulI16, &mut Io<i16>, Operand<'_, i16>)) {
+    let layers = (operands(any::<i16>()), super::elementwise::factor(), any::<i16>(), any::<i16>());
+    check_all(layers, |((a, b), factor, low, high)| {
+        let layer = MulI16 { factor, min: low.min(high), max: low.max(high) };
+        let b = b.operand();
+        refuses_short_operand(&a, b, |io, b| run(&layer, io, b))?;
+        compare(&a, a.len(), Overlap::Before(0), |io| mul_i16_reference(&layer, io, b), |io| run(&layer, io, b))
+    });
+}
+
+pub(crate) fn transpose_conv_i16(run: fn(&TransposeConvI16, &mut Io<i16>)) {
+    let layers = transpose_conv::shape().prop_flat_map(|geometry| {
+        let outputs = geometry.output[2];
+        let weights = elements(any::<i8>(), outputs * geometry.taps());
+        let input = elements(any::<i16>(), geometry.input.iter().product());
+        (Just(geometry), weights, stage(outputs), input)
+    });
+    check_all(layers, |(geometry, weights, stage, input)| {
+        let layer = TransposeConvI16 { geometry, weights: &weights, stage: stage.as_kernels_take_it() };
+        let output_len = geometry.output.iter().product();
+        for layer in lacking(&weights, layer.stage).map(|(weights, stage)| TransposeConvI16 { weights, stage, ..layer })
+        {
+            refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
+        }
+        compare(
+            &input,
+            output_len,
+            transpose_conv::before(&geometry),
+            |io| transpose_conv_i16_reference(&layer, io),
+            |io| run(&layer, io),
+        )
     });
 }

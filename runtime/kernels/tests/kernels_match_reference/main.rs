@@ -10,6 +10,7 @@ mod dense;
 mod elementwise;
 mod geometry;
 mod harness;
+mod hybrid;
 mod int16;
 mod layers;
 mod matrix;
@@ -72,11 +73,17 @@ fn every_kernel_matches_its_reference() {
             Kernel::FullyConnectedI16(run) => int16::fully_connected_i16(run),
             Kernel::AddI16(run) => int16::add_i16(run),
             Kernel::AsymmetricConv2dI8(run) => asymmetric::conv2d_i8(run),
+            Kernel::MulI16(run) => int16::mul_i16(run),
+            Kernel::AveragePoolI16(run) => reduce::average_pool_i16(run),
+            Kernel::MaxPoolI16(run) => reduce::max_pool_i16(run),
+            Kernel::TransposeConvI16(run) => int16::transpose_conv_i16(run),
+            Kernel::Conv2dHybrid(run) => hybrid::conv2d_hybrid(run),
             Kernel::Formula => continue,
         }
         compared.insert(name);
     }
     assert!(compared.len() >= 42, "only {compared:?} were compared");
+    assert!(compared.len() >= 41, "only {compared:?} were compared");
 }
 
 #[test]

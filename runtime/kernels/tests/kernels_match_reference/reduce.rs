@@ -8,8 +8,8 @@ use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::mean::{MeanF32, MeanI8, mean_f32_reference, mean_i8_reference};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use kinglet_kernels::pool::{
-    PoolF32, PoolI8, average_pool_f32_reference, average_pool_i8_reference, max_pool_f32_reference,
-    max_pool_i8_reference,
+    PoolF32, PoolI8, PoolI16, average_pool_f32_reference, average_pool_i8_reference, average_pool_i16_reference,
+    max_pool_f32_reference, max_pool_i8_reference, max_pool_i16_reference,
 };
 use kinglet_kernels::reduce_max::{ReduceMax, reduce_max_f32_reference, reduce_max_i8_reference};
 use proptest::prelude::*;
@@ -25,6 +25,19 @@ fn pool_i8(reference: fn(&PoolI8, &mut Io<i8>), run: fn(&PoolI8, &mut Io<i8>)) {
     });
     check_all(layers, |(geometry, min, max, input)| {
         let layer = PoolI8 { geometry, min, max };
+        let overlap = Overlap::Before(closest(&geometry, Rule::WritesInBlocks));
+        let output_len = geometry.output.iter().product();
+        compare(&input, output_len, overlap, |io| reference(&layer, io), |io| run(&layer, io))
+    });
+}
+
+fn pool_i16(reference: fn(&PoolI16, &mut Io<i16>), run: fn(&PoolI16, &mut Io<i16>)) {
+    let layers = shape().prop_flat_map(|geometry| {
+        let input_len = geometry.input.iter().product();
+        (Just(geometry), i16::MIN..=0_i16, 0..=i16::MAX, elements(any::<i16>(), input_len))
+    });
+    check_all(layers, |(geometry, min, max, input)| {
+        let layer = PoolI16 { geometry, min, max };
         let overlap = Overlap::Before(closest(&geometry, Rule::WritesInBlocks));
         let output_len = geometry.output.iter().product();
         compare(&input, output_len, overlap, |io| reference(&layer, io), |io| run(&layer, io))
@@ -50,6 +63,14 @@ pub(crate) fn average_pool_i8(run: fn(&PoolI8, &mut Io<i8>)) {
 
 pub(crate) fn max_pool_i8(run: fn(&PoolI8, &mut Io<i8>)) {
     pool_i8(max_pool_i8_reference, run);
+}
+
+pub(crate) fn average_pool_i16(run: fn(&PoolI16, &mut Io<i16>)) {
+    pool_i16(average_pool_i16_reference, run);
+}
+
+pub(crate) fn max_pool_i16(run: fn(&PoolI16, &mut Io<i16>)) {
+    pool_i16(max_pool_i16_reference, run);
 }
 
 pub(crate) fn average_pool_f32(run: fn(&PoolF32, &mut Io<f32>)) {

@@ -9,7 +9,7 @@ use kinglet_kernels::transpose_conv::{
 };
 use proptest::prelude::*;
 
-fn shape() -> impl Strategy<Value = TransposeGeometry> {
+pub(super) fn shape() -> impl Strategy<Value = TransposeGeometry> {
     let pair = |range: core::ops::RangeInclusive<usize>| [range.clone(), range];
     let channels = (1..=3_usize, 1..=17_usize, 1..=9_usize);
     (channels, pair(1..=4), pair(1..=9), pair(1..=5), pair(1..=3), pair(0..=4)).prop_map(
@@ -25,7 +25,7 @@ fn shape() -> impl Strategy<Value = TransposeGeometry> {
 }
 
 /// The closest that a pixel's output may follow its inputs and those of later pixels.
-fn before(geometry: &TransposeGeometry) -> Overlap {
+pub(super) fn before(geometry: &TransposeGeometry) -> Overlap {
     let [height, width, outputs] = geometry.output;
     let reads = |axis: usize, at: usize| {
         let source =

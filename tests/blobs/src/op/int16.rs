@@ -1,16 +1,20 @@
 //! Operators on int16 activations.
 
 use kinglet_blob::constants::{LONG_BIAS, ROUND_TWICE};
-use kinglet_blob::records::{BinaryI16, Conv2dI16, FullyConnectedI16, LayerQuantI16, Window};
-use kinglet_blob::{DType, Field, OpCode};
-use kinglet_kernels::elementwise::{self, AddI16};
+use kinglet_blob::records::{
+    BinaryI16, Conv2dI16, Convert, FullyConnectedI16, LayerQuantI16, Requantize, TransposeConvI16, Window,
+};
+use kinglet_blob::{DType, Field, OpCode, Operands};
+use kinglet_kernels::elementwise::{self, AddI16, MulI16};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::FixedPoint;
-use kinglet_kernels::{Io, conv2d, depthwise, fully_connected};
+use kinglet_kernels::quantize::{self, Affine};
+use kinglet_kernels::{Io, conv2d, depthwise, fully_connected, transpose_conv};
 
 use super::elementwise::kernel_operand;
 use super::layer::Constants;
-use super::{batch_lens, each_image, geometry, read_i16, unary_i16, write_i16};
+use super::transpose_conv::transposed;
+use super::{batch_lens, each_image, geometry, read_f32, read_i8, read_i16, unary_i16, write_f32, write_i8, write_i16};
 use crate::program::Apply;
 use crate::{Factors, Program, Second};
 
@@ -59,6 +63,24 @@ impl Program {
         let stored = self.store(&constants, &constants.weights);
         assert_eq!(stored, at + bytes.len() as u32);
         (Layer { constants, high, quant }, at)
+    }
+
+    /// TransposeConv2D, int16.
+    pub fn transpose_conv_i16(&mut self, input: u32, output: u32, window: Window, factors: Factors, sums: Sums) {
+        let geometry = transposed(&window);
+        // Random in any order.
+        let (layer, constants) = self.layer_i16(geometry.output[2], geometry.taps(), factors, sums);
+        let record = TransposeConvI16 { constants, window, quant: layer.quant };
+        let reference: Apply = Box::new(move |arena| {
+            let weights = &layer.constants.weights;
+            let params = transpose_conv::TransposeConvI16 { geometry, weights, stage: layer.stage() };
+            let images = read_i16(arena, input, batch_lens(&window).0);
+            let run = |from: &[i16], to: &mut [i16]| {
+                transpose_conv::transpose_conv_i16_reference(&params, &mut Io::split(from, to));
+            };
+            write_i16(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(OpCode::TransposeConv, &unary_i16(input, output), &record, reference);
     }
 
     /// Conv2D, int16.
@@ -115,8 +137,8 @@ impl Program {
         self.push(OpCode::FullyConnected, &unary_i16(input, output), &record, reference);
     }
 
-    /// Add of `len` int16 elements; `b` comes from one of the `operand` functions.
-    pub fn add_i16(&mut self, a: u32, output: u32, len: usize, b: Second) {
+    /// Add or Mul of `len` int16 elements; `b` comes from one of the `operand` functions.
+    pub fn binary_i16(&mut self, opcode: OpCode, a: u32, output: u32, len: usize, b: Second) {
         let constant: Vec<i16> = (0..b.constant_len()).map(|_| self.random.range(-32_768, 32_767) as i16).collect();
         let stored = self.constants(&constant.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
         let (operands, broadcast) = b.operands(DType::I16, [a, output], len, stored);
@@ -144,9 +166,63 @@ impl Program {
             let b_len = broadcast.b_len as usize;
             let values = if let Second::Arena(at, _) = b { read_i16(arena, at, b_len) } else { constant.clone() };
             let operand = kernel_operand(b, &values, &broadcast);
-            elementwise::add_i16_reference(&layer, &mut Io::split(&from, &mut to), operand);
+            let io = &mut Io::split(&from, &mut to);
+            if opcode == OpCode::Add {
+                elementwise::add_i16_reference(&layer, io, operand);
+            } else {
+                let AddI16 { output_factor: factor, min, max, .. } = layer;
+                elementwise::mul_i16_reference(&MulI16 { factor, min, max }, io, operand);
+            }
             write_i16(arena, output, &to);
         });
-        self.push(OpCode::Add, &operands, &record, reference);
+        self.push(opcode, &operands, &record, reference);
+    }
+
+    /// Float to int16 or back, `len` elements.
+    pub fn convert_i16(&mut self, opcode: OpCode, input: u32, output: u32, len: usize) {
+        let params = Affine { scale: 0.0037, zero_point: 0 };
+        let [float, int16] = [DType::F32, DType::I16];
+        let operands = match opcode {
+            OpCode::Quantize => Operands::unary((float, input), (int16, output)),
+            _ => Operands::unary((int16, input), (float, output)),
+        };
+        let record = Convert { len: len as u32, scale: params.scale, zero_point: params.zero_point };
+        let reference: Apply = Box::new(move |arena| {
+            if opcode == OpCode::Quantize {
+                let mut to = vec![0; len];
+                assert!(quantize::quantize_f32_i16(&params, &read_f32(arena, input, len), &mut to));
+                write_i16(arena, output, &to);
+            } else {
+                let mut to = vec![0.0; len];
+                assert!(quantize::dequantize_i16_f32(&params, &read_i16(arena, input, len), &mut to));
+                write_f32(arena, output, &to);
+            }
+        });
+        self.push(opcode, &operands, &record, reference);
+    }
+
+    /// From codes of type `from` to codes of type `to`, `len` elements; one of both is int16.
+    pub fn requantize(&mut self, [from, to]: [DType; 2], input: u32, output: u32, len: usize) {
+        let zero_point = |dtype: DType, zero: i8| if dtype == DType::I8 { zero } else { 0 };
+        let (input_zero_point, zero_point) = (zero_point(from, 7), zero_point(to, -9));
+        let factor = FixedPoint { multiplier: 1_400_000_000, shift: if to == DType::I8 { -8 } else { 0 } };
+        let (multiplier, shift) = (factor.multiplier, factor.shift as i8);
+        let record = Requantize { len: len as u32, multiplier, shift, input_zero_point, zero_point, reserved: 0 };
+        let reference: Apply = Box::new(move |arena| {
+            let (input_zero_point, zero_point) = (input_zero_point.into(), zero_point.into());
+            let params = quantize::Requantize { input_zero_point, factor, zero_point };
+            if to == DType::I8 {
+                let mut codes = vec![0; len];
+                assert!(quantize::requantize_i16_i8(&params, &read_i16(arena, input, len), &mut codes));
+                return write_i8(arena, output, &codes);
+            }
+            let mut codes = vec![0; len];
+            assert!(match from {
+                DType::I8 => quantize::requantize_i8_i16(&params, &read_i8(arena, input, len), &mut codes),
+                _ => quantize::requantize_i16(&params, &read_i16(arena, input, len), &mut codes),
+            });
+            write_i16(arena, output, &codes);
+        });
+        self.push(OpCode::Quantize, &Operands::unary((from, input), (to, output)), &record, reference);
     }
 }

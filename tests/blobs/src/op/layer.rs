@@ -1,7 +1,9 @@
 //! Conv2D, DepthwiseConv2D, FullyConnected.
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
-use kinglet_blob::records::{Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, LayerQuant, Window};
+use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::records::{
+    Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, HybridConv2d, LayerQuant, Window,
+};
 use kinglet_blob::{Field, OpCode, WeightForm};
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
@@ -166,6 +168,41 @@ impl Program {
             write_f32(arena, output, &each_image(&window, &images, run));
         });
         self.push(OpCode::Conv2d, &unary_f32(input, output), &record, reference);
+    }
+
+    /// Conv2D of floats with integer weights in `storage`, whose flags say what their scales are.
+    pub fn conv2d_hybrid(&mut self, input: u32, output: u32, window: Window, storage: Storage, flags: u8) {
+        let geometry = geometry(&window, window.groups.into());
+        let outputs = geometry.output[2];
+        let scales = if flags & PER_TENSOR != 0 { 1 } else { outputs };
+        let mut floats =
+            |count: usize| -> Vec<f32> { (0..count).map(|_| self.random.range(-100, 100) as f32 / 64.0).collect() };
+        let (bias, scales) = (floats(outputs), floats(scales));
+        let weight_len = storage.bytes(outputs * geometry.taps());
+        let mut codes = |count: usize| -> Vec<i8> { (0..count).map(|_| self.random.range(-128, 127) as i8).collect() };
+        let weights = codes(weight_len);
+        let zero_points = codes(if flags & ZERO_POINTS != 0 { scales.len() } else { 0 });
+        let mut bytes: Vec<u8> = bias.iter().chain(&scales).flat_map(|real| real.to_le_bytes()).collect();
+        bytes.extend(weights.iter().chain(&zero_points).map(|&code| code as u8));
+        let constants = self.constants(&bytes);
+        let clamp = ClampF32 { min: -300.0, max: 600.0 };
+        let record = HybridConv2d { constants, window, min: clamp.min, max: clamp.max, flags, reserved: [0; 3] };
+        let reference: Apply = Box::new(move |arena| {
+            let params = conv2d::Conv2dHybrid {
+                geometry,
+                clamp,
+                storage,
+                weights: &weights,
+                scales: &scales,
+                zero_points: &zero_points,
+                bias: &bias,
+            };
+            let images = read_f32(arena, input, batch_lens(&window).0);
+            let run = |from: &[f32], to: &mut [f32]| conv2d::conv2d_hybrid_reference(&params, &mut Io::split(from, to));
+            write_f32(arena, output, &each_image(&window, &images, run));
+        });
+        let form = WeightForm { packing: 0, storage: storage as u8 };
+        self.push_packed(OpCode::HybridConv2d, form, &unary_f32(input, output), &record, reference);
     }
 
     /// DepthwiseConv2D, int8; `window.groups` is the multiplier.

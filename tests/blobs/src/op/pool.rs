@@ -1,12 +1,15 @@
 //! AveragePool, MaxPool, Mean, ReduceMax, Softmax: operators that reduce.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{MeanF32, MeanI8, PoolF32, PoolI8, ReduceMax, SoftmaxF32, SoftmaxI8, Window};
+use kinglet_blob::records::{MeanF32, MeanI8, PoolF32, PoolI8, PoolI16, ReduceMax, SoftmaxF32, SoftmaxI8, Window};
 use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::{mean, pool, reduce_max, softmax};
 
-use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
+use super::{
+    batch_lens, each_image, geometry, read_f32, read_i8, read_i16, unary_f32, unary_i8, unary_i16, write_f32, write_i8,
+    write_i16,
+};
 use crate::Program;
 use crate::program::Apply;
 
@@ -27,6 +30,24 @@ impl Program {
             write_i8(arena, output, &each_image(&window, &images, run));
         });
         self.push(opcode, &unary_i8(input, output), &record, reference);
+    }
+
+    /// Average or maximum over windows, int16.
+    pub fn pool_i16(&mut self, opcode: OpCode, input: u32, output: u32, window: Window) {
+        let geometry = geometry(&window, 1);
+        let (min, max) = (-9000, 10_000);
+        let kernel = match opcode {
+            OpCode::AveragePool => pool::average_pool_i16_reference,
+            _ => pool::max_pool_i16_reference,
+        };
+        let record = PoolI16 { window, min, max };
+        let reference: Apply = Box::new(move |arena| {
+            let params = pool::PoolI16 { geometry, min, max };
+            let images = read_i16(arena, input, batch_lens(&window).0);
+            let run = |from: &[i16], to: &mut [i16]| kernel(&params, &mut Io::split(from, to));
+            write_i16(arena, output, &each_image(&window, &images, run));
+        });
+        self.push(opcode, &unary_i16(input, output), &record, reference);
     }
 
     /// Average or maximum over windows, float.

@@ -7,7 +7,7 @@ use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
 use kinglet_kernels::pad::{PadGeometry, pad_reference};
 use kinglet_kernels::rearrange::{self, rearrange_reference};
 
-use super::{read_f32, read_i8, unary_i8, write_f32, write_i8};
+use super::{read_f32, read_i8, read_i16, unary_i8, write_f32, write_i8, write_i16};
 use crate::Program;
 use crate::program::Apply;
 
@@ -23,14 +23,21 @@ impl Program {
     ) {
         let mut output_dims = dims;
         output_dims.iter_mut().zip(before).zip(after).for_each(|((extent, before), after)| *extent += before + after);
-        let is_i8 = dtype == DType::I8;
-        let value = if is_i8 { u32::from(-7i8 as u8) } else { 0.75f32.to_bits() };
+        let value = match dtype {
+            DType::I8 => u32::from(-7i8 as u8),
+            DType::I16 => u32::from(-700i16 as u16),
+            _ => 0.75f32.to_bits(),
+        };
         let record = Pad { input_dims: dims, before, output_dims, value };
         let [input_dims, before, output_dims] = [dims, before, output_dims].map(|dims| dims.map(usize::from));
         let geometry = PadGeometry { input: input_dims, before, output: output_dims };
         let (input_len, output_len) = (input_dims.iter().product(), output_dims.iter().product());
         let reference: Apply = Box::new(move |arena| {
-            if is_i8 {
+            if dtype == DType::I16 {
+                let (from, mut to) = (read_i16(arena, input, input_len), vec![0; output_len]);
+                pad_reference(&geometry, -700, &mut Io::split(&from, &mut to));
+                write_i16(arena, output, &to);
+            } else if dtype == DType::I8 {
                 let (from, mut to) = (read_i8(arena, input, input_len), vec![0; output_len]);
                 pad_reference(&geometry, -7, &mut Io::split(&from, &mut to));
                 write_i8(arena, output, &to);

@@ -10,7 +10,7 @@ use super::{batch_lens, each_image, geometry, read_f32, read_i8, unary_f32, unar
 use crate::program::Apply;
 use crate::{Factors, Program};
 
-fn transposed(window: &Window) -> TransposeGeometry {
+pub(super) fn transposed(window: &Window) -> TransposeGeometry {
     let plain = geometry(window, window.groups.into());
     TransposeGeometry {
         input: plain.input,

@@ -5,6 +5,7 @@ mod operators;
 mod refusals;
 mod scales;
 mod slices;
+mod sparse;
 mod types;
 pub(crate) mod writer;
 

@@ -117,7 +117,9 @@ fn weights_of_a_hybrid_file_are_widened() {
     let y = file.float("y", &[1, 2]);
     file.operator(9, &[x, w, b], y, (8, Vec::new()));
     let graph = import(&file.bytes(&[x], &[y]));
-    assert_eq!(graph.constant_f32(graph.nodes[0].inputs[1]), Some(&[0.5, 1.0, -0.25, -32.0][..]));
+    let weights = graph.nodes[0].inputs[1];
+    assert_eq!(graph.constant_f32(weights), Some(&[0.5, 1.0, -0.25, -32.0][..]));
+    assert_eq!(graph.value(weights).codes().map(|(codes, _)| codes), Some(vec![1, 2, -1, -128]));
     assert_eq!(interpret(&graph, &[vec![2.0, 4.0]]), Ok(vec![vec![6.0, -129.5]]));
 }
 

@@ -96,7 +96,7 @@ fn int8_results_with_scales_that_have_no_meaning_are_refused() {
 }
 
 #[test]
-fn int8_weights_must_be_symmetric_and_the_bias_in_their_unit() {
+fn the_bias_of_int8_layers_must_be_in_their_unit() {
     let dense = |zero: i64, bias_scale: f32| {
         let mut file = Tflite::new();
         let x = file.int8("x", &[1, 2], 0.5, 3);
@@ -109,7 +109,7 @@ fn int8_weights_must_be_symmetric_and_the_bias_in_their_unit() {
         file.bytes(&[x], &[y])
     };
     assert!(from_bytes(&dense(0, 0.05), Kind::Tflite, "test").is_ok());
-    assert!(only(problems(&dense(1, 0.05))).problem.contains("symmetric weights"));
+    assert!(from_bytes(&dense(1, 0.05), Kind::Tflite, "test").is_ok());
     assert!(only(problems(&dense(0, 0.5))).problem.contains("bias scale 0.5"));
 }
 

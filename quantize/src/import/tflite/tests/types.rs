@@ -1,6 +1,6 @@
 //! Element types that files keep numbers in, and what they become.
 
-use super::writer::{FLOAT16, Field, INT8, Tflite, UINT8};
+use super::writer::{FLOAT16, Field, INT8, INT16, Tflite, UINT8};
 use super::{import, problems};
 use crate::ir::{DType, Elements, Graph, Port, Quantization, ValueId, interpret};
 
@@ -131,4 +131,35 @@ fn a_uint8_zero_point_out_of_range_stays_out_of_range() {
     let (x, y) = (uint8(&mut file, "x", 256), uint8(&mut file, "y", 0));
     file.operator(19, &[x], y, (0, Vec::new()));
     assert!(problems(&file.bytes(&[x], &[y]))[0].problem.contains("the zero point 256, outside 0 to 255"));
+}
+
+/// An int16 activation.
+fn int16(file: &mut Tflite, name: &str, shape: &[i32], scale: f32) -> i32 {
+    let tensor = file.tensor(name, shape, INT16, &[]);
+    file.quantize(tensor, (&[scale], &[0], 0))
+}
+
+#[test]
+fn int16_goes_to_other_scales_other_types_and_back() {
+    let mut file = Tflite::new();
+    let (x, y) = (file.float("x", &[1, 2]), file.float("y", &[1, 2]));
+    let (a, b) = (int16(&mut file, "a", &[1, 2], 0.5), int16(&mut file, "b", &[1, 2], 0.25));
+    let c = file.int8("c", &[1, 2], 0.5, 3);
+    let d = int16(&mut file, "d", &[1, 2], 0.125);
+    for (from, to) in [(x, a), (a, b), (b, c), (c, d)] {
+        file.operator(114, &[from], to, (0, Vec::new()));
+    }
+    file.operator(6, &[d], y, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y]));
+    assert_eq!(graph.operators(), ["Quantize", "Quantize", "Quantize", "Quantize", "Dequantize"]);
+}
+
+#[test]
+fn int16_pooled_into_another_scale_is_rescaled() {
+    let mut file = Tflite::new();
+    let x = int16(&mut file, "x", &[1, 2, 2, 1], 0.5);
+    let y = int16(&mut file, "y", &[1, 1, 1, 1], 0.25);
+    let fields = [(0, Field::I8(1)), (1, Field::I32(2)), (2, Field::I32(2)), (3, Field::I32(2)), (4, Field::I32(2))];
+    file.operator(17, &[x], y, (5, fields.to_vec()));
+    assert_eq!(import(&file.bytes(&[x], &[y])).operators(), ["MaxPool2D", "Quantize"]);
 }
