@@ -14,7 +14,7 @@ use crate::calibrate::npy::ArrayError;
 use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, calibrate};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
-use crate::import::{self, Folder, ImportError, Imported, Kind, ModelBytes, NoSiblings};
+use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelBytes};
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
@@ -54,6 +54,8 @@ pub struct Options {
     pub version: String,
     /// Names of the classes.
     pub labels: Vec<String>,
+    /// What is wanted of the model beyond its file.
+    pub changes: Changes,
 }
 
 /// Inputs of test vectors, in files. Of a model with state they are the steps of one sequence.
@@ -79,6 +81,7 @@ impl Default for Options {
             name: None,
             version: String::new(),
             labels: Vec::new(),
+            changes: Changes::default(),
         }
     }
 }
@@ -170,7 +173,8 @@ pub fn compile_file(path: &Path, options: &Options, progress: Progress<'_>) -> R
         return Err(ImportError::UnknownKind { file: path.display().to_string() }.into());
     };
     let (name, siblings) = (import::model_name(path), Folder::of(path));
-    let model = ModelBytes { bytes: &bytes, kind, name: &name, siblings: &siblings };
+    let changes = &options.changes;
+    let model = ModelBytes { siblings: &siblings, changes, ..ModelBytes::new(&bytes, kind, &name) };
     compile_model(&model, options, progress).map_err(|error| match error {
         CompileError::Import(error) => CompileError::Import(error.in_file(&path.display().to_string())),
         other => other,
@@ -185,7 +189,8 @@ pub fn compile(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
-    compile_model(&ModelBytes { bytes, kind, name, siblings: &NoSiblings }, options, progress)
+    let model = ModelBytes { changes: &options.changes, ..ModelBytes::new(bytes, kind, name) };
+    compile_model(&model, options, progress)
 }
 
 /// Compiles a model from memory.

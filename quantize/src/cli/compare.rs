@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::model::ModelArguments;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::blob_file;
@@ -21,12 +22,15 @@ pub(super) struct Arguments {
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    changes: ModelArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
     let progress = Progress::new();
-    let comparison = compare(&arguments.model, &blob, &arguments.data, &|done, total| {
+    let changes = arguments.changes.changes()?;
+    let comparison = compare((&arguments.model, &changes), &blob, &arguments.data, &|done, total| {
         progress.counting("comparing", done, total);
     })?;
     drop(progress);
@@ -37,6 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 pub(super) fn text(it: &Comparison) -> String {
     let decibels = |sqnr: Option<f64>| sqnr.map_or_else(|| "no noise".into(), |db| format!("{db:.1} dB SQNR"));
     let mut lines = vec![format!("{} samples, float reference by {}", it.samples, it.reference)];
+    lines.extend(it.reference_note.iter().map(|note| format!("  {note}")));
     for output in &it.outputs {
         lines.push(format!(
             "  `{}`: same answer on {:.2} %, {}, largest error {:.3e}",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::model::ModelArguments;
 use super::progress::Progress;
 use super::{Failure, Outcome, of_inputs, print, print_json};
 use crate::calibrate::RangeMethod;
@@ -66,6 +67,8 @@ pub(super) struct Arguments {
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    changes: ModelArguments,
 }
 
 /// The most test vectors without data for them.
@@ -185,6 +188,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),
         labels,
+        changes: arguments.changes.changes()?,
     })
 }
 

@@ -11,6 +11,7 @@ use super::progress::Progress;
 use super::{Failure, Outcome, compare, print};
 use crate::compile::{Options, compile_file};
 use crate::file;
+use crate::import::Changes;
 
 /// The example model and its data, so that the demo needs neither the repository nor a network.
 const FILES: [(&str, &[u8]); 3] = [
@@ -59,8 +60,9 @@ fn in_directory(dir: &Path) -> Outcome {
     print(&format!("{}\n", compiled.report))?;
     print("$ kinglet compare model.onnx digits.kgl --data test.npz")?;
     let progress = Progress::new();
+    let model = (dir.join("model.onnx"), Changes::default());
     let comparison =
-        crate::compare::compare(&dir.join("model.onnx"), &compiled.blob, &dir.join("test.npz"), &|done, total| {
+        crate::compare::compare((&model.0, &model.1), &compiled.blob, &dir.join("test.npz"), &|done, total| {
             progress.counting("comparing", done, total)
         })?;
     drop(progress);

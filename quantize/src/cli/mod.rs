@@ -9,6 +9,7 @@ mod compile;
 mod demo;
 mod dump;
 mod inspect;
+mod model;
 mod ops;
 mod progress;
 mod run;

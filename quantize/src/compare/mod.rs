@@ -14,7 +14,7 @@ use crate::calibrate::Samples;
 use crate::calibrate::npy::{Array, ArrayError, read_arrays};
 use crate::emit::BuildError;
 use crate::host::{self, AlignedBytes, HostError};
-use crate::import::{self, Folder, ImportError, Kind, ModelBytes};
+use crate::import::{self, Changes, Folder, ImportError, Kind, ModelBytes};
 use crate::pass::PassError;
 use crate::tensor::{self, PortSpec, View};
 use metrics::{Deviation, argmax, auc, mean_squared_error};
@@ -25,8 +25,10 @@ use reference::Reference;
 pub struct Comparison {
     /// Inferences compared.
     pub samples: usize,
-    /// Who ran the float model: `tract` or `kinglet`.
+    /// Who ran the float model: `tract`, `interpreter` or `kinglet`.
     pub reference: &'static str,
+    /// Why it was not tract, for ONNX models.
+    pub reference_note: Option<String>,
     /// Share of the samples on which the first output has its largest element at the same place.
     pub agreement: f64,
     /// Signal to quantization noise of the first output over all samples; absent when there is no noise.
@@ -94,8 +96,9 @@ pub enum CompareError {
 
 /// Compares the blob with the model in `model_path` on the arrays in `data_path`: inputs under their names or
 /// `x`, and labels, if any, as `y`. Uses all threads of the machine; the result does not depend on their number.
+/// `changes` are those with which the blob was made.
 pub fn compare(
-    model_path: &Path,
+    (model_path, changes): (&Path, &Changes),
     blob: &AlignedBytes,
     data_path: &Path,
     progress: Progress<'_>,
@@ -104,7 +107,10 @@ pub fn compare(
     let bytes = import::read(model_path)?;
     let kind = Kind::detect(model_path, &bytes).ok_or_else(|| ImportError::UnknownKind { file: file.clone() })?;
     let siblings = Folder::of(model_path);
-    let reference = Reference::new(&ModelBytes { bytes: &bytes, kind, name: &file, siblings: &siblings })?;
+    let reference = {
+        let model = ModelBytes { siblings: &siblings, changes, ..ModelBytes::new(&bytes, kind, &file) };
+        Reference::new(&model)?
+    };
     let (inputs, outputs) = tensor::ports(&Model::from_bytes(blob).map_err(HostError::from)?);
     check_inputs(&inputs, &reference)?;
     let arrays = read_arrays(data_path)?;
@@ -127,7 +133,7 @@ pub fn compare(
             tally.score(float, ours, (labels[index], is_reconstruction.then(|| samples.get(index)[0])));
         }
     }
-    Ok(tally.finish(&outputs, reference.name(), labels.as_deref(), is_reconstruction))
+    Ok(tally.finish(&outputs, &reference, labels.as_deref(), is_reconstruction))
 }
 
 /// The data is in the layout of the blob's source; so must the model be.
@@ -239,7 +245,7 @@ impl Tally {
     fn finish(
         &self,
         ports: &[PortSpec],
-        reference: &'static str,
+        reference: &Reference,
         labels: Option<&[i64]>,
         is_reconstruction: bool,
     ) -> Comparison {
@@ -262,7 +268,8 @@ impl Tally {
         };
         Comparison {
             samples,
-            reference,
+            reference: reference.name(),
+            reference_note: reference.note().map(str::to_owned),
             agreement: outputs.first().map_or(0.0, |output| output.agreement),
             sqnr_db: outputs.first().and_then(|output| output.sqnr_db),
             metric: labels.map(|_| if is_reconstruction { "auc" } else { "accuracy" }),

@@ -34,6 +34,14 @@ pub enum ImportError {
         /// What is wrong there.
         problem: String,
     },
+    /// What the user wants of the model cannot be done.
+    #[error("{file}: {problem}")]
+    Change {
+        /// The file or model name.
+        file: String,
+        /// What, and what could be done.
+        problem: String,
+    },
     /// What a tensor has in another file cannot be had.
     #[error(
         "{file}: tensor `{tensor}` is in `{location}`: {problem}; keep that file beside the model, or export with all \
@@ -109,6 +117,7 @@ impl ImportError {
             | ImportError::UnknownKind { file }
             | ImportError::Malformed { file, .. }
             | ImportError::Sibling { file, .. }
+            | ImportError::Change { file, .. }
             | ImportError::Unsupported { file, .. }
             | ImportError::Invalid { file, .. } => *file = path.into(),
         }

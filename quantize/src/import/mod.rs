@@ -25,7 +25,7 @@ mod tflite;
 use std::path::Path;
 
 pub use error::{ImportError, Problem};
-pub use kinglet_tract::{NoSiblings, Siblings};
+pub use kinglet_tract::{Changes, InputValue, NoSiblings, Siblings};
 pub use siblings::Folder;
 
 use crate::file;
@@ -78,7 +78,19 @@ pub struct ModelBytes<'a> {
     pub name: &'a str,
     /// Where what the file has in others is found.
     pub siblings: &'a dyn Siblings,
+    /// What the user wants of it beyond the file.
+    pub changes: &'a Changes,
 }
+
+impl<'a> ModelBytes<'a> {
+    /// A model that has nothing beside it and is taken as it is.
+    pub fn new(bytes: &'a [u8], kind: Kind, name: &'a str) -> Self {
+        ModelBytes { bytes, kind, name, siblings: &NoSiblings, changes: &UNCHANGED }
+    }
+}
+
+static UNCHANGED: Changes =
+    Changes { shapes: Vec::new(), values: Vec::new(), outputs: Vec::new(), dropped: Vec::new() };
 
 /// What a file became.
 #[derive(Clone, Debug)]
@@ -97,7 +109,7 @@ pub fn load(path: &Path) -> Result<Graph, ImportError> {
         return Err(ImportError::UnknownKind { file });
     };
     let (name, siblings) = (model_name(path), Folder::of(path));
-    let model = ModelBytes { bytes: &bytes, kind, name: &name, siblings: &siblings };
+    let model = ModelBytes { siblings: &siblings, ..ModelBytes::new(&bytes, kind, &name) };
     import(&model).map(|imported| imported.graph).map_err(|error| error.in_file(&file))
 }
 
@@ -109,13 +121,13 @@ pub(crate) fn model_name(path: &Path) -> String {
 /// Reads a model that has nothing beside it from memory; `name` becomes the graph's name and stands for the file in
 /// errors.
 pub fn from_bytes(bytes: &[u8], kind: Kind, name: &str) -> Result<Graph, ImportError> {
-    import(&ModelBytes { bytes, kind, name, siblings: &NoSiblings }).map(|imported| imported.graph)
+    import(&ModelBytes::new(bytes, kind, name)).map(|imported| imported.graph)
 }
 
 /// Reads a model from memory.
 pub fn import(model: &ModelBytes<'_>) -> Result<Imported, ImportError> {
     let imported = match model.kind {
-        Kind::Tflite => tflite::import(model.bytes, model.name)?,
+        Kind::Tflite => tflite::import(model)?,
         Kind::Onnx => onnx::import(model)?,
     };
     let (graph, name) = (&imported.graph, model.name);

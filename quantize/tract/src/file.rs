@@ -5,6 +5,7 @@ use core::fmt;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::Framework;
 
+use crate::changes::{Changes, apply};
 use crate::decode::model;
 use crate::external::{Siblings, inline};
 use crate::model::OnnxModel;
@@ -59,6 +60,17 @@ impl OnnxFile {
         let mut proto = decoded.map_err(|error| DecodeError::Damaged(format!("{error:#}")))?;
         let beside = inline(&mut proto, siblings)?;
         Ok(OnnxFile { proto, size_bytes: bytes.len().saturating_add(beside) })
+    }
+
+    /// Makes it the model that the user wants.
+    ///
+    /// # Errors
+    /// Which of the changes cannot be made, and what could.
+    pub fn change(&mut self, changes: &Changes) -> Result<(), String> {
+        match &mut self.proto.graph {
+            Some(graph) if !changes.is_empty() => apply(graph, changes),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes of the file, and of what it has in others.

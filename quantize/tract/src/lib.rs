@@ -10,6 +10,7 @@
 //!   tests measure against, and shares no code with Kinglet's importer, passes or kernels.
 #![forbid(unsafe_code)]
 
+mod changes;
 mod decode;
 mod external;
 mod file;
@@ -18,6 +19,7 @@ mod reference;
 mod scan;
 mod tensor;
 
+pub use changes::{Changes, InputValue};
 pub use external::{NoSiblings, Siblings};
 pub use file::{DecodeError, OnnxFile};
 pub use model::{

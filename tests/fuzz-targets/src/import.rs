@@ -27,7 +27,7 @@ pub fn onnx(data: &[u8]) {
 }
 
 fn read(data: &[u8], kind: Kind) {
-    match import(&ModelBytes { bytes: data, kind, name: "fuzz", siblings: &Page }) {
+    match import(&ModelBytes { siblings: &Page, ..ModelBytes::new(data, kind, "fuzz") }) {
         Ok(imported) => imported.graph.verify().expect("an imported graph is sound"),
         // A person reads it.
         Err(error) => assert!(!error.to_string().is_empty()),

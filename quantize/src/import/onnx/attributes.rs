@@ -1,6 +1,6 @@
 //! One node being converted: its operands and attributes, with ONNX's defaults.
 
-use kinglet_tract::{Attribute, OnnxNode, OnnxTensor};
+use kinglet_tract::{Attribute, OnnxGraph, OnnxNode, OnnxTensor};
 
 use super::Entry;
 use super::constant::{Constant, Numbers};
@@ -78,6 +78,15 @@ impl Call<'_> {
         match self.attribute(name) {
             None => Ok(None),
             Some(Attribute::Tensor(tensor)) => Ok(Some(tensor)),
+            Some(_) => self.mistyped(name),
+        }
+    }
+
+    /// A branch or body, which must be given.
+    pub(super) fn graph(&self, name: &str) -> Convert<&OnnxGraph> {
+        match self.attribute(name) {
+            None => refuse(format!("attribute `{name}` is missing"), EXPORT_AGAIN),
+            Some(Attribute::Graph(graph)) => Ok(graph),
             Some(_) => self.mistyped(name),
         }
     }

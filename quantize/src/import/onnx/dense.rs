@@ -8,6 +8,23 @@ use crate::ir::{Activation, Elements, Op, ValueId, transposed};
 use crate::op::{Add, BatchNorm, FullyConnected};
 
 impl Importer<'_> {
+    /// What a name stands for as a value: a float constant becomes one of the graph.
+    pub(super) fn entry_value(&mut self, name: &str, entry: &Entry) -> Convert<ValueId> {
+        match entry {
+            &Entry::Value(id) => Ok(id),
+            Entry::Constant(constant) => match &constant.numbers {
+                Numbers::F32(numbers) => {
+                    self.budget.charge(numbers.len(), 4)?;
+                    let elements = Elements::F32(numbers.clone());
+                    self.builder.constant(&format!("{name}/constant"), constant.shape.clone(), elements)
+                }
+                Numbers::I64(_) => refuse("integers are computed with floats", "use floats throughout"),
+            },
+            Entry::Refused(refusal) => Err(refusal.clone()),
+            Entry::Unknown | Entry::Absent => refuse("an operand is missing", "export the model again"),
+        }
+    }
+
     /// Operand `index` as a value: a float constant becomes one of the graph.
     pub(super) fn float_operand(&mut self, call: &Call<'_>, index: usize) -> Convert<ValueId> {
         if !matches!(call.operand(index), Some(Entry::Constant(_))) {

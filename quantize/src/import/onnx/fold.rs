@@ -91,8 +91,10 @@ pub(super) fn shape(importer: &Importer<'_>, call: &Call<'_>) -> Convert<Constan
 }
 
 pub(super) fn constant(_: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
-    if let Some(tensor) = call.tensor("value")? {
-        return Constant::new(tensor.clone());
+    for name in ["value", "sparse_value"] {
+        if let Some(tensor) = call.tensor(name)? {
+            return Constant::new(tensor.clone());
+        }
     }
     for (name, attribute) in &call.node.attributes {
         match (name.as_str(), attribute) {

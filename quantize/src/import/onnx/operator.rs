@@ -6,8 +6,8 @@ use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
 use super::{
-    Entry, Importer, activation, combine, conv_transpose, convolution, dense, elementwise, matrices, moves, pool,
-    reduction, reshape, resize, slice,
+    Entry, Importer, activation, combine, control, conv_transpose, convolution, dense, elementwise, matrices, moves,
+    pool, reduction, reshape, resize, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -159,6 +159,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Identity", elementwise::identity).or_folded(fold::identity),
     Row::one("Dropout", elementwise::dropout),
     Row::one("Cast", combine::cast).or_folded(fold::cast),
+    Row::several("If", control::branch),
+    Row::several("Loop", control::unrolled),
     Row::folded("Constant", Fold::Always(fold::constant)),
     Row::folded("Shape", Fold::Always(fold::shape)),
     Row::one("Gather", moves::gather).or_folded(fold::gather),
@@ -183,11 +185,16 @@ impl Row {
         Row { fold: Fold::Constants(fold), ..self }
     }
 
-    /// The row of an operator of ONNX's own domain.
-    pub(super) fn of(name: &str) -> Option<&'static Row> {
-        ROWS.iter().find(|row| row.name == name)
+    /// The row of an operator, of ONNX's own domain or of one that has the same operator under the same name.
+    pub(super) fn of(domain: &str, name: &str) -> Option<&'static Row> {
+        let is_alias = ALIASES.iter().any(|(other, names)| *other == domain && names.contains(&name));
+        ROWS.iter().find(|row| row.name == name && (domain.is_empty() || is_alias))
     }
 }
+
+/// Operators of other domains that are ONNX's of that name.
+const ALIASES: &[(&str, &[&str])] =
+    &[("com.microsoft", &["DequantizeLinear", "Gelu", "Pad", "QuantizeLinear", "Range", "Trilu"])];
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[

@@ -34,19 +34,23 @@ mod variables;
 use std::collections::{HashMap, HashSet};
 
 use super::build::{Builder, Convert, refuse};
-use super::{ImportError, Imported};
+use super::{Changes, ImportError, Imported, ModelBytes};
 use crate::ir::{Port, ValueId};
+use crate::plain;
 use schema::Model;
 use variables::Variables;
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
-pub(super) fn import(bytes: &[u8], name: &str) -> Result<Imported, ImportError> {
-    let model = schema::read(bytes).map_err(|damage| ImportError::Malformed {
+pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
+    let name = source.name;
+    let mut model = schema::read(source.bytes).map_err(|damage| ImportError::Malformed {
         file: name.into(),
         format: "a TensorFlow Lite model",
         place: format!("byte {}", damage.offset),
         problem: damage.problem,
     })?;
+    change(&mut model, source.changes)
+        .map_err(|problem| ImportError::Change { file: name.into(), problem: plain::name(&problem) })?;
     let mut importer = Importer {
         model: &model,
         builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
@@ -63,6 +67,40 @@ pub(super) fn import(bytes: &[u8], name: &str) -> Result<Imported, ImportError> 
     importer.settle_variables();
     importer.outputs();
     importer.builder.finish()
+}
+
+/// Chooses outputs. A file's shapes are those of all its tensors, so that no other input shape can be had from it.
+fn change(model: &mut Model<'_>, changes: &Changes) -> Result<(), String> {
+    if !changes.shapes.is_empty() || !changes.values.is_empty() {
+        return Err(
+            "inputs of ONNX models can be fixed (--input-shape, --input-value); fix those of a .tflite file when \
+                    it is converted"
+                .into(),
+        );
+    }
+    let name_of =
+        |tensor: &i32| usize::try_from(*tensor).ok().and_then(|at| model.tensors.get(at)).map(|it| it.name.as_str());
+    let is = |tensor: &i32, name: &str| {
+        name_of(tensor).is_some_and(|own| own == name || own.split(';').next() == Some(name))
+    };
+    let find = |tensors: &[i32], name: &String| {
+        let known = || tensors.iter().filter_map(name_of).collect::<Vec<_>>().join("`, `");
+        let found = tensors.iter().position(|tensor| is(tensor, name));
+        found.ok_or_else(|| format!("there is no output `{name}`; there is `{}`", known()))
+    };
+    let mut outputs = model.outputs.clone();
+    if !changes.outputs.is_empty() {
+        let chosen = changes.outputs.iter().map(|name| find(&model.outputs, name).map(|at| model.outputs[at]));
+        outputs = chosen.collect::<Result<_, _>>()?;
+    }
+    for name in &changes.dropped {
+        outputs.remove(find(&outputs, name)?);
+    }
+    if outputs.is_empty() && !changes.is_empty() {
+        return Err("no output is left".into());
+    }
+    model.outputs = outputs;
+    Ok(())
 }
 
 /// The state of one import.

@@ -26,7 +26,7 @@ fn numbers() -> OneFile {
 
 fn read(onnx: Onnx) -> Result<Imported, ImportError> {
     let bytes = onnx.bytes();
-    import(&ModelBytes { bytes: &bytes, kind: Kind::Onnx, name: "m.onnx", siblings: &numbers() })
+    import(&ModelBytes { siblings: &numbers(), ..ModelBytes::new(&bytes, Kind::Onnx, "m.onnx") })
 }
 
 /// `x + w` with four numbers for `w` at a place.

@@ -1,9 +1,12 @@
 //! The ONNX importer against tract: each operator in its variants, as imported and after all passes.
 
+mod changes;
 mod combine;
+mod control;
 mod external;
 mod functions;
 mod operators;
+mod order;
 mod refusals;
 mod slices;
 mod types;

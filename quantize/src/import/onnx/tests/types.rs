@@ -3,13 +3,12 @@
 use kinglet_tract::type_code;
 
 use super::writer::{Attr, Onnx};
-use crate::import::{Imported, Kind, ModelBytes, NoSiblings, from_bytes, import};
+use crate::import::{Imported, Kind, ModelBytes, from_bytes, import};
 use crate::ir::interpret;
 
 fn read(onnx: Onnx) -> Imported {
     let bytes = onnx.bytes();
-    let model = ModelBytes { bytes: &bytes, kind: Kind::Onnx, name: "test", siblings: &NoSiblings };
-    import(&model).unwrap_or_else(|error| panic!("{error}"))
+    import(&ModelBytes::new(&bytes, Kind::Onnx, "test")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What a model computes of two numbers.

@@ -8,17 +8,24 @@ pub(crate) enum Attr<'a> {
     Ints(&'a [i64]),
     /// An INT64 tensor with one axis.
     Tensor(&'a [i64]),
+    /// A branch or body.
+    Graph(Onnx),
+    /// In a function: an attribute of the calling node, an integer.
+    OfFunction(&'a str),
 }
 
 /// A file under construction.
 pub(crate) struct Onnx {
     graph: Vec<u8>,
+    /// The nodes once more, for where they stand in a function.
+    nodes: Vec<Vec<u8>>,
+    functions: Vec<Vec<u8>>,
     opset: i64,
 }
 
 impl Onnx {
     pub(crate) fn new(opset: i64) -> Self {
-        Onnx { graph: Vec::new(), opset }
+        Onnx { graph: Vec::new(), nodes: Vec::new(), functions: Vec::new(), opset }
     }
 
     /// A float input; an extent of 0 is left open.
@@ -113,6 +120,22 @@ impl Onnx {
             message(&mut node, 5, &attribute(name, value));
         }
         message(&mut self.graph, 1, &node);
+        self.nodes.push(node);
+        self
+    }
+
+    /// An operator of the domain `local` that is defined by the nodes of `body`.
+    pub(crate) fn function(mut self, name: &str, inputs: &[&str], outputs: &[&str], body: &Onnx) -> Self {
+        let mut function = Vec::new();
+        bytes(&mut function, 1, name.as_bytes());
+        inputs.iter().for_each(|input| bytes(&mut function, 4, input.as_bytes()));
+        outputs.iter().for_each(|output| bytes(&mut function, 5, output.as_bytes()));
+        body.nodes.iter().for_each(|node| message(&mut function, 7, node));
+        let mut opset = Vec::new();
+        number(&mut opset, 2, body.opset as u64);
+        message(&mut function, 9, &opset);
+        bytes(&mut function, 10, b"local");
+        self.functions.push(function);
         self
     }
 
@@ -123,6 +146,7 @@ impl Onnx {
         let mut opset = Vec::new();
         number(&mut opset, 2, self.opset as u64);
         message(&mut model, 8, &opset);
+        self.functions.iter().for_each(|function| message(&mut model, 25, function));
         model
     }
 }
@@ -206,6 +230,14 @@ fn attribute(name: &str, value: &Attr<'_>) -> Vec<u8> {
         Attr::Tensor(values) => {
             message(&mut attribute, 5, &int_tensor(&[values.len() as i64], values));
             4
+        }
+        Attr::Graph(graph) => {
+            message(&mut attribute, 6, &graph.graph);
+            5
+        }
+        Attr::OfFunction(name) => {
+            bytes(&mut attribute, 21, name.as_bytes());
+            2
         }
         Attr::Ints(values) => {
             values.iter().for_each(|&value| number(&mut attribute, 8, value as u64));

@@ -1,0 +1,107 @@
+//! Inputs and outputs of the model.
+
+use kinglet_tract::{Extent, OnnxPort, type_name};
+
+use super::{Entry, Importer, combine, undefined};
+use crate::import::build::{Convert, Refusal, refuse};
+use crate::ir::{Port, Value, ValueId, checked_len};
+
+impl Importer<'_> {
+    pub(super) fn inputs(&mut self, ports: &[OnnxPort]) {
+        for port in ports {
+            // Older files list constants as inputs with a default.
+            if self.scopes.has_own(&port.name) {
+                continue;
+            }
+            match self.input(port) {
+                Ok(id) => {
+                    self.scopes.insert(port.name.clone(), Entry::Value(id));
+                }
+                Err(refusal) => {
+                    self.builder.problem(&port.name, "input", refusal);
+                    self.scopes.insert(port.name.clone(), Entry::Unknown);
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, port: &OnnxPort) -> Convert<ValueId> {
+        let Some(dtype) = combine::kept_as(port.element_type) else {
+            let problem = format!("is {}", type_name(port.element_type));
+            return refuse(
+                problem,
+                "export a model whose inputs are floats, BOOL, or integers of up to 32 bits or INT64",
+            );
+        };
+        let shape = fixed_shape(port)?;
+        let (name, quantization) = (port.name.clone(), combine::plain(dtype));
+        let value = Value { name, dtype, shape: shape.clone(), quantization, elements: None };
+        let id = self.builder.value(value)?;
+        let port = Port { value: id, name: port.name.clone(), source_shape: shape, permutation: None };
+        self.builder.graph.inputs.push(port);
+        Ok(id)
+    }
+
+    pub(super) fn outputs(&mut self, ports: &[OnnxPort]) {
+        for port in ports {
+            let refusal = match self.scopes.get(&port.name) {
+                Some(&Entry::Value(value)) => {
+                    let source_shape = self.builder.graph.value(value).shape.clone();
+                    let port = Port { value, name: port.name.clone(), source_shape, permutation: None };
+                    self.builder.graph.outputs.push(port);
+                    continue;
+                }
+                Some(Entry::Unknown | Entry::Absent) => continue,
+                Some(Entry::Refused(refusal)) => refusal.clone(),
+                Some(Entry::Constant(_)) => Refusal {
+                    problem: "does not depend on any input".into(),
+                    remedy: "leave it out of the model".into(),
+                },
+                None => undefined(&port.name),
+            };
+            self.builder.problem(&port.name, "output", refusal);
+        }
+    }
+}
+
+/// The shape of an input, with an open batch fixed to 1.
+fn fixed_shape(port: &OnnxPort) -> Convert<Vec<usize>> {
+    let Some(extents) = &port.shape else {
+        return refuse("has no shape", format!("pass --input-shape {}=1,3,224,224, with its extents", port.name));
+    };
+    let fixed = |(axis, extent): (usize, &Extent)| match extent {
+        Extent::Fixed(extent) => usize::try_from(*extent).ok(),
+        Extent::Open(_) if axis == 0 => Some(1),
+        Extent::Open(_) => None,
+    };
+    let shape: Option<Vec<usize>> = extents.iter().enumerate().map(fixed).collect();
+    let Some(shape) = shape else {
+        let problem = format!("shape {} is not fixed", shape_text(extents));
+        return refuse(problem, wanted_shape(&port.name, extents));
+    };
+    match checked_len(&shape) {
+        Ok(_) => Ok(shape),
+        Err(error) => refuse(error.0, "pass a smaller one (--input-shape)"),
+    }
+}
+
+fn shape_text(extents: &[Extent]) -> String {
+    let text = |extent: &Extent| match extent {
+        Extent::Fixed(extent) => extent.to_string(),
+        Extent::Open(name) if name.is_empty() => "?".into(),
+        Extent::Open(name) => name.clone(),
+    };
+    format!("[{}]", extents.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
+/// What to pass so that a shape is fixed; an open batch becomes 1 by itself.
+fn wanted_shape(name: &str, extents: &[Extent]) -> String {
+    let text = |(axis, extent): (usize, &Extent)| match extent {
+        Extent::Fixed(extent) => extent.to_string(),
+        Extent::Open(_) if axis == 0 => "1".into(),
+        Extent::Open(name) if name.is_empty() => format!("AXIS{axis}"),
+        Extent::Open(name) => name.clone(),
+    };
+    let wanted: Vec<String> = extents.iter().enumerate().map(text).collect();
+    format!("pass --input-shape {name}={}, with a number for each name", wanted.join(","))
+}
