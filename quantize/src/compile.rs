@@ -18,7 +18,7 @@ use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelByt
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
-use crate::pass::{PassError, PassReport, optimize};
+use crate::pass::{PassError, PassReport, integers, optimize};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
@@ -216,6 +216,11 @@ fn compile_graph(
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     let mut passes = optimize(&mut graph)?;
+    if source.kind == SourceKind::Onnx {
+        // Such files say what is quantized by quantizing and dequantizing reals.
+        passes.push(integers(&mut graph)?);
+        passes.extend(optimize(&mut graph)?);
+    }
     let quantized = match &options.calibration {
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,

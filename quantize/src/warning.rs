@@ -1,10 +1,39 @@
 //! What is probably not meant in a model that compiles all the same.
 
-use crate::ir::{Graph, Port};
+use crate::ir::{DType, Graph, Node, Port, ValueId};
 
 /// Sentences about `graph`, each with a remedy.
 pub(crate) fn of(graph: &Graph) -> Vec<String> {
-    fixed_batch(graph).into_iter().collect()
+    fixed_batch(graph).into_iter().chain(reals_between(graph)).collect()
+}
+
+/// Operators on reals between codes: a model that is quantized, but not all of it.
+fn reals_between(graph: &Graph) -> Option<String> {
+    let is_real = |id: &ValueId| graph.value(*id).dtype == DType::F32;
+    let is_code = |id: &ValueId| graph.value(*id).dtype == DType::I8;
+    // Reals that come from codes, and reals of which codes are made.
+    let (mut after, mut before) = (vec![false; graph.values.len()], vec![false; graph.values.len()]);
+    let reaches = |ids: &[ValueId], seen: &[bool]| ids.iter().any(|id| is_real(id) && seen[id.0 as usize]);
+    for node in &graph.nodes {
+        if node.inputs.iter().any(is_code) || reaches(&node.inputs, &after) {
+            node.outputs.iter().for_each(|id| after[id.0 as usize] = true);
+        }
+    }
+    for node in graph.nodes.iter().rev() {
+        if node.outputs.iter().any(is_code) || reaches(&node.outputs, &before) {
+            node.inputs.iter().for_each(|id| before[id.0 as usize] = true);
+        }
+    }
+    let between = |node: &&Node| reaches(&node.inputs, &after) && reaches(&node.outputs, &before);
+    let nodes: Vec<&Node> = graph.nodes.iter().filter(between).collect();
+    let first = nodes.first()?;
+    Some(format!(
+        "{} operators between quantized ones compute on floats, first `{}` ({}): quantize their operands and their \
+         results too, with weights of 8 bits",
+        nodes.len(),
+        first.name,
+        first.op.name()
+    ))
 }
 
 /// A batch of more than one that is fixed in the model: a device with one sample computes all the others in vain.
@@ -30,7 +59,6 @@ fn fixed_batch(graph: &Graph) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::ValueId;
 
     fn warnings(inputs: &[&[usize]], outputs: &[&[usize]]) -> Vec<String> {
         let port = |shape: &&[usize]| Port {

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes `tests/cases`: small models with what is right, for `cargo xtask cases`.
 
-    python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759 onnx==1.23.2
+    python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759 onnx==1.23.2 \\
+        onnxruntime==1.32.0
     ~/kinglet-oracle/bin/python tests/oracle/make_cases.py
 
 Codes come from the oracle of `make_op_goldens.py`. Where that one does not rescale they come from the formulas, and the recipe
-demands that they stay within two codes of `ideal.py`. Every run writes the same bytes.
+demands that they stay within two codes of `ideal.py`. Codes of quantized ONNX models come from onnxruntime. Every run writes the same bytes.
 """
 
 import json
@@ -20,6 +21,7 @@ from formulas import act_range
 from layer_cases import f32, f64, int8s, seeded
 from make_op_goldens import oracle
 from onnx_cases import onnx_cases
+from quantized_cases import quantized_cases
 from tflite_build import NONE, RELU6, VALID, Model, Tensor, serialize
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "cases"
@@ -184,6 +186,12 @@ def from_onnx():
             np.save(FOLDER / name / "calib.npy", calib)
 
 
+def from_quantized_onnx():
+    """Quantized models in ONNX."""
+    for name, situation, model_bytes, inputs, outputs, right in quantized_cases():
+        write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
+
+
 def main():
     """Writes all cases anew."""
     for folder in FOLDER.glob("*/"):
@@ -195,6 +203,7 @@ def main():
     layers()
     floats()
     from_onnx()
+    from_quantized_onnx()
     print(f"{len(list(FOLDER.glob('*/case.json')))} cases")
 
 

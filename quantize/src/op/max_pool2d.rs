@@ -70,6 +70,10 @@ impl Operator for MaxPool2D {
         LayoutRule::Fixed
     }
 
+    fn selects(&self) -> bool {
+        true
+    }
+
     fn codes(&self) -> Codes {
         Codes::Selected
     }

@@ -106,6 +106,8 @@ operators! {
     logistic::Logistic,
     /// Hyperbolic tangent.
     tanh::Tanh,
+    /// int8 `x` -> the code that a table of 256 has for it.
+    table::Table,
     /// Real or int8 `x` -> int8 under the output's quantization.
     quantize::Quantize,
     /// int8 `x` -> real.

@@ -91,6 +91,11 @@ pub(crate) trait Operator {
         None
     }
 
+    /// Whether every element of its result is one of its first operand's, the largest or the smallest of some.
+    fn selects(&self) -> bool {
+        false
+    }
+
     /// The window that it slides over each channel on its own, without weights.
     fn pool(&self) -> Option<Window> {
         None

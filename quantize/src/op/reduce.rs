@@ -97,6 +97,10 @@ impl Operator for Reduce {
         (!self.kind.has_integers()).then_some(reason)
     }
 
+    fn selects(&self) -> bool {
+        self.kind.selects()
+    }
+
     fn codes(&self) -> Codes {
         if self.kind.selects() { Codes::Selected } else { Codes::Rescaled }
     }

@@ -16,6 +16,9 @@
 //!   drop-dead        what nothing reads goes
 //! ```
 //!
+//! [`integers`] is none of them: it runs once, between two rounds, and only on graphs of files that quantize and dequantize
+//! reals where they mean integers.
+//!
 //! A quantized graph keeps every output bit: of these passes only those act on it that move no rounding,
 //! and each says so at its head.
 
@@ -26,6 +29,7 @@ mod fold_affine;
 mod fold_constants;
 mod fuse_activation;
 mod fuse_pad;
+mod integers;
 mod layout;
 mod lower_affine;
 mod part_states;
@@ -33,6 +37,7 @@ mod simplify;
 #[cfg(test)]
 mod tests;
 
+pub use integers::integers;
 use serde::Serialize;
 
 use crate::ir::{Graph, GraphError};

@@ -170,6 +170,7 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
             permutation.iter().zip(o).for_each(|(&axis, &i)| index[axis] = i);
             x.at(&index)
         }),
+        Op::Table(table) => x.elements.iter().map(|&code| table.codes[(i32::from(code) + 128) as usize]).collect(),
         Op::Relu(_) | Op::Relu6(_) | Op::Clip(_) | Op::Map(_) | Op::Logistic(_) | Op::Tanh(_) | Op::Quantize(_) => {
             x.elements.iter().map(|&q| unary(&node.op, x, &y, i32::from(q)) as i8).collect()
         }

@@ -26,13 +26,13 @@ const EXPORT_AGAIN: &str = "export the model again";
 
 /// A node all of whose operands are known; there is at least one.
 pub(super) struct Known<'a> {
-    call: &'a Call<'a>,
+    pub(super) call: &'a Call<'a>,
     operands: Vec<&'a Constant>,
     budget: &'a Budget,
 }
 
 impl Known<'_> {
-    fn first(&self) -> &Constant {
+    pub(super) fn first(&self) -> &Constant {
         self.operands[0]
     }
 

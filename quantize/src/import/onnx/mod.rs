@@ -25,6 +25,8 @@ mod operator;
 mod order;
 mod pool;
 mod port;
+mod qoperator;
+mod quantized;
 mod reduction;
 mod reshape;
 mod resize;
@@ -35,6 +37,7 @@ mod tests;
 mod types;
 
 use crate::op::Transpose;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use kinglet_tract::{Attribute, DecodeError, OnnxFile, OnnxFunction, OnnxGraph, OnnxNode};
@@ -81,12 +84,13 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
         scopes: Scopes::new(),
         visits: 0,
         budget: Budget::for_file(size_bytes),
+        unsigned: HashSet::new(),
     };
     importer.check_opset();
     for tensor in core::mem::take(&mut model.graph.initializers) {
         importer.scopes.insert(tensor.name.clone(), Entry::of(Constant::new(tensor)));
     }
-    importer.inputs(&model.graph.inputs);
+    importer.inputs(&model.graph.inputs, &model.graph.nodes);
     importer.run(&model.graph.nodes, &plan(&model.graph.nodes, wanted.iter().map(String::as_str)));
     importer.outputs(&model.graph.outputs);
     importer.builder.finish()
@@ -162,6 +166,8 @@ struct Importer<'m> {
     /// Nodes that were read, each as often as it was.
     visits: usize,
     budget: Budget,
+    /// Values whose codes the file has as uint8, where that is known.
+    unsigned: HashSet<ValueId>,
 }
 
 impl Importer<'_> {

@@ -7,7 +7,7 @@ use super::constant::Constant;
 use super::fold::{self, Known};
 use super::{
     Entry, Importer, activation, combine, control, conv_transpose, convolution, dense, elementwise, matrices, moves,
-    pool, reduction, reshape, resize, slice,
+    pool, qoperator, quantized, reduction, reshape, resize, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -161,10 +161,30 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Cast", combine::cast).or_folded(fold::cast),
     Row::several("If", control::branch),
     Row::several("Loop", control::unrolled),
+    Row::one("QuantizeLinear", quantized::quantize_linear).or_folded(quantized::fold_quantize),
+    Row::one("DequantizeLinear", quantized::dequantize_linear).or_folded(quantized::fold_dequantize),
+    Row::one("QLinearConv", qoperator::convert),
+    Row::one("QLinearMatMul", qoperator::convert),
+    Row::one("ConvInteger", qoperator::integer),
+    Row::one("MatMulInteger", qoperator::integer),
     Row::folded("Constant", Fold::Always(fold::constant)),
     Row::folded("Shape", Fold::Always(fold::shape)),
     Row::one("Gather", moves::gather).or_folded(fold::gather),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
+];
+
+/// Operators of the domain `com.microsoft`: what onnxruntime's quantizer writes.
+const MICROSOFT: &[Row] = &[
+    Row::one("QLinearAdd", qoperator::convert),
+    Row::one("QLinearMul", qoperator::convert),
+    Row::one("QLinearSigmoid", qoperator::convert),
+    Row::one("QLinearLeakyRelu", qoperator::convert),
+    Row::one("QLinearSoftmax", qoperator::convert),
+    Row::one("QLinearGlobalAveragePool", qoperator::convert),
+    Row::one("QLinearAveragePool", qoperator::convert),
+    Row::one("QLinearReduceMean", qoperator::convert),
+    Row::one("QLinearConcat", qoperator::concat),
+    Row::one("QGemm", qoperator::convert),
 ];
 
 impl Row {
@@ -188,7 +208,9 @@ impl Row {
     /// The row of an operator, of ONNX's own domain or of one that has the same operator under the same name.
     pub(super) fn of(domain: &str, name: &str) -> Option<&'static Row> {
         let is_alias = ALIASES.iter().any(|(other, names)| *other == domain && names.contains(&name));
-        ROWS.iter().find(|row| row.name == name && (domain.is_empty() || is_alias))
+        let plain = || ROWS.iter().find(|row| row.name == name && (domain.is_empty() || is_alias));
+        let microsoft = MICROSOFT.iter().find(|row| row.name == name && domain == "com.microsoft");
+        microsoft.or_else(plain)
     }
 }
 
@@ -203,8 +225,8 @@ pub(super) const REMEDIES: &Remedies = &[
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
     (&["InstanceNormalization", "LayerNormalization", "GroupNormalization"], "use BatchNormalization"),
     (
-        &["QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
-        "give the float model and calibration data; Kinglet quantizes it",
+        &["DynamicQuantizeLinear"],
+        "give the float model and calibration data, or quantize statically; Kinglet computes on integers then",
     ),
 ];
 

@@ -1,19 +1,20 @@
 //! Inputs and outputs of the model.
 
-use kinglet_tract::{Extent, OnnxPort, type_name};
+use kinglet_tract::{Extent, OnnxNode, OnnxPort, type_name};
 
 use super::{Entry, Importer, combine, undefined};
 use crate::import::build::{Convert, Refusal, refuse};
-use crate::ir::{Port, Value, ValueId, checked_len};
+use crate::ir::{DType, Port, Quantization, Value, ValueId, checked_len};
 
 impl Importer<'_> {
-    pub(super) fn inputs(&mut self, ports: &[OnnxPort]) {
+    /// Adds the inputs; what codes stand for is said by the `nodes` that read them.
+    pub(super) fn inputs(&mut self, ports: &[OnnxPort], nodes: &[OnnxNode]) {
         for port in ports {
             // Older files list constants as inputs with a default.
             if self.scopes.has_own(&port.name) {
                 continue;
             }
-            match self.input(port) {
+            match self.input(port, nodes) {
                 Ok(id) => {
                     self.scopes.insert(port.name.clone(), Entry::Value(id));
                 }
@@ -25,7 +26,10 @@ impl Importer<'_> {
         }
     }
 
-    fn input(&mut self, port: &OnnxPort) -> Convert<ValueId> {
+    fn input(&mut self, port: &OnnxPort, nodes: &[OnnxNode]) -> Convert<ValueId> {
+        if let Some(quantization) = self.input_quantization(port, nodes)? {
+            return self.input_of_codes(port, &quantization);
+        }
         let Some(dtype) = combine::kept_as(port.element_type) else {
             let problem = format!("is {}", type_name(port.element_type));
             return refuse(
@@ -33,10 +37,19 @@ impl Importer<'_> {
                 "export a model whose inputs are floats, BOOL, or integers of up to 32 bits or INT64",
             );
         };
+        self.input_value(port, dtype, combine::plain(dtype))
+    }
+
+    /// Adds an input of the graph.
+    pub(super) fn input_value(
+        &mut self,
+        port: &OnnxPort,
+        dtype: DType,
+        quantization: Option<Quantization>,
+    ) -> Convert<ValueId> {
         let shape = fixed_shape(port)?;
-        let (name, quantization) = (port.name.clone(), combine::plain(dtype));
-        let value = Value { name, dtype, shape: shape.clone(), quantization, elements: None };
-        let id = self.builder.value(value)?;
+        let name = port.name.clone();
+        let id = self.builder.value(Value { name, dtype, shape: shape.clone(), quantization, elements: None })?;
         let port = Port { value: id, name: port.name.clone(), source_shape: shape, permutation: None };
         self.builder.graph.inputs.push(port);
         Ok(id)
@@ -46,6 +59,13 @@ impl Importer<'_> {
         for port in ports {
             let refusal = match self.scopes.get(&port.name) {
                 Some(&Entry::Value(value)) => {
+                    let value = match self.output_value(port, value) {
+                        Ok(value) => value,
+                        Err(refusal) => {
+                            self.builder.problem(&port.name, "output", refusal);
+                            continue;
+                        }
+                    };
                     let source_shape = self.builder.graph.value(value).shape.clone();
                     let port = Port { value, name: port.name.clone(), source_shape, permutation: None };
                     self.builder.graph.outputs.push(port);

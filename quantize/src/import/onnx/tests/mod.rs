@@ -7,6 +7,7 @@ mod external;
 mod functions;
 mod operators;
 mod order;
+mod quantized;
 mod refusals;
 mod slices;
 mod types;

@@ -78,7 +78,7 @@ fn unsupported_variants_name_what_would_work() {
     assert!(problem("Cast", &[("to", Attr::Int(8))]).remedy.contains("FLOAT"));
     assert!(problem("Pad", &[("mode", Attr::Text("mirror"))]).problem.contains("mirror"));
     assert!(problem("Gather", &[]).remedy.contains("fixed input shapes"));
-    assert!(problem("QuantizeLinear", &[]).remedy.contains("calibration"));
+    assert!(problem("DynamicQuantizeLinear", &[]).remedy.contains("calibration"));
     assert!(problem("Softmax", &[("axis", Attr::Int(5))]).problem.contains("axis 5"));
     assert!(problem("Softmax", &[("axis", Attr::Float(1.0))]).problem.contains("wrong type"));
     assert!(problem("Transpose", &[("perm", Attr::Ints(&[0, 0, 1]))]).problem.contains("permutation"));

@@ -40,6 +40,12 @@ impl Onnx {
         self
     }
 
+    /// An output of element type `code`.
+    pub(crate) fn typed_output(mut self, name: &str, code: u64) -> Self {
+        message(&mut self.graph, 12, &port(name, &[], code));
+        self
+    }
+
     pub(crate) fn output(mut self, name: &str) -> Self {
         let mut value = Vec::new();
         bytes(&mut value, 1, name.as_bytes());

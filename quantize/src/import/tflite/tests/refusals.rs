@@ -96,7 +96,7 @@ fn int8_results_with_scales_that_have_no_meaning_are_refused() {
 }
 
 #[test]
-fn the_bias_of_int8_layers_must_be_in_their_unit() {
+fn a_bias_is_in_the_unit_of_weights_that_may_have_a_zero_point() {
     let dense = |zero: i64, bias_scale: f32| {
         let mut file = Tflite::new();
         let x = file.int8("x", &[1, 2], 0.5, 3);
