@@ -13,6 +13,7 @@ pub(crate) mod lowering;
 mod operator;
 pub(crate) mod rule;
 
+pub use along::Function as LineFunction;
 pub use combine::Function;
 pub(crate) use combine::{integer, real};
 pub use common::attributes::{Activation, Padding, Window};
@@ -91,6 +92,8 @@ operators! {
     mean::Mean,
     /// Sum, extreme or product over `axes`.
     reduce::Reduce,
+    /// A function of all elements along `axes` whose result has the operand's shape.
+    along::Along,
     /// `a [..., M, K]` times `b [..., K, N]` -> `[..., M, N]`, with broadcasting of the leading axes; either may be stored
     /// transposed.
     mat_mul::MatMul,

@@ -92,9 +92,8 @@ impl Operator for Reduce {
         LayoutRule::Axes(self)
     }
 
-    fn no_int8_form(&self) -> Option<&'static str> {
-        let reason = "products and sums of magnitudes or squares have no int8 kernel; compile the model as float32";
-        (!self.kind.has_integers()).then_some(reason)
+    fn stays_on_floats(&self) -> bool {
+        !self.kind.has_integers()
     }
 
     fn selects(&self) -> bool {

@@ -134,6 +134,8 @@ macro_rules! for_each_operator {
             ResizeBilinear = 30 "resize-bilinear" { I8: ResizeBilinear "resize-bilinear-i8", }
             /// Convolution of floats with integer weights; depthwise convolutions and dense layers as well.
             HybridConv2d = 31 "hybrid-conv2d" { F32: HybridConv2d "hybrid-conv2d", }
+            /// Functions of all elements along an axis whose results have the operand's shape.
+            Along = 32 "along" { F32: AlongF32 "along-f32", }
         }
     };
 }

@@ -471,6 +471,24 @@ record! {
 }
 
 record! {
+    /// A function along the middle axis of `[outer, depth, inner]`, float.
+    AlongF32 {
+        /// Lines that lie behind each other.
+        outer: u32,
+        /// Elements of a line.
+        depth: u32,
+        /// Lines that lie beside each other.
+        inner: u32,
+        /// Added to a variance or a mean square; the least norm.
+        epsilon: f32,
+        /// Which function.
+        function: u8,
+        /// Zero.
+        reserved: [u8; 3],
+    }
+}
+
+record! {
     /// How many products of matrices, and by which strides their factors are read.
     MatMulShape {
         /// Matrices along three axes.

@@ -5,11 +5,12 @@
 //! reach, and no kernel does more than a constant times it. Time is another matter: that depends on the machine.
 
 use crate::records::{
-    AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32, CombineQuantized,
-    Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16,
-    Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32,
-    PoolI8, PoolI16, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize, Resample, ResizeBilinear, Select,
-    SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32, Window,
+    AlongF32, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
+    CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8,
+    FullyConnectedI16, Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32,
+    MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize, Resample,
+    ResizeBilinear, Select, SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32,
+    Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -163,6 +164,10 @@ counted! {
         let [k0, r0, k1, r1, k2, r2, k3] = it.extents;
         let read = product([k0, r0, k1, r1, k2, r2, k3]);
         Work { taps: read, ..moved(read, product([k0, k1, k2, k3])) }
+    };
+    AlongF32: |it, _opcode| {
+        let len = product([it.outer, it.depth, it.inner]);
+        Work { taps: len, ..moved(len, len) }
     };
     MatMulF32, MatMulI8, MatMulI16: |it, _opcode| it.shape.work();
     CombineF32, CombineQuantized, Combine: |it, _opcode| it.grid.moved(2);

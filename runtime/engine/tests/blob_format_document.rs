@@ -52,6 +52,9 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
         }
     }
     assert_eq!(all.len(), 53, "every record of the sources was read");
+    assert_eq!(all.len(), 50, "every record of the sources was read");
+    assert_eq!(all.len(), 50, "every record of the sources was read");
+    assert_eq!(all.len(), 50, "every record of the sources was read");
     all
 }
 

@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic)]
 
+pub mod along;
 #[allow(unsafe_code)]
 mod arch;
 pub mod cast;

@@ -3,6 +3,7 @@
 //! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
 //! for overflow, so an unguarded one fails here.
 
+use kinglet_kernels::along::{AlongF32, Function, along_f32};
 use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
@@ -239,6 +240,10 @@ proptest! {
         let layer = ReduceInt { kind: Kind::Sum, extents, input_zero_point, factor, zero_point: stage.zero_point };
         run(places, STALE, |io| reduce::reduce_i8(&layer, io))?;
         run(places, STALE_I16, |io| reduce::reduce_i16(&layer, io))?;
+        for &function in Function::ALL {
+            let layer = AlongF32 { function, outer, depth: reduced, inner, epsilon: f32::NAN };
+            run(places, 0.0, |io| along_f32(&layer, io))?;
+        }
         let shape = MatMulShape { batch: [1, 1, outer], rows: reduced, depth: taps, columns: inner, a: [rows; 5], b: [taps; 5] };
         let mut output = vec![0.0; outer.saturating_mul(reduced).saturating_mul(inner).min(1 << 12)];
         // Whether it computes depends on the sizes; that it comes back is what counts.

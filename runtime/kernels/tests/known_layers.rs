@@ -1,9 +1,11 @@
 //! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
 
+use kinglet_kernels::along::{AlongF32, Function, along_f32};
 use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseI8};
 use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
+use kinglet_kernels::float_math;
 use kinglet_kernels::fully_connected::{self, FullyConnectedI8};
 use kinglet_kernels::mat_mul::{self, MatMulF32, MatMulI8, MatMulI16, MatMulShape};
 use kinglet_kernels::mean::{self, MeanI8};
@@ -298,6 +300,50 @@ fn known_reductions() {
         assert_eq!(of(Kind::Max), [127, 127]);
         assert_eq!(of(Kind::Min), [-128, 127]);
     }
+}
+
+/// The middle axis of [2, 3, 1] and of [1, 3, 2], apart and in place.
+#[test]
+fn known_functions_along_an_axis() {
+    let of = |function: Function, [outer, inner]: [usize; 2], input: [f32; 6]| {
+        let layer = AlongF32 { function, outer, depth: 3, inner, epsilon: 0.0 };
+        let output = output_of(&input, 6, |io| along_f32(&layer, io));
+        let mut in_place = input;
+        along_f32(&layer, &mut Io::in_place(&mut in_place));
+        assert_eq!(in_place.map(f32::to_bits).to_vec(), output.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+        output
+    };
+    let (rows, columns) = ([2, 1], [1, 2]);
+    let input = [1.0, 2.0, 4.0, -3.0, 0.0, 4.0];
+    assert_eq!(of(Function::SumUpTo, rows, input), [1.0, 3.0, 7.0, -3.0, -3.0, 1.0]);
+    assert_eq!(of(Function::SumBefore, rows, input), [0.0, 1.0, 3.0, 0.0, -3.0, -3.0]);
+    assert_eq!(of(Function::SumFrom, rows, input), [7.0, 6.0, 4.0, 1.0, 4.0, 4.0]);
+    assert_eq!(of(Function::SumBehind, columns, input), [4.0, 1.0, 0.0, 4.0, 0.0, 0.0]);
+    assert_eq!(
+        of(Function::L1, rows, input),
+        [1.0 / 7.0, 2.0 / 7.0, 4.0 * (1.0 / 7.0), -3.0 * (1.0 / 7.0), 0.0, 4.0 * (1.0 / 7.0)]
+    );
+    assert_eq!(of(Function::L2, rows, [3.0, 0.0, 4.0, 0.0, 0.0, 0.0])[3..], [0.0; 3]);
+    assert_eq!(of(Function::L2, rows, [3.0, 0.0, 4.0, 0.0, 0.0, 0.0])[..3], [3.0 * 0.2, 0.0, 4.0 * 0.2]);
+    // Variances of 2 and of 6 times one third.
+    let scale = 1.0 / float_math::sqrt(6.0_f32 / 3.0);
+    assert_eq!(
+        of(Function::Standard, rows, [1.0, 2.0, 3.0, 0.0, 3.0, 3.0])[..2],
+        [-1.0 / float_math::sqrt(2.0 / 3.0), 0.0]
+    );
+    assert_eq!(of(Function::Standard, rows, [1.0, 2.0, 3.0, 0.0, 3.0, 3.0])[3..], [-2.0 * scale, scale, scale]);
+    assert_eq!(
+        of(Function::Rms, rows, [1.0, 1.0, 2.0, 0.0, 3.0, 3.0])[..3],
+        [1.0 / float_math::sqrt(2.0), 1.0 / float_math::sqrt(2.0), 2.0 * (1.0 / float_math::sqrt(2.0))]
+    );
+    // The first of equal elements; a NaN is none.
+    assert_eq!(of(Function::Hardmax, rows, [2.0, 2.0, 1.0, f32::NAN, -1.0, -0.5]), [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(
+        of(Function::Softmax, columns, [5.0, 0.0, 5.0, f32::NEG_INFINITY, 5.0, f32::NEG_INFINITY]),
+        [1.0 / 3.0, 1.0, 1.0 / 3.0, 0.0, 1.0 / 3.0, 0.0]
+    );
+    let third = of(Function::LogSoftmax, rows, [5.0, 5.0, 5.0, 100.0, 0.0, 0.0]);
+    assert!((third[0] + 3.0_f32.ln()).abs() < 1e-6 && third[3..] == [0.0, -100.0, -100.0], "{third:?}");
 }
 
 /// Two by two times two by two, plain and with the second factor transposed.

@@ -1,7 +1,8 @@
 //! Records of reductions over any axes and of products of matrices.
 
-use kinglet_blob::records::{MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
+use kinglet_blob::records::{AlongF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
 use kinglet_blob::{DType, OpCode, Operand};
+use kinglet_kernels::along::Function;
 use kinglet_kernels::reduce::Kind;
 
 use crate::plan::{Factor, Place, Quant};
@@ -34,6 +35,14 @@ impl Memory {
         let (multiplier, shift) = (multiplier(factor), shift(factor));
         let record = ReduceInt { extents, multiplier, shift, kind, input_zero_point, zero_point };
         plain(OpCode::Reduce, &operands, &record)
+    }
+
+    pub(crate) fn along(&self, function: u8, shape: [u8; 3], epsilon: f32, place: Place) -> Vec<u8> {
+        let [outer, depth, inner] = shape.map(|each| u32::from(extent(each, 7)));
+        let len = outer * depth * inner;
+        let operands = self.addresses(place, (len, len), (4, 4)).unary(DType::F32);
+        let (function, epsilon) = (function % Function::ALL.len() as u8, epsilon.abs());
+        plain(OpCode::Along, &operands, &AlongF32 { outer, depth, inner, epsilon, function, reserved: [0; 3] })
     }
 
     /// Factors are stored as they are, transposed, or the same for all matrices.

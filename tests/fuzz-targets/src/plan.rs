@@ -93,6 +93,7 @@ pub(crate) enum Operator {
     FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
     AsymmetricConv { window: Window, quant: Quant, place: Place },
     Reduce { kind: [u8; 2], shape: [u8; 7], factor: Factor, zero_points: [i8; 2], place: Place },
+    Along { function: u8, shape: [u8; 3], epsilon: f32, place: Place },
     MatMul { kind: [u8; 3], shape: [u8; 6], factor: Factor, quant: Quant, place: Place },
     Map { function: u8, len: u8, parameters: [f32; 2], place: Place },
     Combine { kind: u8, function: u8, extents: [u8; 6], repeats: [u8; 3], sources: u8, clamp: (i8, i8), place: Place },

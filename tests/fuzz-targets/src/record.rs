@@ -123,6 +123,7 @@ impl Memory {
             Operator::Reduce { kind, shape, factor, zero_points, place } => {
                 self.reduce(kind, shape, factor, zero_points, place)
             }
+            Operator::Along { function, shape, epsilon, place } => self.along(function, shape, epsilon, place),
             Operator::MatMul { kind, shape, factor, quant, place } => self.mat_mul(kind, shape, factor, quant, place),
             Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
                 self.grid(kind, function, (extents, repeats), sources, clamp, place)

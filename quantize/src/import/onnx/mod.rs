@@ -8,6 +8,7 @@
 //! shapes are plain arithmetic on known numbers: [`constant`] does it, and no such operator reaches the graph.
 
 mod activation;
+mod attention;
 mod attributes;
 mod combine;
 mod constant;
@@ -21,6 +22,7 @@ mod function;
 mod matrices;
 mod moves;
 mod node;
+mod normalization;
 mod operator;
 mod order;
 mod pool;

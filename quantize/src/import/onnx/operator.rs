@@ -6,8 +6,8 @@ use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
 use super::{
-    Entry, Importer, activation, combine, control, conv_transpose, convolution, dense, elementwise, matrices, moves,
-    pool, qoperator, quantized, reduction, reshape, resize, slice,
+    Entry, Importer, activation, attention, combine, control, conv_transpose, convolution, dense, elementwise,
+    matrices, moves, normalization, pool, qoperator, quantized, reduction, reshape, resize, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -55,6 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Gemm", dense::gemm),
     Row::one("MatMul", dense::mat_mul),
     Row::one("Einsum", matrices::einsum),
+    Row::several("Attention", attention::attention),
     Row::one("BatchNormalization", dense::batch_normalization),
     Row::one("Relu", activation::relu),
     Row::one("Sigmoid", elementwise::sigmoid),
@@ -103,6 +104,15 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("GlobalAveragePool", reduction::global_average_pool),
     Row::one("GlobalMaxPool", reduction::global_max_pool),
     Row::one("ReduceMean", reduction::reduce_mean),
+    Row::one("LayerNormalization", normalization::layer_normalization),
+    Row::one("RMSNormalization", normalization::rms_normalization),
+    Row::one("InstanceNormalization", normalization::instance_normalization),
+    Row::one("GroupNormalization", normalization::group_normalization),
+    Row::one("MeanVarianceNormalization", normalization::mean_variance_normalization),
+    Row::one("LpNormalization", normalization::lp_normalization),
+    Row::one("LogSoftmax", normalization::log_softmax),
+    Row::one("Hardmax", normalization::hardmax),
+    Row::one("CumSum", normalization::cum_sum),
     Row::one("ReduceMax", reduction::reduce_max),
     Row::one("ReduceMin", reduction::reduce_min),
     Row::one("ReduceSum", reduction::reduce_sum),
@@ -110,6 +120,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("ReduceL1", reduction::reduce_l1),
     Row::one("ReduceSumSquare", reduction::reduce_sum_square),
     Row::one("Add", combine::combine).or_folded(fold::add),
+    Row::one("ReduceL2", reduction::reduce_l2),
+    Row::one("ReduceLogSum", reduction::reduce_log_sum),
     Row::one("Sub", elementwise::sub).or_folded(fold::sub),
     Row::one("Mul", combine::combine).or_folded(fold::mul),
     Row::one("Div", elementwise::div).or_folded(fold::div),
@@ -221,9 +233,8 @@ const ALIASES: &[(&str, &[&str])] =
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
     (&["Range"], FIXED_SHAPES),
-    (&["LogSoftmax", "ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
+    (&["ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
-    (&["InstanceNormalization", "LayerNormalization", "GroupNormalization"], "use BatchNormalization"),
     (
         &["DynamicQuantizeLinear"],
         "give the float model and calibration data, or quantize statically; Kinglet computes on integers then",

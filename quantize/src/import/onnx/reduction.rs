@@ -6,7 +6,7 @@ use super::fold::axes;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::Op;
-use crate::op::{Mean, Reduce, Reduction};
+use crate::op::{Map, MapFunction, Mean, Reduce, Reduction};
 
 /// Makes the operator of the axes, and of whether they stay.
 type Make = fn(Vec<usize>, bool) -> Op;
@@ -28,6 +28,23 @@ reductions! {
     reduce_prod: |axes, keep_dims| Reduce { kind: Reduction::Prod, axes, keep_dims }.into();
     reduce_l1: |axes, keep_dims| Reduce { kind: Reduction::L1, axes, keep_dims }.into();
     reduce_sum_square: |axes, keep_dims| Reduce { kind: Reduction::SumSquare, axes, keep_dims }.into();
+}
+
+/// The root of the sum of squares.
+pub(super) fn reduce_l2(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let sum = reduce_sum_square(importer, call)?;
+    mapped(importer, call, sum, MapFunction::Sqrt)
+}
+
+pub(super) fn reduce_log_sum(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let sum = reduce_sum(importer, call)?;
+    mapped(importer, call, sum, MapFunction::Log)
+}
+
+fn mapped(importer: &mut Importer<'_>, call: &Call<'_>, x: Entry, function: MapFunction) -> Convert<Entry> {
+    let Entry::Value(x) = x else { return Ok(x) };
+    let op = Map { function, parameters: [0.0; 2] };
+    Ok(Entry::Value(importer.apply(&format!("{}/of sum", call.name), op.into(), vec![x])?))
 }
 
 /// No axes are all of them, or none, as `noop_with_empty_axes` says.

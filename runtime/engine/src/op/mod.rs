@@ -3,6 +3,7 @@
 //! `check` and `run` of an operator both start from the same function, which turns the record into the
 //! kernel's parameters and the spans of memory it touches. What was checked is thereby what is run.
 
+mod along;
 mod asymmetric_conv2d;
 mod binary;
 mod cast;
@@ -134,6 +135,7 @@ dispatch! {
     "select" Select Bool: combine::SELECT => combine::check_select, combine::run_select;
     "cast" Cast I8 | F32 | I16 | I32 | U8 | Bool: cast::CAST => cast::check, cast::run;
     "hybrid-conv2d" HybridConv2d F32: UNARY_F32 => hybrid::check, hybrid::run;
+    "along-f32" Along F32: UNARY_F32 => along::check_f32, along::run_f32;
 }
 
 /// One int8 tensor to another.

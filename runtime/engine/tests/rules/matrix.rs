@@ -20,6 +20,21 @@ fn parameter_of_a_reduction() {
 }
 
 #[test]
+fn parameter_of_a_function_along_an_axis() {
+    assert_eq!(parameter("along-f32 Rms", 16, &[11]), LoadRule::Parameter, "a function that does not exist");
+    for at in 17..20 {
+        assert_eq!(parameter("along-f32 Rms", at, &[1]), LoadRule::Parameter, "zero at {at}");
+    }
+    for epsilon in [-0.5, f32::NAN, f32::INFINITY] {
+        assert_eq!(parameter("along-f32 Standard", 12, &epsilon.to_le_bytes()), LoadRule::Parameter, "{epsilon}");
+    }
+    for at in [0, 4, 8] {
+        assert_eq!(parameter("along-f32 Softmax", at, &[0; 4]), LoadRule::Shape, "field at {at}");
+    }
+    assert_eq!(placed("along-f32 L1", 0, &[2]), LoadRule::ArenaAlignment);
+}
+
+#[test]
 fn parameter_of_a_product() {
     for at in [64, 68] {
         assert_eq!(parameter("mat-mul-f32", at, &f32::NAN.to_le_bytes()), LoadRule::Parameter, "clamp at {at}");

@@ -196,6 +196,7 @@ const PLAIN: &[Row] = &{
         Row::plain("mat_mul::mat_mul_i8", &[O::MatMul], I8, Kernel::MatMulI8(mat_mul::mat_mul_i8)),
         Row::plain("mat_mul::mat_mul_i16", &[O::MatMul], I16, Kernel::MatMulI16(mat_mul::mat_mul_i16)),
         Row::plain("mat_mul::mat_mul_f32", &[O::MatMul], F32, Kernel::MatMulF32(mat_mul::mat_mul_f32)),
+        Row::plain("along::along_f32", &[O::Along], F32, Kernel::Formula),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
         Row::plain("rearrange::rearrange", REARRANGE, Any, Kernel::RearrangeI8(rearrange::rearrange::<i8>)),

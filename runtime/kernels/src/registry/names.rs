@@ -49,6 +49,7 @@ operators! {
     ReduceMax,
     Reduce,
     MatMul,
+    Along,
     Pad,
     Concat,
     Reshape,

@@ -1,8 +1,9 @@
 //! Reduce, MatMul: operators on whole axes and matrices.
 
-use kinglet_blob::records::{MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
+use kinglet_blob::records::{AlongF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
 use kinglet_blob::{DType, OpCode, Operand, Operands};
 use kinglet_kernels::Io;
+use kinglet_kernels::along::{self, Function};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::reduce::{self, Kind};
 use kinglet_kernels::{mat_mul, reduce::Extents};
@@ -67,6 +68,26 @@ impl Program {
         });
         let operands = if dtype == DType::I8 { unary_i8(input, output) } else { unary_i16(input, output) };
         self.push(OpCode::Reduce, &operands, &record, reference);
+    }
+
+    /// A function along the middle axis of `[outer, depth, inner]`.
+    pub fn along_f32(&mut self, input: u32, output: u32, function: Function, [outer, depth, inner]: [usize; 3]) {
+        let epsilon = 0.125;
+        let record = AlongF32 {
+            outer: outer as u32,
+            depth: depth as u32,
+            inner: inner as u32,
+            epsilon,
+            function: function as u8,
+            reserved: [0; 3],
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let (from, mut to) = (read_f32(arena, input, outer * depth * inner), vec![0.0; outer * depth * inner]);
+            let layer = along::AlongF32 { function, outer, depth, inner, epsilon };
+            along::along_f32(&layer, &mut Io::split(&from, &mut to));
+            write_f32(arena, output, &to);
+        });
+        self.push(OpCode::Along, &unary_f32(input, output), &record, reference);
     }
 
     /// A product of the matrices at `places`; a factor without a place is random and stands in WEIGHTS.

@@ -2,6 +2,7 @@
 
 use kinglet_blob::DType;
 use kinglet_blob::records::MatMulShape;
+use kinglet_kernels::along::Function;
 use kinglet_kernels::reduce::Kind;
 
 use super::{F32, I8, single};
@@ -12,6 +13,7 @@ const I16: [DType; 2] = [DType::I16; 2];
 /// The programs.
 pub(super) fn all() -> Vec<Program> {
     let mut all = reductions();
+    all.extend(functions());
     all.extend(products());
     all
 }
@@ -30,6 +32,18 @@ fn reductions() -> Vec<Program> {
             all.push(single(&name("i8", ""), I8, apart, |p, i, o| p.reduce_int(DType::I8, i, o, kind, between)));
             all.push(single(&name("i16", ""), I16, of_rows, |p, i, o| p.reduce_int(DType::I16, i, o, kind, rows)));
         }
+    }
+    all
+}
+
+/// Of lines beside each other and of rows, these in place too.
+fn functions() -> Vec<Program> {
+    let shape: [&[u32]; 2] = [&[2, 7, 3], &[2, 7, 3]];
+    let mut all = Vec::new();
+    for &function in Function::ALL {
+        let name = format!("along-f32 {}", function.name());
+        all.push(single(&name, F32, shape, |p, i, o| p.along_f32(i, o, function, [2, 7, 3])));
+        all.push(single(&format!("{name} of rows"), F32, shape, |p, i, o| p.along_f32(i, o, function, [14, 3, 1])));
     }
     all
 }
