@@ -168,10 +168,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(Stage);
 /// Compiles the model in a file.
 pub fn compile_file(path: &Path, options: &Options, progress: Progress<'_>) -> Result<Compiled, CompileError> {
     progress(Stage::Reading);
-    let bytes = import::read(path)?;
-    let Some(kind) = Kind::detect(path, &bytes) else {
-        return Err(ImportError::UnknownKind { file: path.display().to_string() }.into());
-    };
+    let (bytes, kind) = import::read(path)?;
     let (name, siblings) = (import::model_name(path), Folder::of(path));
     let changes = &options.changes;
     let model = ModelBytes { siblings: &siblings, changes, ..ModelBytes::new(&bytes, kind, &name) };

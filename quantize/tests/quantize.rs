@@ -37,7 +37,7 @@ fn real_constant(value: &Value) -> Option<Vec<f32>> {
         Elements::I32(all) => {
             Some(all.iter().enumerate().map(|(i, &code)| (f64::from(scale(i)) * f64::from(code)) as f32).collect())
         }
-        Elements::Bool(_) => return None,
+        Elements::Bool(_) => None,
         Elements::I64(_) => None,
     }
 }

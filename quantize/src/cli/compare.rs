@@ -8,7 +8,7 @@ use super::model::ModelArguments;
 use super::progress::Progress;
 use super::{Outcome, print, print_json};
 use crate::blob_file;
-use crate::compare::{Comparison, compare};
+use crate::compare::{CompareError, Comparison, compare};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -32,6 +32,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let changes = arguments.changes.changes()?;
     let comparison = compare((&arguments.model, &changes), &blob, &arguments.data, &|done, total| {
         progress.counting("comparing", done, total);
+    });
+    let comparison = comparison.map_err(|error| match error {
+        CompareError::Import(error) => arguments.changes.refused(&error),
+        other => other.into(),
     })?;
     drop(progress);
     if arguments.json { print_json(&comparison) } else { print(&text(&comparison)) }

@@ -108,6 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress));
     let compiled = compiled.map_err(|error| match error {
         CompileError::GoldenData(error) => of_inputs(error),
+        CompileError::Import(error) => arguments.changes.refused(&error),
         other => other.into(),
     })?;
     file::write(&output, &compiled.blob)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::calibrate::npy::read_arrays;
-use crate::import::{Changes, InputValue};
+use crate::import::{Changes, ImportError, InputValue};
 
 /// Changes to a model beyond its file.
 #[derive(Debug, Default, Args)]
@@ -26,9 +26,17 @@ pub(super) struct ModelArguments {
     /// Leaves an output out. May be given more than once
     #[arg(long, value_name = "NAME")]
     drop_output: Vec<String>,
+    /// Name every node that stands in the way, instead of the first of each cause
+    #[arg(long)]
+    verbose: bool,
 }
 
 impl ModelArguments {
+    /// An import's error, as long as it is wanted.
+    pub(super) fn refused(&self, error: &ImportError) -> Failure {
+        Failure::Other(if self.verbose { error.with_every_node() } else { error.to_string() })
+    }
+
     /// What they ask for.
     pub(super) fn changes(&self) -> Result<Changes, Failure> {
         Ok(Changes {

@@ -14,7 +14,7 @@ use crate::calibrate::Samples;
 use crate::calibrate::npy::{Array, ArrayError, read_arrays};
 use crate::emit::BuildError;
 use crate::host::{self, AlignedBytes, HostError};
-use crate::import::{self, Changes, Folder, ImportError, Kind, ModelBytes};
+use crate::import::{self, Changes, Folder, ImportError, ModelBytes};
 use crate::pass::PassError;
 use crate::tensor::{self, PortSpec, View};
 use metrics::{Deviation, argmax, auc, mean_squared_error};
@@ -104,8 +104,7 @@ pub fn compare(
     progress: Progress<'_>,
 ) -> Result<Comparison, CompareError> {
     let file = model_path.display().to_string();
-    let bytes = import::read(model_path)?;
-    let kind = Kind::detect(model_path, &bytes).ok_or_else(|| ImportError::UnknownKind { file: file.clone() })?;
+    let (bytes, kind) = import::read(model_path)?;
     let siblings = Folder::of(model_path);
     let reference = {
         let model = ModelBytes { siblings: &siblings, changes, ..ModelBytes::new(&bytes, kind, &file) };

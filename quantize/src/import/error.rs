@@ -1,6 +1,7 @@
 //! Why a model could not be read.
 
 use core::fmt;
+use std::collections::HashMap;
 
 use crate::ir::GraphError;
 
@@ -16,11 +17,15 @@ pub enum ImportError {
         /// What is in the way.
         source: crate::file::ReadError,
     },
-    /// Neither content nor name tells a format.
-    #[error("{file} is neither a TensorFlow Lite file nor named .onnx; give a .tflite or .onnx file")]
+    /// It is of no format that is read.
+    #[error("{file} is {what}; {remedy}")]
     UnknownKind {
         /// The path as given.
         file: String,
+        /// What it is.
+        what: &'static str,
+        /// How a model that is read is had from it.
+        remedy: String,
     },
     /// The bytes are not a well-formed file of their format.
     #[error("{file} is damaged or not {format}: {problem} at {place}; export or download it again")]
@@ -101,7 +106,15 @@ struct ProblemList<'a>(&'a [Problem], &'a [&'static str]);
 
 impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
+        for (problem, count) in grouped(self.0) {
+            match count {
+                1 => write!(f, "\n  {problem}")?,
+                _ => {
+                    let Problem { node, operator, problem, remedy } = problem;
+                    write!(f, "\n  {operator}: {count} nodes, first {node}: {problem}; {remedy}")?;
+                }
+            }
+        }
         match self.1 {
             [] => Ok(()),
             operators => write!(f, "\n  operators that are supported: {}", operators.join(", ")),
@@ -109,12 +122,39 @@ impl fmt::Display for ProblemList<'_> {
     }
 }
 
+/// The first problem of each kind, in the file's order, and how many nodes have it: a network of a hundred layers has
+/// one cause a hundred times.
+fn grouped(problems: &[Problem]) -> Vec<(&Problem, usize)> {
+    let mut groups: Vec<(&Problem, usize)> = Vec::new();
+    let mut known: HashMap<(&str, &str, &str), usize> = HashMap::new();
+    for problem in problems {
+        let cause = (problem.operator.as_str(), problem.problem.as_str(), problem.remedy.as_str());
+        match known.get(&cause) {
+            Some(&at) => groups[at].1 += 1,
+            None => {
+                known.insert(cause, groups.len());
+                groups.push((problem, 1));
+            }
+        }
+    }
+    groups
+}
+
 impl ImportError {
+    /// What is displayed, but with a line for every node instead of one for each cause.
+    pub fn with_every_node(&self) -> String {
+        let ImportError::Unsupported { problems, .. } = self else { return self.to_string() };
+        let text = self.to_string();
+        let head = text.lines().next().unwrap_or_default();
+        let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        format!("{head}{lines}")
+    }
+
     /// The same error about `path`, where the importer only knew the model's name.
     pub(crate) fn in_file(mut self, path: &str) -> Self {
         match &mut self {
             ImportError::Read { file, .. }
-            | ImportError::UnknownKind { file }
+            | ImportError::UnknownKind { file, .. }
             | ImportError::Malformed { file, .. }
             | ImportError::Sibling { file, .. }
             | ImportError::Change { file, .. }

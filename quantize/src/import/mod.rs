@@ -16,6 +16,7 @@ mod build;
 mod error;
 mod finite;
 mod half;
+mod kind;
 mod moves;
 mod onnx;
 mod resize;
@@ -25,11 +26,13 @@ mod tflite;
 use std::path::Path;
 
 pub use error::{ImportError, Problem};
+pub use kind::Kind;
 pub use kinglet_tract::{Changes, InputValue, NoSiblings, Siblings};
 pub use siblings::Folder;
 
 use crate::file;
 use crate::ir::Graph;
+use kind::Foreign;
 
 /// The largest file that is read. A network for a microcontroller is a thousandth of it.
 pub const FILE_SIZE_BYTES_MAX: u64 = 256 << 20;
@@ -37,34 +40,25 @@ pub const FILE_SIZE_BYTES_MAX: u64 = 256 << 20;
 /// Most operators a model may have; bounds the quadratic steps of the passes.
 pub const OPERATOR_COUNT_MAX: usize = 10_000;
 
-/// The format of a model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// TensorFlow Lite flatbuffer.
-    Tflite,
-    /// ONNX protobuf.
-    Onnx,
-}
-
-impl Kind {
-    /// Tells the format by content, then by the file name's extension: an ONNX file has no magic number.
-    pub fn detect(path: &Path, bytes: &[u8]) -> Option<Kind> {
-        if bytes.get(4..8) == Some(b"TFL3") {
-            return Some(Kind::Tflite);
-        }
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
-            "tflite" | "lite" => Some(Kind::Tflite),
-            "onnx" => Some(Kind::Onnx),
-            _ => None,
-        }
-    }
-}
-
-/// The bytes of the model file at `path`, when it is not too large for one.
-pub fn read(path: &Path) -> Result<Vec<u8>, ImportError> {
+/// The bytes of the model file at `path`, when it is not too large for one, and its format.
+pub fn read(path: &Path) -> Result<(Vec<u8>, Kind), ImportError> {
     let file = path.display().to_string();
-    file::read(path, FILE_SIZE_BYTES_MAX).map_err(|source| ImportError::Read { file, source })
+    let foreign = |found: Foreign| ImportError::UnknownKind {
+        file: path.display().to_string(),
+        what: found.what,
+        remedy: found.remedy,
+    };
+    if let Some(found) = kind::foreign_folder(path) {
+        return Err(foreign(found));
+    }
+    let bytes = file::read(path, FILE_SIZE_BYTES_MAX).map_err(|source| ImportError::Read { file, source })?;
+    match Kind::detect(path, &bytes) {
+        Some(kind) => Ok((bytes, kind)),
+        None => Err(foreign(kind::foreign(path, &bytes).unwrap_or_else(|| Foreign {
+            what: "neither a TensorFlow Lite nor an ONNX file",
+            remedy: "give a .tflite or .onnx file".into(),
+        }))),
+    }
 }
 
 /// A model in memory.
@@ -104,10 +98,7 @@ pub struct Imported {
 /// Reads the model in the file at `path`; the graph is named after the file.
 pub fn load(path: &Path) -> Result<Graph, ImportError> {
     let file = path.display().to_string();
-    let bytes = read(path)?;
-    let Some(kind) = Kind::detect(path, &bytes) else {
-        return Err(ImportError::UnknownKind { file });
-    };
+    let (bytes, kind) = read(path)?;
     let (name, siblings) = (model_name(path), Folder::of(path));
     let model = ModelBytes { siblings: &siblings, ..ModelBytes::new(&bytes, kind, &name) };
     import(&model).map(|imported| imported.graph).map_err(|error| error.in_file(&file))

@@ -27,3 +27,4 @@ pub use model::{
     type_name,
 };
 pub use reference::{FloatReference, Tensor};
+pub use scan::looks_like_onnx;

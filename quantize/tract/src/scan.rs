@@ -104,6 +104,20 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// True when bytes are fields of an ONNX model with a graph among them.
+pub fn looks_like_onnx(bytes: &[u8]) -> bool {
+    let (mut rest, mut has_graph, mut has_version) = (bytes, false, false);
+    while !rest.is_empty() {
+        match field(&mut rest) {
+            Some((7, Some(_))) => has_graph = true,
+            Some((1, None)) => has_version = true,
+            Some((2..=4 | 6 | 8 | 14 | 20 | 25 | 26, Some(_)) | (5, None)) => {}
+            _ => return false,
+        }
+    }
+    has_graph && has_version
+}
+
 /// Takes one field off `rest`: its number, and its bytes when it is length-delimited. Unpacked repeated
 /// numbers are not counted: the file spends about as many bytes on them as memory does.
 fn field<'b>(rest: &mut &'b [u8]) -> Option<(u64, Option<&'b [u8]>)> {

@@ -78,7 +78,7 @@ fn of_scales(shape: &[usize], scales: &[f32], mode: Mode) -> Convert<Resizing> {
 fn scaled(input: usize, scale: f32, coordinates: Coordinates) -> Convert<Option<Axis>> {
     let length = input as f32 * scale;
     let output = length.floor();
-    if !(output >= 1.0 && output < 1e7) {
+    if !(1.0..1e7).contains(&output) {
         return refuse(format!("scales {input} by {scale}"), "use a scale above zero that leaves an element");
     }
     let crops = matches!(coordinates, Coordinates::CropAndResize(_));

@@ -62,6 +62,22 @@ fn the_operators_that_are_read_are_listed_where_one_is_not() {
 }
 
 #[test]
+fn one_cause_is_one_line_and_every_node_is_told_on_request() {
+    let mut onnx = Onnx::new(13).input("x", &[1, 4]);
+    for (index, op_type) in ["Fancy", "Fancy", "Strange", "Fancy"].into_iter().enumerate() {
+        onnx = onnx.node(op_type, &["x"], &format!("y{index}"), &[]).output(&format!("y{index}"));
+    }
+    let error = from_bytes(&onnx.bytes(), Kind::Onnx, "m.onnx").expect_err("refused");
+    let text = error.to_string();
+    assert!(text.contains("\n  Fancy: 3 nodes, first node_y0: this operator is not supported; "), "{text}");
+    assert!(text.contains("\n  node_y2 (Strange): this operator is not supported; "), "{text}");
+    assert_eq!(text.lines().count(), 4, "{text}");
+    let all = error.with_every_node();
+    assert!((0..4).all(|index| all.contains(&format!("\n  node_y{index} ("))), "{all}");
+    assert_eq!(all.lines().count(), 5, "{all}");
+}
+
+#[test]
 fn every_operator_is_in_the_list_once() {
     let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
     for (index, name) in names.iter().enumerate() {
