@@ -57,6 +57,10 @@ impl Operator for Dequantize {
         Some(QUANTIZED_ALREADY)
     }
 
+    fn decodes(&self) -> bool {
+        true
+    }
+
     fn codes(&self) -> Codes {
         Codes::Rescaled
     }

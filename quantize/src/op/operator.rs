@@ -91,6 +91,16 @@ pub(crate) trait Operator {
         None
     }
 
+    /// Whether its result is the nearest code of each real.
+    fn encodes(&self) -> bool {
+        false
+    }
+
+    /// Whether its result is the real that each code stands for.
+    fn decodes(&self) -> bool {
+        false
+    }
+
     /// Whether every element of its result is one of its first operand's, the largest or the smallest of some.
     fn selects(&self) -> bool {
         false

@@ -60,6 +60,10 @@ impl Operator for Quantize {
         Some(QUANTIZED_ALREADY)
     }
 
+    fn encodes(&self) -> bool {
+        true
+    }
+
     fn codes(&self) -> Codes {
         Codes::Rescaled
     }

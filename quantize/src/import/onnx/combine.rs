@@ -94,8 +94,13 @@ pub(super) fn plain(dtype: DType) -> Option<Quantization> {
 impl Importer<'_> {
     /// `x` as numbers of another type.
     pub(super) fn cast(&mut self, name: &str, x: ValueId, to: DType) -> Convert<ValueId> {
-        if self.builder.graph.value(x).dtype == to {
+        let value = self.builder.graph.value(x);
+        if value.dtype == to {
             return Ok(x);
+        }
+        // Numbers of ONNX are codes themselves; those of the graph are less 128 where the file has uint8.
+        if value.quantization != plain(value.dtype) || self.unsigned.contains(&x) {
+            return refuse(format!("casts the codes of `{}`", value.name), "use DequantizeLinear");
         }
         self.builder.apply_typed(name, Cast { to }.into(), vec![x], (to, plain(to)))
     }

@@ -72,11 +72,11 @@ enum Crossing {
 
 fn crossing(graph: &Graph, node: &Node) -> Crossing {
     let all = |ids: &[ValueId], dtype| ids.iter().all(|&id| graph.value(id).dtype == dtype);
-    let (x, y) = (&node.inputs[..], &node.outputs[..]);
+    let (x, y, operator) = (&node.inputs[..], &node.outputs[..], node.op.operator());
     match (all(x, DType::F32), all(y, DType::F32)) {
         (true, true) => Crossing::Real,
-        (false, true) if x.len() == 1 && all(x, DType::I8) => Crossing::Decodes,
-        (true, false) if x.len() == 1 && all(y, DType::I8) => Crossing::Encodes,
+        (false, true) if operator.decodes() && all(x, DType::I8) => Crossing::Decodes,
+        (true, false) if operator.encodes() && all(y, DType::I8) => Crossing::Encodes,
         _ => Crossing::Other,
     }
 }

@@ -211,3 +211,18 @@ fn weights_of_four_bits_stay_so() {
         assert!(refusal(file(bytes)).contains("`qw`"));
     }
 }
+
+#[test]
+fn a_cast_rounds_to_no_code() {
+    // Towards zero, where a quantization rounds to the nearest.
+    let onnx = Onnx::new(17)
+        .typed_input("x", &[1, 4], INT8)
+        .floats("half", &[], &[0.5])
+        .node("Cast", &["x"], "real", &[("to", Attr::Int(1))])
+        .node("Mul", &["real", "half"], "y", &[])
+        .node("Cast", &["y"], "z", &[("to", Attr::Int(3))])
+        .output("z");
+    assert!(!compiled(onnx).operators().contains(&"Table"));
+    let onnx = quantized_input(&[1, 4]).node("Cast", &["qx"], "y", &[("to", Attr::Int(1))]).output("y");
+    assert!(refusal(onnx).contains("casts the codes"));
+}
