@@ -89,6 +89,8 @@ pub struct Graph {
     pub outputs: Vec<Port>,
     /// What is kept from run to run.
     pub states: Vec<State>,
+    /// Whether inputs and outputs keep the axes of the source in their order: its user has them as they are there.
+    pub keeps_port_layout: bool,
 }
 
 impl Node {

@@ -61,6 +61,8 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
         variables: Variables::default(),
         computed: model.operators.iter().flat_map(|operator| operator.outputs.iter().copied()).collect(),
     };
+    // Such a file has its images channels-last, and a transposition in it is meant.
+    importer.builder.graph.keeps_port_layout = true;
     importer.mark_needed();
     importer.inputs();
     importer.operators();

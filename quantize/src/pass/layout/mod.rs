@@ -46,7 +46,9 @@ impl Pass for Layout {
         let mut best = rewrite(graph, &choice);
         for input in 0..graph.inputs.len() {
             let rank = graph.value(graph.inputs[input].value).shape.len();
-            for candidate in candidates.iter().filter(|candidate| candidate.len() == rank && rank <= PORT_RANK_MAX) {
+            for candidate in
+                candidates.iter().filter(|candidate| candidate.len() == rank && may_permute_ports(graph, rank))
+            {
                 let previous = choice[input].replace(candidate.clone());
                 let trial = rewrite(graph, &choice);
                 if cost(&trial) < cost(&best) {
@@ -67,6 +69,11 @@ impl Pass for Layout {
         }
         Ok(report)
     }
+}
+
+/// Whether ports of so many axes may have them in another order in the blob.
+fn may_permute_ports(graph: &Graph, rank: usize) -> bool {
+    rank <= PORT_RANK_MAX && !graph.keeps_port_layout
 }
 
 /// The distinct permutations in the graph.

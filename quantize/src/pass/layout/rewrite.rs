@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::PORT_RANK_MAX;
 use super::form::{Form, columns, compose, conversion, cost, is_identity, keeps_order, moved, squeeze};
+use super::may_permute_ports;
 use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer, inverse, transposed};
 use crate::op::rule::layout::{LastAxis, LayoutRule};
 use crate::op::{Reshape, Transpose};
@@ -69,7 +69,9 @@ impl Walk {
         let value = self.graph.outputs[index].value;
         let Kept { id, form } = self.kept(value);
         let (id, permutation) = match form {
-            Form::Permuted(permutation) if permutation.len() <= PORT_RANK_MAX && can_be_output(&self.graph, id) => {
+            Form::Permuted(permutation)
+                if may_permute_ports(&self.graph, permutation.len()) && can_be_output(&self.graph, id) =>
+            {
                 (id, Some(inverse(&permutation)))
             }
             _ => (self.straight(value), None),
