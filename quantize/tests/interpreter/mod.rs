@@ -14,7 +14,7 @@ use kinglet_quantize::op::{
 use std::collections::HashMap;
 
 use arithmetic::*;
-use kinglet_quantize::ir::{Activation, Elements, Graph, Node, Op, Padding, Quantization, Value, ValueId};
+use kinglet_quantize::ir::{Activation, Elements, Graph, Node, Op, Padding, Quantization, Value, ValueId, Window};
 
 /// An int8 tensor with its quantization.
 #[derive(Clone)]
@@ -112,13 +112,7 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
             weighted(graph, node, values, &y)
         }
         Op::AveragePool2D(AveragePool2D { window, activation }) | Op::MaxPool2D(MaxPool2D { window, activation }) => {
-            let average = matches!(node.op, Op::AveragePool2D(_));
-            let range = act_range(*activation, y.scale, y.zero);
-            each_index(&y.shape, |o| {
-                let seen = positions(window.size, window.stride, [1, 1], &window.padding, &x.shape, o);
-                let seen = seen.into_iter().map(|(_, _, h, w)| x.at(&[o[0], h, w, o[3]]));
-                clamp(if average { average_of(seen.collect()) } else { seen.max().unwrap() }, range)
-            })
+            pooled(x, &y, window, *activation, matches!(node.op, Op::AveragePool2D(_)))
         }
         Op::Add(Add { activation }) => add(x, &values[&node.inputs[1]], &y, *activation),
         Op::Mul(Mul { activation }) => mul(x, &values[&node.inputs[1]], &y, *activation),
@@ -127,17 +121,7 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
         }
         Op::Softmax(Softmax { beta }) => softmax(x, *beta),
         Op::Reshape(_) => x.elements.clone(),
-        Op::Pad(Pad { before, value, .. }) => {
-            let fill = clamp(y.zero + (value / y.scale).round() as i32, (-128, 127));
-            each_index(&y.shape, |o| {
-                let inside: Option<Vec<usize>> =
-                    o.iter().zip(before).map(|(o, before)| o.checked_sub(*before)).collect();
-                match inside.filter(|i| i.iter().zip(&x.shape).all(|(i, extent)| i < extent)) {
-                    Some(i) => x.at(&i),
-                    None => fill,
-                }
-            })
-        }
+        Op::Pad(pad) => padded(pad, x, &y),
         Op::Concat(Concat { axis }) => each_index(&y.shape, |o| {
             let mut index = o.to_vec();
             for id in &node.inputs {
@@ -177,6 +161,28 @@ fn evaluate(graph: &Graph, node: &Node, position: usize, values: &Values) -> Ten
         other => panic!("{} is no int8 operator", other.name()),
     };
     Tensor { elements, ..y }
+}
+
+/// The average or the largest of the elements in each window.
+fn pooled(x: &Tensor, y: &Tensor, window: &Window, activation: Activation, average: bool) -> Vec<i8> {
+    let range = act_range(activation, y.scale, y.zero);
+    each_index(&y.shape, |o| {
+        let seen = positions(window.size, window.stride, [1, 1], &window.padding, &x.shape, o);
+        let seen = seen.into_iter().map(|(_, _, h, w)| x.at(&[o[0], h, w, o[3]]));
+        clamp(if average { average_of(seen.collect()) } else { seen.max().unwrap() }, range)
+    })
+}
+
+/// The input in the midst of codes that stand for the pad's value.
+fn padded(Pad { before, value, .. }: &Pad, x: &Tensor, y: &Tensor) -> Vec<i8> {
+    let fill = clamp(y.zero + (value / y.scale).round() as i32, (-128, 127));
+    each_index(&y.shape, |o| {
+        let inside: Option<Vec<usize>> = o.iter().zip(before).map(|(o, before)| o.checked_sub(*before)).collect();
+        match inside.filter(|i| i.iter().zip(&x.shape).all(|(i, extent)| i < extent)) {
+            Some(i) => x.at(&i),
+            None => fill,
+        }
+    })
 }
 
 /// The taps of a window at output `o` that lie inside the image, as `(ky, kx, row, column)`.

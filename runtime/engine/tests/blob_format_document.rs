@@ -1,5 +1,5 @@
-//! `docs/blob-format.md` says what the code does: every table of the page is compared with the sources, every byte of
-//! its example with what the writer writes and the engine accepts.
+//! `docs/blob-format.md` and `docs/blob-records.md` say what the code does: every table of the pages is compared with
+//! the sources, every byte of the example with what the writer writes and the engine accepts.
 
 use core::fmt::Write;
 use std::collections::BTreeMap;
@@ -23,6 +23,11 @@ fn source(path: &str) -> String {
 
 fn page() -> String {
     source("docs/blob-format.md")
+}
+
+/// The page of the operators' parameters.
+fn records_page() -> String {
+    source("docs/blob-records.md")
 }
 
 /// The rows of the first table after `heading`, each cell without spaces and code marks.
@@ -71,11 +76,11 @@ fn size(ty: &str, records: &BTreeMap<String, Vec<(String, String)>>) -> usize {
 
 #[test]
 fn every_field_of_every_record_is_where_the_page_says() {
-    let (page, records) = (page(), records());
+    let (pages, records) = ([page(), records_page()].concat(), records());
     for (name, fields) in &records {
         let total = fields.iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
         let level = if name == "Header" { "##" } else { "###" };
-        let rows = table(&page, &format!("{level} {name}, {total} bytes"));
+        let rows = table(&pages, &format!("{level} {name}, {total} bytes"));
         let mut offset = 0;
         let expected = fields.iter().map(|(field, ty)| {
             let row = [offset.to_string(), ty.clone(), field.clone()];
@@ -108,7 +113,7 @@ fn operators_and_their_records() {
     let records = records();
     let rows = table(&page(), "## OPERATORS");
     assert_eq!(rows.len(), 7, "the first table is the head's");
-    let page = page();
+    let (page, records_page) = (page(), records_page());
     let rows = table(&page[page.find("| opcode | operator |").unwrap() - 1..], "");
     let takes_any = |opcode: OpCode| DType::ALL.iter().all(|dtype| opcode.takes(*dtype));
     let known: Vec<_> =
@@ -120,7 +125,9 @@ fn operators_and_their_records() {
         assert_eq!(row[..4].iter().map(String::as_str).collect::<Vec<_>>(), expected);
         let record = row[5].split([']', '[']).nth(1).unwrap();
         let bytes = records[record].iter().map(|(_, ty)| size(ty, &records)).sum::<usize>();
-        assert_eq!(row[5], format!("[{record}](#{}-{bytes}-bytes)", record.to_lowercase()), "{feature}");
+        let link = format!("[{record}](blob-records.md#{}-{bytes}-bytes)", record.to_lowercase());
+        assert_eq!(row[5], link, "{feature}");
+        assert!(records_page.contains(&format!("\n### {record}, {bytes} bytes\n")), "{feature}: {link}");
         assert_eq!(record, record_of(*opcode, *dtype), "{feature}");
         assert_eq!(row[6] == "yes", opcode.is_packed(*dtype), "{feature}");
     }
@@ -128,7 +135,7 @@ fn operators_and_their_records() {
 
 #[test]
 fn functions_have_their_tags_features_and_types() {
-    let rows = table(&page(), "### Functions of two elements");
+    let rows = table(&records_page(), "### Functions of two elements");
     let said: Vec<Vec<String>> = rows.iter().map(|row| row[..5].to_vec()).collect();
     let known = Function::ALL.iter().map(|function| {
         let types: Vec<DType> = [DType::F32, DType::I32, DType::I8, DType::I16, DType::Bool]
@@ -188,7 +195,7 @@ fn storages_have_their_tags_bits_and_features() {
 
 #[test]
 fn functions_have_their_tags_parameters_and_features() {
-    let page = page();
+    let page = records_page();
     let rows = table(&page[page.find("| tag | function |").unwrap() - 1..], "");
     let known = MapFunction::ALL.iter().map(|function| {
         let numbers = [*function as usize, function.parameters()].map(|number| number.to_string());

@@ -214,7 +214,7 @@ fn taps<W: Copy>(weight: W) -> (Vec<u32>, Vec<W>) {
     (indices, vec![weight; 512])
 }
 
-/// Kernels without weights, on 16x16x32 elements.
+/// Pools, elementwise kernels and reductions, on 16x16x32 elements.
 fn bench_small(name: &str, kernel: Kernel) {
     let count = len(WINDOW.input);
     let (integers, reals) = (bytes(count), floats(count));
@@ -237,14 +237,6 @@ fn bench_small(name: &str, kernel: Kernel) {
     let mean_i8 = MeanI8 { outer, reduced, inner, input_zero_point: 3, factor: FACTOR, stage: STAGE };
     let mean_f32 = MeanF32 { outer, reduced, inner };
     let reduce_max = ReduceMax { outer, reduced, inner };
-    let pad = PadGeometry { input: [1, 16, 16, 32], before: [0, 1, 1, 0], output: [1, 18, 18, 32] };
-    // Channels last to channels first.
-    let rearrange = Rearrange {
-        extents: [1, 1, 1, 1, 32, 256],
-        input_strides: [0, 0, 0, 0, 1, 32],
-        output_strides: [0, 0, 0, 0, 256, 1],
-    };
-    let copy = CopyBlocks { blocks: 256, block_len: 32, input_stride: 32, output_stride: 64, output_offset: 32 };
     match kernel {
         Kernel::AveragePoolI8(run) | Kernel::MaxPoolI8(run) => {
             with_io(name, count, &integers, count / 4, |io| run(&pool_i8, io));
@@ -268,6 +260,23 @@ fn bench_small(name: &str, kernel: Kernel) {
             let layer = ReduceF32 { kind: Kind::Sum, extents: [1, 1, 1, 1, outer, reduced, inner] };
             with_io(name, count, &reals, inner, |io| run(&layer, io));
         }
+        _ => bench_matrices_and_moves(name, kernel),
+    }
+}
+
+/// Products of two activations, and what moves or mixes elements.
+fn bench_matrices_and_moves(name: &str, kernel: Kernel) {
+    let count = len(WINDOW.input);
+    let (integers, reals) = (bytes(count), floats(count));
+    let pad = PadGeometry { input: [1, 16, 16, 32], before: [0, 1, 1, 0], output: [1, 18, 18, 32] };
+    // Channels last to channels first.
+    let rearrange = Rearrange {
+        extents: [1, 1, 1, 1, 32, 256],
+        input_strides: [0, 0, 0, 0, 1, 32],
+        output_strides: [0, 0, 0, 0, 256, 1],
+    };
+    let copy = CopyBlocks { blocks: 256, block_len: 32, input_stride: 32, output_stride: 64, output_offset: 32 };
+    match kernel {
         // Four heads of 32 steps by 32 features, as attention has them.
         Kernel::MatMulI8(run) => {
             let layer = MatMulI8 { shape: HEADS, a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
@@ -305,9 +314,13 @@ fn bench_small(name: &str, kernel: Kernel) {
         }
         Kernel::RearrangeI8(run) => with_io(name, count, &integers, count, |io| run(&rearrange, io)),
         Kernel::CopyI8(run) => with_io(name, count, &integers, 2 * count, |io| run(&copy, io)),
-        // Layers with weights are timed above; what is left has no kernel but the plain one.
+        // The others are timed above, or have no kernel but the plain one.
         Kernel::Conv2dI8(..) | Kernel::Conv2dF32(_) | Kernel::DepthwiseI8(..) | Kernel::DepthwiseF32(_) => {}
         Kernel::FullyConnectedI8(..) | Kernel::FullyConnectedF32(_) => {}
+        Kernel::AveragePoolI8(_) | Kernel::MaxPoolI8(_) | Kernel::AveragePoolF32(_) | Kernel::MaxPoolF32(_) => {}
+        Kernel::AddI8(_) | Kernel::MulI8(_) | Kernel::AddF32(_) | Kernel::MulF32(_) => {}
+        Kernel::MeanI8(_) | Kernel::MeanF32(_) | Kernel::ReduceMaxI8(_) | Kernel::ReduceMaxF32(_) => {}
+        Kernel::ReduceI8(_) | Kernel::ReduceF32(_) => {}
         Kernel::Conv2dI16(_) | Kernel::DepthwiseI16(_) | Kernel::FullyConnectedI16(_) | Kernel::AddI16(_) => {}
         Kernel::TransposeConvI8(_) | Kernel::TransposeConvF32(_) | Kernel::AsymmetricConv2dI8(_) | Kernel::Formula => {}
         Kernel::ReduceI16(_) | Kernel::MatMulI16(_) => {}

@@ -81,15 +81,7 @@ impl Memory {
                 binary(is_mul, &operands, broadcast, factors, &quant)
             }
             Operator::Softmax { is_float, shape, factor, diff_min, beta, place } => {
-                let [rows, depth] = shape.map(|each| u32::from(extent(each, 12)));
-                let size = if is_float { 4 } else { 1 };
-                let operands = self.addresses(place, (rows * depth, rows * depth), (size, size)).unary(dtype(is_float));
-                if is_float {
-                    return plain(OpCode::Softmax, &operands, &SoftmaxF32 { rows, depth, beta });
-                }
-                let (multiplier, shift) = (multiplier(factor), shift(factor).into());
-                let diff_min = -i32::from(diff_min).abs();
-                plain(OpCode::Softmax, &operands, &SoftmaxI8 { rows, depth, multiplier, shift, diff_min })
+                self.softmax(is_float, shape, (factor, diff_min), beta, place)
             }
             Operator::Pad { is_float, input, before, after, value, place } => {
                 self.pad(dtype(is_float), [input, before, after], value, place)
@@ -99,18 +91,10 @@ impl Memory {
             Operator::Mean { is_float, shape, factor, zero_points, place } => {
                 self.mean(is_float, shape, factor, zero_points, place)
             }
-            Operator::ReduceMax { is_float, shape, place } => {
-                let (operands, [outer, reduced, inner]) = self.reduction(is_float, shape, place);
-                plain(OpCode::ReduceMax, &operands, &ReduceMax { outer, reduced, inner })
-            }
+            Operator::ReduceMax { is_float, shape, place } => self.reduce_max(is_float, shape, place),
             Operator::Unary { kind, len, clamp, place } => self.unary(kind % 4, len, clamp, place),
             Operator::Convert { is_dequantize, len, scale, zero_point, place } => {
-                let (len, zero_point) = (1 + u32::from(len), zero_point.into());
-                let sizes = if is_dequantize { (1, 4) } else { (4, 1) };
-                let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
-                let opcode = if is_dequantize { OpCode::Dequantize } else { OpCode::Quantize };
-                let operands = Operands::unary((dtype(!is_dequantize), input), (dtype(is_dequantize), output));
-                plain(opcode, &operands, &Convert { len, scale: scale.abs(), zero_point })
+                self.convert(is_dequantize, len, scale, zero_point, place)
             }
             Operator::TransposeConv { is_float, window, quant, place } => {
                 self.transpose_conv(is_float, &window, &quant, place)
@@ -128,13 +112,7 @@ impl Memory {
             Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
                 self.grid(kind, function, (extents, repeats), sources, clamp, place)
             }
-            Operator::Cast { from, to, len, place } => {
-                let of = |index: u8| DType::ALL[usize::from(index) % DType::ALL.len()];
-                let (from, to, len) = (of(from), of(to), 1 + u32::from(len));
-                let sizes = (from.size_bytes() as u32, to.size_bytes() as u32);
-                let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
-                plain(OpCode::Cast, &Operands::unary((from, input), (to, output)), &Cast { len })
-            }
+            Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
             Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {
                 self.binary_i16(is_mul, source % 3, lens, factors, (clamp, place))
             }
@@ -232,6 +210,25 @@ impl Memory {
         };
         operands.inputs.push(b);
         (operands, broadcast)
+    }
+
+    fn softmax(
+        &self,
+        is_float: bool,
+        shape: [u8; 2],
+        (factor, diff_min): (Factor, i16),
+        beta: f32,
+        place: Place,
+    ) -> Vec<u8> {
+        let [rows, depth] = shape.map(|each| u32::from(extent(each, 12)));
+        let size = if is_float { 4 } else { 1 };
+        let operands = self.addresses(place, (rows * depth, rows * depth), (size, size)).unary(dtype(is_float));
+        if is_float {
+            return plain(OpCode::Softmax, &operands, &SoftmaxF32 { rows, depth, beta });
+        }
+        let (multiplier, shift) = (multiplier(factor), shift(factor).into());
+        let diff_min = -i32::from(diff_min).abs();
+        plain(OpCode::Softmax, &operands, &SoftmaxI8 { rows, depth, multiplier, shift, diff_min })
     }
 
     fn pad(&self, dtype: DType, [input, before, after]: [[u8; 4]; 3], value: u32, place: Place) -> Vec<u8> {
@@ -368,6 +365,28 @@ impl Memory {
         let [input_zero_point, zero_point] = zero_points;
         let record = MeanI8 { outer, reduced, inner, multiplier, shift, input_zero_point, zero_point, reserved: 0 };
         plain(OpCode::Mean, &operands, &record)
+    }
+
+    fn reduce_max(&self, is_float: bool, shape: [u8; 3], place: Place) -> Vec<u8> {
+        let (operands, [outer, reduced, inner]) = self.reduction(is_float, shape, place);
+        plain(OpCode::ReduceMax, &operands, &ReduceMax { outer, reduced, inner })
+    }
+
+    fn convert(&self, is_dequantize: bool, len: u8, scale: f32, zero_point: i8, place: Place) -> Vec<u8> {
+        let (len, zero_point) = (1 + u32::from(len), zero_point.into());
+        let sizes = if is_dequantize { (1, 4) } else { (4, 1) };
+        let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
+        let opcode = if is_dequantize { OpCode::Dequantize } else { OpCode::Quantize };
+        let operands = Operands::unary((dtype(!is_dequantize), input), (dtype(is_dequantize), output));
+        plain(opcode, &operands, &Convert { len, scale: scale.abs(), zero_point })
+    }
+
+    fn cast(&self, types: [u8; 2], len: u8, place: Place) -> Vec<u8> {
+        let [from, to] = types.map(|index| DType::ALL[usize::from(index) % DType::ALL.len()]);
+        let len = 1 + u32::from(len);
+        let sizes = (from.size_bytes() as u32, to.size_bytes() as u32);
+        let Addresses { input, output, .. } = self.addresses(place, (len, len), sizes);
+        plain(OpCode::Cast, &Operands::unary((from, input), (to, output)), &Cast { len })
     }
 
     fn unary(&self, kind: u8, len: u8, bounds: (i8, i8), place: Place) -> Vec<u8> {

@@ -65,19 +65,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
             let shape = random_shape(sketch, &shape)?;
             sketch.reshape(x, &shape)
         }
-        6 => {
-            let ops = [
-                Op::Relu(Relu),
-                Op::Relu6(Relu6),
-                Op::Clip(Clip { low: -0.5, high: 0.75 }),
-                Op::Map(Map::plain(MapFunction::Softplus)),
-                Op::Map(Map::with(MapFunction::LeakyRelu, 0.1)),
-                Op::Tanh(Tanh),
-                Op::Logistic(Logistic),
-            ];
-            let op = ops[sketch.numbers.below(ops.len())].clone();
-            sketch.node(op, &[x])
-        }
+        6 => mapped(sketch, x),
         7 => with_constant(sketch, x, &shape),
         8 => {
             let like = |&&other: &&ValueId| sketch.graph.value(other).shape == shape;
@@ -89,17 +77,7 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
             sketch.node(Op::FullyConnected(FullyConnected { activation: Activation::None }), &[x, w])
         }
         10 => normalised(sketch, x, last),
-        11 if rank > 1 => {
-            let keep_dims = sketch.numbers.below(2) == 0;
-            let axes = vec![axis];
-            match sketch.numbers.below(3) {
-                0 => sketch.node(Op::Mean(Mean { axes, keep_dims }), &[x]),
-                _ => {
-                    let kind = Reduction::ALL[sketch.numbers.below(Reduction::ALL.len())];
-                    sketch.node(Op::Reduce(Reduce { kind, axes, keep_dims }), &[x])
-                }
-            }
-        }
+        11 if rank > 1 => reduced(sketch, x, axis),
         19 if rank > 1 => {
             let b = if sketch.numbers.below(2) == 0 { x } else { sketch.random(&[3, last]) };
             let op = MatMul { transpose_a: false, transpose_b: true, activation: Activation::None };
@@ -140,6 +118,33 @@ fn grow(sketch: &mut Sketch, x: ValueId, values: &[ValueId]) -> Option<ValueId> 
         _ if rank == 4 => windowed(sketch, x, &shape)?,
         _ => return None,
     })
+}
+
+/// A function of each element.
+fn mapped(sketch: &mut Sketch, x: ValueId) -> ValueId {
+    let ops = [
+        Op::Relu(Relu),
+        Op::Relu6(Relu6),
+        Op::Clip(Clip { low: -0.5, high: 0.75 }),
+        Op::Map(Map::plain(MapFunction::Softplus)),
+        Op::Map(Map::with(MapFunction::LeakyRelu, 0.1)),
+        Op::Tanh(Tanh),
+        Op::Logistic(Logistic),
+    ];
+    let op = ops[sketch.numbers.below(ops.len())].clone();
+    sketch.node(op, &[x])
+}
+
+fn reduced(sketch: &mut Sketch, x: ValueId, axis: usize) -> ValueId {
+    let keep_dims = sketch.numbers.below(2) == 0;
+    let axes = vec![axis];
+    match sketch.numbers.below(3) {
+        0 => sketch.node(Op::Mean(Mean { axes, keep_dims }), &[x]),
+        _ => {
+            let kind = Reduction::ALL[sketch.numbers.below(Reduction::ALL.len())];
+            sketch.node(Op::Reduce(Reduce { kind, axes, keep_dims }), &[x])
+        }
+    }
 }
 
 /// A function of `x` and a value of the same shape, or a constant that repeats along some axes, on either side.

@@ -13,6 +13,11 @@ const TWICE: Sums = Sums { twice: true, long_bias: false };
 
 /// The programs.
 pub(super) fn all() -> Vec<Program> {
+    weighted().into_iter().chain(weightless()).collect()
+}
+
+/// Sums of products with weights.
+fn weighted() -> Vec<Program> {
     let plain = Factors::default();
     let (per_tensor, extra) = (Factors { per_tensor: true, extra: false }, Factors { per_tensor: false, extra: true });
     let same: [&[u32]; 2] = [&[4, 5, 3], &[4, 5, 4]];
@@ -33,21 +38,11 @@ pub(super) fn all() -> Vec<Program> {
     let dense = |name: &str, factors: Factors, sums: Sums| {
         single(name, I16, [&[3, 9], &[3, 5]], |p, i, o| p.fully_connected_i16(i, o, [3, 9, 5], factors, sums))
     };
-    let shapes: [&[u32]; 2] = [&[2, 3, 4], &[2, 3, 4]];
-    let binary =
-        |name: &str, opcode: OpCode, b: Second| single(name, I16, shapes, |p, i, o| p.binary_i16(opcode, i, o, 24, b));
-    let pool = Window { kernel: [3, 2], stride: [2, 1], pad: [1, 0], batch: 2, ..window([4, 4, 3], [2, 3, 3]) };
-    let pooled = |name: &str, opcode: OpCode| {
-        single(name, I16, [&[2, 4, 4, 3], &[2, 2, 3, 3]], |p, i, o| p.pool_i16(opcode, i, o, pool))
-    };
     let spread =
         Window { kernel: [3, 2], stride: [2, 3], pad: [1, 0], batch: 2, groups: 2, ..window([3, 2, 4], [5, 6, 6]) };
     let transposed = |name: &str, sums: Sums| {
         single(name, I16, [&[2, 3, 2, 4], &[2, 5, 6, 6]], |p, i, o| p.transpose_conv_i16(i, o, spread, extra, sums))
     };
-    let long: [&[u32]; 2] = [&[70], &[70]];
-    let requantized =
-        |name: &str, types: [DType; 2]| single(name, types, long, |p, i, o| p.requantize(types, i, o, 70));
     vec![
         conv("conv2d-i16", plain, ONCE),
         conv("conv2d-i16 per tensor, long biases", per_tensor, LONG),
@@ -63,6 +58,22 @@ pub(super) fn all() -> Vec<Program> {
         dense("fully-connected-i16 rounded twice", per_tensor, TWICE),
         transposed("transpose-conv-i16", ONCE),
         transposed("transpose-conv-i16 long biases", LONG),
+    ]
+}
+
+/// Elementwise operators, pools, pads and conversions.
+fn weightless() -> Vec<Program> {
+    let shapes: [&[u32]; 2] = [&[2, 3, 4], &[2, 3, 4]];
+    let binary =
+        |name: &str, opcode: OpCode, b: Second| single(name, I16, shapes, |p, i, o| p.binary_i16(opcode, i, o, 24, b));
+    let pool = Window { kernel: [3, 2], stride: [2, 1], pad: [1, 0], batch: 2, ..window([4, 4, 3], [2, 3, 3]) };
+    let pooled = |name: &str, opcode: OpCode| {
+        single(name, I16, [&[2, 4, 4, 3], &[2, 2, 3, 3]], |p, i, o| p.pool_i16(opcode, i, o, pool))
+    };
+    let long: [&[u32]; 2] = [&[70], &[70]];
+    let requantized =
+        |name: &str, types: [DType; 2]| single(name, types, long, |p, i, o| p.requantize(types, i, o, 70));
+    vec![
         two_inputs("add-i16", DType::I16, |p, a, b, o| p.binary_i16(OpCode::Add, a, o, 24, operand_arena(b, 1, 24))),
         binary("add-i16 constant", OpCode::Add, operand_constant(4, 3)),
         binary("add-i16 same", OpCode::Add, operand_same()),
