@@ -319,8 +319,8 @@ fn failures_are_exit_code_1_and_leave_no_file() {
     let onnx = std::fs::read(format!("{DIGITS}/model.onnx")).expect("readable");
     let cut = model("cut.onnx", &onnx[..onnx.len() / 2]);
     fails(&["compile", text(&cut), "-o", text(&out)], 1, "cut.onnx");
-    let unknown = model("model.bin", &onnx);
-    fails(&["compile", text(&unknown), "-o", text(&out)], 1, "give a .tflite or .onnx file");
+    let unknown = model("model.bin", b"neither the one nor the other");
+    fails(&["compile", text(&unknown), "-o", text(&out)], 1, "model.bin");
     let calib = model("calib.npz", b"PK\x03\x04 no archive");
     let good = format!("{DIGITS}/model.onnx");
     fails(&["compile", &good, "--calib", text(&calib), "-o", text(&out)], 1, "calib.npz");

@@ -109,6 +109,13 @@ fn rounding_of_constants(int8: &Graph, node: &Node, operand: &[f32]) -> f64 {
             (taps as f64 * largest + scale(node.inputs[0])) * scale(constant)
         }
         Op::Mul(_) => largest * scale(constant),
+        Op::MatMul(product) => {
+            let shape = &int8.value(constant).shape;
+            let is_first = node.inputs[0] == constant;
+            let last = if is_first { !product.transpose_a } else { product.transpose_b };
+            let depth = shape[shape.len() - if last { 1 } else { 2 }];
+            depth as f64 * largest * scale(constant)
+        }
         _ => scale(constant),
     };
     reals / 2.0 / scale(node.output())
