@@ -101,7 +101,7 @@ fn rounding_of_constants(int8: &Graph, node: &Node, operand: &[f32]) -> f64 {
     };
     let constant = node.inputs.iter().find(|id| int8.value(**id).elements.is_some());
     let Some(&constant) = constant else { return 0.0 };
-    let reals = match node.op {
+    let reals = match &node.op {
         Op::Conv2D(_) | Op::DepthwiseConv2D(_) | Op::TransposeConv2D(_) | Op::FullyConnected(_) => {
             let weights = int8.value(constant);
             let taps = weights.len() / weights.quantization.as_ref().map_or(1, |q| q.scales.len());
