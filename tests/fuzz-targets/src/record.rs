@@ -110,7 +110,7 @@ impl Memory {
             Operator::Along { function, shape, epsilon, place } => self.along(function, shape, epsilon, place),
             Operator::MatMul { kind, shape, factor, quant, place } => self.mat_mul(kind, shape, factor, quant, place),
             Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
-                self.grid(kind, function, (extents, repeats), sources, clamp, place)
+                self.grid((kind, function), (extents, repeats), sources, clamp, place)
             }
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
             Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {
@@ -281,8 +281,7 @@ impl Memory {
     /// Combine and Select: operands that repeat along some axes, in the arena or in WEIGHTS.
     fn grid(
         &self,
-        kind: u8,
-        function: u8,
+        (kind, function): (u8, u8),
         (extents, repeats): ([u8; 6], [u8; 3]),
         sources: u8,
         bounds: (i8, i8),
