@@ -40,7 +40,7 @@ pub struct Value {
     /// Extent of each axis; a dynamic batch is fixed to 1 by the importer.
     pub shape: Vec<usize>,
     /// Present on every [`DType::I8`] activation and weight. A float constant may have one: then its elements are the reals
-    /// of codes, see [`Value::codes`].
+    /// of codes, see `codes`.
     pub quantization: Option<Quantization>,
     /// Present on constants.
     pub elements: Option<Elements>,
