@@ -7,7 +7,7 @@ use core::cell::Cell;
 use core::ops::Range;
 
 use kinglet_blob::cast::{self, Element};
-use kinglet_blob::size;
+use kinglet_blob::{Operand, OperatorBytes, size};
 use kinglet_kernels::{Io, Token};
 
 use crate::error::LoadRule;
@@ -89,6 +89,17 @@ pub(crate) enum Source {
     Arena(Span),
     /// Bytes of WEIGHTS.
     Constant(Span),
+}
+
+impl Source {
+    /// Operand `index`, of these bytes, in the region that its type byte names.
+    pub(crate) fn of(operator: &OperatorBytes<'_>, index: usize, span: Span) -> Result<Source, LoadRule> {
+        match operator.body.get(index.saturating_add(2)).map(|byte| byte >> 4) {
+            Some(Operand::ARENA) => Ok(Source::Arena(span)),
+            Some(Operand::CONSTANTS) => Ok(Source::Constant(span)),
+            _ => Err(LoadRule::Operands),
+        }
+    }
 }
 
 /// The arena around the memory of a result.
@@ -173,6 +184,12 @@ impl<'b> Limits<'b> {
             }
         }
         Ok(())
+    }
+
+    /// The same as [`Limits::spans`] for an operator whose result shares nothing with its operand.
+    pub(crate) fn spans_apart(&self, spans: &Spans) -> Result<(), LoadRule> {
+        self.spans(spans)?;
+        if spans.input.overlaps(spans.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
     }
 
     /// All spans of an operator are in the arena, aligned, and can be cut out of it together.

@@ -42,6 +42,30 @@ impl Span {
     }
 }
 
+/// Calls `visit(runs, (first output channel, how many), output element)` for every group of every window, in the order of
+/// the output.
+#[inline]
+pub(crate) fn for_each_group(geometry: &Geometry, mut visit: impl FnMut(&Runs, (usize, usize), usize)) {
+    let [height, width, outputs] = geometry.output;
+    let group_outputs = outputs.checked_div(geometry.groups).unwrap_or(0);
+    let mut at: usize = 0;
+    for y in 0..height {
+        let rows = Span::of_window(geometry, 0, y);
+        for x in 0..width {
+            let columns = Span::of_window(geometry, 1, x);
+            for group in 0..geometry.groups {
+                let first = group.wrapping_mul(group_outputs);
+                visit(
+                    &Runs::of_window(geometry, [rows, columns], group),
+                    (first, group_outputs),
+                    at.wrapping_add(first),
+                );
+            }
+            at = at.wrapping_add(outputs);
+        }
+    }
+}
+
 /// The runs of one window for one group of channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs {

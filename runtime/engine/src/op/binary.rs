@@ -6,7 +6,7 @@ use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, MulI16};
 use kinglet_kernels::numerics::FixedPoint;
 
-use super::layer::{clamp, stage};
+use super::layer::{clamp, is_factor, stage};
 use super::{product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of, constants};
@@ -95,11 +95,6 @@ fn check(
     let spans = spans(places, second, broadcast, size)?;
     constant_b(second, broadcast, size, limits.weights).ok_or(LoadRule::ConstantRange)?;
     limits.spans(&spans)
-}
-
-/// A factor's multiplier is not negative, and its shift is one that the kernels document.
-fn is_factor(factor: FixedPoint) -> bool {
-    factor.multiplier >= 0 && (-31..=30).contains(&factor.shift)
 }
 
 fn factor(multiplier: i32, shift: i8) -> FixedPoint {

@@ -5,32 +5,26 @@ use kinglet_blob::records::Cast as Record;
 use kinglet_blob::{DType, OperatorBytes, Signature};
 use kinglet_kernels::cast::{self, Number};
 
-use super::{UNARY_I8, product, record};
+use super::unary::{Ends, types};
+use super::{UNARY_I8, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span};
 
 /// A tensor of any type to one of any other.
 pub(super) const CAST: Signature = UNARY_I8.of_any_type();
 
-/// The types of operand and result, and where they are.
-fn resolve(operator: &OperatorBytes<'_>) -> Result<([DType; 2], [Span; 2]), LoadRule> {
-    let ([input, output], record): ([u32; 2], Record) = record(operator, &CAST)?;
-    let len = product(&[record.len as usize])?;
-    let of = |at: usize| operator.body.get(at).and_then(|byte| DType::from_tag(byte & 15)).ok_or(LoadRule::Operands);
-    let (from, to) = (of(2)?, of(3)?);
-    Ok(([from, to], [Span::new(input, len, from.size_bytes()), Span::new(output, len, to.size_bytes())]))
+fn resolve(operator: &OperatorBytes<'_>) -> Result<Ends, LoadRule> {
+    let (places, record): (_, Record) = record(operator, &CAST)?;
+    Ends::new(places, record.len, types(operator))
 }
 
 pub(super) fn check(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let ([from, to], [input, output]) = resolve(operator)?;
-    limits.span(input, from.size_bytes())?;
-    limits.span(output, to.size_bytes())?;
-    if input.overlaps(output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
+    resolve(operator)?.check(limits)
 }
 
 pub(super) fn run(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let ([from, to], [input, output]) = resolve(operator).ok()?;
-    let (input, bytes) = memory.pair(input, output)?;
+    let (Ends { input, output, .. }, [from, to]) = (resolve(operator).ok()?, types(operator));
+    let ((from, to), (input, bytes)) = (from.zip(to)?, memory.pair(input, output)?);
     let is_done = match from {
         DType::F32 => to_any::<f32>(input, to, bytes)?,
         DType::I32 => to_any::<i32>(input, to, bytes)?,

@@ -8,10 +8,10 @@ use kinglet_blob::{DType, Field, Function, Operand, OperatorBytes, Signature, ca
 use kinglet_kernels::combine::quantized::{CombinesCodes, Scaling, combine_codes};
 use kinglet_kernels::combine::{self, Combines};
 use kinglet_kernels::grid::Grid;
-use kinglet_kernels::numerics::{ClampF32, FixedPoint};
+use kinglet_kernels::numerics::ClampF32;
 use kinglet_kernels::select;
 
-use super::layer::clamp;
+use super::layer::{clamp, factor};
 use super::{product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Source, Span};
@@ -47,9 +47,7 @@ fn typed(operator: &OperatorBytes<'_>, index: usize) -> Option<(DType, u8)> {
 /// Operand `index`, which has `len` elements of a type.
 fn source(operator: &OperatorBytes<'_>, index: usize, dtype: DType, at: u32, len: usize) -> Result<Source, LoadRule> {
     match typed(operator, index) {
-        Some((found, _)) if found != dtype => Err(LoadRule::Operands),
-        Some((_, Operand::ARENA)) => Ok(Source::Arena(Span::new(at, len, dtype.size_bytes()))),
-        Some((_, Operand::CONSTANTS)) => Ok(Source::Constant(Span::new(at, len, dtype.size_bytes()))),
+        Some((found, _)) if found == dtype => Source::of(operator, index, Span::new(at, len, dtype.size_bytes())),
         _ => Err(LoadRule::Operands),
     }
 }
@@ -124,10 +122,6 @@ fn parts_i8(record: &RecordQuantized) -> Result<(&GridRecord, Stage), LoadRule> 
 }
 
 fn parts_i16(record: &RecordQuantized) -> Result<(&GridRecord, Stage), LoadRule> {
-    let factor = |multiplier: i32, shift: i8| {
-        let is_factor = multiplier >= 0 && (-31..=30).contains(&shift);
-        if is_factor { Ok(FixedPoint { multiplier, shift: shift.into() }) } else { Err(LoadRule::Parameter) }
-    };
     if record.min > record.max || record.left_shift > LEFT_SHIFT_MAX || record.reserved != 0 {
         return Err(LoadRule::Parameter);
     }
@@ -304,7 +298,8 @@ pub(super) fn run_select(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '
     match size {
         1 => run_select_of::<u8>(&grid, sources, output, memory),
         2 => run_select_of::<i16>(&grid, sources, output, memory),
-        _ => run_select_of::<i32>(&grid, sources, output, memory),
+        4 => run_select_of::<i32>(&grid, sources, output, memory),
+        _ => None,
     }
 }
 

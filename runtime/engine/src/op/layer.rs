@@ -7,7 +7,7 @@ use kinglet_blob::records::{LayerQuant, LayerQuantI16, Window};
 use kinglet_blob::{DType, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
-use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, LONG_SHIFTS, OutputStage, Requant};
+use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, FixedPoint, LONG_SHIFTS, OutputStage, Requant};
 use kinglet_kernels::packing::Storage;
 
 use super::product;
@@ -170,4 +170,15 @@ pub(super) fn stage(zero_point: i8, min: i8, max: i8) -> OutputStage {
 #[inline]
 pub(super) fn clamp(min: f32, max: f32) -> Result<ClampF32, LoadRule> {
     if min <= max { Ok(ClampF32 { min, max }) } else { Err(LoadRule::Parameter) }
+}
+
+/// A factor's multiplier is not negative, and its shift is one that the kernels document.
+pub(super) fn is_factor(factor: FixedPoint) -> bool {
+    factor.multiplier >= 0 && ALL_SHIFTS.contains(&factor.shift)
+}
+
+/// The factor of a record, when it is one.
+pub(super) fn factor(multiplier: i32, shift: i8) -> Result<FixedPoint, LoadRule> {
+    let factor = FixedPoint { multiplier, shift: shift.into() };
+    if is_factor(factor) { Ok(factor) } else { Err(LoadRule::Parameter) }
 }

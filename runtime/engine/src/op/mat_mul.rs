@@ -3,11 +3,10 @@
 use kinglet_blob::records::{
     MatMulF32 as RecordF32, MatMulI8 as RecordI8, MatMulI16 as RecordI16, MatMulShape as RecordShape,
 };
-use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast, size};
+use kinglet_blob::{DType, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::mat_mul::{self, MatMulF32, MatMulI8, MatMulI16, MatMulShape};
-use kinglet_kernels::numerics::FixedPoint;
 
-use super::layer::{clamp, stage};
+use super::layer::{clamp, factor, stage};
 use super::{product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Source, Span};
@@ -21,15 +20,6 @@ pub(super) const F32: Signature = signature(DType::F32);
 
 const fn signature(dtype: DType) -> Signature {
     Signature::new(&[dtype, dtype], &[dtype]).or_constant(0).or_constant(1)
-}
-
-/// Where a factor is, as the type byte at `at` of the operands says it.
-fn factor_at(operator: &OperatorBytes<'_>, at: usize, span: Span) -> Result<Source, LoadRule> {
-    match operator.body.get(at).map(|byte| byte >> 4) {
-        Some(Operand::ARENA) => Ok(Source::Arena(span)),
-        Some(Operand::CONSTANTS) => Ok(Source::Constant(span)),
-        _ => Err(LoadRule::Operands),
-    }
 }
 
 /// A record's memory.
@@ -58,7 +48,7 @@ fn resolve(
     let wide = |extent: u32| extent as usize;
     let len = product(&[x, y, z, rows, columns].map(wide))?;
     let [a, b] = [Span::new(a, a_len, size), Span::new(b, b_len, size)];
-    let factors = [factor_at(operator, 2, a)?, factor_at(operator, 3, b)?];
+    let factors = [Source::of(operator, 0, a)?, Source::of(operator, 1, b)?];
     if matches!(factors, [Source::Constant(_), Source::Constant(_)]) {
         return Err(LoadRule::Operands);
     }
@@ -90,12 +80,6 @@ impl Operands {
         let [a, b] = self.factors.map(|factor| arena.get(factor, weights));
         if kernel([a?, b?], output)? { Some(self.output) } else { None }
     }
-}
-
-/// The multiplier is not negative, and the shift one that the kernels document.
-fn factor(multiplier: i32, shift: i8) -> Result<FixedPoint, LoadRule> {
-    let factor = FixedPoint { multiplier, shift: shift.into() };
-    if multiplier >= 0 && (-31..=30).contains(&factor.shift) { Ok(factor) } else { Err(LoadRule::Parameter) }
 }
 
 fn resolve_f32(operator: &OperatorBytes<'_>) -> Result<(MatMulF32, Operands), LoadRule> {

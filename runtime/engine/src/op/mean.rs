@@ -5,6 +5,7 @@ use kinglet_blob::records::{MeanF32 as RecordF32, MeanI8 as RecordI8};
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 
+use super::layer::is_factor;
 use super::{UNARY_F32, UNARY_I8, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans};
@@ -28,7 +29,7 @@ fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(MeanI8, Spans), LoadRule>
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_i8(operator)?;
-    if layer.factor.multiplier < 0 || !(-31..=30).contains(&layer.factor.shift) {
+    if !is_factor(layer.factor) {
         return Err(LoadRule::Parameter);
     }
     limits.spans(&spans)

@@ -26,11 +26,13 @@ mod take;
 mod transpose_conv;
 mod unary;
 
+use kinglet_blob::cast::Element;
 use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes, Signature, size};
+use kinglet_kernels::Io;
 use kinglet_kernels::packing::Storage;
 
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span};
+use crate::memory::{Limits, Memory, Span, Spans};
 
 /// What the engine does with an operator.
 #[derive(Clone, Copy)]
@@ -168,6 +170,19 @@ fn record<const N: usize, R: Field>(
     let mut cursor = Cursor::new(body);
     let (Some(places), Some(parameters)) = (cursor.take(), cursor.take()) else { return Err(LoadRule::RecordLength) };
     Ok((places, parameters))
+}
+
+/// An input and an output of one type.
+fn check_same_type(operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
+    if operator.body.get(2) == operator.body.get(3) { Ok(()) } else { Err(LoadRule::Operands) }
+}
+
+/// Runs a kernel on elements as `T`.
+fn run_as<T: Element>(spans: &Spans, memory: &mut Memory<'_, '_>, run: impl FnOnce(&mut Io<'_, T>)) -> Option<Span> {
+    let mut memory = memory.elements::<T>(spans);
+    let (io, _) = memory.as_mut()?;
+    run(io);
+    spans.written(io)
 }
 
 /// The product of extents, none of which may be zero; less than 2^32 on every machine.

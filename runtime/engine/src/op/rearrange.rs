@@ -1,11 +1,10 @@
 //! Elements at any strides to any strides.
 
-use kinglet_blob::cast::Element;
 use kinglet_blob::records::Rearrange as Record;
 use kinglet_blob::{DType, OperatorBytes, size};
 use kinglet_kernels::rearrange::{self, Rearrange};
 
-use super::{product, record, shape};
+use super::{check_same_type, product, record, run_as, shape};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
@@ -36,27 +35,17 @@ fn resolve(operator: &OperatorBytes<'_>) -> Result<(Rearrange, Spans), LoadRule>
 
 pub(super) fn check(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve(operator)?;
-    if operator.body.get(2) != operator.body.get(3) {
-        return Err(LoadRule::Operands);
-    }
-    limits.spans(&spans)?;
-    if spans.input.overlaps(spans.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
+    check_same_type(operator)?;
+    limits.spans_apart(&spans)
 }
 
 pub(super) fn run(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve(operator).ok()?;
+    // Floats are moved as integers: what they are is not looked at.
     match operator.dtype()?.size_bytes() {
-        1 => run_as::<i8>(&layer, &spans, memory),
-        2 => run_as::<i16>(&layer, &spans, memory),
-        4 => run_as::<i32>(&layer, &spans, memory),
+        1 => run_as::<i8>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
+        2 => run_as::<i16>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
+        4 => run_as::<i32>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
         _ => None,
     }
-}
-
-/// Floats are moved as integers: what they are is not looked at.
-fn run_as<T: Element>(layer: &Rearrange, spans: &Spans, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let mut memory = memory.elements::<T>(spans);
-    let (io, _) = memory.as_mut()?;
-    rearrange::rearrange(layer, io);
-    spans.written(io)
 }

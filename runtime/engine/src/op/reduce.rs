@@ -2,9 +2,9 @@
 
 use kinglet_blob::records::{ReduceF32 as RecordF32, ReduceInt as RecordInt};
 use kinglet_blob::{OperatorBytes, Signature};
-use kinglet_kernels::numerics::FixedPoint;
 use kinglet_kernels::reduce::{self, Kind, ReduceF32, ReduceInt};
 
+use super::layer::factor;
 use super::{UNARY_F32, UNARY_I8, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans};
@@ -31,10 +31,7 @@ fn resolve_int(
 ) -> Result<(ReduceInt, Spans), LoadRule> {
     let (places, record): (_, RecordInt) = record(operator, signature)?;
     let kind = Kind::from_tag(record.kind).filter(|kind| kind.has_integers()).ok_or(LoadRule::Parameter)?;
-    let factor = FixedPoint { multiplier: record.multiplier, shift: record.shift.into() };
-    if factor.multiplier < 0 || !(-31..=30).contains(&factor.shift) {
-        return Err(LoadRule::Parameter);
-    }
+    let factor = factor(record.multiplier, record.shift)?;
     let (extents, spans) = shape(record.extents, places, size)?;
     let (input_zero_point, zero_point) = (record.input_zero_point.into(), record.zero_point.into());
     Ok((ReduceInt { kind, extents, input_zero_point, factor, zero_point }, spans))

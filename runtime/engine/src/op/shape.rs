@@ -5,7 +5,7 @@ use kinglet_blob::{DType, OperatorBytes, Signature, size};
 use kinglet_kernels::copy::{self, CopyBlocks};
 use kinglet_kernels::pad::{self, PadGeometry};
 
-use super::{UNARY_I8, product, record};
+use super::{UNARY_I8, check_same_type, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
@@ -93,9 +93,7 @@ fn resolve_copy(operator: &OperatorBytes<'_>) -> Result<(CopyBlocks, Spans), Loa
 
 pub(super) fn check_copy(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, spans) = resolve_copy(operator)?;
-    if operator.body.get(2) != operator.body.get(3) {
-        return Err(LoadRule::Operands);
-    }
+    check_same_type(operator)?;
     limits.spans(&spans)
 }
 

@@ -1,14 +1,13 @@
 //! Operators along an axis with a table of indices: Take and Resample, and ResizeBilinear with one for each axis.
 
-use kinglet_blob::cast::{self, Element};
+use kinglet_blob::cast;
 use kinglet_blob::records::{Resample as RecordResample, ResizeBilinear as RecordResize, Take as RecordTake};
 use kinglet_blob::{DType, OperatorBytes, Signature, size};
-use kinglet_kernels::Io;
 use kinglet_kernels::resample::{self, Resample};
 use kinglet_kernels::resize_bilinear::{self, ResizeBilinear, STEP_LEN};
 use kinglet_kernels::take::{self, Take};
 
-use super::{UNARY_F32, UNARY_I8, product, record, shape};
+use super::{UNARY_F32, UNARY_I8, check_same_type, product, record, run_as, shape};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -31,12 +30,6 @@ fn check_indices(indices: &[u32], extent: usize, limits: &Limits<'_>) -> Result<
     if is_inside { Ok(()) } else { Err(LoadRule::Parameter) }
 }
 
-/// Spans that share nothing.
-fn check_apart(spans: &Spans, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    limits.spans(spans)?;
-    if spans.input.overlaps(spans.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
-}
-
 fn resolve_take<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(Take<'b>, Spans), LoadRule> {
     let (places, record): (_, RecordTake) = record(operator, &shape::COPY)?;
     let [outer, extent, inner, count] =
@@ -49,11 +42,9 @@ fn resolve_take<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(
 
 pub(super) fn check_take(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, spans) = resolve_take(operator, limits.weights)?;
-    if operator.body.get(2) != operator.body.get(3) {
-        return Err(LoadRule::Operands);
-    }
+    check_same_type(operator)?;
     check_indices(layer.indices, layer.extent, limits)?;
-    check_apart(&spans, limits)
+    limits.spans_apart(&spans)
 }
 
 pub(super) fn run_take(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -64,13 +55,6 @@ pub(super) fn run_take(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>
         4 => run_as::<i32>(&spans, memory, |io| take::take(&layer, io)),
         _ => None,
     }
-}
-
-fn run_as<T: Element>(spans: &Spans, memory: &mut Memory<'_, '_>, run: impl FnOnce(&mut Io<'_, T>)) -> Option<Span> {
-    let mut memory = memory.elements::<T>(spans);
-    let (io, _) = memory.as_mut()?;
-    run(io);
-    spans.written(io)
 }
 
 /// The layer, and the zero point of its codes; `W` views the bytes of so many weights.
@@ -98,7 +82,7 @@ pub(super) fn check_resample_f32(operator: &OperatorBytes<'_>, limits: &Limits<'
         return Err(LoadRule::Parameter);
     }
     check_indices(layer.indices, layer.extent, limits)?;
-    check_apart(&spans, limits)
+    limits.spans_apart(&spans)
 }
 
 pub(super) fn run_resample_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -112,7 +96,7 @@ pub(super) fn check_resample_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_
         return Err(LoadRule::Parameter);
     }
     check_indices(layer.indices, layer.extent, limits)?;
-    check_apart(&spans, limits)
+    limits.spans_apart(&spans)
 }
 
 pub(super) fn run_resample_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
@@ -146,7 +130,7 @@ pub(super) fn check_resize(operator: &OperatorBytes<'_>, limits: &Limits<'_>) ->
             return Err(LoadRule::Parameter);
         }
     }
-    check_apart(&spans, limits)
+    limits.spans_apart(&spans)
 }
 
 pub(super) fn run_resize(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {

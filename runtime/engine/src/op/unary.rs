@@ -7,11 +7,10 @@ use kinglet_blob::records::{
 };
 use kinglet_blob::{DType, OperatorBytes, Signature, cast};
 use kinglet_kernels::lookup::{self, TABLE_LEN};
-use kinglet_kernels::numerics::{ALL_SHIFTS, FixedPoint};
 use kinglet_kernels::quantize::{self, Affine, Requantize};
 use kinglet_kernels::unary_f32;
 
-use super::layer::clamp;
+use super::layer::{clamp, factor};
 use super::{UNARY_F32, UNARY_I8, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
@@ -33,7 +32,7 @@ pub(super) fn elementwise(places: [u32; 2], len: usize, size: usize) -> Spans {
 }
 
 /// The types of the input and of the output.
-fn types(operator: &OperatorBytes<'_>) -> [Option<DType>; 2] {
+pub(super) fn types(operator: &OperatorBytes<'_>) -> [Option<DType>; 2] {
     [2, 3].map(|at| DType::from_tag(operator.body.get(at)? & 15))
 }
 
@@ -105,21 +104,21 @@ fn zero_points(dtype: Option<DType>) -> Option<RangeInclusive<i32>> {
 }
 
 /// The input and the output, elements of different types.
-struct Ends {
-    input: Span,
-    output: Span,
+pub(super) struct Ends {
+    pub(super) input: Span,
+    pub(super) output: Span,
     sizes: [usize; 2],
 }
 
 impl Ends {
     /// `len` elements each.
-    fn new([input, output]: [u32; 2], len: u32, types: [Option<DType>; 2]) -> Result<Self, LoadRule> {
+    pub(super) fn new([input, output]: [u32; 2], len: u32, types: [Option<DType>; 2]) -> Result<Self, LoadRule> {
         let [Some(from), Some(to)] = types else { return Err(LoadRule::Operands) };
         let (sizes, len) = ([from.size_bytes(), to.size_bytes()], product(&[len as usize])?);
         Ok(Ends { input: Span::new(input, len, sizes[0]), output: Span::new(output, len, sizes[1]), sizes })
     }
 
-    fn check(&self, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    pub(super) fn check(&self, limits: &Limits<'_>) -> Result<(), LoadRule> {
         limits.span(self.input, self.sizes[0])?;
         limits.span(self.output, self.sizes[1])?;
         if self.input.overlaps(self.output) { Err(LoadRule::ArenaOverlap) } else { Ok(()) }
@@ -179,9 +178,8 @@ fn resolve_requantize(operator: &OperatorBytes<'_>) -> Result<(Requantize, Ends)
     }
     let ends = Ends::new(places, record.len, types)?;
     let (input_zero_point, zero_point) = (i32::from(record.input_zero_point), i32::from(record.zero_point));
-    let factor = FixedPoint { multiplier: record.multiplier, shift: record.shift.into() };
-    let is_factor = factor.multiplier >= 0 && ALL_SHIFTS.contains(&factor.shift);
-    if !is_factor || !input.contains(&input_zero_point) || !output.contains(&zero_point) || record.reserved != 0 {
+    let factor = factor(record.multiplier, record.shift)?;
+    if !input.contains(&input_zero_point) || !output.contains(&zero_point) || record.reserved != 0 {
         return Err(LoadRule::Parameter);
     }
     Ok((Requantize { input_zero_point, factor, zero_point }, ends))

@@ -10,7 +10,7 @@ use super::Geometry;
 use crate::Io;
 use crate::int16::{StageI16, add_rows};
 use crate::io::range;
-use crate::runs::{Runs, Span};
+use crate::runs::{Runs, for_each_group};
 
 /// Everything a convolution of int16 activations needs besides these.
 #[derive(Clone, Copy, Debug)]
@@ -37,22 +37,7 @@ pub fn conv2d_i16(layer: &Conv2dI16, io: &mut Io<i16>) {
     if !layer.fits(io) {
         return io.refuse();
     }
-    let geometry = &layer.geometry;
-    let [height, width, outputs] = geometry.output;
-    let group_outputs = outputs.checked_div(geometry.groups).unwrap_or(0);
-    let mut at: usize = 0;
-    for y in 0..height {
-        let rows = Span::of_window(geometry, 0, y);
-        for x in 0..width {
-            let columns = Span::of_window(geometry, 1, x);
-            for group in 0..geometry.groups {
-                let runs = Runs::of_window(geometry, [rows, columns], group);
-                let first = group.wrapping_mul(group_outputs);
-                outputs_of(layer, io, &runs, (first, group_outputs), at.wrapping_add(first));
-            }
-            at = at.wrapping_add(outputs);
-        }
-    }
+    for_each_group(&layer.geometry, |runs, outputs, at| outputs_of(layer, io, runs, outputs, at));
 }
 
 /// `count` output channels from `first` on of one window, written from element `at` on.

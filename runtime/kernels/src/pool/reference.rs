@@ -7,41 +7,46 @@ use crate::formula::{Tensor, Wrapping, positions};
 
 /// The average pooling that every `average_pool_i8` kernel equals to the bit.
 pub fn average_pool_i8_reference(layer: &PoolI8, io: &mut Io<i8>) {
-    for (at, position) in positions(layer.geometry.output).enumerate() {
-        let (mut sum, mut count) = (Wrapping(0_i32), Wrapping(0_i32));
-        for element in elements(&layer.geometry, io.input(), position) {
-            sum += i32::from(element);
-            count += 1;
-        }
-        io.set(at, layer.clamp(rounded_average(sum.0, count.0)));
-    }
+    averages(&layer.geometry, io, |average| layer.clamp(average));
 }
 
 /// The maximum pooling that every `max_pool_i8` kernel equals to the bit.
 pub fn max_pool_i8_reference(layer: &PoolI8, io: &mut Io<i8>) {
-    for (at, position) in positions(layer.geometry.output).enumerate() {
-        let max = elements(&layer.geometry, io.input(), position).fold(i8::MIN, i8::max);
-        io.set(at, layer.clamp(max.into()));
-    }
+    maxima(&layer.geometry, io, i8::MIN, |max| layer.clamp(max));
 }
 
 /// The average pooling that every `average_pool_i16` kernel equals to the bit.
 pub fn average_pool_i16_reference(layer: &PoolI16, io: &mut Io<i16>) {
-    for (at, position) in positions(layer.geometry.output).enumerate() {
-        let (mut sum, mut count) = (Wrapping(0_i32), Wrapping(0_i32));
-        for element in elements(&layer.geometry, io.input(), position) {
-            sum += i32::from(element);
-            count += 1;
-        }
-        io.set(at, layer.clamp(rounded_average(sum.0, count.0)));
-    }
+    averages(&layer.geometry, io, |average| layer.clamp(average));
 }
 
 /// The maximum pooling that every `max_pool_i16` kernel equals to the bit.
 pub fn max_pool_i16_reference(layer: &PoolI16, io: &mut Io<i16>) {
-    for (at, position) in positions(layer.geometry.output).enumerate() {
-        let max = elements(&layer.geometry, io.input(), position).fold(i16::MIN, i16::max);
-        io.set(at, layer.clamp(max.into()));
+    maxima(&layer.geometry, io, i16::MIN, |max| layer.clamp(max));
+}
+
+/// Rounded averages of codes.
+fn averages<T: Copy + Default + Into<i32>>(geometry: &Geometry, io: &mut Io<T>, clamp: impl Fn(i32) -> T) {
+    for (at, position) in positions(geometry.output).enumerate() {
+        let (mut sum, mut count) = (Wrapping(0_i32), Wrapping(0_i32));
+        for element in elements(geometry, io.input(), position) {
+            sum += element.into();
+            count += 1;
+        }
+        io.set(at, clamp(rounded_average(sum.0, count.0)));
+    }
+}
+
+/// The largest codes; `lowest` where a window has none.
+fn maxima<T: Copy + Default + Ord + Into<i32>>(
+    geometry: &Geometry,
+    io: &mut Io<T>,
+    lowest: T,
+    clamp: impl Fn(i32) -> T,
+) {
+    for (at, position) in positions(geometry.output).enumerate() {
+        let max = elements(geometry, io.input(), position).fold(lowest, T::max);
+        io.set(at, clamp(max.into()));
     }
 }
 
