@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
+use kinglet_blob::records::{FullyConnectedF32, FullyConnectedI8, FullyConnectedI16, Window};
 use kinglet_blob::{OpCode, WeightForm};
 use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::int16::Rounding;
@@ -114,19 +114,10 @@ impl Operator for FullyConnected {
 
 impl FullyConnected {
     /// Lowers a layer on floats whose weights are codes, when there are not too many for the record; true when it did.
-    /// Rows are the columns of an image.
-    fn lower_hybrid(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<bool, Reason> {
+    fn lower_hybrid(&self, site: &mut Site<'_>, sizes: [usize; 3]) -> Result<bool, Reason> {
         let Some((codes, quantization)) = hybrid::codes(site, 0) else { return Ok(false) };
-        let window = WindowShapes {
-            input: &[1, 1, rows, taps],
-            output: &[1, 1, rows, outputs],
-            kernel: [1, 1],
-            stride: [1, 1],
-            dilation: [1, 1],
-            padding: &Padding::default(),
-            groups: 1,
-        };
-        let Ok(window) = window.record() else { return Ok(false) };
+        let Ok(window) = rows_as_columns(sizes) else { return Ok(false) };
+        let [_, taps, outputs] = sizes;
         hybrid::lower(site, window, &Channels::rows(&codes, outputs, taps), quantization, self.activation)?;
         Ok(true)
     }
@@ -163,18 +154,9 @@ impl FullyConnected {
         Ok(())
     }
 
-    /// Rows are the columns of an image.
-    fn lower_asymmetric(&self, site: &mut Site<'_>, [rows, taps, outputs]: [usize; 3]) -> Result<(), Reason> {
-        let window = WindowShapes {
-            input: &[1, 1, rows, taps],
-            output: &[1, 1, rows, outputs],
-            kernel: [1, 1],
-            stride: [1, 1],
-            dilation: [1, 1],
-            padding: &Padding::default(),
-            groups: 1,
-        };
-        let window = window.record()?;
+    fn lower_asymmetric(&self, site: &mut Site<'_>, sizes: [usize; 3]) -> Result<(), Reason> {
+        let window = rows_as_columns(sizes)?;
+        let [_, taps, outputs] = sizes;
         let channels = Channels::rows(site.i8s(1)?, outputs, taps);
         asymmetric::lower(site, window, &channels, self.activation)
     }
@@ -189,6 +171,20 @@ impl FullyConnected {
         site.emit(Emission::new(OpCode::FullyConnected, record, overlap));
         Ok(())
     }
+}
+
+/// The window of a layer whose rows are the columns of an image.
+fn rows_as_columns([rows, taps, outputs]: [usize; 3]) -> Result<Window, Reason> {
+    let window = WindowShapes {
+        input: &[1, 1, rows, taps],
+        output: &[1, 1, rows, outputs],
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: &Padding::default(),
+        groups: 1,
+    };
+    window.record()
 }
 
 /// The extents as a record has them.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use kinglet_blob::OpCode;
 use kinglet_blob::records::{MeanF32, MeanI8};
-use kinglet_kernels::numerics::OutputStage;
+use kinglet_kernels::numerics::{ALL_SHIFTS, OutputStage};
 
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals};
@@ -109,7 +109,7 @@ fn record_i8(site: &Site<'_>, [outer, reduced, inner]: [u32; 3]) -> Result<MeanI
         return refuse(format!("it averages {reduced} elements"), "at most 8,388,607 fit the accumulator");
     }
     let factor = fixed::mean_factor(x, y, reduced as usize);
-    if !(-31..=30).contains(&factor.shift) {
+    if !ALL_SHIFTS.contains(&factor.shift) {
         return refuse(format!("its factor is 2^{}", factor.shift), "recalibrate: its scales are unsound");
     }
     Ok(MeanI8 {

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use kinglet_blob::{OpCode, records};
-use kinglet_kernels::numerics::FixedPoint;
+use kinglet_kernels::numerics::{ALL_SHIFTS, FixedPoint};
 pub use kinglet_kernels::reduce::Kind;
 
 use super::common::attributes::Activation;
@@ -158,7 +158,7 @@ fn record_int(site: &Site<'_>, kind: Kind, extents: [u32; 7]) -> Result<records:
         Kind::Mean => fixed::mean_factor(x, y, count as usize),
         _ => FixedPoint { multiplier: 0, shift: 0 },
     };
-    if !(-31..=30).contains(&factor.shift) {
+    if !ALL_SHIFTS.contains(&factor.shift) {
         return refuse(format!("its factor is 2^{}", factor.shift), "recalibrate: its scales are unsound");
     }
     Ok(records::ReduceInt {

@@ -139,7 +139,7 @@ impl Importer<'_> {
     }
 
     /// A function of two values; floats are added and multiplied by the operators that passes know best.
-    fn combined(&mut self, name: &str, function: Function, operands: [ValueId; 2]) -> Convert<ValueId> {
+    pub(super) fn combined(&mut self, name: &str, function: Function, operands: [ValueId; 2]) -> Convert<ValueId> {
         let operands = self.builder.same_rank(name, operands)?;
         let dtype = self.builder.graph.value(operands[0]).dtype;
         let activation = Activation::None;

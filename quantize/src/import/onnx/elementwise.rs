@@ -4,8 +4,8 @@ use super::attributes::{Call, normal_axis};
 use super::constant::Constant;
 use super::{Entry, Importer, combine};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, DType, Elements, Op, ValueId, inverse};
-use crate::op::{Add, Logistic, Mul, Softmax, Tanh, Transpose};
+use crate::ir::{DType, Elements, Op, ValueId, inverse};
+use crate::op::{Function, Logistic, Softmax, Tanh, Transpose};
 
 impl Importer<'_> {
     pub(super) fn unary(&mut self, call: &Call<'_>, op: Op) -> Convert<Entry> {
@@ -27,15 +27,6 @@ impl Importer<'_> {
             _ => true,
         };
         call.operands.iter().flatten().all(is_float)
-    }
-
-    fn elementwise(&mut self, call: &Call<'_>, op: Op, operands: [ValueId; 2]) -> Convert<Entry> {
-        // A constant goes second: the passes look for it there.
-        let [a, b] = operands;
-        let is_constant = |id: ValueId| self.builder.graph.value(id).elements.is_some();
-        let operands = if is_constant(a) { [b, a] } else { [a, b] };
-        let operands = self.builder.same_rank(call.name, operands)?;
-        Ok(Entry::Value(self.apply(call.name, op, operands.to_vec())?))
     }
 }
 
@@ -94,7 +85,7 @@ pub(super) fn sub(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry
     }
     let a = call.value(0)?;
     let b = importer.mapped_constant(call, 1, |number| -number)?;
-    importer.elementwise(call, Op::Add(Add { activation: Activation::None }), [a, b])
+    Ok(Entry::Value(importer.combined(call.name, Function::Add, [a, b])?))
 }
 
 /// A quotient; by a constant it is a product with reciprocals, unless these lose digits.
@@ -109,5 +100,5 @@ pub(super) fn div(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry
         return combine::combine(importer, call);
     }
     let b = importer.mapped_constant(call, 1, |number| 1.0 / number)?;
-    importer.elementwise(call, Op::Mul(Mul { activation: Activation::None }), [a, b])
+    Ok(Entry::Value(importer.combined(call.name, Function::Mul, [a, b])?))
 }
