@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use kinglet::DType;
 
-use crate::calibrate::Samples;
 use crate::calibrate::npy::{self, Array, ArrayError, ElementType, read_arrays};
+use crate::calibrate::samples::{find, sample_count};
 use crate::file;
-use crate::tensor::{self, PortSpec, View};
+use crate::tensor::PortSpec;
 
 /// Why files are no inputs.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ impl InputFiles<'_> {
         if let [path] = self.files
             && Format::of(path)? == Format::Npz
         {
-            return from_reals(path, &read_arrays(path)?, ports);
+            return from_numbers(path, &read_arrays(path)?, ports);
         }
         if self.files.len() != ports.len() {
             let (given, option, needed) = (self.files.len(), self.option, ports.len());
@@ -108,36 +108,49 @@ impl InputFiles<'_> {
             Format::Npy => {
                 let mut arrays = read_arrays(path)?;
                 arrays.iter_mut().for_each(|array| array.name.clone_from(&port.name));
-                Ok(from_reals(path, &arrays, core::slice::from_ref(port))?.inputs.concat())
+                Ok(from_numbers(path, &arrays, core::slice::from_ref(port))?.inputs.concat())
             }
         }
     }
 
-    /// The bytes of an array that has the blob's element type.
+    /// The bytes of an array that holds the tensor's own codes: in the blob's element type, or in a wider one of
+    /// integers that all fit.
     fn raw_array(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {
         let needed = element_type(port.dtype);
-        match read_arrays(path)?.pop() {
-            Some(array) if array.element_type == needed => Ok(array.bytes),
-            Some(array) => {
-                let (found, name, option) = (array.element_type, path.display(), self.raw_option);
-                let problem = format!("{name} holds {found:?}, with {option} input `{}` takes {needed:?}", port.name);
-                Err(InputError::Data(problem))
-            }
-            None => Err(InputError::Data(format!("{} holds no array", path.display()))),
+        let Some(array) = read_arrays(path)?.pop() else {
+            return Err(InputError::Data(format!("{} holds no array", path.display())));
+        };
+        if array.element_type == needed {
+            return Ok(array.bytes);
         }
+        let found = array.element_type;
+        let mistake = |problem: String| InputError::Data(format!("{} holds {found:?}{problem}", path.display()));
+        if !found.is_integer() || !needed.is_integer() {
+            let (option, name) = (self.raw_option, &port.name);
+            return Err(mistake(format!(", with {option} input `{name}` takes {needed:?}")));
+        }
+        port.integers(&array).map_err(|problem| mistake(format!("; {problem} (input `{}`)", port.name)))
     }
 }
 
-/// Reals of any numeric type, in the source's layout.
-fn from_reals(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inferences, InputError> {
-    let samples = Samples::from_arrays(path, arrays, &tensor::input_graph(ports, View::Blob))?;
-    let mut inputs = vec![Vec::new(); ports.len()];
-    for index in 0..samples.len() {
-        for ((port, reals), input) in ports.iter().zip(samples.get(index)).zip(&mut inputs) {
-            input.extend(port.encode(reals));
+/// Numbers of any type, in the source's layout.
+fn from_numbers(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inferences, InputError> {
+    let mut inputs = Vec::new();
+    let mut count = None;
+    for port in ports {
+        let array = find(path, arrays, &port.name, ports.len())?;
+        let mistake = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
+        let of_input = |problem| mistake(format!("{problem} (input `{}`)", port.name));
+        let inferences = sample_count(&array.shape, &port.source_shape).map_err(of_input)?;
+        if *count.get_or_insert(inferences) != inferences {
+            let others = count.unwrap_or(0);
+            let problem = format!("holds {inferences} samples, an earlier input {others}; they must be as many");
+            return Err(mistake(problem).into());
         }
+        let bytes = port.encode_array(array).map_err(of_input)?;
+        inputs.push(bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect());
     }
-    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: samples.len() })
+    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: count.unwrap_or(0) })
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, InputError> {

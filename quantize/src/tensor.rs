@@ -7,6 +7,7 @@ use kinglet::{DType, Model};
 use kinglet_blob::SectionKind;
 use kinglet_kernels::quantize::Affine;
 
+use crate::calibrate::npy::Array;
 use crate::emit::{Manifest, PortNote};
 use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
 use crate::plain;
@@ -18,7 +19,7 @@ pub struct PortSpec {
     pub name: String,
     /// Element type in the blob.
     pub dtype: DType,
-    /// Extents in the blob.
+    /// Extents in the blob, none of them merged.
     pub shape: Vec<usize>,
     /// Extents in the source model.
     pub source_shape: Vec<usize>,
@@ -27,20 +28,12 @@ pub struct PortSpec {
     affine: Affine,
 }
 
-/// Which of two layouts data is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// The blob's.
-    Blob,
-    /// The source model's.
-    Source,
-}
-
 /// Inputs and outputs of a model. A manifest that contradicts the tables is ignored.
 pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
     let manifest = Manifest::decode(model.blob().section(SectionKind::Manifest)).ok();
     let spec = |port: kinglet::Port<'_>, note: Option<&PortNote>| {
-        let shape: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let dims: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let shape = note.map_or_else(|| dims.clone(), |note| note.shape(&dims));
         let stated: Vec<usize> =
             note.map_or_else(Vec::new, |note| note.permutation.iter().map(|&a| a.into()).collect());
         let moved = || [0].into_iter().chain(2..shape.len()).chain([1]).collect();
@@ -65,19 +58,15 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
     (inputs.collect(), outputs.collect())
 }
 
-/// A graph with nothing but these inputs, as float values: what [`crate::calibrate::Samples`] needs to know to
-/// read arrays for them. In [`View::Source`] samples stay in the source model's layout.
-pub fn input_graph(ports: &[PortSpec], view: View) -> Graph {
+/// A graph with nothing but these inputs, as float values in the source model's layout: what
+/// [`crate::calibrate::Samples`] needs to know to read arrays for them.
+pub fn input_graph(ports: &[PortSpec]) -> Graph {
     let mut graph = Graph::default();
     for port in ports {
-        let (shape, permutation) = match view {
-            View::Blob => (port.shape.clone(), port.permutation.clone()),
-            View::Source => (port.source_shape.clone(), None),
-        };
+        let (shape, source_shape) = (port.source_shape.clone(), port.source_shape.clone());
         let name = format!("{}#{}", port.name, graph.values.len());
         let value = graph.add_value(Value { name, dtype: ir::DType::F32, shape, quantization: None, elements: None });
-        let source_shape = port.source_shape.clone();
-        graph.inputs.push(ir::Port { value, name: port.name.clone(), source_shape, permutation });
+        graph.inputs.push(ir::Port { value, name: port.name.clone(), source_shape, permutation: None });
     }
     graph
 }
@@ -105,6 +94,52 @@ impl PortSpec {
             DType::I8 => reals.iter().map(|&real| self.affine.quantize(real) as u8).collect(),
             _ => reals.iter().flat_map(|&real| self.code_bytes(real)).collect(),
         }
+    }
+
+    /// Numbers as the tensor's bytes. `array` keeps its order, which is the source model's or the blob's.
+    ///
+    /// A float tensor takes every number, an integer one without a quantization whole numbers of its range, a quantized
+    /// one finite reals, which are rounded to the nearest code and saturate.
+    pub(crate) fn encode_array(&self, array: &Array) -> Result<Vec<u8>, String> {
+        if self.dtype == DType::F32 {
+            return Ok(self.encode(&array.to_f32()));
+        }
+        if self.is_plain_integer() {
+            return self.integers(array);
+        }
+        match array.elements().position(|element| !element.is_finite()) {
+            Some(index) => {
+                let element = array.elements().nth(index).unwrap_or(f64::NAN);
+                let sample = index / self.len().max(1);
+                Err(format!("holds {element} in sample {sample} (element {index}); remove or repair it"))
+            }
+            None => Ok(self.encode(&array.to_f32())),
+        }
+    }
+
+    /// Whether the tensor holds integers that stand for themselves: indices, counts, true and false.
+    pub(crate) fn is_plain_integer(&self) -> bool {
+        matches!(self.dtype, DType::I32 | DType::Bool) && self.affine == Affine { scale: 1.0, zero_point: 0 }
+    }
+
+    /// Whole numbers as bytes of the tensor's integer type, in the array's order. An error when one does not fit.
+    pub(crate) fn integers(&self, array: &Array) -> Result<Vec<u8>, String> {
+        let (low, high) = match self.dtype {
+            DType::I8 => (i8::MIN.into(), i8::MAX.into()),
+            DType::U8 => (0.0, u8::MAX.into()),
+            DType::I16 => (i16::MIN.into(), i16::MAX.into()),
+            DType::I32 => (i32::MIN.into(), i32::MAX.into()),
+            _ => (0.0, 1.0),
+        };
+        let mut bytes = Vec::with_capacity(array.len() * self.dtype.size_bytes());
+        for (index, element) in array.elements().enumerate() {
+            // Of 64-bit integers `f64` rounds only those that are far outside.
+            if element.trunc() != element || !(low..=high).contains(&element) {
+                return Err(format!("element {index} is {element}; whole numbers from {low} to {high} are needed"));
+            }
+            bytes.extend(&(element as i64).to_le_bytes()[..self.dtype.size_bytes()]);
+        }
+        Ok(bytes)
     }
 
     /// The tensor's bytes as reals.
@@ -198,6 +233,7 @@ impl PortSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibrate::npy::ElementType;
 
     fn port(dtype: DType) -> PortSpec {
         PortSpec {
@@ -239,6 +275,37 @@ mod tests {
         assert_eq!(bytes, [3, 0, 0xff, 0x7f]);
         assert_eq!(spec(DType::I16, 0).decode(&bytes), [1.5, 16383.5]);
         assert_eq!(spec(DType::I32, 0).codes(&[1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]), [1, -1]);
+    }
+
+    #[test]
+    fn integers_that_stand_for_themselves_are_exact_or_refused() {
+        let port = PortSpec { affine: Affine { scale: 1.0, zero_point: 0 }, ..port(DType::I32) };
+        let array = |elements: &[i64]| Array {
+            name: "x".into(),
+            shape: vec![elements.len()],
+            element_type: ElementType::I64,
+            bytes: elements.iter().flat_map(|element| element.to_le_bytes()).collect(),
+        };
+        let bytes = port.encode_array(&array(&[16_777_217, -1]));
+        assert_eq!(bytes.map(|bytes| port.codes(&bytes)), Ok(vec![16_777_217, -1]));
+        let problem = port.encode_array(&array(&[0, 1 << 31])).err().unwrap_or_default();
+        assert!(problem.starts_with("element 1 is 2147483648; whole numbers from -2147483648"), "{problem}");
+        let half = Array { element_type: ElementType::F32, bytes: 0.5f32.to_le_bytes().into(), ..array(&[]) };
+        assert!(port.encode_array(&half).is_err_and(|problem| problem.starts_with("element 0 is 0.5")));
+    }
+
+    #[test]
+    fn only_floats_take_what_is_no_number() {
+        let array = |element: f32| Array {
+            name: "x".into(),
+            shape: vec![1],
+            element_type: ElementType::F32,
+            bytes: element.to_le_bytes().into(),
+        };
+        let infinite = array(f32::NEG_INFINITY);
+        assert_eq!(port(DType::F32).encode_array(&infinite), Ok(f32::NEG_INFINITY.to_le_bytes().into()));
+        let problem = port(DType::I8).encode_array(&array(f32::NAN)).err().unwrap_or_default();
+        assert!(problem.starts_with("holds NaN in sample 0 (element 0)"), "{problem}");
     }
 
     #[test]

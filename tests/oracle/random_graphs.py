@@ -257,7 +257,11 @@ def resize(d):
     mode = d.pick(["nearest", "linear"])
     coordinates = d.pick(["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])
     extra = {"nearest_mode": d.pick(["floor", "round_prefer_floor", "ceil"])} if mode == "nearest" else {}
-    return d.add("Resize", [x, "", d.constant(np.array(scales, np.float32))], mode=mode, coordinate_transformation_mode=coordinates, **extra)
+    # Of a part of a pixel too much, align_corners counts the part in ONNX's cases and drops it in onnxruntime: whole extents here.
+    wanted = [d.constant(np.array(scales, np.float32))]
+    if coordinates == "align_corners":
+        wanted = ["", d.integers(*(max(1, int(extent * scale)) for extent, scale in zip(d.shapes[x], scales, strict=True)))]
+    return d.add("Resize", [x, "", *wanted], mode=mode, coordinate_transformation_mode=coordinates, **extra)
 
 
 def reduction(d):

@@ -16,7 +16,7 @@ mod histogram;
 pub mod npy;
 mod range;
 mod runner;
-mod samples;
+pub(crate) mod samples;
 
 pub use engine::{Element, EngineRunner};
 pub use range::{CalibrationTable, Range, RangeMethod};

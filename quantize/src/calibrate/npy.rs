@@ -69,6 +69,11 @@ impl ElementType {
         }
     }
 
+    /// Whether the elements are whole numbers, or true and false.
+    pub fn is_integer(self) -> bool {
+        !matches!(self, ElementType::F32 | ElementType::F64)
+    }
+
     /// The type of NumPy's description, `<f4` for instance.
     fn from_description(description: &str) -> Result<Self, String> {
         let little = description.strip_prefix(['<', '|', '=']).unwrap_or(description);

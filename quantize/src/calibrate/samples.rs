@@ -35,7 +35,7 @@ impl Samples {
         let mut inputs = Vec::with_capacity(graph.inputs.len());
         let mut len = None;
         for port in &graph.inputs {
-            let array = find(path, arrays, graph, port)?;
+            let array = find(path, arrays, &port.name, graph.inputs.len())?;
             let error = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
             let (input, count) = convert(array, graph, port).map_err(error)?;
             if *len.get_or_insert(count) != count {
@@ -88,18 +88,23 @@ impl Samples {
     }
 }
 
-/// The array that belongs to an input.
-fn find<'a>(path: &Path, arrays: &'a [Array], graph: &Graph, port: &Port) -> Result<&'a Array, ArrayError> {
+/// The array that belongs to an input of a model that has `input_count` of them.
+pub(crate) fn find<'a>(
+    path: &Path,
+    arrays: &'a [Array],
+    input: &str,
+    input_count: usize,
+) -> Result<&'a Array, ArrayError> {
     let named = |name: &str| arrays.iter().find(|array| array.name == name);
-    let single = || match (graph.inputs.len(), arrays) {
+    let single = || match (input_count, arrays) {
         (1, [array]) => Some(array),
         (1, _) => named("x"),
         _ => None,
     };
-    named(&port.name).or_else(single).ok_or_else(|| {
+    named(input).or_else(single).ok_or_else(|| {
         let names: Vec<String> = arrays.iter().map(|array| format!("`{}`", array.name)).collect();
         let names = if names.is_empty() { "none".into() } else { names.join(", ") };
-        let problem = format!("has no array for the model's input `{}`; it holds {names}", port.name);
+        let problem = format!("has no array for the model's input `{input}`; it holds {names}");
         ArrayError { file: path.into(), array: None, problem }
     })
 }
@@ -129,7 +134,7 @@ fn convert(array: &Array, graph: &Graph, port: &Port) -> Result<(SampleInput, us
 
 /// How many inferences an array of `shape` feeds. Axes of extent 1 may be left out or added, which moves no
 /// element; anything else must be as the model has it.
-fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
+pub(crate) fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
     let expected = || {
         let rest: Vec<String> = source.iter().skip(1).map(|extent| format!(", {extent}")).collect();
         let batch = source.first().copied().unwrap_or(1);
@@ -137,7 +142,12 @@ fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
         format!("has shape {shape:?}, [{samples}{}] is needed", rest.concat())
     };
     let long = |shape: &[usize]| -> Vec<usize> { shape.iter().copied().filter(|&extent| extent != 1).collect() };
-    let (Some((&first, rest)), Some((&batch, source_rest))) = (shape.split_first(), source.split_first()) else {
+    // A number is an array of one element without axes.
+    let with_axes = |shape: &[usize]| if shape.is_empty() { vec![1] } else { shape.to_vec() };
+    let (with_batch, source_with_batch) = (with_axes(shape), with_axes(source));
+    let (Some((&first, rest)), Some((&batch, source_rest))) =
+        (with_batch.split_first(), source_with_batch.split_first())
+    else {
         return Err(expected());
     };
     let fits = long(rest) == long(source_rest) && first.is_multiple_of(batch.max(1));
@@ -241,6 +251,15 @@ mod tests {
         assert_eq!(of(&[7, 4, 3]), Ok(7));
         assert_eq!(of(&[7, 4, 3, 1]), Ok(7));
         assert_eq!(of(&[4, 3]), Ok(1));
+    }
+
+    #[test]
+    fn a_number_has_no_axes() {
+        let of = |shape: &[usize], source: &[usize]| sample_count(shape, source);
+        assert_eq!(of(&[], &[1]), Ok(1));
+        assert_eq!(of(&[], &[]), Ok(1));
+        assert_eq!(of(&[3], &[]), Ok(3));
+        assert!(of(&[], &[1, 2]).is_err());
     }
 
     #[test]

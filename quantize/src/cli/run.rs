@@ -49,7 +49,24 @@ struct OutputLine {
     name: String,
     shape: Vec<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    values: Option<Vec<f32>>,
+    values: Option<Vec<Number>>,
+}
+
+/// An element of an output.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Number {
+    Integer(i64),
+    Real(f32),
+}
+
+impl core::fmt::Display for Number {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Number::Integer(code) => code.fmt(f),
+            Number::Real(real) => real.fmt(f),
+        }
+    }
 }
 
 /// What was run.
@@ -120,7 +137,9 @@ fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: b
     let contents = match Format::of(path).map_err(of_inputs)? {
         Format::Bin => source,
         Format::Npz => return Err(Failure::Usage("outputs are written as .npy or .bin".into())),
-        Format::Npy if raw => npy_bytes(element_type(port.dtype), &port.batch_shape(count), &source),
+        Format::Npy if raw || port.is_plain_integer() => {
+            npy_bytes(element_type(port.dtype), &port.batch_shape(count), &source)
+        }
         Format::Npy => {
             let reals = port.decode(&source).into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
             npy_bytes(ElementType::F32, &port.batch_shape(count), &reals)
@@ -134,7 +153,7 @@ fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool)
         name: port.name.clone(),
         shape: port.batch_shape(count),
         values: with_values
-            .then(|| bytes.chunks_exact(port.bytes()).flat_map(|chunk| port.to_source(&port.decode(chunk))).collect()),
+            .then(|| bytes.chunks_exact(port.bytes()).flat_map(|one| numbers(port, one, false)).collect()),
     };
     Ran { inferences: count, outputs: ports.iter().zip(results).map(line).collect() }
 }
@@ -143,14 +162,18 @@ fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool)
 fn print_values(ports: &[PortSpec], results: &[Vec<u8>], raw: bool) -> Outcome {
     for (port, bytes) in ports.iter().zip(results) {
         for (index, chunk) in bytes.chunks_exact(port.bytes()).enumerate() {
-            let values: Vec<String> = match (raw, port.dtype) {
-                (true, dtype) if dtype != DType::F32 => {
-                    port.codes(&port.bytes_to_source(chunk)).iter().map(ToString::to_string).collect()
-                }
-                _ => port.to_source(&port.decode(chunk)).iter().map(ToString::to_string).collect(),
-            };
+            let values: Vec<String> = numbers(port, chunk, raw).iter().map(Number::to_string).collect();
             print(&format!("{}[{index}]: {}", port.name, values.join(" ")))?;
         }
     }
     Ok(())
+}
+
+/// The elements of an output of one inference, in the source's layout: codes as they are when asked for, or where they
+/// stand for themselves.
+fn numbers(port: &PortSpec, bytes: &[u8], raw: bool) -> Vec<Number> {
+    if port.is_plain_integer() || (raw && port.dtype != DType::F32) {
+        return port.codes(&port.bytes_to_source(bytes)).into_iter().map(Number::Integer).collect();
+    }
+    port.to_source(&port.decode(bytes)).into_iter().map(Number::Real).collect()
 }

@@ -16,7 +16,7 @@ use crate::emit::BuildError;
 use crate::host::{self, AlignedBytes, HostError};
 use crate::import::{self, Changes, Folder, ImportError, ModelBytes};
 use crate::pass::PassError;
-use crate::tensor::{self, PortSpec, View};
+use crate::tensor::{self, PortSpec};
 use metrics::{Deviation, argmax, auc, mean_squared_error};
 use reference::Reference;
 
@@ -113,7 +113,7 @@ pub fn compare(
     let (inputs, outputs) = tensor::ports(&Model::from_bytes(blob).map_err(HostError::from)?);
     check_inputs(&inputs, &reference)?;
     let arrays = read_arrays(data_path)?;
-    let samples = Samples::from_arrays(data_path, &arrays, &tensor::input_graph(&inputs, View::Source))?;
+    let samples = Samples::from_arrays(data_path, &arrays, &tensor::input_graph(&inputs))?;
     let labels = labels(&arrays, samples.len())?;
     let is_reconstruction = is_reconstruction(&inputs, &outputs, labels.as_deref());
     let both = in_parallel(samples.len(), progress, |index| {

@@ -5,12 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PORT_AXES_MAX;
 use crate::import::Kind;
 use crate::ir::{Graph, Port};
 use crate::plain;
 
 /// Version of the encoding; a reader refuses others.
-const SCHEMA: u8 = 1;
+const SCHEMA: u8 = 2;
 
 /// The section's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,13 +81,27 @@ impl SourceKind {
 pub struct PortNote {
     /// Axis `i` of the blob's tensor is axis `permutation[i]` of the source's; empty when they are the same.
     pub permutation: Vec<u8>,
+    /// The tensor's extents where it has more axes than the table of ports holds, which merges the outermost of them;
+    /// empty otherwise.
+    pub extents: Vec<u32>,
 }
 
 impl PortNote {
-    fn of(port: &Port) -> Self {
-        // A value has at most eight axes.
+    fn of(graph: &Graph, port: &Port) -> Self {
+        // A value has at most eight axes, and at most 2^28 elements.
         let axes = port.permutation.iter().flatten().map(|&axis| axis as u8);
-        PortNote { permutation: axes.collect() }
+        let shape = &graph.value(port.value).shape;
+        let hidden = if shape.len() > PORT_AXES_MAX { &shape[..] } else { &[] };
+        PortNote { permutation: axes.collect(), extents: hidden.iter().map(|&extent| extent as u32).collect() }
+    }
+
+    /// All extents in the blob of a tensor that has `dims` in the table of ports. A note that contradicts the table is
+    /// ignored.
+    pub fn shape(&self, dims: &[usize]) -> Vec<usize> {
+        let extents: Vec<usize> = self.extents.iter().map(|&extent| extent as usize).collect();
+        let len = extents.iter().try_fold(1usize, |len, &extent| len.checked_mul(extent));
+        let is_known = !extents.is_empty() && len == Some(dims.iter().product());
+        if is_known { extents } else { dims.to_vec() }
     }
 
     /// The source's shape of a tensor that has `shape` in the blob.
@@ -115,8 +130,8 @@ impl Manifest {
             version: String::new(),
             tool: concat!("kinglet ", env!("CARGO_PKG_VERSION")).into(),
             source,
-            inputs: graph.inputs.iter().map(PortNote::of).collect(),
-            outputs: graph.outputs.iter().map(PortNote::of).collect(),
+            inputs: graph.inputs.iter().map(|port| PortNote::of(graph, port)).collect(),
+            outputs: graph.outputs.iter().map(|port| PortNote::of(graph, port)).collect(),
             labels: Vec::new(),
         }
     }
@@ -148,7 +163,8 @@ mod tests {
     fn manifest() -> Manifest {
         let source = Source { kind: SourceKind::Onnx, bytes: 70_000, crc32: 0xdead_beef };
         let mut manifest = Manifest::new(&Graph { name: "m".into(), ..Graph::default() }, source);
-        manifest.inputs.push(PortNote { permutation: vec![0, 2, 3, 1] });
+        manifest.inputs.push(PortNote { permutation: vec![0, 2, 3, 1], extents: vec![] });
+        manifest.outputs.push(PortNote { permutation: vec![], extents: vec![1, 2, 3, 300, 5] });
         manifest.labels = vec!["yes".into(), "no".into()];
         manifest
     }
@@ -167,13 +183,21 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(Manifest::decode(&bytes[..len]).is_err(), "{len} bytes");
         }
-        assert!(Manifest::decode(&[2; 64]).is_err());
+        assert!(Manifest::decode(&[1; 64]).is_err());
     }
 
     #[test]
     fn source_shapes_are_put_back() {
-        let note = PortNote { permutation: vec![0, 2, 3, 1] };
+        let note = PortNote { permutation: vec![0, 2, 3, 1], extents: vec![] };
         assert_eq!(note.source_shape(&[1, 32, 30, 3]), [1, 3, 32, 30]);
         assert_eq!(PortNote::default().source_shape(&[1, 5]), [1, 5]);
+    }
+
+    #[test]
+    fn merged_axes_come_apart_unless_the_table_says_otherwise() {
+        let note = PortNote { permutation: vec![], extents: vec![2, 3, 4, 5, 6] };
+        assert_eq!(note.shape(&[6, 4, 5, 6]), [2, 3, 4, 5, 6]);
+        assert_eq!(note.shape(&[7, 4, 5, 6]), [7, 4, 5, 6]);
+        assert_eq!(PortNote::default().shape(&[6, 4]), [6, 4]);
     }
 }

@@ -199,12 +199,15 @@ impl<'g> Assembly<'g> {
     }
 }
 
+/// Axes that the table of ports has room for.
+const PORT_AXES_MAX: usize = 4;
+
 /// The extents of a port, of which there are 1 to 4: a number is a vector of one element, and of more axes the outermost
 /// are one.
-fn port_extents(shape: &[usize]) -> ([u32; 4], u8) {
-    let (merged, kept) = shape.split_at(if shape.len() > 4 { shape.len() - 3 } else { 0 });
+fn port_extents(shape: &[usize]) -> ([u32; PORT_AXES_MAX], u8) {
+    let (merged, kept) = shape.split_at(if shape.len() > PORT_AXES_MAX { shape.len() + 1 - PORT_AXES_MAX } else { 0 });
     let merged = (!merged.is_empty() || kept.is_empty()).then(|| merged.iter().product::<usize>());
-    let mut dims = [1; 4];
+    let mut dims = [1; PORT_AXES_MAX];
     let mut rank = 0;
     for (slot, extent) in dims.iter_mut().zip(merged.into_iter().chain(kept.iter().copied())) {
         // Values have at most 2^28 elements.

@@ -158,12 +158,13 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
         notes.and_then(|notes| notes.get(index)).cloned().unwrap_or_default()
     };
     let port = |outputs: bool, index: usize, port: &Port<'_>| {
-        let shape: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let dims: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
+        let note = note(outputs, index);
         let first = if outputs { model.input_count() } else { 0 };
         PortLine {
             name: plain::name(port.name),
             dtype: dtype_name(port.dtype),
-            source_shape: note(outputs, index).source_shape(&shape),
+            source_shape: note.source_shape(&note.shape(&dims)),
             shape: port.shape().to_vec(),
             scale: port.scale,
             zero_point: port.zero_point,
