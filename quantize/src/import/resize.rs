@@ -73,8 +73,9 @@ impl Axis {
                 let center = input as f32 / 2.0;
                 center * (1.0 - adjustment) + half_pixel
             }
+            // Here the extent counts, a whole number; ONNX's cases have the others divide by the length.
             Coordinates::PytorchHalfPixel => {
-                if length != 1.0 {
+                if output > 1 {
                     half_pixel
                 } else {
                     0.0
@@ -183,6 +184,12 @@ mod tests {
         assert_eq!(axis(2, 6, Coordinates::Asymmetric).nearest(Nearest::Floor), [0, 0, 0, 1, 1, 1]);
         assert_eq!(axis(4, 2, Coordinates::AlignCorners).nearest(Nearest::Ceil), [0, 3]);
         assert_eq!(axis(3, 1, Coordinates::AlignCorners).nearest(Nearest::Ceil), [0]);
+    }
+
+    #[test]
+    fn a_single_index_is_the_first_whatever_was_rounded_away() {
+        let halved = Axis { scale: 0.5, length: 1.5, ..axis(3, 1, Coordinates::PytorchHalfPixel) };
+        assert_eq!(halved.coordinate(0), 0.0);
     }
 
     #[test]
