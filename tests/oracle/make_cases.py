@@ -2,11 +2,12 @@
 """Writes `tests/cases`: small models with what is right, for `cargo xtask cases`.
 
     python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759 onnx==1.23.2 \\
-        onnxruntime==1.32.0
+        onnxruntime==1.32.0 ai-edge-litert==2.3.0
     ~/kinglet-oracle/bin/python tests/oracle/make_cases.py
 
 Codes come from the oracle of `make_op_goldens.py`. Where that one does not rescale they come from the formulas, and the recipe
-demands that they stay within two codes of `ideal.py`. Codes of quantized ONNX models come from onnxruntime. Every run writes the same bytes.
+demands that they stay within two codes of `ideal.py`. Codes of quantized ONNX models come from onnxruntime, results of operators on
+indices from LiteRT. Every run writes the same bytes.
 """
 
 import json
@@ -18,6 +19,7 @@ import numpy as np
 import formulas
 import ideal
 from formulas import act_range
+from index_cases import index_cases
 from layer_cases import f32, f64, int8s, seeded
 from make_op_goldens import oracle
 from onnx_cases import onnx_cases
@@ -186,6 +188,12 @@ def from_onnx():
             np.save(FOLDER / name / "calib.npy", calib)
 
 
+def by_indices():
+    """Operators on indices, by LiteRT."""
+    for name, situation, model_bytes, inputs, outputs, right in index_cases():
+        write_file(name, situation, "model.tflite", model_bytes, inputs, outputs, right)
+
+
 def from_quantized_onnx():
     """Quantized models in ONNX."""
     for name, situation, model_bytes, inputs, outputs, right in quantized_cases():
@@ -204,6 +212,7 @@ def main():
     floats()
     from_onnx()
     from_quantized_onnx()
+    by_indices()
     print(f"{len(list(FOLDER.glob('*/case.json')))} cases")
 
 

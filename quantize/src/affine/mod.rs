@@ -100,8 +100,9 @@ fn refuse(graph: &Graph, node: &Node) -> Option<Unquantizable> {
     } else if operator.layer().is_some() && !node.inputs[1..].iter().all(constant) {
         "its weights or bias are computed at run time; they must be constants".into()
     } else {
-        // Truth values that choose among others stay what they are.
-        let is_other = |id: &&ValueId| !matches!(graph.value(**id).dtype, DType::F32 | DType::Bool);
+        // Truth values that choose among others, and indices, stay what they are.
+        let stays = |dtype: DType| dtype == DType::Bool || dtype == DType::I32 && operator.has_indices();
+        let is_other = |id: &&ValueId| graph.value(**id).dtype != DType::F32 && !stays(graph.value(**id).dtype);
         let operand = node.inputs.iter().chain(&node.outputs).find(is_other)?;
         let value = graph.value(*operand);
         format!("`{}` is {:?}, only float32 is quantized", value.name, value.dtype)

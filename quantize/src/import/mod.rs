@@ -20,6 +20,7 @@ mod kind;
 mod moves;
 mod onnx;
 mod resize;
+mod rows;
 mod siblings;
 mod tflite;
 

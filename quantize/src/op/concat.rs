@@ -8,7 +8,7 @@ use kinglet_blob::records::Copy;
 use super::common::attributes::Activation;
 use super::common::real::{Real, Reals, moved_reals, shapes_of};
 use super::common::types;
-use super::lowering::{Emission, Read, Reason, Site, narrow, refuse};
+use super::lowering::{Emission, Read, Reason, Site, narrow};
 use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
@@ -124,7 +124,7 @@ impl Operator for Concat {
         if along_channels { ChannelTies::Concatenated } else { ChannelTies::InStep }
     }
 
-    /// A copy for each operand that is not computed in its place already.
+    /// A copy for each operand that is not computed in its place already; constants never are.
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         let (output, size) = (&site.result().shape, site.dtype().size_bytes());
         let blocks: usize = output[..self.axis].iter().product();
@@ -133,10 +133,10 @@ impl Operator for Concat {
         for position in 0..site.operand_count() {
             let operand = site.operand(position);
             let block_bytes = operand.shape[self.axis..].iter().product::<usize>() * size;
-            if operand.elements.is_some() {
-                let reason = format!("its operand `{}` is a constant", operand.name);
-                return refuse(reason, "all operands must be computed from the model's input");
-            }
+            let read = match &operand.elements {
+                Some(elements) => Read::Constant(operand.dtype, site.store(elements.bytes())?),
+                None => Read::Operand(position),
+            };
             if !site.is_in_result(position, offset) {
                 let record = Copy {
                     blocks: narrow(blocks, "the number of blocks")?,
@@ -145,7 +145,7 @@ impl Operator for Concat {
                     output_stride: narrow(output_stride, "a block's length")?,
                 };
                 site.emit(Emission {
-                    reads: vec![Read::Operand(position)],
+                    reads: vec![read],
                     output_offset: offset,
                     ..Emission::new(OpCode::Copy, record, Overlap::Never)
                 });

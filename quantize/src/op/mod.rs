@@ -22,6 +22,7 @@ pub use common::fixed;
 pub use kinglet_blob::MapFunction;
 pub(crate) use operator::Operator;
 pub use reduce::Kind as Reduction;
+pub use scatter::Update;
 pub use slice::Cut;
 
 /// Declares the operators: for each its file and its struct of attributes.
@@ -132,6 +133,12 @@ operators! {
     cast::Cast,
     /// Indices of some axes of `x`, in any order and as often as they are named.
     take::Take,
+    /// Rows of `x` that `indices` name.
+    gather::Gather,
+    /// `x` with other rows where `indices` say; operands `x, indices, rows`.
+    scatter::Scatter,
+    /// Where the greatest or the least elements of an axis are.
+    rank::Rank,
     /// Weighted sums of the indices of an axis of `x`.
     resample::Resample,
     /// `x [N, H, W, C]` -> `[N, H', W', C]`, between the four nearest pixels.

@@ -106,6 +106,11 @@ pub(crate) trait Operator {
         false
     }
 
+    /// Whether it has operands or results that are int32 indices, whatever its other ones are.
+    fn has_indices(&self) -> bool {
+        false
+    }
+
     /// The window that it slides over each channel on its own, without weights.
     fn pool(&self) -> Option<Window> {
         None

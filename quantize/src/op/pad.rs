@@ -17,6 +17,9 @@ use super::rule::rewrite::Border;
 use crate::record::Overlap;
 use crate::value::{DType, Shape, ShapeError, Value, fail, inverse};
 
+/// Axes of a record.
+const AXES: usize = 4;
+
 /// Real zeros (or `value`) around `x`: `before` and `after` have one entry for each axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pad {
@@ -111,19 +114,34 @@ impl Operator for Pad {
             DType::I16 => u32::from(fixed::quantize_real_i16(self.value, site.result_quantization()?) as u16),
             other => return no_kernel(other),
         };
-        let (input_dims, before, output_dims) = (four(input, 1)?, four(&self.before, 0)?, four(output, 1)?);
+        let [input, before, output] = joined([input.clone(), self.before.clone(), output.clone()]);
+        let (input_dims, before, output_dims) = (four(&input, 1)?, four(&before, 0)?, four(&output, 1)?);
         let record = records::Pad { input_dims, before, output_dims, value };
         site.emit(Emission::new(OpCode::Pad, record, Overlap::Never));
         Ok(())
     }
 }
 
+/// The same padding of fewer axes, if there are more than a record has: one without a border is joined with that before it.
+fn joined([mut input, mut before, mut output]: [Vec<usize>; 3]) -> [Vec<usize>; 3] {
+    while input.len() > AXES {
+        // What stays smallest, as extents have 16 bits.
+        let plain = (1..input.len()).filter(|&axis| input[axis] == output[axis]);
+        let Some(axis) = plain.min_by_key(|&axis| output[axis - 1].saturating_mul(output[axis])) else { break };
+        let extent = input.remove(axis);
+        output.remove(axis);
+        before.remove(axis);
+        [&mut input, &mut before, &mut output].into_iter().for_each(|list| list[axis - 1] *= extent);
+    }
+    [input, before, output]
+}
+
 /// Extents of up to four axes, with `fill` for leading axes that are not there.
-fn four(extents: &[usize], fill: u16) -> Result<[u16; 4], Reason> {
-    let Some(missing) = 4usize.checked_sub(extents.len()) else {
-        return refuse(format!("its operand has {} axes", extents.len()), "at most 4 are supported");
+fn four(extents: &[usize], fill: u16) -> Result<[u16; AXES], Reason> {
+    let Some(missing) = AXES.checked_sub(extents.len()) else {
+        return refuse(format!("it pads {} groups of axes", extents.len()), "pad at most 4 axes at a time");
     };
-    let mut all = [fill; 4];
+    let mut all = [fill; AXES];
     for (slot, &extent) in all[missing..].iter_mut().zip(extents) {
         *slot = narrow(extent, "an extent")?;
     }
@@ -136,5 +154,20 @@ impl AxisAttributes for Pad {
         let moved = |amounts: &[usize]| back.iter().map(|&axis| amounts[axis]).collect();
         (self.before, self.after) = (moved(&self.before), moved(&self.after));
         form.to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn axes_without_a_border_are_joined() {
+        let all = [vec![2, 3, 4, 5, 6, 7], vec![0, 1, 0, 0, 2, 0], vec![2, 5, 4, 5, 8, 7]];
+        assert_eq!(joined(all), [vec![2, 12, 5, 42], vec![0, 4, 0, 14], vec![2, 20, 5, 56]]);
+        let few = [vec![2, 3], vec![0, 1], vec![2, 5]];
+        assert_eq!(joined(few.clone()), few);
+        let bordered = [vec![2; 6], vec![1; 6], vec![3; 6]];
+        assert_eq!(joined(bordered.clone())[0].len(), 6, "six axes have a border");
     }
 }

@@ -136,6 +136,26 @@ macro_rules! for_each_operator {
             HybridConv2d = 31 "hybrid-conv2d" { F32: HybridConv2d "hybrid-conv2d", }
             /// Functions of all elements along an axis whose results have the operand's shape.
             Along = 32 "along" { F32: AlongF32 "along-f32", }
+            /// Rows that indices name which are computed at run time.
+            Gather = 33 "gather" {
+                I8: Gather "gather",
+                F32: Gather "gather",
+                I16: Gather "gather",
+                I32: Gather "gather",
+                U8: Gather "gather",
+                Bool: Gather "gather",
+            }
+            /// A tensor with some rows replaced, by indices that are computed at run time.
+            Scatter = 34 "scatter" {
+                I8: Scatter "scatter",
+                F32: Scatter "scatter",
+                I16: Scatter "scatter",
+                I32: Scatter "scatter",
+                U8: Scatter "scatter",
+                Bool: Scatter "scatter",
+            }
+            /// Where the greatest or the least elements of an axis are.
+            Rank = 35 "rank" { I8: Rank "rank", F32: Rank "rank", I16: Rank "rank", I32: Rank "rank", U8: Rank "rank", }
         }
     };
 }

@@ -784,3 +784,53 @@ record! {
         reserved: [u8; 3],
     }
 }
+
+record! {
+    /// Rows of `[batches, outer, extents, inner]` that tuples of indices name, and how many there are.
+    Gather {
+        /// Tensors that have indices of their own.
+        batches: u32,
+        /// Tensors of a batch with the same indices.
+        outer: u32,
+        /// Extents of the places that a tuple names, the last `depth` of them; 1 before these.
+        extents: [u32; 4],
+        /// Indices of a tuple.
+        depth: u32,
+        /// Tuples of a batch.
+        count: u32,
+        /// Elements of a row.
+        inner: u32,
+    }
+}
+
+record! {
+    /// A tensor in which the rows that tuples of indices name are replaced, or meet others.
+    Scatter {
+        /// Which rows there are, and how many of them are named.
+        rows: Gather,
+        /// What becomes of a row and the one in its place.
+        update: u8,
+        /// Zero.
+        reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// Where the greatest or the least of the middle axis of `[outer, extent, inner]` are.
+    Rank {
+        /// Product of the extents before the axis.
+        outer: u32,
+        /// Extent of the axis.
+        extent: u32,
+        /// Product of the extents after the axis.
+        inner: u32,
+        /// How many are looked for.
+        count: u32,
+        /// 1 for the least, 0 for the greatest.
+        is_least: u8,
+        /// 1 when the last of equal elements comes first, 0 for the first.
+        is_last: u8,
+        /// Zero.
+        reserved: [u8; 2],
+    }
+}

@@ -7,10 +7,10 @@
 use crate::records::{
     AlongF32, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
     CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8,
-    FullyConnectedI16, Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, MeanF32,
-    MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize, Resample,
-    ResizeBilinear, Select, SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32,
-    Window,
+    FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape,
+    MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize,
+    Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8,
+    TransposeConvI16, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -117,6 +117,23 @@ impl Grid {
     }
 }
 
+impl Gather {
+    /// Elements of the rows that are named.
+    fn rows(&self) -> u64 {
+        product([self.batches, self.outer, self.count, self.inner])
+    }
+
+    /// The same and the indices, which are read for each of `outer`.
+    fn read(&self) -> u64 {
+        self.rows().saturating_add(product([self.batches, self.outer, self.count, self.depth]))
+    }
+
+    /// Elements of the whole tensor.
+    fn data(&self) -> u64 {
+        product(self.extents).saturating_mul(product([self.batches, self.outer, self.inner]))
+    }
+}
+
 /// Each group of records with what it counts, `$it` being the record.
 macro_rules! counted {
     ($($($record:ty),+: |$it:ident, $opcode:ident| $work:expr;)*) => {
@@ -172,6 +189,15 @@ counted! {
     MatMulF32, MatMulI8, MatMulI16: |it, _opcode| it.shape.work();
     CombineF32, CombineQuantized, Combine: |it, _opcode| it.grid.moved(2);
     Select: |it, _opcode| it.grid.moved(3);
+    Gather: |it, _opcode| moved(it.read(), it.rows());
+    Scatter: |it, _opcode| {
+        let (data, updates) = (it.rows.data(), it.rows.read());
+        moved(data.saturating_add(updates), data.saturating_add(it.rows.rows()))
+    };
+    Rank: |it, _opcode| {
+        let read = product([it.outer, it.extent, it.inner]);
+        Work { taps: read.saturating_mul(it.count.into()), ..moved(read, product([it.outer, it.count, it.inner])) }
+    };
     Lookup, UnaryF32, MapF32, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
 }
 

@@ -161,5 +161,13 @@ fn random_tensor(random: &mut Random, port: &PortRecord) -> Vec<u8> {
     if port.dtype == DType::Bool as u8 {
         return (0..size_bytes(port)).map(|_| (random.next() & 1) as u8).collect();
     }
+    if port.dtype == DType::I32 as u8 {
+        return (0..size_bytes(port) / 4).flat_map(|_| integer(random).to_le_bytes()).collect();
+    }
     (0..size_bytes(port)).map(|_| random.next() as u8).collect()
+}
+
+/// Any integer, or one that may be an index of a short axis.
+pub(crate) fn integer(random: &mut Random) -> i32 {
+    if random.next() & 1 == 0 { random.next().cast_signed() } else { random.range(-6, 6) }
 }

@@ -5,6 +5,7 @@ mod in_place;
 mod int16;
 mod matrix;
 mod networks;
+mod rows;
 
 pub use in_place::in_place;
 pub use networks::{network_f32, network_i8};
@@ -50,6 +51,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(int16::all());
     all.extend(matrix::all());
     all.extend(grid::all());
+    all.extend(rows::all());
     all.extend(shapes());
     all
 }
@@ -295,6 +297,12 @@ fn shapes() -> Vec<Program> {
     concat.output(DType::I8, &[4, 5], output);
     concat.copy(a, output, [4, 3], [3, 5]);
     concat.copy(b, output + 3, [4, 2], [2, 5]);
+    let mut joined = Program::new("copy: concat with a constant");
+    let [x, y] = [12, 20].map(|bytes| joined.memory(bytes));
+    joined.input(DType::I8, &[4, 3], x);
+    joined.output(DType::I8, &[4, 5], y);
+    joined.copy_constant(y + 3, [4, 2], 5);
+    joined.copy(x, y, [4, 3], [3, 5]);
     vec![
         single("pad-i8", I8, padded, |p, i, o| p.pad(DType::I8, i, o, dims, around)),
         single("pad-f32", F32, padded, |p, i, o| p.pad(DType::F32, i, o, dims, around)),
@@ -309,5 +317,6 @@ fn shapes() -> Vec<Program> {
         single("resize-bilinear-i8", I8, resized, |p, i, o| p.resize_bilinear([i, o], [1, 3], [2, 3], [5, 4])),
         single("rearrange: repeated", I8, [&[4], &[3, 4]], |p, i, o| p.rearrange(DType::I8, i, o, &repeated)),
         concat,
+        joined,
     ]
 }

@@ -12,6 +12,7 @@ mod matrix;
 mod plan;
 mod raw;
 mod record;
+mod rows;
 mod structured;
 
 #[cfg(feature = "importers")]

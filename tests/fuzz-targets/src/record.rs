@@ -112,6 +112,8 @@ impl Memory {
             Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
                 self.grid((kind, function), (extents, repeats), sources, clamp, place)
             }
+            Operator::Rows { kind, dtype, shape, sources, place } => self.rows(kind, dtype, shape, sources, place),
+            Operator::Rank { dtype, shape, order, place } => self.rank(dtype, shape, order, place),
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
             Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {
                 self.binary_i16(is_mul, source % 3, lens, factors, (clamp, place))

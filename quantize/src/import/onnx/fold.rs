@@ -27,7 +27,7 @@ const EXPORT_AGAIN: &str = "export the model again";
 /// A node all of whose operands are known; there is at least one.
 pub(super) struct Known<'a> {
     pub(super) call: &'a Call<'a>,
-    operands: Vec<&'a Constant>,
+    pub(super) operands: Vec<&'a Constant>,
     budget: &'a Budget,
 }
 
@@ -37,7 +37,7 @@ impl Known<'_> {
     }
 
     /// To be asked before anything that can be larger than the operands is made.
-    fn charge(&self, len: usize) -> Convert<()> {
+    pub(super) fn charge(&self, len: usize) -> Convert<()> {
         Ok(self.budget.charge(len, 8)?)
     }
 
@@ -88,6 +88,16 @@ pub(super) fn shape(importer: &Importer<'_>, call: &Call<'_>) -> Convert<Constan
     let (start, end) = (bound(call.int("start", 0)?), bound(call.int("end", rank)?));
     let extents = shape.get(start..end.max(start)).unwrap_or(&[]);
     Ok(Constant::list(extents.iter().map(|&extent| extent as i64).collect()))
+}
+
+/// How many elements the operand has.
+pub(super) fn size(importer: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
+    let len = match call.operand(0) {
+        Some(&Entry::Value(id)) => importer.shape(id).iter().product(),
+        Some(Entry::Constant(constant)) => constant.numbers.len(),
+        _ => return refuse("its operand is missing", EXPORT_AGAIN),
+    };
+    Ok(Constant::integers(Vec::new(), vec![len as i64]))
 }
 
 pub(super) fn constant(_: &Importer<'_>, call: &Call<'_>) -> Convert<Constant> {
@@ -285,7 +295,7 @@ pub(super) fn converted(constant: &Constant, to: i32) -> Constant {
 }
 
 /// Selects elements by position: `positions` are flat indices into `source`.
-fn select(source: &Numbers, positions: &[usize]) -> Option<Numbers> {
+pub(super) fn select(source: &Numbers, positions: &[usize]) -> Option<Numbers> {
     Some(match source {
         Numbers::F32(v) => Numbers::F32(positions.iter().map(|&at| v.get(at).copied()).collect::<Option<_>>()?),
         Numbers::I64(v) => Numbers::I64(positions.iter().map(|&at| v.get(at).copied()).collect::<Option<_>>()?),
@@ -440,7 +450,7 @@ fn arithmetic(
 }
 
 /// Where element `flat` of an elementwise result of shape `shape` comes from in an operand.
-fn broadcast_position(flat: usize, shape: &[usize], operand: &[usize]) -> usize {
+pub(super) fn broadcast_position(flat: usize, shape: &[usize], operand: &[usize]) -> usize {
     let (mut rest, mut position, mut step) = (flat, 0, 1);
     for (back, &extent) in shape.iter().rev().enumerate() {
         let index = rest % extent;

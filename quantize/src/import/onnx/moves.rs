@@ -5,6 +5,7 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::import::moves::{Border, but_last, depth_to_space as opened, reblocked, space_to_depth as folded};
+use crate::import::rows;
 use crate::ir::{RANK_MAX, ValueId, broadcast};
 use crate::op::{Pad, Take};
 
@@ -38,7 +39,7 @@ fn list(call: &Call<'_>, index: usize, what: &str) -> Convert<Vec<i64>> {
 }
 
 pub(super) fn expand(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let wanted: Option<Vec<usize>> =
         list(call, 1, "its extents")?.iter().map(|&extent| usize::try_from(extent).ok()).collect();
     let Some(wanted) = wanted.filter(|wanted| wanted.len() <= RANK_MAX) else {
@@ -52,7 +53,7 @@ pub(super) fn expand(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<En
 }
 
 pub(super) fn tile(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let shape = importer.shape(x);
     let repeats = list(call, 1, "its repeats")?;
     if repeats.len() != shape.len() {
@@ -71,7 +72,7 @@ pub(super) fn tile(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
 
 /// By constant indices, of any shape.
 pub(super) fn gather(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let shape = importer.shape(x);
     let axis = normal_axis(call.int("axis", 0)?, shape.len())?;
     let Some(Constant { shape: index_shape, numbers: Numbers::I64(numbers), .. }) = call.constant(1, "its indices")?
@@ -88,7 +89,7 @@ pub(super) fn gather(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<En
 
 /// The slices of axis `axis` for which a constant condition holds; of all elements when no axis is given.
 pub(super) fn compress(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let (x, axis) = if call.has("axis") {
         let rank = importer.shape(x).len();
         (x, normal_axis(call.int("axis", 0)?, rank)?)
@@ -105,10 +106,15 @@ pub(super) fn compress(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<
 
 /// Each sequence of the batch reversed up to its constant length.
 pub(super) fn reverse_sequence(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let shape = importer.shape(x);
     let (batch, time) = (call.int("batch_axis", 1)?, call.int("time_axis", 0)?);
     let (batch, time) = (normal_axis(batch, shape.len())?, normal_axis(time, shape.len())?);
+    if !matches!(call.operand(1), Some(Entry::Constant(_))) {
+        let lengths = importer.index_operand(call, 1)?;
+        let operands = [x, lengths];
+        return Ok(Entry::Value(rows::reversed(&mut importer.builder, call.name, operands, [batch, time])?));
+    }
     let lengths = list(call, 1, "its lengths")?;
     let lengths: Option<Vec<usize>> =
         lengths.iter().map(|&len| usize::try_from(len).ok().filter(|&len| len <= shape[time])).collect();
@@ -133,7 +139,7 @@ pub(super) fn reverse_sequence(importer: &mut Importer<'_>, call: &Call<'_>) -> 
 
 /// Cut or filled with zeros on both sides, so that the middle stays the middle.
 pub(super) fn center_crop_pad(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let mut x = importer.float_operand(call, 0)?;
+    let mut x = importer.any_operand(call, 0)?;
     let shape = importer.shape(x);
     let axes = match call.ints("axes")? {
         None => (0..shape.len()).collect(),
@@ -193,7 +199,7 @@ fn is_block_first(call: &Call<'_>) -> Convert<bool> {
 
 /// An image with its channels at the end, and the side of a block.
 fn image_and_block(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<(ValueId, usize)> {
-    let x = importer.float_operand(call, 0)?;
+    let x = importer.any_operand(call, 0)?;
     let rank = importer.shape(x).len();
     if rank != 4 {
         return refuse(format!("its operand has {rank} axes"), "4 are needed");

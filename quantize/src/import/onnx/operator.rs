@@ -5,8 +5,9 @@
 use super::attributes::Call;
 use super::constant::Constant;
 use super::fold::{self, Known};
+use super::fold_moves;
 use super::{
-    Entry, Importer, activation, attention, combine, control, conv_transpose, convolution, dense, elementwise,
+    Entry, Importer, activation, attention, combine, control, conv_transpose, convolution, dense, elementwise, indices,
     matrices, moves, normalization, pool, qoperator, quantized, reduction, reshape, resize, slice,
 };
 use crate::import::build::{Convert, Remedies};
@@ -154,8 +155,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Concat", reshape::concat).or_folded(fold::concat),
     Row::one("Slice", slice::slice).or_folded(fold::slice),
     Row::several("Split", slice::split),
-    Row::one("Expand", moves::expand),
-    Row::one("Tile", moves::tile),
+    Row::one("Expand", moves::expand).or_folded(fold_moves::expand),
+    Row::one("Tile", moves::tile).or_folded(fold_moves::tile),
     Row::one("Compress", moves::compress),
     Row::one("ReverseSequence", moves::reverse_sequence),
     Row::one("CenterCropPad", moves::center_crop_pad),
@@ -181,7 +182,19 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("MatMulInteger", qoperator::integer),
     Row::folded("Constant", Fold::Always(fold::constant)),
     Row::folded("Shape", Fold::Always(fold::shape)),
-    Row::one("Gather", moves::gather).or_folded(fold::gather),
+    Row::folded("Size", Fold::Always(fold::size)),
+    Row::folded("Range", Fold::Constants(fold_moves::range)),
+    Row::folded("NonZero", Fold::Constants(fold_moves::non_zero)),
+    Row::one("Gather", indices::gather).or_folded(fold::gather),
+    Row::one("GatherElements", indices::gather_elements),
+    Row::one("GatherND", indices::gather_nd).or_folded(fold_moves::gather_nd),
+    Row::one("Scatter", indices::scatter_elements),
+    Row::one("ScatterElements", indices::scatter_elements),
+    Row::one("ScatterND", indices::scatter_nd).or_folded(fold_moves::scatter_nd),
+    Row::one("ArgMax", indices::arg_max),
+    Row::one("ArgMin", indices::arg_min),
+    Row::several("TopK", indices::top_k),
+    Row::one("OneHot", indices::one_hot),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
 ];
 
@@ -232,8 +245,6 @@ const ALIASES: &[(&str, &[&str])] =
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (&["Range"], FIXED_SHAPES),
-    (&["ArgMax", "TopK"], "end the model with Softmax or its logits and do this step in the application"),
     (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
     (
         &["DynamicQuantizeLinear"],

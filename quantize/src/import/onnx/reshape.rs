@@ -114,7 +114,7 @@ pub(super) fn transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert
 pub(super) fn concat(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     let mut inputs = Vec::with_capacity(call.operands.len());
     for index in 0..call.operands.len() {
-        inputs.push(importer.float_operand(call, index)?);
+        inputs.push(importer.any_operand(call, index)?);
     }
     let rank = inputs.first().map_or(0, |&id: &ValueId| importer.shape(id).len());
     let axis = normal_axis(call.int("axis", 1)?, rank)?;

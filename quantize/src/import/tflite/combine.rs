@@ -47,7 +47,7 @@ impl Importer<'_, '_> {
         self.builder.aligned(call.name, operands)
     }
 
-    fn in_32_bits(&mut self, call: &Call<'_, '_>, id: ValueId) -> Convert<ValueId> {
+    pub(super) fn in_32_bits(&mut self, call: &Call<'_, '_>, id: ValueId) -> Convert<ValueId> {
         let value = self.builder.graph.value(id);
         let Some(Elements::I64(integers)) = &value.elements else { return Ok(id) };
         let narrow: Option<Vec<i32>> = integers.iter().map(|&each| i32::try_from(each).ok()).collect();

@@ -11,10 +11,12 @@
 mod activation;
 mod call;
 mod combine;
+mod constants;
 mod convolution;
 mod dense;
 mod elementwise;
 mod flatbuffer;
+mod indices;
 mod int8;
 mod moves;
 mod names;

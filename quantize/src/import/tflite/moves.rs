@@ -6,7 +6,9 @@ use crate::import::build::{Convert, refuse};
 use crate::import::moves::{Border, but_last, depth_to_space as opened, space_to_depth as folded};
 use crate::import::resize::Taps;
 use crate::ir::{DType, Op, RANK_MAX, ValueId, broadcast};
-use crate::op::{Concat, Cut, Pad, Resample, Reshape, ResizeBilinear, Slice, Split, Take, Transpose};
+use crate::op::{
+    Along, Concat, Cut, LineFunction, Pad, Resample, Reshape, ResizeBilinear, Slice, Split, Take, Transpose,
+};
 
 impl Importer<'_, '_> {
     /// The elements of `x` at the indices of each axis are the operator's result.
@@ -72,6 +74,14 @@ pub(super) fn broadcast_to(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>)
     importer.finish_take(call, x, indices)
 }
 
+/// One computed element everywhere.
+pub(super) fn spread(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>, one: ValueId) -> Convert<()> {
+    let y = importer.result(call)?;
+    let shape = importer.shape_of(y);
+    let one = importer.builder.reshape(&format!("{}/one", call.name), one, vec![1; shape.len()])?;
+    importer.finish_take(call, one, shape.into_iter().map(|extent| (extent != 1).then(|| vec![0; extent])).collect())
+}
+
 /// By constant indices, of any shape.
 pub(super) fn gather(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let x = importer.operand(call, 0)?;
@@ -104,6 +114,22 @@ pub(super) fn reverse(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> C
         indices[axis] = Some((0..shape[axis]).rev().collect());
     }
     importer.finish_take(call, x, indices)
+}
+
+/// Sums of all elements up to each.
+pub(super) fn cumsum(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let x = importer.operand(call, 0)?;
+    let axis = match importer.integers(call.tensor(1), "its axis")?.as_slice() {
+        &[axis] => normal_axis(axis, importer.shape_of(x).len())?,
+        axes => return refuse(format!("goes along {} axes", axes.len()), EXPORT_AGAIN),
+    };
+    let function = match (call.flag(0)?, call.flag(1)?) {
+        (false, false) => LineFunction::SumUpTo,
+        (true, false) => LineFunction::SumBefore,
+        (false, true) => LineFunction::SumFrom,
+        (true, true) => LineFunction::SumBehind,
+    };
+    importer.finish(call, Along { function, axes: vec![axis], epsilon: 0.0 }, vec![x])
 }
 
 pub(super) fn mirror_pad(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {

@@ -195,6 +195,11 @@ impl<'b> Importer<'_, 'b> {
     /// The integers of a constant operand such as axes or paddings.
     pub(super) fn integers(&self, index: i32, what: &str) -> Convert<Vec<i64>> {
         let tensor = self.tensor(index)?;
+        let known = self.values.get(&index).and_then(|&id| self.builder.graph.value(id).elements.as_ref());
+        if let Some(Elements::I32(numbers)) = known {
+            self.model.budget.charge(numbers.len(), 8)?;
+            return Ok(numbers.iter().map(|&number| number.into()).collect());
+        }
         if tensor.data.is_empty() {
             return refuse(format!("{what} are computed"), "export with fixed shapes, so that they are constants");
         }

@@ -8,6 +8,7 @@ pub(crate) mod functions;
 pub(crate) mod operands;
 pub(crate) mod real;
 pub(crate) mod reduction;
+pub(crate) mod rows;
 pub(crate) mod tables;
 pub(crate) mod types;
 pub(crate) mod weighted;

@@ -4,7 +4,7 @@ use kinglet_blob::records::{self, CombineQuantized, Grid};
 use kinglet_blob::{Function, OpCode};
 use kinglet_kernels::combine::quantized::Scaling;
 
-use super::{Emission, Read, Reason, Site, narrow, no_kernel, refuse};
+use super::{Emission, Reason, Site, narrow, no_kernel, refuse};
 use crate::op::common::attributes::Activation;
 use crate::op::common::codes;
 use crate::op::common::elementwise::extent;
@@ -47,14 +47,7 @@ fn emit(site: &mut Site<'_>, opcode: OpCode, function: u8, record: impl FnOnce(G
     let shapes: Vec<&[usize]> =
         (0..site.operand_count()).map(|position| site.operand(position).shape.as_slice()).collect();
     let grid = grid(function, &site.result().shape, &shapes)?;
-    let mut reads = Vec::with_capacity(shapes.len());
-    for position in 0..shapes.len() {
-        let value = site.operand(position);
-        reads.push(match &value.elements {
-            Some(elements) => Read::Constant(value.dtype, site.store(elements.bytes())?),
-            None => Read::Operand(position),
-        });
-    }
+    let reads = site.reads()?;
     site.emit(Emission { reads, ..Emission::new(opcode, record(grid), Overlap::Never) });
     Ok(())
 }

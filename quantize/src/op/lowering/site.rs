@@ -183,6 +183,19 @@ impl<'a> Site<'a> {
         self.constants.add(constant)
     }
 
+    /// All operands as an operator reads them: from the arena, or constants, which are stored for it.
+    pub(crate) fn reads(&mut self) -> Result<Vec<Read>, Reason> {
+        let mut reads = Vec::with_capacity(self.operand_count());
+        for position in 0..self.operand_count() {
+            let value = self.operand(position);
+            reads.push(match &value.elements {
+                Some(elements) => Read::Constant(value.dtype, self.store(elements.bytes())?),
+                None => Read::Operand(position),
+            });
+        }
+        Ok(reads)
+    }
+
     /// Appends an operator to those that compute the node, in their order.
     pub(crate) fn emit(&mut self, emission: Emission) {
         self.emissions.push(emission);

@@ -65,7 +65,9 @@ impl Replay<'_> {
                 return self.miscomputed(first);
             };
             let from = flow.input_at + block * copy.input_stride as usize;
-            for (index, source) in sources.iter().enumerate() {
+            // Constants are not in the arena.
+            let in_arena = |source: &&Source| graph.value(node.inputs[source.operand]).elements.is_none();
+            for (index, source) in sources.iter().filter(in_arena).enumerate() {
                 self.read(node.inputs[source.operand], source.element * size, from + index * size, size)?;
             }
         }

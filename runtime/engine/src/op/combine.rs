@@ -39,13 +39,19 @@ mod types {
 }
 
 /// Type byte `index` of a record: the operand's type, and its region.
-fn typed(operator: &OperatorBytes<'_>, index: usize) -> Option<(DType, u8)> {
+pub(super) fn typed(operator: &OperatorBytes<'_>, index: usize) -> Option<(DType, u8)> {
     let byte = *operator.body.get(index.checked_add(2)?)?;
     Some((DType::from_tag(byte & 15)?, byte >> 4))
 }
 
 /// Operand `index`, which has `len` elements of a type.
-fn source(operator: &OperatorBytes<'_>, index: usize, dtype: DType, at: u32, len: usize) -> Result<Source, LoadRule> {
+pub(super) fn source(
+    operator: &OperatorBytes<'_>,
+    index: usize,
+    dtype: DType,
+    at: u32,
+    len: usize,
+) -> Result<Source, LoadRule> {
     match typed(operator, index) {
         Some((found, _)) if found == dtype => Source::of(operator, index, Span::new(at, len, dtype.size_bytes())),
         _ => Err(LoadRule::Operands),

@@ -11,12 +11,14 @@ mod combine;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
+mod gather;
 mod hybrid;
 mod layer;
 mod map;
 mod mat_mul;
 mod mean;
 mod pool;
+mod rank;
 mod rearrange;
 mod reduce;
 mod reduce_max;
@@ -100,7 +102,7 @@ dispatch! {
     "pad-i8" Pad I8: UNARY_I8 => shape::check_pad_i8, shape::run_pad_i8;
     "pad-f32" Pad F32: UNARY_F32 => shape::check_pad_f32, shape::run_pad_f32;
     "pad-i16" Pad I16: UNARY_I16 => shape::check_pad_i16, shape::run_pad_i16;
-    "copy" Copy I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY => shape::check_copy, shape::run_copy;
+    "copy" Copy I8 | F32 | I16 | I32 | U8 | Bool: shape::COPY_OR_CONSTANT => shape::check_copy, shape::run_copy;
     "mean-i8" Mean I8: UNARY_I8 => mean::check_i8, mean::run_i8;
     "mean-f32" Mean F32: UNARY_F32 => mean::check_f32, mean::run_f32;
     "lookup-i8" Lookup I8 | U8: unary::LOOKUP => unary::check_lookup, unary::run_lookup;
@@ -138,6 +140,9 @@ dispatch! {
     "cast" Cast I8 | F32 | I16 | I32 | U8 | Bool: cast::CAST => cast::check, cast::run;
     "hybrid-conv2d" HybridConv2d F32: UNARY_F32 => hybrid::check, hybrid::run;
     "along-f32" Along F32: UNARY_F32 => along::check_f32, along::run_f32;
+    "gather" Gather I8 | F32 | I16 | I32 | U8 | Bool: gather::GATHER => gather::check_gather, gather::run_gather;
+    "scatter" Scatter I8 | F32 | I16 | I32 | U8 | Bool: gather::SCATTER => gather::check_scatter, gather::run_scatter;
+    "rank" Rank I8 | F32 | I16 | I32 | U8: rank::RANK => rank::check, rank::run;
 }
 
 /// One int8 tensor to another.
@@ -174,7 +179,8 @@ fn record<const N: usize, R: Field>(
 
 /// An input and an output of one type.
 fn check_same_type(operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
-    if operator.body.get(2) == operator.body.get(3) { Ok(()) } else { Err(LoadRule::Operands) }
+    let dtype = |at: usize| operator.body.get(at).map(|byte| byte & 15);
+    if dtype(2) == dtype(3) { Ok(()) } else { Err(LoadRule::Operands) }
 }
 
 /// Runs a kernel on elements as `T`.

@@ -6,6 +6,7 @@
 mod functions;
 mod grids;
 mod matrix;
+mod rows;
 mod sizes;
 mod tensors;
 
@@ -423,6 +424,18 @@ fn shape_of_a_copy_that_would_never_end() {
     endless[..4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(parameter("copy: concat", 0, &endless), LoadRule::Shape);
     assert_eq!(parameter("copy: concat", 12, &2u32.to_le_bytes()), LoadRule::Shape);
+}
+
+#[test]
+fn copies_of_constants() {
+    let name = "copy: concat with a constant";
+    assert_eq!(placed(name, 0, &[4, 0, 0, 0]), LoadRule::ConstantRange);
+    assert_eq!(placed(name, 0, &[2, 0, 0, 0]), LoadRule::ConstantRange, "not a multiple of four");
+    assert_eq!(parameter(name, 8, &[3, 0, 0, 0]), LoadRule::ConstantRange, "strides beyond the constants");
+    assert_eq!(placed(name, 1, &[0, 0, 1, 0]), LoadRule::ArenaRange);
+    assert_eq!(patched(name, 7, &[DType::U8 as u8]), LoadRule::Operands);
+    assert_eq!(patched(name, 6, &[DType::I8 as u8 | 3 << 4]), LoadRule::Operands);
+    assert_eq!(patched(name, 7, &[DType::I8 as u8 | 15 << 4]), LoadRule::Operands, "no constant is written");
 }
 
 #[test]

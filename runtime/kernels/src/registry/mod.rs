@@ -270,6 +270,9 @@ const PLAIN: &[Row] = &{
         Row::plain("combine::quantized::combine_codes", &[O::Combine], I16, Kernel::Formula),
         Row::plain("select::select", &[O::Select], Any, Kernel::Formula),
         Row::plain("cast::cast", &[O::Cast], Any, Kernel::Formula),
+        Row::plain("gather::gather", &[O::Gather], Any, Kernel::Formula),
+        Row::plain("gather::scatter", &[O::Scatter], Any, Kernel::Formula),
+        Row::plain("rank::rank", &[O::Rank], Any, Kernel::Formula),
         Row::plain("quantize::requantize_i16", &[O::Quantize], I16, Kernel::Formula),
         Row::plain("quantize::dequantize_i16_f32", &[O::Dequantize], I16, Kernel::Formula),
     ]

@@ -67,4 +67,7 @@ operators! {
     Combine,
     Select,
     Cast,
+    Gather,
+    Scatter,
+    Rank,
 }

@@ -8,7 +8,7 @@ use kinglet_kernels::numerics::FixedPoint;
 
 use super::{read_f32, write_f32};
 use crate::Program;
-use crate::program::Apply;
+use crate::program::{Apply, integer};
 
 /// Where an operand of an operator on several is.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ fn of_integers(function: Function, a: i32, b: i32) -> i32 {
 
 impl Program {
     /// An operand of `len` elements, and its elements when it is a constant.
-    fn operand(&mut self, at: At, dtype: DType, len: usize) -> (Operand, Vec<u8>) {
+    pub(crate) fn operand(&mut self, at: At, dtype: DType, len: usize) -> (Operand, Vec<u8>) {
         match at {
             At::Arena(offset) => (Operand { offset, ..Operand::unplaced(dtype) }, Vec::new()),
             At::Constant => {
@@ -72,6 +72,7 @@ impl Program {
                     DType::F32 => {
                         (0..len).flat_map(|_| (self.random.range(-900, 900) as f32 / 300.0).to_le_bytes()).collect()
                     }
+                    DType::I32 => (0..len).flat_map(|_| integer(&mut self.random).to_le_bytes()).collect(),
                     DType::Bool => (0..len).map(|_| (self.random.next() & 1) as u8).collect(),
                     _ => (0..len * dtype.size_bytes()).map(|_| self.random.next() as u8).collect(),
                 };

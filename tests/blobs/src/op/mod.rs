@@ -10,6 +10,7 @@ mod int16;
 mod layer;
 mod matrix;
 mod pool;
+mod rows;
 mod shape;
 mod take;
 mod transpose_conv;
@@ -18,6 +19,7 @@ pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
 pub(crate) use grid::At;
 pub use int16::Sums;
 pub use layer::{Factors, Form};
+pub(crate) use rows::lens as row_lens;
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, Operands};

@@ -1,7 +1,7 @@
 //! Pad, Copy and Rearrange: operators that move elements.
 
 use kinglet_blob::records::{Copy, Pad, Rearrange};
-use kinglet_blob::{DType, OpCode, Operands};
+use kinglet_blob::{DType, OpCode, Operand, Operands};
 use kinglet_kernels::Io;
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
 use kinglet_kernels::pad::{PadGeometry, pad_reference};
@@ -70,6 +70,25 @@ impl Program {
             write_i8(arena, output, &to);
         });
         self.push(OpCode::Copy, &unary_i8(input, output), &record, reference);
+    }
+
+    /// The same runs of a constant, which lie behind each other there.
+    pub fn copy_constant(&mut self, output: u32, [blocks, block_bytes]: [u32; 2], output_stride: u32) {
+        let bytes: Vec<u8> = (0..blocks * block_bytes).map(|_| self.random.next() as u8).collect();
+        let constant = Operand::constant(DType::I8, self.constants(&bytes));
+        let record = Copy { blocks, block_bytes, input_stride: block_bytes, output_stride };
+        let outputs = vec![Operand { offset: output, ..Operand::unplaced(DType::I8) }];
+        let reference: Apply = Box::new(move |arena| {
+            for (block, run) in bytes.chunks(block_bytes as usize).enumerate() {
+                arena[output as usize + block * output_stride as usize..][..run.len()].copy_from_slice(run);
+            }
+        });
+        self.push(
+            OpCode::Copy,
+            &Operands { inputs: vec![constant], outputs, ..Operands::default() },
+            &record,
+            reference,
+        );
     }
 
     /// Elements of `dtype` at strides; the axes that are not there come first.

@@ -5,6 +5,7 @@ mod combine;
 mod control;
 mod external;
 mod functions;
+mod indices;
 mod operators;
 mod order;
 mod quantized;

@@ -1,5 +1,6 @@
 //! The TensorFlow Lite importer on files written for the purpose.
 
+mod indices;
 mod moves;
 mod operators;
 mod refusals;

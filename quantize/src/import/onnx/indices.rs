@@ -1,0 +1,216 @@
+//! Operators that read or write elements by indices, and those that look for indices.
+
+use super::attributes::{Call, normal_axis};
+use super::constant::{Constant, Numbers};
+use super::{Entry, Importer, combine, moves};
+use crate::import::build::{Convert, refuse};
+use crate::import::rows;
+use crate::ir::{DType, Elements, ValueId};
+use crate::op::{Combine, Function, Rank, Scatter, Select, Update};
+
+const EXPORT_AGAIN: &str = "export the model again";
+
+impl Importer<'_> {
+    /// Operand `index` in the type that it has: constants are floats, 32-bit integers or truth values.
+    pub(super) fn any_operand(&mut self, call: &Call<'_>, index: usize) -> Convert<ValueId> {
+        let dtype = match call.operand(index) {
+            Some(Entry::Constant(constant)) => combine::kept_as(constant.type_code),
+            _ => None,
+        };
+        let wide = dtype.map_or(DType::I32, |dtype| match dtype {
+            DType::F32 | DType::Bool => dtype,
+            _ => DType::I32,
+        });
+        match call.operand(index) {
+            Some(Entry::Constant(_)) => self.constant_operand(call, index, wide),
+            _ => call.value(index),
+        }
+    }
+
+    /// Indices, as 32-bit integers.
+    pub(super) fn index_operand(&mut self, call: &Call<'_>, index: usize) -> Convert<ValueId> {
+        match call.operand(index) {
+            Some(Entry::Constant(_)) => self.constant_operand(call, index, DType::I32),
+            _ => {
+                let x = call.value(index)?;
+                self.cast(&format!("{}/indices", call.name), x, DType::I32)
+            }
+        }
+    }
+
+    /// A constant operand in a type.
+    fn constant_operand(&mut self, call: &Call<'_>, index: usize, dtype: DType) -> Convert<ValueId> {
+        let Some(constant) = call.constant(index, "its operand")? else {
+            return refuse(format!("operand {index} is missing"), EXPORT_AGAIN);
+        };
+        self.budget.charge(constant.numbers.len(), 8)?;
+        let elements = combine::elements(constant, dtype)?;
+        self.builder.constant(&format!("{}/constant", call.name), constant.shape.clone(), elements)
+    }
+
+    /// Charges lists of rows, which constant indices become.
+    fn charge_rows(&self, ids: &[ValueId]) -> Convert<()> {
+        let is_known = ids.iter().any(|&id| self.builder.graph.value(id).elements.is_some());
+        let len = ids.iter().fold(0usize, |len, &id| len.saturating_add(self.builder.graph.value(id).len()));
+        Ok(self.budget.charge(if is_known { len } else { 0 }, 8)?)
+    }
+
+    fn axis(&self, call: &Call<'_>, default: i64, x: ValueId) -> Convert<usize> {
+        normal_axis(call.int("axis", default)?, self.shape(x).len())
+    }
+}
+
+/// Slices of an axis, by indices of any shape.
+pub(super) fn gather(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    if matches!(call.operand(1), Some(Entry::Constant(_))) {
+        return moves::gather(importer, call);
+    }
+    let x = importer.any_operand(call, 0)?;
+    let indices = importer.index_operand(call, 1)?;
+    let axis = importer.axis(call, 0, x)?;
+    Ok(Entry::Value(rows::gathered(&mut importer.builder, call.name, [x, indices], [0, axis])?))
+}
+
+pub(super) fn gather_elements(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = importer.any_operand(call, 0)?;
+    let indices = importer.index_operand(call, 1)?;
+    let axis = importer.axis(call, 0, x)?;
+    importer.charge_rows(&[x, indices])?;
+    Ok(Entry::Value(rows::gathered_along(&mut importer.builder, call.name, [x, indices], axis)?))
+}
+
+pub(super) fn gather_nd(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let x = importer.any_operand(call, 0)?;
+    let indices = importer.index_operand(call, 1)?;
+    let batch = call.int("batch_dims", 0)?;
+    let Some(batch) = usize::try_from(batch).ok().filter(|&batch| batch < importer.shape(x).len()) else {
+        return refuse(format!("attribute `batch_dims` is {batch}"), EXPORT_AGAIN);
+    };
+    importer.charge_rows(&[x, indices])?;
+    Ok(Entry::Value(rows::gathered_by_tuples(&mut importer.builder, call.name, [x, indices], [batch, batch])?))
+}
+
+/// What becomes of an element and the one in its place.
+fn update(call: &Call<'_>) -> Convert<Update> {
+    Ok(match call.string("reduction", "none")? {
+        "none" => Update::Replace,
+        "add" => Update::Add,
+        "mul" => Update::Mul,
+        "min" => Update::Min,
+        "max" => Update::Max,
+        other => return refuse(format!("reduces by {other}"), "use none, add, mul, min or max"),
+    })
+}
+
+pub(super) fn scatter_nd(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let update = update(call)?;
+    let (x, rows_of) = (importer.any_operand(call, 0)?, importer.any_operand(call, 2)?);
+    let indices = importer.index_operand(call, 1)?;
+    importer.charge_rows(&[x, indices])?;
+    let scatter = Scatter { batch: 0, axis: 0, update };
+    Ok(Entry::Value(rows::scattered(&mut importer.builder, call.name, [x, indices, rows_of], scatter)?))
+}
+
+pub(super) fn scatter_elements(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let update = update(call)?;
+    let (x, elements) = (importer.any_operand(call, 0)?, importer.any_operand(call, 2)?);
+    let indices = importer.index_operand(call, 1)?;
+    let axis = importer.axis(call, 0, x)?;
+    let operands = [x, indices, elements];
+    importer.charge_rows(&[x, indices])?;
+    Ok(Entry::Value(rows::scattered_along(&mut importer.builder, call.name, operands, (axis, update))?))
+}
+
+pub(super) fn arg_max(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    extreme(importer, call, false)
+}
+
+pub(super) fn arg_min(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    extreme(importer, call, true)
+}
+
+fn extreme(importer: &mut Importer<'_>, call: &Call<'_>, is_least: bool) -> Convert<Entry> {
+    let x = call.value(0)?;
+    let axis = importer.axis(call, 0, x)?;
+    let is_last = call.int("select_last_index", 0)? != 0;
+    let rank = Rank { axis, count: 1, is_least, is_last };
+    let keeps_axis = call.int("keepdims", 1)? != 0;
+    Ok(Entry::Value(rows::extreme(&mut importer.builder, call.name, x, (rank, keeps_axis))?))
+}
+
+/// The first elements along an axis, sorted, and their indices.
+pub(super) fn top_k(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Vec<Entry>> {
+    let x = call.value(0)?;
+    let axis = importer.axis(call, -1, x)?;
+    let count = match call.constant(1, "the number of elements")? {
+        Some(constant) => constant.as_int(),
+        None => Some(call.int("k", 0)?),
+    };
+    let extent = importer.shape(x)[axis];
+    let Some(count) = count.and_then(|count| usize::try_from(count).ok()).filter(|count| (1..=extent).contains(count))
+    else {
+        return refuse(
+            format!("looks for {count:?} of {extent} elements"),
+            "look for at least one, at most all of them",
+        );
+    };
+    let rank = Rank { axis, count, is_least: call.int("largest", 1)? == 0, is_last: false };
+    let indices = rows::ranked(&mut importer.builder, &format!("{}/indices", call.name), x, rank)?;
+    let values = rows::gathered_along(&mut importer.builder, call.name, [x, indices], axis)?;
+    Ok(vec![Entry::Value(values), Entry::Value(indices)])
+}
+
+/// Along a new axis one number where its index is that of the operand, another one elsewhere.
+pub(super) fn one_hot(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let depth = call.constant(1, "its depth")?.and_then(|depth| {
+        depth
+            .as_int()
+            .or_else(|| depth.as_float().map(|depth| depth as i64))
+            .and_then(|depth| usize::try_from(depth).ok())
+    });
+    let Some(depth) = depth.filter(|depth| (1..=1 << 24).contains(depth)) else {
+        return refuse("its depth is no number of indices", EXPORT_AGAIN);
+    };
+    let Some(Constant { numbers, type_code, .. }) = call.constant(2, "its values")?.filter(|it| it.numbers.len() == 2)
+    else {
+        return refuse("has no two values", EXPORT_AGAIN);
+    };
+    let value = |at: usize| match numbers {
+        Numbers::F32(floats) => Constant::floats(Vec::new(), floats[at..=at].to_vec()),
+        Numbers::I64(integers) => {
+            Constant { type_code: *type_code, ..Constant::integers(Vec::new(), integers[at..=at].to_vec()) }
+        }
+    };
+    let (off, on) = (value(0), value(1));
+    let dtype = match combine::kept_as(off.type_code) {
+        Some(DType::F32) => DType::F32,
+        Some(DType::Bool) => DType::Bool,
+        _ => DType::I32,
+    };
+    let x = importer.index_operand(call, 0)?;
+    let mut extents = importer.shape(x);
+    let rank = extents.len() + 1;
+    let axis = normal_axis(call.int("axis", -1)?, rank)?;
+    extents.insert(axis, 1);
+    let x = importer.builder.reshape(&format!("{}/indices", call.name), x, extents)?;
+    let mut line = vec![1; rank];
+    line[axis] = depth;
+    importer.budget.charge(2 * depth, 4)?;
+    // An index below zero counts from the end: it is compared with these.
+    let mut is_hot = Vec::new();
+    for (name, first) in [("ascending", 0), ("from the end", -(depth as i64))] {
+        let numbers = Elements::I32((first..first + depth as i64).map(|index| index as i32).collect());
+        let numbers = importer.builder.constant(&format!("{}/{name}", call.name), line.clone(), numbers)?;
+        let name = format!("{}/is {name}", call.name);
+        let equal = Combine::new(Function::Equal).into();
+        is_hot.push(importer.builder.apply_typed(&name, equal, vec![x, numbers], (DType::Bool, None))?);
+    }
+    let either = Combine::new(Function::Or).into();
+    let condition = importer.builder.apply(&format!("{}/is hot", call.name), either, is_hot)?;
+    let mut operands = vec![condition];
+    for (name, value) in [("on", on), ("off", off)] {
+        let elements = combine::elements(&value, dtype)?;
+        operands.push(importer.builder.constant(&format!("{}/{name}", call.name), vec![1; rank], elements)?);
+    }
+    Ok(Entry::Value(importer.builder.apply_typed(call.name, Select.into(), operands, (dtype, None))?))
+}

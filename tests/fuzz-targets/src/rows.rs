@@ -1,0 +1,47 @@
+//! Records of rows by indices of run time, and of where the greatest elements are.
+
+use kinglet_blob::records::{Gather, Rank, Scatter};
+use kinglet_blob::{DType, OpCode, Operand, Operands};
+
+use crate::plan::Place;
+use crate::record::{Addresses, Memory, extent, plain};
+
+impl Memory {
+    /// Gather, and Scatter with any update: operands in the arena or in WEIGHTS.
+    pub(crate) fn rows(&self, kind: u8, dtype: u8, shape: [u8; 9], sources: u8, place: Place) -> Vec<u8> {
+        let [batches, outer, a, b, c, d, count, inner, depth] = shape.map(|each| u32::from(extent(each, 4)));
+        let depth = depth.min(4);
+        let mut extents = [a, b, c, d];
+        extents[..4 - depth as usize].fill(1);
+        let rows = Gather { batches, outer, extents, depth, count, inner };
+        let around = batches * outer * inner;
+        let lens = [around * extents.iter().product::<u32>(), batches * count * depth, around * count];
+        let dtype = DType::ALL[usize::from(dtype) % DType::ALL.len()];
+        let is_scatter = kind & 1 == 1;
+        let Addresses { input, output, scratch, constants, .. } =
+            self.addresses(place, (lens[0], lens[if is_scatter { 0 } else { 2 }]), (4, 4));
+        let operand = |index: usize, dtype: DType| match sources >> (2 * index) & 3 {
+            0 => Operand::constant(dtype, constants),
+            1 => Operand { offset: scratch, ..Operand::unplaced(dtype) },
+            _ => Operand { offset: input, ..Operand::unplaced(dtype) },
+        };
+        let mut inputs = vec![operand(0, dtype), operand(1, DType::I32)];
+        let outputs = vec![Operand { offset: output, ..Operand::unplaced(dtype) }];
+        if !is_scatter {
+            return plain(OpCode::Gather, &Operands { inputs, outputs, ..Operands::default() }, &rows);
+        }
+        inputs.push(operand(2, dtype));
+        let record = Scatter { rows, update: kind / 2 % 6, reserved: [0; 3] };
+        plain(OpCode::Scatter, &Operands { inputs, outputs, ..Operands::default() }, &record)
+    }
+
+    pub(crate) fn rank(&self, dtype: u8, shape: [u8; 4], order: [bool; 2], place: Place) -> Vec<u8> {
+        let [outer, extent, inner, count] = shape.map(|each| u32::from(extent(each, 7)));
+        let dtype = DType::ALL[usize::from(dtype) % DType::ALL.len()];
+        let lens = (outer * extent * inner, outer * count * inner);
+        let Addresses { input, output, .. } = self.addresses(place, lens, (dtype.size_bytes() as u32, 4));
+        let [is_least, is_last] = order.map(u8::from);
+        let record = Rank { outer, extent, inner, count, is_least, is_last, reserved: [0; 2] };
+        plain(OpCode::Rank, &Operands::unary((dtype, input), (DType::I32, output)), &record)
+    }
+}
