@@ -65,7 +65,9 @@ impl<const N: usize> Grid<N> {
     pub(crate) fn rows(&self) -> Rows<N> {
         let mut steps = [[0; N]; AXES - 1];
         let mut strides = self.repeats.map(|repeats| if repeats_along(repeats, AXES - 1) { 1 } else { self.row_len() });
-        for (axis, (steps, extent)) in steps.iter_mut().zip(self.extents).enumerate().rev() {
+        // By index: lists that are paired and then read from behind end in a panic where their lengths differ.
+        for axis in (0..AXES - 1).rev() {
+            let (Some(steps), Some(&extent)) = (steps.get_mut(axis), self.extents.get(axis)) else { continue };
             for ((step, stride), repeats) in steps.iter_mut().zip(&mut strides).zip(self.repeats) {
                 if !repeats_along(repeats, axis) {
                     *step = *stride;
@@ -95,11 +97,16 @@ pub(crate) struct Rows<const N: usize> {
 impl<const N: usize> Rows<N> {
     /// Goes on to the next row.
     pub(crate) fn advance(&mut self) {
-        for ((index, steps), extent) in self.index.iter_mut().zip(self.steps).zip(self.extents).rev() {
+        for axis in (0..AXES - 1).rev() {
+            let index = self.index.get_mut(axis);
+            let (Some(index), Some(steps), Some(&extent)) = (index, self.steps.get(axis), self.extents.get(axis))
+            else {
+                continue;
+            };
             *index = index.wrapping_add(1);
             let is_behind = *index >= extent;
             for (at, step) in self.at.iter_mut().zip(steps) {
-                *at = at.wrapping_add(step);
+                *at = at.wrapping_add(*step);
                 if is_behind {
                     *at = at.wrapping_sub(step.wrapping_mul(extent));
                 }
