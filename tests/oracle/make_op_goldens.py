@@ -4,7 +4,7 @@
     python3 -m venv ~/kinglet-oracle && ~/kinglet-oracle/bin/pip install --pre tflite_micro==0.dev20261023182759
     ~/kinglet-oracle/bin/python tests/oracle/make_op_goldens.py
 
-Nothing is written unless every integer case agrees with `formulas.py` or `formulas_int16.py`, so the page of formulas, the oracle and the files
+Nothing is written unless every integer case, but for the drawn ones (`drawn_cases.py`), agrees with `formulas.py` or `formulas_int16.py`, so the page of formulas, the oracle and the files
 cannot drift apart. `--check` runs everything and compares with the files instead of writing them.
 """
 
@@ -83,6 +83,8 @@ def build(family, generator, formula):
 
 def main():
     """Builds every file; see the module's head."""
+    import drawn_cases
+
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--check", action="store_true", help="compare with the files, write nothing")
     arguments.add_argument("families", nargs="*", help="only these (default: all)")
@@ -92,6 +94,7 @@ def main():
     families += [(name, make, combine_formulas.run_i16) for name, make in int16_cases.INT16.items()]
     families += [(name, make, formulas.run) for name, make in int4_cases.INT4.items()]
     families += [(name, make, matrix_cases.run) for name, make in matrix_cases.MATRIX.items()]
+    families += [(name, make, None) for name, make in drawn_cases.DRAWN.items()]
     families += [(f"{name}_f32", make, None) for name, make in float_cases.FLOAT32.items()]
     FOLDER.mkdir(parents=True, exist_ok=True)
     stale, total = [], [0, 0, 0]

@@ -138,6 +138,17 @@ OPTIONS = {
     "VAR_HANDLE": "VarHandleOptions",
     "READ_VARIABLE": "ReadVariableOptions",
     "ASSIGN_VARIABLE": "AssignVariableOptions",
+    "L2_POOL_2D": "Pool2DOptions",
+    "L2_NORMALIZATION": "L2NormOptions",
+    "REDUCE_ALL": "ReducerOptions",
+    "CUMSUM": "CumsumOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "ARG_MIN": "ArgMinOptions",
+    "UNPACK": "UnpackOptions",
+    "SPLIT": "SplitOptions",
+    "SPLIT_V": "SplitVOptions",
+    "SHAPE": "ShapeOptions",
+    "REVERSE_V2": "ReverseV2Options",
 }
 
 

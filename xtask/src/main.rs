@@ -29,6 +29,7 @@ mod random_graphs;
 mod readme;
 mod sequences;
 mod test;
+mod tflite_operators;
 mod tflite_oracle;
 mod tree;
 mod wild;
@@ -73,6 +74,8 @@ enum Command {
     Wild(wild::Arguments),
     /// Compile and run random float graphs, compared with onnxruntime.
     RandomGraphs(random_graphs::Arguments),
+    /// Compile and run random models of one .tflite operator, compared with TensorFlow Lite Micro to the bit.
+    TfliteOperators(tflite_operators::Arguments),
     /// Run models that keep tensors from run to run over sequences with known outputs, here and on an emulated board.
     Sequences(sequences::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),
         Command::Wild(arguments) => wild::run(&arguments),
         Command::RandomGraphs(arguments) => random_graphs::run(&arguments),
+        Command::TfliteOperators(arguments) => tflite_operators::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),

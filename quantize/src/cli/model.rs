@@ -26,6 +26,9 @@ pub(super) struct ModelArguments {
     /// Leaves an output out. May be given more than once
     #[arg(long, value_name = "NAME")]
     drop_output: Vec<String>,
+    /// The signature of a .tflite file that has several
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
     /// Name every node that stands in the way, instead of the first of each cause
     #[arg(long)]
     verbose: bool,
@@ -44,6 +47,7 @@ impl ModelArguments {
             values: self.input_value.iter().map(|text| value(text)).collect::<Result<_, _>>()?,
             outputs: self.outputs.clone(),
             dropped: self.drop_output.clone(),
+            signature: self.signature.clone(),
         })
     }
 }

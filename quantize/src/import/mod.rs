@@ -85,7 +85,7 @@ impl<'a> ModelBytes<'a> {
 }
 
 static UNCHANGED: Changes =
-    Changes { shapes: Vec::new(), values: Vec::new(), outputs: Vec::new(), dropped: Vec::new() };
+    Changes { shapes: Vec::new(), values: Vec::new(), outputs: Vec::new(), dropped: Vec::new(), signature: None };
 
 /// What a file became.
 #[derive(Clone, Debug)]

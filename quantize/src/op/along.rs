@@ -3,19 +3,21 @@
 use core::fmt;
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::AlongF32;
+use kinglet_blob::records::{AlongF32, AlongI8};
+use kinglet_kernels::along::AlongI8 as KernelI8;
 pub use kinglet_kernels::along::Function;
+use kinglet_kernels::numerics::FixedPoint;
 
 use super::common::operands;
 use super::common::real::{Real, Reals, unravel};
-use super::common::{reduction, types};
+use super::common::{fixed, reduction, types};
 use super::lowering::reduction::extents_of;
 use super::lowering::{Emission, Reason, Site, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
-use crate::record::{Access, Head, Overlap, Parameters, Shapes};
-use crate::value::{DType, Shape, ShapeError, Value, fail};
+use crate::record::{Access, Head, Overlap, Parameters, Record, Shapes};
+use crate::value::{DType, Quantization, Shape, ShapeError, Value, fail};
 
 /// `function` of the elements along `axes`, which are one line for each index of the others.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +49,8 @@ impl Operator for Along {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::rescaling_among(inputs, outputs, &[DType::F32])
+        let has_int8 = KernelI8::has(self.function);
+        types::rescaling_among(inputs, outputs, if has_int8 { &[DType::F32, DType::I8] } else { &[DType::F32] })
     }
 
     fn evaluate(&self, inputs: &[Real<'_>], _shapes: &[&[usize]]) -> Reals {
@@ -85,9 +88,6 @@ impl Operator for Along {
     }
 
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
-        if site.dtype() != DType::F32 {
-            return no_kernel(site.dtype());
-        }
         let Some([outer, depth, inner]) = extents_of(site, &self.axes)? else {
             return refuse(
                 format!("it goes along the axes {:?}, which do not lie next to each other", self.axes),
@@ -95,11 +95,79 @@ impl Operator for Along {
             );
         };
         let function = self.function as u8;
-        let record = AlongF32 { outer, depth, inner, epsilon: self.epsilon, function, reserved: [0; 3] };
-        let overlap = if is_in_order(&record) { Overlap::IN_PLACE } else { Overlap::Never };
+        let record: Record = match site.dtype() {
+            DType::F32 => {
+                AlongF32 { outer, depth, inner, epsilon: self.epsilon, function, reserved: [0; 3] }.into()
+            }
+            DType::I8 => self.lower_i8(site, [outer, depth, inner])?.into(),
+            other => return no_kernel(other),
+        };
+        let overlap = if is_in_order(function, inner) { Overlap::IN_PLACE } else { Overlap::Never };
         site.emit(Emission::new(OpCode::Along, record, overlap));
         Ok(())
     }
+}
+
+impl Along {
+    /// The record on int8.
+    fn lower_i8(&self, site: &Site<'_>, [outer, depth, inner]: [u32; 3]) -> Result<AlongI8, Reason> {
+        let (x, y) = (site.operand_quantization(0)?, site.result_quantization()?);
+        let none = FixedPoint { multiplier: 0, shift: 0 };
+        let (mut factor, mut reverse, mut diff_min) = (none, none, 0);
+        let [mut input_zero_point, mut zero_point] = [x, y].map(|it| it.zero_point() as i8);
+        match self.function {
+            Function::L2 => {
+                expect_result(y, 1.0 / 128.0, 0)?;
+                if depth > 1 << 15 {
+                    return refuse(format!("it adds {depth} squares"), "at most 32768 fit the accumulator");
+                }
+            }
+            Function::LogSoftmax => {
+                expect_result(y, 1.0 / 16.0, 127)?;
+                (factor, diff_min) = match fixed::softmax(x, 1.0) {
+                    Ok(parameters) => parameters,
+                    Err(error) => return refuse(error.to_string(), "recalibrate its input"),
+                };
+                let divisor = 2f64.powi(31 - factor.shift) / f64::from(factor.multiplier);
+                (reverse, input_zero_point, zero_point) = (fixed::quantize_multiplier(divisor), 0, 0);
+                if depth > 1 << 12 || factor.shift > 30 || reverse.shift > 0 {
+                    return refuse(format!("{depth} classes of scale {}", x.scale(0)), "is out of its range");
+                }
+            }
+            _ => {
+                factor = fixed::quantize_multiplier(2.0 * f64::from(x.scale(0)) / (f64::from(1 << 20) * f64::from(y.scale(0))));
+                if factor.shift > 0 {
+                    return refuse("its result's scale is too fine", "recalibrate: its scales are unsound");
+                }
+            }
+        }
+        Ok(AlongI8 {
+            outer,
+            depth,
+            inner,
+            diff_min,
+            multiplier: factor.multiplier,
+            reverse_multiplier: reverse.multiplier,
+            shift: factor.shift as i8,
+            reverse_shift: reverse.shift as i8,
+            function: self.function as u8,
+            reserved: 0,
+            input_zero_point,
+            zero_point: if self.function == Function::L2 { 0 } else { zero_point },
+            unused: [0; 2],
+        })
+    }
+}
+
+/// A result of another quantization has no kernel.
+fn expect_result(y: &Quantization, scale: f32, zero_point: i32) -> Result<(), Reason> {
+    if (y.scale(0), y.zero_point()) == (scale, zero_point) {
+        return Ok(());
+    }
+    refuse(
+        format!("its result has scale {} and zero point {}", y.scale(0), y.zero_point()),
+        format!("on int8 it has scale {scale} and zero point {zero_point}"),
+    )
 }
 
 /// The function of one line, on reals.
@@ -142,18 +210,24 @@ impl AxisAttributes for Along {
 }
 
 /// Whether elements are written in the order of memory, each after all that is before it has been read.
-fn is_in_order(record: &AlongF32) -> bool {
-    let is_backwards = [Function::SumFrom, Function::SumBehind].map(|function| function as u8).contains(&record.function);
-    record.inner == 1 && !is_backwards
+fn is_in_order(function: u8, inner: u32) -> bool {
+    let is_backwards = [Function::SumFrom, Function::SumBehind].map(|function| function as u8).contains(&function);
+    inner == 1 && !is_backwards
 }
 
-impl Parameters for AlongF32 {
-    fn shapes(&self) -> Shapes {
-        Shapes::same(&[self.outer, self.depth, self.inner])
-    }
+macro_rules! records {
+    ($($record:ty),*) => { $(
+        impl Parameters for $record {
+            fn shapes(&self) -> Shapes {
+                Shapes::same(&[self.outer, self.depth, self.inner])
+            }
 
-    fn access(&self, _head: Head) -> Access<'_> {
-        let len = [self.outer, self.depth, self.inner].map(|extent| extent as usize).iter().product();
-        if is_in_order(self) { Access::Elements { len, splits: false } } else { Access::Apart }
-    }
+            fn access(&self, _head: Head) -> Access<'_> {
+                let len = [self.outer, self.depth, self.inner].map(|extent| extent as usize).iter().product();
+                let is_in_order = is_in_order(self.function, self.inner);
+                if is_in_order { Access::Elements { len, splits: false } } else { Access::Apart }
+            }
+        }
+    )* };
 }
+records!(AlongF32, AlongI8);

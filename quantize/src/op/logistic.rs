@@ -3,9 +3,11 @@
 use core::fmt;
 
 use kinglet_blob::OpCode;
+use kinglet_kernels::float_math;
 
 use crate::value::{DType, Shape, ShapeError, Value};
 use super::common::attributes::Activation;
+use super::common::int16::MapI16;
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
 use super::lowering::{Reason, Site, no_kernel, unary};
@@ -76,6 +78,13 @@ impl Operator for Logistic {
             DType::I8 => {
                 let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
                 unary::lower_table(site, |code| fixed::logistic(x, y, code))
+            }
+            DType::I16 => {
+                let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+                match MapI16::logistic(x, y) {
+                    Some(map) => unary::lower_i16(site, &map),
+                    None => unary::lower_i16(site, &MapI16::looked_up(float_math::logistic, x, y)),
+                }
             }
             other => no_kernel(other),
         }

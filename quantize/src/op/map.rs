@@ -5,6 +5,7 @@ use core::fmt;
 use kinglet_blob::MapFunction;
 
 use crate::value::{DType, Shape, ShapeError, Value, fail};
+use super::common::int16::MapI16;
 use super::common::real::{Real, Reals, each};
 use super::common::{functions, operands, tables, types};
 use super::lowering::{Reason, Site, no_kernel, unary};
@@ -96,6 +97,10 @@ impl Operator for Map {
             DType::I8 => {
                 let ends = [site.operand_quantization(0)?.clone(), site.result_quantization()?.clone()];
                 unary::lower_table(site, |code| self.code(ends.each_ref(), code))
+            }
+            DType::I16 => {
+                let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+                unary::lower_i16(site, &MapI16::of(self.function, self.parameters, x, y))
             }
             other => no_kernel(other),
         }

@@ -7,6 +7,7 @@ use kinglet_kernels::lookup::requantize_i8_reference;
 
 use crate::value::{DType, Shape, ShapeError, Value};
 use super::common::attributes::Activation;
+use super::common::int16::MapI16;
 use super::common::real::{Real, Reals, each};
 use super::common::{fixed, operands, types};
 use super::lowering::{Reason, Site, no_kernel, unary};
@@ -88,6 +89,10 @@ impl Operator for Relu6 {
                 let params = fixed::relu6(site.operand_quantization(0)?, site.result_quantization()?);
                 unary::check_shift(&params)?;
                 unary::lower_table(site, |code| requantize_i8_reference(&params, code))
+            }
+            DType::I16 => {
+                let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
+                unary::lower_i16(site, &MapI16::clamp(Activation::Relu6, x, y))
             }
             other => no_kernel(other),
         }

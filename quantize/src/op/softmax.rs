@@ -3,10 +3,11 @@
 use core::fmt;
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{SoftmaxF32, SoftmaxI8};
+use kinglet_blob::records::{SoftmaxF32, SoftmaxI8, SoftmaxI16};
 
 use super::common::real::{Real, Reals};
-use super::common::{fixed, operands, types};
+use super::common::{fixed, int16, operands, types};
+use super::lowering::constants::i16_bytes;
 use super::lowering::{Emission, Reason, Site, narrow, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::layout::{LastAxis, LayoutRule};
@@ -96,11 +97,31 @@ impl Operator for Softmax {
                 let (multiplier, shift) = (factor.multiplier, factor.shift);
                 SoftmaxI8 { rows, depth, multiplier, shift, diff_min }.into()
             }
+            DType::I16 => lower_i16(site, self.beta, [rows, depth])?.into(),
             other => return no_kernel(other),
         };
         site.emit(Emission::new(OpCode::Softmax, record, Overlap::IN_PLACE));
         Ok(())
     }
+}
+
+/// The record of an int16 softmax.
+fn lower_i16(site: &mut Site<'_>, beta: f32, [rows, depth]: [u32; 2]) -> Result<SoftmaxI16, Reason> {
+    let (x, y) = (site.operand_quantization(0)?, site.result_quantization()?);
+    let unit = 1.0 / 32768.0;
+    if (y.scale(0) - unit).abs() > unit * 1e-3 || y.zero_point() != 0 {
+        return refuse(
+            format!("its result has scale {} and zero point {}", y.scale(0), y.zero_point()),
+            "an int16 softmax has scale 1/32768 and zero point 0",
+        );
+    }
+    // Differences of 16 bits are shifted left, and exponentials of 15 bits added, within 32 bits.
+    let factor = fixed::quantize_multiplier(f64::from(x.scale(0)) * f64::from(beta) / (10.0 / 65535.0));
+    if factor.shift > 14 || depth > 1 << 16 {
+        return refuse(format!("{depth} classes of scale {} are beyond its range", x.scale(0)), "recalibrate its input");
+    }
+    let constants = site.store(i16_bytes(&int16::softmax_tables()))?;
+    Ok(SoftmaxI16 { rows, depth, multiplier: factor.multiplier, shift: factor.shift, constants })
 }
 
 macro_rules! records {
@@ -117,4 +138,4 @@ macro_rules! records {
         }
     )* };
 }
-records!(SoftmaxI8, SoftmaxF32);
+records!(SoftmaxI8, SoftmaxI16, SoftmaxF32);

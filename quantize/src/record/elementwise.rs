@@ -1,6 +1,6 @@
 //! Records of operators that go from element to element: Add, Mul, tables, functions, Quantize and Dequantize.
 
-use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Convert, Lookup, MapF32, Requantize, UnaryF32};
+use kinglet_blob::records::{BinaryF32, BinaryI8, BinaryI16, Convert, Lookup, MapF32, MapI16, Requantize, UnaryF32};
 
 use super::parameters::{Access, Head, Parameters, RowsMut, Shapes};
 
@@ -40,7 +40,7 @@ macro_rules! elements {
         }
     )* };
 }
-elements!(Lookup, UnaryF32, MapF32);
+elements!(Lookup, UnaryF32, MapF32, MapI16);
 
 macro_rules! converted {
     ($($record:ty),*) => { $(

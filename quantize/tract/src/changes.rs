@@ -19,6 +19,8 @@ pub struct Changes {
     pub outputs: Vec<String>,
     /// Outputs that are left out.
     pub dropped: Vec<String>,
+    /// Which of several entry points is meant, of a file that names them.
+    pub signature: Option<String>,
 }
 
 /// An input that becomes a constant of its declared type.
@@ -44,6 +46,9 @@ const FILLED_LEN_MAX: usize = 1 << 20;
 
 /// Applies changes; an error says which one makes no sense.
 pub(crate) fn apply(graph: &mut GraphProto, changes: &Changes) -> Result<(), String> {
+    if changes.signature.is_some() {
+        return Err("an ONNX file has one entry point and no signatures (--signature)".into());
+    }
     for (name, shape) in &changes.shapes {
         fix_shape(graph, name, shape)?;
     }

@@ -33,7 +33,7 @@ macro_rules! for_each_function_of_two {
             /// What a division without fraction leaves, of the sign of `a`.
             Remainder = 10 "remainder" "combine-remainder" { F32, I32, } same
             /// `a` where it is not below zero, else `a * b`.
-            PRelu = 11 "prelu" "combine-prelu" { F32, I8, } same
+            PRelu = 11 "prelu" "combine-prelu" { F32, I8, I16, } same
             /// Both; of integers bit by bit.
             And = 12 "and" "combine-and" { I32, Bool, } same
             /// Either or both; of integers bit by bit.

@@ -45,7 +45,7 @@ macro_rules! for_each_operator {
             /// Product, element by element.
             Mul = 7 "mul" { I8: BinaryI8 "mul-i8", F32: BinaryF32 "mul-f32", I16: BinaryI16 "mul-i16", }
             /// Softmax over rows.
-            Softmax = 8 "softmax" { I8: SoftmaxI8 "softmax-i8", F32: SoftmaxF32 "softmax-f32", }
+            Softmax = 8 "softmax" { I8: SoftmaxI8 "softmax-i8", F32: SoftmaxF32 "softmax-f32", I16: SoftmaxI16 "softmax-i16", }
             /// Constant elements around a tensor; `value` is an `i8` or an `i16`, or the bits of an `f32`.
             Pad = 9 "pad" { I8: Pad "pad-i8", F32: Pad "pad-f32", I16: Pad "pad-i16", }
             /// Runs of bytes: Concat, Split, and Reshape between different places.
@@ -94,8 +94,8 @@ macro_rules! for_each_operator {
                 U8: Rearrange "rearrange",
                 Bool: Rearrange "rearrange",
             }
-            /// A function of each element, one of [`crate::MapFunction`].
-            Map = 22 "map" { F32: MapF32 "map-f32", }
+            /// A function of each element: of floats one of [`crate::MapFunction`].
+            Map = 22 "map" { F32: MapF32 "map-f32", I16: MapI16 "map-i16", }
             /// Sums, means, extremes and products over any axes.
             Reduce = 23 "reduce" { I8: ReduceInt "reduce-i8", F32: ReduceF32 "reduce-f32", I16: ReduceInt "reduce-i16", }
             /// Products of two matrices.
@@ -135,7 +135,7 @@ macro_rules! for_each_operator {
             /// Convolution of floats with integer weights; depthwise convolutions and dense layers as well.
             HybridConv2d = 31 "hybrid-conv2d" { F32: HybridConv2d "hybrid-conv2d", }
             /// Functions of all elements along an axis whose results have the operand's shape.
-            Along = 32 "along" { F32: AlongF32 "along-f32", }
+            Along = 32 "along" { F32: AlongF32 "along-f32", I8: AlongI8 "along-i8", }
             /// Rows that indices name which are computed at run time.
             Gather = 33 "gather" {
                 I8: Gather "gather",
@@ -286,7 +286,7 @@ impl<'b> OperatorBytes<'b> {
         let stored = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype));
         let storage = stored.and_then(|_| STORAGE_FEATURES.iter().find(|(tag, _)| *tag == self.storage));
         let storage = storage.map(|(_, feature)| *feature);
-        let mapped = known.filter(|(opcode, _)| *opcode == OpCode::Map).and_then(|_| self.split());
+        let mapped = known.filter(|known| *known == (OpCode::Map, DType::F32)).and_then(|_| self.split());
         let function = mapped.and_then(|(_, parameters)| MapFunction::of_record(parameters)).map(MapFunction::feature);
         let function = function.or_else(|| self.function().map(Function::feature));
         feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage).chain(function)

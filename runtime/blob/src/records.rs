@@ -341,6 +341,22 @@ record! {
 }
 
 record! {
+    /// Softmax over rows, int16.
+    SoftmaxI16 {
+        /// Vectors.
+        rows: u32,
+        /// Elements of each.
+        depth: u32,
+        /// Factor of a difference of inputs.
+        multiplier: i32,
+        /// Its shift, to the left.
+        shift: i32,
+        /// Weights: two tables of 513 `i16`.
+        constants: u32,
+    }
+}
+
+record! {
     /// Softmax over rows, float.
     SoftmaxF32 {
         /// Vectors.
@@ -485,6 +501,38 @@ record! {
         function: u8,
         /// Zero.
         reserved: [u8; 3],
+    }
+}
+
+record! {
+    /// A function along the middle axis of `[outer, depth, inner]`, int8.
+    AlongI8 {
+        /// Lines that lie behind each other.
+        outer: u32,
+        /// Elements of a line.
+        depth: u32,
+        /// Lines that lie beside each other.
+        inner: u32,
+        /// LogSoftmax: smaller differences count as zero; else 0.
+        diff_min: i32,
+        /// LogSoftmax: factor of a difference. Sums: of `2^-19` of a sum. Else 0.
+        multiplier: i32,
+        /// LogSoftmax: the factor that takes it back; else 0.
+        reverse_multiplier: i32,
+        /// Shift of the factor.
+        shift: i8,
+        /// Shift of the other factor.
+        reverse_shift: i8,
+        /// Which function.
+        function: u8,
+        /// Zero.
+        reserved: u8,
+        /// Zero point of the input.
+        input_zero_point: i8,
+        /// Zero point of the output of a sum; else 0.
+        zero_point: i8,
+        /// Zero.
+        unused: [u8; 2],
     }
 }
 
@@ -663,6 +711,28 @@ record! {
         alpha: f32,
         /// The function's second parameter, 0 when it has none.
         beta: f32,
+    }
+}
+
+record! {
+    /// A function of each element, int16.
+    MapI16 {
+        /// Elements.
+        len: u32,
+        /// Which function: its tag.
+        function: u8,
+        /// Shifts of the factors.
+        shifts: [i8; 2],
+        /// Zero.
+        reserved: u8,
+        /// Factors of elements that are not negative, and of those that are; 0 where there is none.
+        multipliers: [i32; 2],
+        /// Lower clamp.
+        min: i16,
+        /// Upper clamp.
+        max: i16,
+        /// Weights: a table of `i16`; 0 for a function that has none.
+        constants: u32,
     }
 }
 

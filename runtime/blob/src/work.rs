@@ -5,12 +5,12 @@
 //! reach, and no kernel does more than a constant times it. Time is another matter: that depends on the machine.
 
 use crate::records::{
-    AlongF32, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
+    AlongF32, AlongI8, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
     CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8,
-    FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape,
+    FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MapI16, MatMulF32, MatMulI8, MatMulI16, MatMulShape,
     MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize,
-    Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, Take, TransposeConvF32, TransposeConvI8,
-    TransposeConvI16, UnaryF32, Window,
+    Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, SoftmaxI16, Take, TransposeConvF32,
+    TransposeConvI8, TransposeConvI16, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -157,7 +157,7 @@ counted! {
     };
     PoolI8, PoolF32, PoolI16: |it, _opcode| Work { taps: it.window.pooled(), ..it.window.moved() };
     BinaryI8, BinaryF32, BinaryI16: |it, _opcode| it.broadcast.moved();
-    SoftmaxI8, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
+    SoftmaxI8, SoftmaxI16, SoftmaxF32: |it, _opcode| moved(product([it.rows, it.depth]), product([it.rows, it.depth]));
     Pad: |it, _opcode| moved(product(it.input_dims), product(it.output_dims));
     Blocks: |it, _opcode| moved(product([it.blocks, it.block_bytes]), product([it.blocks, it.block_bytes]));
     Take: |it, _opcode| {
@@ -182,7 +182,7 @@ counted! {
         let read = product([k0, r0, k1, r1, k2, r2, k3]);
         Work { taps: read, ..moved(read, product([k0, k1, k2, k3])) }
     };
-    AlongF32: |it, _opcode| {
+    AlongF32, AlongI8: |it, _opcode| {
         let len = product([it.outer, it.depth, it.inner]);
         Work { taps: len, ..moved(len, len) }
     };
@@ -198,7 +198,7 @@ counted! {
         let read = product([it.outer, it.extent, it.inner]);
         Work { taps: read.saturating_mul(it.count.into()), ..moved(read, product([it.outer, it.count, it.inner])) }
     };
-    Lookup, UnaryF32, MapF32, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
+    Lookup, UnaryF32, MapF32, MapI16, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
 }
 
 /// Reads a record and counts; nothing when it is cut off.

@@ -4,7 +4,7 @@
 //! order of roundings is part of the result. `Q(n)` is an `i32` with `n` integer bits, a sign and `31 - n`
 //! fraction bits. Additions wrap.
 
-use crate::numerics::{doubling_high_mul, rounding_shift_right};
+use crate::numerics::{FixedPoint, doubling_high_mul, rounding_shift_right};
 
 /// 1 as `Q0`, as near as it comes.
 const ONE_Q0: i32 = i32::MAX;
@@ -94,6 +94,73 @@ fn newton_two_over_one_plus(a: i32) -> i32 {
         x = x.wrapping_add(saturating_shift_left(doubling_high_mul(x, error), 2));
     }
     x
+}
+
+/// `1 / sqrt(value)` of a whole number, as a multiplier and a shift; five Newton steps from 1. 0 counts as 1.
+pub fn inverse_root(value: i32) -> FixedPoint {
+    /// The root of one half, as a fraction.
+    const ROOT_HALF: i32 = 1_518_500_250;
+    const THREE_HALVES_Q3: i32 = (1 << 28) + (1 << 27);
+    if value <= 1 {
+        return FixedPoint { multiplier: i32::MAX, shift: 0 };
+    }
+    let (mut value, mut right) = (value, 11_i32);
+    while value >= 1 << 29 {
+        value /= 4;
+        right = right.wrapping_add(1);
+    }
+    let pairs = (value.leading_zeros().wrapping_sub(1) / 2).wrapping_sub(1);
+    right = right.wrapping_sub(pairs as i32);
+    let value = value.wrapping_shl(pairs.wrapping_mul(2));
+    let half_q3 = rounding_shift_right(value >> 1, 1);
+    let mut root_q3 = 1 << 28;
+    for _ in 0..5 {
+        let cube = doubling_high_mul(doubling_high_mul(root_q3, root_q3), root_q3);
+        let cube_q3 = saturating_shift_left(cube, 6);
+        let next = doubling_high_mul(THREE_HALVES_Q3, root_q3).wrapping_sub(doubling_high_mul(half_q3, cube_q3));
+        root_q3 = saturating_shift_left(next, 3);
+    }
+    let root = doubling_high_mul(root_q3, ROOT_HALF);
+    if right < 0 {
+        FixedPoint { multiplier: root.wrapping_shl(right.unsigned_abs()), shift: 0 }
+    } else {
+        FixedPoint { multiplier: root, shift: right.wrapping_neg() }
+    }
+}
+
+/// The natural logarithm of `z` in `Q12`, which is 1 or more, in `Q5`.
+///
+/// `z` is brought near 1 by a power of two, with and without a factor of `sqrt(1/2)`; of both the one that is nearer
+/// counts, and a quotient of two polynomials gives what its logarithm lacks.
+pub fn log_q12(z: i32) -> i32 {
+    const LOG_2: i32 = 1_488_522_236;
+    const ROOT_HALF: i32 = 1_518_500_250;
+    /// The fourth root of one half.
+    const CENTER: i32 = 1_805_811_301;
+    const QUARTER_Q6: i32 = 1 << 23;
+    /// In units of `Q0`: `11/240 r`, `r/20`, `2/r - r` and `r/4` with the fourth root `r` of 2.
+    const NUMERATOR: i32 = 117_049_297;
+    const SQUARE: i32 = 127_690_142;
+    const ONE: i32 = 1_057_819_769;
+    const LINEAR: i32 = 638_450_708;
+    let powers_q6 = |power: i32| saturating_shift_left(power, 25);
+    let leading = z.leading_zeros();
+    let near = saturating_shift_left(z, leading.wrapping_sub(1));
+    let near = saturating_shift_left(doubling_high_mul(near, ROOT_HALF), 1);
+    let power = powers_q6(12_i32.wrapping_sub(leading as i32)).saturating_add(QUARTER_Q6);
+    let headroom = doubling_high_mul(z, ROOT_HALF).leading_zeros().wrapping_sub(1);
+    let other = saturating_shift_left(z, headroom);
+    let other_power = powers_q6(12_i32.wrapping_sub(headroom as i32)).saturating_sub(QUARTER_Q6);
+    let (r, power) = (near.min(other), power.max(other_power));
+    let sum = i64::from(r).wrapping_add(i64::from(CENTER));
+    let half_sum = (sum.wrapping_add(if sum >= 0 { 1 } else { -1 }) / 2) as i32;
+    let q = r.wrapping_sub(CENTER).wrapping_mul(2);
+    let square = doubling_high_mul(q, q);
+    let numerator = doubling_high_mul(q, r).wrapping_add(doubling_high_mul(doubling_high_mul(q, square), NUMERATOR));
+    let factor = ONE.wrapping_add(q).wrapping_add(doubling_high_mul(SQUARE, square));
+    let denominator = doubling_high_mul(half_sum, factor).wrapping_add(doubling_high_mul(LINEAR, q));
+    let fraction = doubling_high_mul(rounding_shift_right(numerator, 6), reciprocal_one_plus(denominator));
+    saturating_shift_left(doubling_high_mul(power, LOG_2).wrapping_add(fraction), 1)
 }
 
 /// `v << bits`, stuck at the ends of the range.

@@ -3,7 +3,7 @@
 //! The engine never passes such layers; this is the second line of defence. Debug builds check every addition
 //! for overflow, so an unguarded one fails here.
 
-use kinglet_kernels::along::{AlongF32, Function, along_f32};
+use kinglet_kernels::along::{AlongF32, AlongI8, Function, along_f32, along_i8};
 use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16};
@@ -11,6 +11,7 @@ use kinglet_kernels::elementwise::{self, AddI8, AddI16, Broadcast, ElementwiseF3
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::lookup::lookup_i8;
+use kinglet_kernels::map::{FunctionI16, MapI16, map_i16};
 use kinglet_kernels::mat_mul::{self, MatMulF32, MatMulI8, MatMulShape};
 use kinglet_kernels::mean::{self, MeanF32, MeanI8};
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage, Requant};
@@ -22,7 +23,7 @@ use kinglet_kernels::reduce::{self, Kind, ReduceF32, ReduceInt};
 use kinglet_kernels::reduce_max::{self, ReduceMax};
 use kinglet_kernels::resample::{Resample, resample_f32, resample_i8};
 use kinglet_kernels::resize_bilinear::{ResizeBilinear, resize_bilinear_i8};
-use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, softmax_f32, softmax_i8};
+use kinglet_kernels::softmax::{SoftmaxF32, SoftmaxI8, SoftmaxI16, softmax_f32, softmax_i8, softmax_i16};
 use kinglet_kernels::take::{Take, take, take_reference};
 use kinglet_kernels::transpose_conv::{
     self, TransposeConvF32, TransposeConvI8, TransposeConvI16, TransposeGeometry, transpose_conv_f32, transpose_conv_i8,
@@ -243,6 +244,17 @@ proptest! {
         for &function in Function::ALL {
             let layer = AlongF32 { function, outer, depth: reduced, inner, epsilon: f32::NAN };
             run(places, 0.0, |io| along_f32(&layer, io))?;
+        }
+        for &function in Function::ALL {
+            let layer = AlongI8 { function, outer, depth: reduced, inner, input_zero_point, zero_point: stage.zero_point, factor, reverse: factor, diff_min: numbers.zero_point };
+            run(places, STALE, |io| along_i8(&layer, io))?;
+        }
+        let shorts: Vec<i16> = numbers.bytes.iter().map(|byte| i16::from(*byte) << 8).collect();
+        let layer = SoftmaxI16 { rows, depth: taps, factor, exponentials: &shorts, inverses: &shorts };
+        run(places, STALE_I16, |io| softmax_i16(&layer, io))?;
+        for &function in FunctionI16::ALL {
+            let layer = MapI16 { function, factors: [factor; 2], min: stage.min as i16, max: stage.max as i16, table: &shorts };
+            run(places, STALE_I16, |io| map_i16(&layer, io))?;
         }
         let shape = MatMulShape { batch: [1, 1, outer], rows: reduced, depth: taps, columns: inner, a: [rows; 5], b: [taps; 5] };
         let mut output = vec![0.0; outer.saturating_mul(reduced).saturating_mul(inner).min(1 << 12)];

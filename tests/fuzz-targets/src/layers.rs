@@ -2,10 +2,11 @@
 
 use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE, ZERO_POINTS};
 use kinglet_blob::records::{
-    AsymmetricConv2dI8, BinaryI16, Conv2dI16, Convert, FullyConnectedI16, HybridConv2d, LayerQuantI16, PoolI16,
-    Requantize, TransposeConvF32, TransposeConvI8, TransposeConvI16, Window,
+    AsymmetricConv2dI8, BinaryI16, Conv2dI16, Convert, FullyConnectedI16, HybridConv2d, LayerQuantI16, MapI16, PoolI16,
+    Requantize, SoftmaxI16, TransposeConvF32, TransposeConvI8, TransposeConvI16, Window,
 };
 use kinglet_blob::{DType, OpCode, Operands, WeightForm, operator_bytes};
+use kinglet_kernels::map::FunctionI16;
 use kinglet_kernels::numerics::ALL_SHIFTS;
 
 use crate::plan::{self, Factor, Place, Quant};
@@ -143,6 +144,48 @@ impl Memory {
         let (multiplier, shift) = (multiplier(factor), shift(factor));
         let record = Requantize { len, multiplier, shift, input_zero_point, zero_point, reserved: 0 };
         plain(OpCode::Quantize, &self.between(types, len, place), &record)
+    }
+
+    pub(crate) fn map_i16(
+        &self,
+        function: u8,
+        len: u8,
+        factors: [Factor; 2],
+        bounds: (i8, i8),
+        place: Place,
+    ) -> Vec<u8> {
+        let len = 1 + u32::from(len);
+        let function = FunctionI16::ALL[usize::from(function) % FunctionI16::ALL.len()];
+        let of = |factor: Factor| (multiplier(factor), shift(factor));
+        let [positive, negative] = match function {
+            FunctionI16::Rescale => factors.map(of),
+            FunctionI16::Abs | FunctionI16::Rsqrt => [of(factors[0]), (0, 0)],
+            FunctionI16::Logistic | FunctionI16::Tanh => {
+                [(multiplier(factors[0]) >> 16, shift(factors[0]).min(0)), (0, 0)]
+            }
+            FunctionI16::Table => [(0, 0); 2],
+        };
+        let (min, max) = clamp_i16(bounds);
+        let at = self.addresses(place, (len, len), (2, 2));
+        let record = MapI16 {
+            len,
+            function: function as u8,
+            shifts: [positive.1, negative.1],
+            reserved: 0,
+            multipliers: [positive.0, negative.0],
+            min,
+            max,
+            constants: if function.table_len() == 0 { 0 } else { at.constants },
+        };
+        plain(OpCode::Map, &at.unary(DType::I16), &record)
+    }
+
+    pub(crate) fn softmax_i16(&self, shape: [u8; 2], factor: Factor, place: Place) -> Vec<u8> {
+        let [rows, depth] = shape.map(|each| u32::from(extent(each, 12)));
+        let at = self.addresses(place, (rows * depth, rows * depth), (2, 2));
+        let (multiplier, shift) = (multiplier(factor), i32::from(shift(factor)).min(15));
+        let record = SoftmaxI16 { rows, depth, multiplier, shift, constants: at.constants };
+        plain(OpCode::Softmax, &at.unary(DType::I16), &record)
     }
 
     /// `len` elements of one type to as many of another.

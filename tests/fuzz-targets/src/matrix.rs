@@ -1,8 +1,10 @@
 //! Records of reductions over any axes and of products of matrices.
 
-use kinglet_blob::records::{AlongF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
+use kinglet_blob::records::{
+    AlongF32, AlongI8 as RecordI8, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt,
+};
 use kinglet_blob::{DType, OpCode, Operand};
-use kinglet_kernels::along::Function;
+use kinglet_kernels::along::{AlongI8, Function};
 use kinglet_kernels::reduce::Kind;
 
 use crate::plan::{Factor, Place, Quant};
@@ -43,6 +45,41 @@ impl Memory {
         let operands = self.addresses(place, (len, len), (4, 4)).unary(DType::F32);
         let (function, epsilon) = (function % Function::ALL.len() as u8, epsilon.abs());
         plain(OpCode::Along, &operands, &AlongF32 { outer, depth, inner, epsilon, function, reserved: [0; 3] })
+    }
+
+    /// One of the functions that int8 has; what it has no use for is zero.
+    pub(crate) fn along_i8(
+        &self,
+        function: u8,
+        shape: [u8; 3],
+        (factors, diff_min): ([Factor; 2], i16),
+        [input_zero_point, zero_point]: [i8; 2],
+        place: Place,
+    ) -> Vec<u8> {
+        let known: Vec<Function> = Function::ALL.iter().copied().filter(|it| AlongI8::has(*it)).collect();
+        let function = known[usize::from(function) % known.len()];
+        let (is_log, is_root) = (function == Function::LogSoftmax, function == Function::L2);
+        let of = |is_used: bool, factor: Factor| if is_used { (multiplier(factor), shift(factor)) } else { (0, 0) };
+        let (multiplier, shift) = of(!is_root, factors[0]);
+        let (reverse_multiplier, reverse_shift) = of(is_log, factors[1]);
+        let [outer, depth, inner] = shape.map(|each| u32::from(extent(each, 7)));
+        let len = outer * depth * inner;
+        let record = RecordI8 {
+            outer,
+            depth,
+            inner,
+            diff_min: if is_log { -i32::from(diff_min).abs() } else { 0 },
+            multiplier,
+            reverse_multiplier,
+            shift,
+            reverse_shift,
+            function: function as u8,
+            reserved: 0,
+            input_zero_point: if is_log { 0 } else { input_zero_point },
+            zero_point: if is_log || is_root { 0 } else { zero_point },
+            unused: [0; 2],
+        };
+        plain(OpCode::Along, &self.addresses(place, (len, len), (1, 1)).unary(DType::I8), &record)
     }
 
     /// Factors are stored as they are, transposed, or the same for all matrices.

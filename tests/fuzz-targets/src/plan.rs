@@ -94,6 +94,7 @@ pub(crate) enum Operator {
     AsymmetricConv { window: Window, quant: Quant, place: Place },
     Reduce { kind: [u8; 2], shape: [u8; 7], factor: Factor, zero_points: [i8; 2], place: Place },
     Along { function: u8, shape: [u8; 3], epsilon: f32, place: Place },
+    AlongI8 { function: u8, shape: [u8; 3], factors: [Factor; 2], zero_points: [i8; 2], diff_min: i16, place: Place },
     MatMul { kind: [u8; 3], shape: [u8; 6], factor: Factor, quant: Quant, place: Place },
     Map { function: u8, len: u8, parameters: [f32; 2], place: Place },
     Combine { kind: u8, function: u8, extents: [u8; 6], repeats: [u8; 3], sources: u8, clamp: (i8, i8), place: Place },
@@ -106,5 +107,7 @@ pub(crate) enum Operator {
     PadI16 { input: [u8; 4], before: [u8; 4], after: [u8; 4], value: u32, place: Place },
     TransposeConvI16 { window: Window, quant: Quant, place: Place },
     ConvertI16 { is_dequantize: bool, len: u8, scale: f32, place: Place },
+    MapI16 { function: u8, len: u8, factors: [Factor; 2], clamp: (i8, i8), place: Place },
+    SoftmaxI16 { shape: [u8; 2], factor: Factor, place: Place },
     Requantize { from: bool, to: bool, len: u8, factor: Factor, zero_points: [i8; 2], place: Place },
 }

@@ -108,6 +108,9 @@ impl Memory {
                 self.reduce(kind, shape, factor, zero_points, place)
             }
             Operator::Along { function, shape, epsilon, place } => self.along(function, shape, epsilon, place),
+            Operator::AlongI8 { function, shape, factors, zero_points, diff_min, place } => {
+                self.along_i8(function, shape, (factors, diff_min), zero_points, place)
+            }
             Operator::MatMul { kind, shape, factor, quant, place } => self.mat_mul(kind, shape, factor, quant, place),
             Operator::Combine { kind, function, extents, repeats, sources, clamp, place } => {
                 self.grid((kind, function), (extents, repeats), sources, clamp, place)
@@ -127,6 +130,10 @@ impl Memory {
             Operator::ConvertI16 { is_dequantize, len, scale, place } => {
                 self.convert_i16(is_dequantize, len, scale, place)
             }
+            Operator::MapI16 { function, len, factors, clamp, place } => {
+                self.map_i16(function, len, factors, clamp, place)
+            }
+            Operator::SoftmaxI16 { shape, factor, place } => self.softmax_i16(shape, factor, place),
             Operator::Requantize { from, to, len, factor, zero_points, place } => {
                 self.requantize([from, to], len, factor, zero_points, place)
             }

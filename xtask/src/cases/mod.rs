@@ -24,7 +24,7 @@ use serde::Serialize;
 pub(crate) use self::array::Array;
 use self::attempt::{Outcome, attempt};
 use self::case::{Case, When};
-pub(crate) use self::suite::{Maker, SuiteArguments};
+pub(crate) use self::suite::{Maker, SuiteArguments, try_folder};
 use crate::{prerequisites, tree};
 
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 }
 
 /// A case that was tried.
-struct Tried {
+pub(crate) struct Tried {
     case: Case,
     outcome: Outcome,
     /// Whether anything but right fails the command.
@@ -142,6 +142,16 @@ impl Outcome {
 }
 
 impl Tried {
+    /// The case's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.case.name
+    }
+
+    /// How it ended, in a word (`right`, `refused`, `wrong` or `crashed`), and why.
+    pub(crate) fn verdict(&self) -> (&'static str, &str) {
+        self.outcome.parts()
+    }
+
     fn fails(&self) -> bool {
         self.must_be_right && self.outcome != Outcome::Right
     }

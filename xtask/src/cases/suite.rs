@@ -43,6 +43,17 @@ pub(crate) struct Maker<'a> {
 impl Maker<'_> {
     /// Makes the cases, tries them and says how they ended.
     pub(crate) fn run(&self, suite: &SuiteArguments, python: &python::Arguments) -> Result<ExitCode> {
+        self.make(python, suite.json, |folder| suite.run(folder))
+    }
+
+    /// Makes the cases and hands over the folder of them, which is gone afterwards. `quiet` keeps what the script prints
+    /// from standard output.
+    pub(crate) fn make(
+        &self,
+        python: &python::Arguments,
+        quiet: bool,
+        then: impl FnOnce(&Path) -> Result<ExitCode>,
+    ) -> Result<ExitCode> {
         let Maker { name, script, packages, options } = self;
         let python = match python.find(&format!("{name}-venv"), packages) {
             Ok(python) => python,
@@ -56,10 +67,10 @@ impl Maker<'_> {
         command.arg(tree::root().join("tests/oracle").join(script)).arg(&folder).args(*options).stdin(Stdio::null());
         let output = command.output().context("cannot start python")?;
         ensure!(output.status.success(), "{script} failed: {}", String::from_utf8_lossy(&output.stderr));
-        if !suite.json {
+        if !quiet {
             print!("{}", String::from_utf8_lossy(&output.stdout));
         }
-        let outcome = suite.run(&folder);
+        let outcome = then(&folder);
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         outcome
     }
@@ -68,17 +79,7 @@ impl Maker<'_> {
 impl SuiteArguments {
     /// Tries the cases in a folder, and prints how they ended.
     fn run(&self, folder: &Path) -> Result<ExitCode> {
-        let mut cases = case::read_folder(folder)?;
-        cases.retain(|case| self.only.is_empty() || self.only.iter().any(|part| case.name.contains(part)));
-        ensure!(!cases.is_empty(), "no case has such a name");
-        let kinglet = prerequisites::kinglet(self.kinglet.as_deref())?;
-        let outcomes = attempt_all(&kinglet, &cases)?;
-        let bad = |outcome: &Outcome| matches!(outcome, Outcome::Wrong(_) | Outcome::Crashed(_));
-        let tried: Vec<Tried> = cases
-            .into_iter()
-            .zip(outcomes)
-            .map(|(case, outcome)| Tried { must_be_right: bad(&outcome), case, outcome })
-            .collect();
+        let tried = try_folder(folder, &self.only, self.kinglet.as_deref())?;
         print_report(&tried, self.json)?;
         let right = tried.iter().filter(|tried| tried.outcome == Outcome::Right).count();
         if right < self.at_least {
@@ -87,4 +88,15 @@ impl SuiteArguments {
         let fails = right < self.at_least || tried.iter().any(Tried::fails);
         Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+/// Tries those cases of a folder whose names contain one of `only`, or all. A refusal is no failure of them.
+pub(crate) fn try_folder(folder: &Path, only: &[String], kinglet: Option<&Path>) -> Result<Vec<Tried>> {
+    let mut cases = case::read_folder(folder)?;
+    cases.retain(|case| only.is_empty() || only.iter().any(|part| case.name.contains(part)));
+    ensure!(!cases.is_empty(), "no case has such a name");
+    let outcomes = attempt_all(&prerequisites::kinglet(kinglet)?, &cases)?;
+    let bad = |outcome: &Outcome| matches!(outcome, Outcome::Wrong(_) | Outcome::Crashed(_));
+    let tried = cases.into_iter().zip(outcomes);
+    Ok(tried.map(|(case, outcome)| Tried { must_be_right: bad(&outcome), case, outcome }).collect())
 }

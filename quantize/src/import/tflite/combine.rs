@@ -6,8 +6,8 @@ use super::Importer;
 use super::call::{Call, EXPORT_AGAIN};
 use super::names::operator_name;
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, DType, Elements, ValueId};
-use crate::op::{Add, Cast, Combine, Function, Reshape, Select};
+use crate::ir::{Activation, DType, Elements, Value, ValueId};
+use crate::op::{Add, Cast, Combine, Concat, Function, Reshape, Select};
 
 /// The schema's name of a function, and whether its operands change places.
 const FUNCTIONS: &[(&str, Function, bool)] = &[
@@ -61,6 +61,23 @@ impl Importer<'_, '_> {
     }
 }
 
+impl Importer<'_, '_> {
+    /// The slopes of a PRELU on int16 come as int8 codes.
+    fn widen_slopes(&mut self, call: &Call<'_, '_>, operands: &mut [ValueId]) -> Convert<()> {
+        let &mut [x, ref mut slopes] = operands else { return Ok(()) };
+        let value = self.builder.graph.value(*slopes);
+        let (DType::I16, Some(Elements::I8(codes))) = (self.builder.graph.value(x).dtype, &value.elements) else {
+            return Ok(());
+        };
+        let wide: Vec<i16> = codes.iter().map(|&code| code.into()).collect();
+        let name = format!("{}/slopes", call.name);
+        let value = Value { name, dtype: DType::I16, elements: Some(Elements::I16(wide)), ..value.clone() };
+        self.model.budget.charge(value.len(), 2)?;
+        *slopes = self.builder.value(value)?;
+        Ok(())
+    }
+}
+
 /// A function of two operands.
 pub(super) fn combine(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let name = operator_name(call.operator.code);
@@ -68,6 +85,9 @@ pub(super) fn combine(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> C
         return refuse("is no function of two elements", EXPORT_AGAIN);
     };
     let mut operands = importer.operands(call, 0)?;
+    if function == Function::PRelu {
+        importer.widen_slopes(call, &mut operands)?;
+    }
     if swaps {
         operands.reverse();
     }
@@ -82,6 +102,9 @@ pub(super) fn add_n(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Con
         return refuse("has no operand", EXPORT_AGAIN);
     };
     let Some((_, between)) = others.split_last() else { return importer.finish(call, Reshape, vec![first]) };
+    if importer.builder.graph.value(first).dtype == DType::I8 {
+        return importer.finish_sum_of_codes(call, &operands);
+    }
     let is_float = importer.builder.graph.value(first).dtype != DType::I32;
     let mut sum = first;
     for (index, &operand) in between.iter().enumerate() {
@@ -125,4 +148,18 @@ pub(super) fn cast(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Conv
     let y = importer.result(call)?;
     let to = importer.builder.graph.value(y).dtype;
     importer.finish(call, Cast { to }, vec![x])
+}
+
+/// The shape that two shapes are broadcast to: of each pair of extents, counted from the last, the greater one.
+pub(super) fn broadcast_args(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
+    let mut operands = vec![importer.operand(call, 0)?, importer.operand(call, 1)?];
+    let lens: Vec<usize> = operands.iter().map(|&id| importer.builder.graph.value(id).len()).collect();
+    let rank = lens.iter().copied().max().unwrap_or(0);
+    for (operand, len) in operands.iter_mut().zip(lens).filter(|(_, len)| *len != rank) {
+        let name = format!("{}/ones", call.name);
+        let ones = importer.builder.constant(&name, vec![rank - len], Elements::I32(vec![1; rank - len]))?;
+        let joined = Concat { axis: 0 }.into();
+        *operand = importer.builder.apply(&format!("{name}/joined"), joined, vec![ones, *operand])?;
+    }
+    importer.finish(call, Combine::new(Function::Max), operands)
 }

@@ -9,6 +9,7 @@
 //! RESHAPE is taken by its declared result, so these operators are dead and vanish.
 
 mod activation;
+mod along;
 mod call;
 mod combine;
 mod constants;
@@ -39,20 +40,27 @@ use super::build::{Builder, Convert, refuse};
 use super::{Changes, ImportError, Imported, ModelBytes};
 use crate::ir::{Port, ValueId};
 use crate::plain;
-use schema::Model;
+use flatbuffer::Damage;
+use schema::{Model, Signature};
 use variables::Variables;
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
 pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
     let name = source.name;
-    let mut model = schema::read(source.bytes).map_err(|damage| ImportError::Malformed {
+    let malformed = |damage: Damage| ImportError::Malformed {
         file: name.into(),
         format: "a TensorFlow Lite model",
         place: format!("byte {}", damage.offset),
         problem: damage.problem,
-    })?;
-    change(&mut model, source.changes)
-        .map_err(|problem| ImportError::Change { file: name.into(), problem: plain::name(&problem) })?;
+    };
+    let unwanted = |problem: String| ImportError::Change { file: name.into(), problem: plain::name(&problem) };
+    let signatures = schema::signatures(source.bytes).map_err(malformed)?;
+    let chosen = chosen(&signatures, source.changes.signature.as_deref()).map_err(unwanted)?;
+    let mut model = schema::read(source.bytes, chosen.map_or(0, |it| it.subgraph)).map_err(malformed)?;
+    if source.changes.signature.is_some() {
+        model.outputs.retain(|tensor| chosen.is_some_and(|it| it.outputs.contains(tensor)));
+    }
+    change(&mut model, source.changes).map_err(unwanted)?;
     let mut importer = Importer {
         model: &model,
         builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
@@ -71,6 +79,22 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
     importer.settle_variables();
     importer.outputs();
     importer.builder.finish()
+}
+
+/// The entry point that is meant: the one of this name, or the only one.
+fn chosen<'s>(signatures: &'s [Signature], name: Option<&str>) -> Result<Option<&'s Signature>, String> {
+    let names = || signatures.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join("`, `");
+    match (name, signatures) {
+        (Some(name), []) => Err(format!("there is no signature `{name}`; the file has none (--signature)")),
+        (Some(name), _) => match signatures.iter().find(|it| it.name == name) {
+            Some(signature) => Ok(Some(signature)),
+            None => Err(format!("there is no signature `{name}`; there is `{}`", names())),
+        },
+        (None, [first, others @ ..]) if others.iter().any(|it| it.subgraph != first.subgraph) => {
+            Err(format!("it has several signatures, `{}`; choose one by --signature {}", names(), first.name))
+        }
+        (None, _) => Ok(signatures.first()),
+    }
 }
 
 /// Chooses outputs. A file's shapes are those of all its tensors, so that no other input shape can be had from it.

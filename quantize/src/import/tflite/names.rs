@@ -10,7 +10,6 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 
 /// What works in place of operators that are not read.
 pub(super) const REMEDIES: &Remedies = &[
-    (&["LOG_SOFTMAX"], "end the model with SOFTMAX or its logits and do this step in the application"),
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
     (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),
     (&["RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN"], CONVOLVE),

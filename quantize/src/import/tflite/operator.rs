@@ -8,8 +8,8 @@ use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
 use super::{
-    Importer, activation, combine, constants, convolution, dense, elementwise, indices, moves, pool, shape, slice,
-    sparse, unsigned, variables,
+    Importer, activation, along, combine, constants, convolution, dense, elementwise, indices, moves, pool, shape,
+    slice, sparse, unsigned, variables,
 };
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
@@ -41,6 +41,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("EMBEDDING_LOOKUP", indices::embedding_lookup),
     Row::new("FLOOR", |importer, call| activation::plain(importer, call, MapFunction::Floor)),
     Row::new("FULLY_CONNECTED", dense::fully_connected).attributes(8),
+    Row::new("L2_NORMALIZATION", along::l2_normalization).attributes(12),
+    Row::new("L2_POOL_2D", pool::l2_pool).attributes(5),
     Row::new("LOGISTIC", elementwise::logistic),
     Row::new("MAX_POOL_2D", pool::max_pool).attributes(5),
     Row::new("MUL", elementwise::mul).attributes(21),
@@ -63,6 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("STRIDED_SLICE", slice::strided_slice).attributes(32).data(0..1),
     Row::new("EXP", |importer, call| activation::plain(importer, call, MapFunction::Exp)),
     Row::new("TOPK_V2", indices::top_k).data(0..1),
+    Row::new("LOG_SOFTMAX", along::log_softmax),
     Row::new("SPLIT", slice::split).attributes(35),
     Row::new("ARG_MAX", indices::extreme).data(0..1),
     Row::new("NEG", |importer, call| activation::plain(importer, call, MapFunction::Neg)),
@@ -91,6 +94,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("LEAKY_RELU", activation::leaky_relu).attributes(75),
     Row::new("ABS", |importer, call| activation::plain(importer, call, MapFunction::Abs)),
     Row::new("REDUCE_MIN", pool::reduce_min).attributes(27),
+    Row::new("REDUCE_ANY", pool::reduce_any).attributes(27),
     Row::new("SPLIT_V", slice::split_v).attributes(79),
     Row::new("CEIL", |importer, call| activation::plain(importer, call, MapFunction::Ceil)),
     Row::new("GATHER_ND", indices::gather_nd),
@@ -137,6 +141,8 @@ pub(super) const ROWS: &[Row] = &[
     // What is assigned to a variable may be what a later run reads; what is not is dropped later.
     Row::new("READ_VARIABLE", variables::read_variable).has_effect(),
     Row::new("ASSIGN_VARIABLE", variables::assign_variable).has_effect(),
+    Row::new("REDUCE_ALL", pool::reduce_all).attributes(27),
+    Row::new("BROADCAST_ARGS", combine::broadcast_args),
     Row::new("GELU", activation::gelu).attributes(116),
     Row::new("RELU_0_TO_1", |importer, call| activation::clip(importer, call, [0.0, 1.0])),
     Row::new("SIGN", |importer, call| activation::plain(importer, call, MapFunction::Sign)),

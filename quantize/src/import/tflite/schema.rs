@@ -10,16 +10,25 @@ use crate::import::budget::Budget;
 /// Longest name kept; converters concatenate names of fused operators without end.
 const NAME_SIZE_BYTES_MAX: usize = 256;
 
-/// A whole file: its first subgraph, which is the entry point.
+/// A whole file, and the subgraph that is its entry point.
 pub(super) struct Model<'b> {
     pub(super) tensors: Vec<Tensor<'b>>,
     pub(super) operators: Vec<Operator<'b>>,
     pub(super) inputs: Vec<i32>,
     pub(super) outputs: Vec<i32>,
-    /// The file's other subgraphs, from the second on: an operator may have one run before the first run.
-    pub(super) initializers: Vec<Subgraph<'b>>,
+    /// The file's other subgraphs by their number: an operator may have one run before the first run.
+    pub(super) initializers: Vec<(usize, Subgraph<'b>)>,
     /// What may still be copied out of the file.
     pub(super) budget: Budget,
+}
+
+/// An entry point by its name.
+pub(super) struct Signature {
+    pub(super) name: String,
+    /// The number of its subgraph.
+    pub(super) subgraph: usize,
+    /// The tensors that are its results.
+    pub(super) outputs: Vec<i32>,
 }
 
 /// A list of operators and their tensors.
@@ -85,8 +94,26 @@ fn damage<T>(offset: usize, problem: &str) -> Read<T> {
     Err(Damage { offset, problem: problem.into() })
 }
 
-/// Reads the file's structure.
-pub(super) fn read(bytes: &[u8]) -> Read<Model<'_>> {
+/// Signatures that are read.
+const SIGNATURE_COUNT_MAX: usize = 64;
+
+/// The entry points that the file names, in its order.
+pub(super) fn signatures(bytes: &[u8]) -> Read<Vec<Signature>> {
+    let budget = Budget::for_file(bytes.len());
+    let list = Bytes(bytes).root()?.vector(7, 4)?;
+    let signature = |index: usize| {
+        let table = list.table(index)?;
+        let outputs = table.vector(1, 4)?;
+        charge(&budget, outputs.len(), 4, table.offset())?;
+        let outputs = (0..outputs.len()).map(|at| Ok(outputs.table(at)?.u32(1)? as i32)).collect::<Read<_>>()?;
+        let (name, subgraph) = (table.string(2, NAME_SIZE_BYTES_MAX)?, table.u32(4)? as usize);
+        Ok(Signature { name, subgraph, outputs })
+    };
+    (0..list.len().min(SIGNATURE_COUNT_MAX)).map(signature).collect()
+}
+
+/// Reads the file's structure; its subgraph `entry` is the model.
+pub(super) fn read(bytes: &[u8], entry: usize) -> Read<Model<'_>> {
     let budget = Budget::for_file(bytes.len());
     let root = Bytes(bytes).root()?;
     let version = root.u32(0)?;
@@ -97,12 +124,13 @@ pub(super) fn read(bytes: &[u8]) -> Read<Model<'_>> {
     if subgraphs.len() == 0 {
         return damage(root.offset(), "no subgraph");
     }
-    let graph = subgraphs.table(0)?;
+    let graph = subgraphs.table(entry)?;
     let lists = Lists { buffers: root.vector(4, 4)?, codes: root.vector(1, 4)?, budget: &budget };
     let Subgraph { tensors, operators } = lists.subgraph(graph)?;
     let (inputs, outputs) = (graph.vector(1, 4)?.to_i32(&budget)?, graph.vector(2, 4)?.to_i32(&budget)?);
-    let others = 1..subgraphs.len().min(SUBGRAPH_COUNT_MAX);
-    let initializers = others.map(|index| lists.subgraph(subgraphs.table(index)?)).collect::<Read<_>>()?;
+    let others = (0..subgraphs.len().min(SUBGRAPH_COUNT_MAX)).filter(|&index| index != entry);
+    let read = |index| Ok((index, lists.subgraph(subgraphs.table(index)?)?));
+    let initializers = others.map(read).collect::<Read<_>>()?;
     Ok(Model { tensors, operators, inputs, outputs, initializers, budget })
 }
 

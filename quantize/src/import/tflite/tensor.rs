@@ -3,6 +3,7 @@
 use kinglet_kernels::packing::Storage;
 
 use super::flatbuffer::{Damage, i32s, i64s};
+use super::names::operator_name;
 use super::schema::{BOOL, FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use super::{Importer, unsigned};
 use crate::import::build::{Convert, Refusal, refuse};
@@ -67,6 +68,12 @@ impl<'b> Importer<'_, 'b> {
         }
     }
 
+    /// Whether a CAST reads or makes tensor `index`, so that its elements are numbers.
+    fn is_cast(&self, index: i32) -> bool {
+        let mut operators = self.model.operators.iter().filter(|it| operator_name(it.code) == "CAST");
+        operators.any(|it| it.inputs.contains(&index) || it.outputs.contains(&index))
+    }
+
     pub(super) fn declared_value(&self, index: i32) -> Convert<Value> {
         let tensor = self.tensor(index)?;
         let dtype = self.element_type(tensor)?;
@@ -87,6 +94,9 @@ impl<'b> Importer<'_, 'b> {
             DType::I8 if tensor.dtype == UINT8 => quantization(tensor)?.map(unsigned::as_int8),
             // Bytes without a scale are numbers: CAST makes floats of them.
             DType::U8 if tensor.scales.is_empty() => Some(Quantization::per_tensor(1.0, 0)),
+            DType::I8 | DType::I16 if tensor.scales.is_empty() && self.is_cast(index) => {
+                Some(Quantization::per_tensor(1.0, 0))
+            }
             DType::I8 | DType::U8 | DType::I16 => quantization(tensor)?,
         };
         Ok(Value { name: self.tensor_name(index), dtype, shape, quantization, elements })

@@ -59,8 +59,8 @@ fn variable_name(importer: &Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<St
 pub(super) fn call_once(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let index = call.int(0, 0)?;
     let model = importer.model;
-    let subgraph = usize::try_from(index).ok().and_then(|index| model.initializers.get(index.checked_sub(1)?));
-    let Some(subgraph) = subgraph else {
+    let is_called = |number: usize| usize::try_from(index).is_ok_and(|index| index == number);
+    let Some((_, subgraph)) = model.initializers.iter().find(|(number, _)| is_called(*number)) else {
         return refuse(format!("calls subgraph {index}, which does not exist"), EXPORT_AGAIN);
     };
     let mut handles = HashMap::new();

@@ -5,6 +5,7 @@ pub(crate) mod codes;
 pub(crate) mod elementwise;
 pub mod fixed;
 pub(crate) mod functions;
+pub(crate) mod int16;
 pub(crate) mod operands;
 pub(crate) mod real;
 pub(crate) mod reduction;

@@ -5,7 +5,8 @@
 //! no bits left gets that as well.
 
 use kinglet_blob::MapFunction;
-use kinglet_kernels::numerics::{FixedPoint, doubling_high_mul, rounding_shift_right};
+use kinglet_kernels::fixed_math::inverse_root;
+use kinglet_kernels::numerics::{FixedPoint, rounding_shift_right};
 
 use super::fixed::quantize_multiplier;
 use super::functions::real;
@@ -130,30 +131,4 @@ fn rsqrt(x: &Quantization, y: &Quantization, from: i32) -> Option<i32> {
     let root = inverse_root(from);
     let root = FixedPoint { shift: root.shift + SHIFT, ..root }.apply(1);
     Some(FixedPoint { shift: scale.shift - SHIFT, ..scale }.apply(root))
-}
-
-/// The inverse of the square root of a whole number below 2^29, by five steps of Newton's method from 1.
-fn inverse_root(value: i32) -> FixedPoint {
-    /// The root of one half, as a fraction.
-    const ROOT_HALF: i32 = 1_518_500_250;
-    if value <= 1 {
-        return FixedPoint { multiplier: i32::MAX, shift: 0 };
-    }
-    let pairs = (value.leading_zeros() as i32 - 1) / 2 - 1;
-    let right = 11 - pairs;
-    // Three bits before the point.
-    let half = rounding_shift_right((value << (2 * pairs)) >> 1, 1);
-    let three_halves = (1 << 28) + (1 << 27);
-    let scaled_up = |x: i32, shift: u32| (i64::from(x) << shift).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-    let mut root = 1 << 28;
-    for _ in 0..5 {
-        let cube = scaled_up(doubling_high_mul(doubling_high_mul(root, root), root), 6);
-        root = scaled_up(doubling_high_mul(three_halves, root).wrapping_sub(doubling_high_mul(half, cube)), 3);
-    }
-    let root = doubling_high_mul(root, ROOT_HALF);
-    if right < 0 {
-        FixedPoint { multiplier: root << -right, shift: 0 }
-    } else {
-        FixedPoint { multiplier: root, shift: -right }
-    }
 }

@@ -37,9 +37,9 @@ pub(crate) fn activation(value: &Value, dtype: DType) -> Result<(), String> {
     }
 }
 
-/// Float32 or int8 throughout, each value with a quantization of its own.
+/// Float32, int8 or int16 throughout, each value with a quantization of its own.
 pub(crate) fn rescaling(inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-    rescaling_among(inputs, outputs, &[DType::F32, DType::I8])
+    rescaling_among(inputs, outputs, &[DType::F32, DType::I8, DType::I16])
 }
 
 /// One of the types `allowed` throughout, each value with a quantization of its own.

@@ -44,3 +44,8 @@ pub(crate) fn f32_bytes<'a>(elements: impl IntoIterator<Item = &'a f32>) -> Vec<
 pub(crate) fn i8_bytes(elements: &[i8]) -> Vec<u8> {
     elements.iter().map(|&element| element as u8).collect()
 }
+
+/// The little-endian bytes of int16 elements.
+pub(crate) fn i16_bytes(elements: &[i16]) -> Vec<u8> {
+    elements.iter().flat_map(|element| element.to_le_bytes()).collect()
+}

@@ -2,14 +2,16 @@
 //!
 //! On int8 there are only 256 inputs, so each function becomes a table, filled by the oracle's formula.
 
-use kinglet_blob::records::{self, Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::records::{self, Convert, Lookup, MapF32, MapI16 as RecordI16, UnaryF32};
 use kinglet_blob::{MapFunction, OpCode};
 use kinglet_kernels::lookup::{RequantizeI8, table};
+use kinglet_kernels::map::FunctionI16;
 use kinglet_kernels::quantize::Requantize;
 
-use super::constants::i8_bytes;
+use super::constants::{i8_bytes, i16_bytes};
 use super::{Emission, Reason, Site, narrow, refuse};
 use crate::op::common::attributes::Activation;
+use crate::op::common::int16::MapI16;
 use crate::record::Overlap;
 use crate::value::Quantization;
 
@@ -33,6 +35,30 @@ pub(crate) fn lower_table(site: &mut Site<'_>, function: impl Fn(i8) -> i8) -> R
     let len = len(site)?;
     let record = Lookup { len, constants: site.store(i8_bytes(&table(function)))? };
     site.emit(Emission::new(OpCode::Lookup, record, Overlap::IN_PLACE));
+    Ok(())
+}
+
+/// A function of int16 elements.
+pub(crate) fn lower_i16(site: &mut Site<'_>, map: &MapI16) -> Result<(), Reason> {
+    let [positive, negative] = map.factors;
+    for factor in map.factors {
+        // A distance of 16 bits is shifted left without leaving 32 bits.
+        if factor.shift > 14 && map.function != FunctionI16::Rsqrt {
+            refuse_shift(factor.shift)?;
+        }
+    }
+    let constants = if map.table.is_empty() { 0 } else { site.store(i16_bytes(&map.table))? };
+    let record = RecordI16 {
+        len: len(site)?,
+        function: map.function as u8,
+        shifts: [positive.shift as i8, negative.shift as i8],
+        reserved: 0,
+        multipliers: [positive.multiplier, negative.multiplier],
+        min: map.bounds.0,
+        max: map.bounds.1,
+        constants,
+    };
+    site.emit(Emission::new(OpCode::Map, record, Overlap::IN_PLACE));
     Ok(())
 }
 

@@ -99,6 +99,7 @@ dispatch! {
     "mul-i16" Mul I16: binary::I16 => binary::check_i16, binary::run_mul_i16;
     "softmax-i8" Softmax I8: UNARY_I8 => softmax::check_i8, softmax::run_i8;
     "softmax-f32" Softmax F32: UNARY_F32 => softmax::check_f32, softmax::run_f32;
+    "softmax-i16" Softmax I16: UNARY_I16 => softmax::check_i16, softmax::run_i16;
     "pad-i8" Pad I8: UNARY_I8 => shape::check_pad_i8, shape::run_pad_i8;
     "pad-f32" Pad F32: UNARY_F32 => shape::check_pad_f32, shape::run_pad_f32;
     "pad-i16" Pad I16: UNARY_I16 => shape::check_pad_i16, shape::run_pad_i16;
@@ -125,6 +126,7 @@ dispatch! {
     "resample-f32" Resample F32: UNARY_F32 => take::check_resample_f32, take::run_resample_f32;
     "resize-bilinear-i8" ResizeBilinear I8: UNARY_I8 => take::check_resize, take::run_resize;
     "map-f32" Map F32: UNARY_F32 => map::check, map::run;
+    "map-i16" Map I16: UNARY_I16 => map::check_i16, map::run_i16;
     "reduce-i8" Reduce I8: UNARY_I8 => reduce::check_i8, reduce::run_i8;
     "reduce-f32" Reduce F32: UNARY_F32 => reduce::check_f32, reduce::run_f32;
     "reduce-i16" Reduce I16: UNARY_I16 => reduce::check_i16, reduce::run_i16;
@@ -140,6 +142,7 @@ dispatch! {
     "cast" Cast I8 | F32 | I16 | I32 | U8 | Bool: cast::CAST => cast::check, cast::run;
     "hybrid-conv2d" HybridConv2d F32: UNARY_F32 => hybrid::check, hybrid::run;
     "along-f32" Along F32: UNARY_F32 => along::check_f32, along::run_f32;
+    "along-i8" Along I8: UNARY_I8 => along::check_i8, along::run_i8;
     "gather" Gather I8 | F32 | I16 | I32 | U8 | Bool: gather::GATHER => gather::check_gather, gather::run_gather;
     "scatter" Scatter I8 | F32 | I16 | I32 | U8 | Bool: gather::SCATTER => gather::check_scatter, gather::run_scatter;
     "rank" Rank I8 | F32 | I16 | I32 | U8: rank::RANK => rank::check, rank::run;

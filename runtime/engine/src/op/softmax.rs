@@ -1,14 +1,15 @@
 //! Softmax.
 
 use kinglet_blob::OperatorBytes;
-use kinglet_blob::records::{SoftmaxF32 as RecordF32, SoftmaxI8 as RecordI8};
+use kinglet_blob::cast;
+use kinglet_blob::records::{SoftmaxF32 as RecordF32, SoftmaxI8 as RecordI8, SoftmaxI16 as RecordI16};
 use kinglet_kernels::numerics::FixedPoint;
-use kinglet_kernels::softmax::{self, SoftmaxF32, SoftmaxI8};
+use kinglet_kernels::softmax::{self, SoftmaxF32, SoftmaxI8, SoftmaxI16, TABLE_LEN};
 
 use super::unary::elementwise;
-use super::{UNARY_F32, UNARY_I8, product, record};
+use super::{UNARY_F32, UNARY_I8, UNARY_I16, product, record, run_as};
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans};
+use crate::memory::{Limits, Memory, Span, Spans, constants};
 
 fn resolve_i8(operator: &OperatorBytes<'_>) -> Result<(SoftmaxI8, Spans), LoadRule> {
     let (places, record): (_, RecordI8) = record(operator, &UNARY_I8)?;
@@ -54,4 +55,28 @@ pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>)
     let (io, _) = memory.as_mut()?;
     softmax::softmax_f32(&layer, io);
     spans.written(io)
+}
+
+fn resolve_i16<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(SoftmaxI16<'b>, Spans), LoadRule> {
+    let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
+    let (rows, depth) = (record.rows as usize, record.depth as usize);
+    let factor = FixedPoint { multiplier: record.multiplier, shift: record.shift };
+    let tables = constants(weights, record.constants).and_then(|all| all.get(..4 * TABLE_LEN)).and_then(cast::i16s);
+    let tables = tables.and_then(|all| all.split_at_checked(TABLE_LEN));
+    let (exponentials, inverses) = tables.ok_or(LoadRule::ConstantRange)?;
+    let spans = elementwise(places, product(&[rows, depth])?, 2);
+    Ok((SoftmaxI16 { rows, depth, factor, exponentials, inverses }, spans))
+}
+
+pub(super) fn check_i16(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
+    let (layer, spans) = resolve_i16(operator, limits.weights)?;
+    if layer.factor.multiplier < 0 || !(-31..=15).contains(&layer.factor.shift) {
+        return Err(LoadRule::Parameter);
+    }
+    limits.spans(&spans)
+}
+
+pub(super) fn run_i16(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
+    let (layer, spans) = resolve_i16(operator, memory.weights).ok()?;
+    run_as::<i16>(&spans, memory, |io| softmax::softmax_i16(&layer, io))
 }

@@ -35,6 +35,33 @@ fn parameter_of_a_function_along_an_axis() {
 }
 
 #[test]
+fn parameter_of_a_function_along_an_axis_of_codes() {
+    for tag in [0, 1, 2, 4, 6, 11] {
+        assert_eq!(parameter("along-i8 L2", 26, &[tag]), LoadRule::Parameter, "int8 has no function {tag}");
+    }
+    for at in [27, 30, 31] {
+        assert_eq!(parameter("along-i8 L2", at, &[1]), LoadRule::Parameter, "zero at {at}");
+    }
+    // What a function has no use for is zero.
+    let (one, minus) = (1i32.to_le_bytes(), (-1i32).to_le_bytes());
+    for (name, at) in [("L2", 16), ("L2", 20), ("L2", 12), ("SumUpTo", 20), ("SumUpTo", 12), ("LogSoftmax", 12)] {
+        assert_eq!(parameter(&format!("along-i8 {name}"), at, &one), LoadRule::Parameter, "{name}: field at {at}");
+    }
+    for (name, at) in [("L2", 29), ("LogSoftmax", 28), ("LogSoftmax", 29)] {
+        assert_eq!(parameter(&format!("along-i8 {name}"), at, &[1]), LoadRule::Parameter, "{name}: zero point");
+    }
+    for at in [16, 20] {
+        assert_eq!(parameter("along-i8 LogSoftmax", at, &minus), LoadRule::Parameter, "factor at {at}");
+    }
+    for at in [24, 25] {
+        assert_eq!(parameter("along-i8 LogSoftmax", at, &[31]), LoadRule::Parameter, "shift at {at}");
+    }
+    for at in [0, 4, 8] {
+        assert_eq!(parameter("along-i8 SumFrom", at, &[0; 4]), LoadRule::Shape, "field at {at}");
+    }
+}
+
+#[test]
 fn parameter_of_a_product() {
     for at in [64, 68] {
         assert_eq!(parameter("mat-mul-f32", at, &f32::NAN.to_le_bytes()), LoadRule::Parameter, "clamp at {at}");

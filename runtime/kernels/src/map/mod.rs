@@ -3,10 +3,16 @@
 //! `input, output: [len]`. A function may have parameters, `alpha` and `beta`; what it does not have it does not read.
 //! Overlapping input and output: the output may start at the input's first element or before it; in place is fine.
 //!
+//! int16 has a list of its own: `int16`.
+//!
 //! The formulas are in `activation.rs` and in [`crate::float_math`]. Each is linked only where it is named, so there is
 //! no table of them here: the engine, which knows a function by its tag, names those of its cargo features.
 
 mod activation;
+mod int16;
+
+pub(crate) use int16::interpolate;
+pub use int16::{FunctionI16, MapI16, map_i16};
 
 use crate::Io;
 use crate::float_math;

@@ -162,6 +162,7 @@ const PLAIN: &[Row] = &{
     use Element::{Any, F32, I8, I16};
     use Operator as O;
     const LOOKUP: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Map, O::Quantize];
+    const MAP_I16: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Map];
     const REARRANGE: &[Operator] = &[O::Transpose, O::Take];
     [
         Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
@@ -197,6 +198,7 @@ const PLAIN: &[Row] = &{
         Row::plain("mat_mul::mat_mul_i16", &[O::MatMul], I16, Kernel::MatMulI16(mat_mul::mat_mul_i16)),
         Row::plain("mat_mul::mat_mul_f32", &[O::MatMul], F32, Kernel::MatMulF32(mat_mul::mat_mul_f32)),
         Row::plain("along::along_f32", &[O::Along], F32, Kernel::Formula),
+        Row::plain("along::along_i8", &[O::Along], I8, Kernel::Formula),
         Row::plain("pad::pad", &[O::Pad], Any, Kernel::PadI8(pad::pad::<i8>)),
         Row::plain("copy::copy_blocks", &[O::Concat, O::Reshape], Any, Kernel::CopyI8(copy::copy_blocks::<i8>)),
         Row::plain("rearrange::rearrange", REARRANGE, Any, Kernel::RearrangeI8(rearrange::rearrange::<i8>)),
@@ -257,12 +259,14 @@ const PLAIN: &[Row] = &{
             Kernel::Conv2dHybrid(conv2d::conv2d_hybrid),
         ),
         Row::plain("softmax::softmax_i8", &[O::Softmax], I8, Kernel::Formula),
+        Row::plain("softmax::softmax_i16", &[O::Softmax], I16, Kernel::Formula),
         Row::plain("softmax::softmax_f32", &[O::Softmax], F32, Kernel::Formula),
         Row::plain("lookup::lookup_i8", LOOKUP, I8, Kernel::Formula),
         Row::plain("unary_f32::clamp_f32", &[O::Relu, O::Relu6], F32, Kernel::Formula),
         Row::plain("unary_f32::logistic_f32", &[O::Logistic], F32, Kernel::Formula),
         Row::plain("unary_f32::tanh_f32", &[O::Tanh], F32, Kernel::Formula),
         Row::plain("map::map_f32", &[O::Map], F32, Kernel::Formula),
+        Row::plain("map::map_i16", MAP_I16, I16, Kernel::Formula),
         Row::plain("quantize::quantize_f32_i8", &[O::Quantize], F32, Kernel::Formula),
         Row::plain("quantize::dequantize_i8_f32", &[O::Dequantize], I8, Kernel::Formula),
         Row::plain("combine::combine", &[O::Combine], F32, Kernel::Formula),

@@ -3,14 +3,17 @@
 //! - `input: [rows, depth]`, `output: [rows, depth]`.
 //! - int8: the output's scale is 1/256 and its zero point -128. Differences to the row's maximum become
 //!   `Q5`, their exponentials are summed in `Q12`, and each is multiplied by the sum's reciprocal.
+//! - int16: `int16`.
 //! - float: `exp(beta * (x - max))` over their sum, which adds in the order of the row.
 //! - Overlapping input and output: rows are written in order, each element after all reads of elements before
 //!   it; the output may start at the input's first element or before it. In place is fine.
 //!
 //! The reference kernels are what runs everywhere: a softmax is a few rows at the end of a network.
 
+mod int16;
 mod reference;
 
+pub use int16::{SoftmaxI16, TABLE_LEN, softmax_i16};
 pub use reference::{softmax_f32_reference, softmax_i8_reference};
 
 use crate::Io;

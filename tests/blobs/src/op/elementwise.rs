@@ -1,14 +1,15 @@
 //! Add, Mul, Lookup, Clamp, Logistic, Tanh, Map, Quantize, Dequantize.
 
-use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, MapF32, UnaryF32};
+use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, MapF32, MapI16, UnaryF32};
 use kinglet_blob::{DType, MapFunction, OpCode, Operand, Operands, for_each_function};
 use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
+use kinglet_kernels::map::FunctionI16;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
 use kinglet_kernels::{lookup, map, quantize, unary_f32};
 
-use super::{read_f32, read_i8, unary_f32, unary_i8, write_f32, write_i8};
+use super::{read_f32, read_i8, read_i16, unary_f32, unary_i8, unary_i16, write_f32, write_i8, write_i16};
 use crate::Program;
 use crate::program::Apply;
 
@@ -167,6 +168,40 @@ impl Program {
             write_f32(arena, output, &to);
         });
         self.push(OpCode::Map, &unary_f32(input, output), &record, reference);
+    }
+
+    /// A function of `len` int16 elements; what its table says is of no account.
+    pub fn map_i16(&mut self, function: FunctionI16, input: u32, output: u32, len: usize) {
+        let none = FixedPoint { multiplier: 0, shift: 0 };
+        let factor = FixedPoint { multiplier: 1_500_000_000, shift: -1 };
+        let factors = match function {
+            FunctionI16::Rescale => [factor, FixedPoint { multiplier: 1_200_000_000, shift: -3 }],
+            FunctionI16::Abs => [factor, none],
+            FunctionI16::Rsqrt => [FixedPoint { shift: 19, ..factor }, none],
+            FunctionI16::Logistic | FunctionI16::Tanh => [FixedPoint { multiplier: 20_000, shift: -13 }, none],
+            FunctionI16::Table => [none; 2],
+        };
+        let (min, max) = (-30_000, 31_000);
+        let table: Vec<i16> = (0..function.table_len()).map(|at| (at * 127) as i16).collect();
+        let bytes: Vec<u8> = table.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        let constants = if table.is_empty() { 0 } else { self.constants(&bytes) };
+        let record = MapI16 {
+            len: len as u32,
+            function: function as u8,
+            shifts: factors.map(|factor| factor.shift as i8),
+            reserved: 0,
+            multipliers: factors.map(|factor| factor.multiplier),
+            min,
+            max,
+            constants,
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let (from, mut to) = (read_i16(arena, input, len), vec![0; len]);
+            let layer = map::MapI16 { function, factors, min, max, table: &table };
+            map::map_i16(&layer, &mut Io::split(&from, &mut to));
+            write_i16(arena, output, &to);
+        });
+        self.push(OpCode::Map, &unary_i16(input, output), &record, reference);
     }
 
     /// Float to int8 or back, `len` elements.

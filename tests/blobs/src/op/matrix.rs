@@ -1,6 +1,6 @@
 //! Reduce, MatMul: operators on whole axes and matrices.
 
-use kinglet_blob::records::{AlongF32, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
+use kinglet_blob::records::{AlongF32, AlongI8, MatMulF32, MatMulI8, MatMulI16, MatMulShape, ReduceF32, ReduceInt};
 use kinglet_blob::{DType, OpCode, Operand, Operands};
 use kinglet_kernels::Io;
 use kinglet_kernels::along::{self, Function};
@@ -88,6 +88,54 @@ impl Program {
             write_f32(arena, output, &to);
         });
         self.push(OpCode::Along, &unary_f32(input, output), &record, reference);
+    }
+
+    /// The same of int8.
+    pub fn along_i8(&mut self, input: u32, output: u32, function: Function, [outer, depth, inner]: [usize; 3]) {
+        let none = FixedPoint { multiplier: 0, shift: 0 };
+        let (is_log, is_root) = (function == Function::LogSoftmax, function == Function::L2);
+        let factor = match function {
+            Function::L2 => none,
+            Function::LogSoftmax => FixedPoint { multiplier: 1_500_000_000, shift: 22 },
+            _ => FixedPoint { multiplier: 1_700_000_000, shift: -20 },
+        };
+        let reverse = if is_log { FixedPoint { multiplier: 1_537_228_672, shift: -21 } } else { none };
+        let diff_min = if is_log { -400 } else { 0 };
+        let [input_zero_point, zero_point] = if is_log { [0; 2] } else { ZERO_POINTS };
+        let zero_point = if is_root { 0 } else { zero_point };
+        let record = AlongI8 {
+            outer: outer as u32,
+            depth: depth as u32,
+            inner: inner as u32,
+            diff_min,
+            multiplier: factor.multiplier,
+            reverse_multiplier: reverse.multiplier,
+            shift: factor.shift as i8,
+            reverse_shift: reverse.shift as i8,
+            function: function as u8,
+            reserved: 0,
+            input_zero_point,
+            zero_point,
+            unused: [0; 2],
+        };
+        let reference: Apply = Box::new(move |arena| {
+            let (from, mut to) = (read_i8(arena, input, outer * depth * inner), vec![0; outer * depth * inner]);
+            let (input_zero_point, zero_point) = (input_zero_point.into(), zero_point.into());
+            let layer = along::AlongI8 {
+                function,
+                outer,
+                depth,
+                inner,
+                input_zero_point,
+                zero_point,
+                factor,
+                reverse,
+                diff_min,
+            };
+            along::along_i8(&layer, &mut Io::split(&from, &mut to));
+            write_i8(arena, output, &to);
+        });
+        self.push(OpCode::Along, &unary_i8(input, output), &record, reference);
     }
 
     /// A product of the matrices at `places`; a factor without a place is random and stands in WEIGHTS.

@@ -1,7 +1,9 @@
 //! AveragePool, MaxPool, Mean, ReduceMax, Softmax: operators that reduce.
 
 use kinglet_blob::OpCode;
-use kinglet_blob::records::{MeanF32, MeanI8, PoolF32, PoolI8, PoolI16, ReduceMax, SoftmaxF32, SoftmaxI8, Window};
+use kinglet_blob::records::{
+    MeanF32, MeanI8, PoolF32, PoolI8, PoolI16, ReduceMax, SoftmaxF32, SoftmaxI8, SoftmaxI16, Window,
+};
 use kinglet_kernels::Io;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::{mean, pool, reduce_max, softmax};
@@ -147,6 +149,23 @@ impl Program {
             write_i8(arena, output, &to);
         });
         self.push(OpCode::Softmax, &unary_i8(input, output), &record, reference);
+    }
+
+    /// Softmax over rows, int16; what its tables say is of no account.
+    pub fn softmax_i16(&mut self, input: u32, output: u32, [rows, depth]: [usize; 2]) {
+        let factor = FixedPoint { multiplier: 1_500_000_000, shift: 1 };
+        let tables: Vec<i16> = (0..1026).map(|at| 32767 - 31 * at).collect();
+        let constants = self.constants(&tables.iter().flat_map(|entry| entry.to_le_bytes()).collect::<Vec<_>>());
+        let (multiplier, shift) = (factor.multiplier, factor.shift);
+        let record = SoftmaxI16 { rows: rows as u32, depth: depth as u32, multiplier, shift, constants };
+        let reference: Apply = Box::new(move |arena| {
+            let (exponentials, inverses) = tables.split_at(softmax::TABLE_LEN);
+            let params = softmax::SoftmaxI16 { rows, depth, factor, exponentials, inverses };
+            let (from, mut to) = (read_i16(arena, input, rows * depth), vec![0; rows * depth]);
+            softmax::softmax_i16(&params, &mut Io::split(&from, &mut to));
+            write_i16(arena, output, &to);
+        });
+        self.push(OpCode::Softmax, &unary_i16(input, output), &record, reference);
     }
 
     /// Softmax over rows, float.

@@ -2,6 +2,7 @@
 
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, OpCode};
+use kinglet_kernels::map::FunctionI16;
 
 use super::{same_padded, single, two_inputs, window};
 use crate::{Factors, Program, Second, Sums, operand_arena, operand_constant, operand_same};
@@ -13,7 +14,18 @@ const TWICE: Sums = Sums { twice: true, long_bias: false };
 
 /// The programs.
 pub(super) fn all() -> Vec<Program> {
-    weighted().into_iter().chain(weightless()).collect()
+    weighted().into_iter().chain(weightless()).chain(functions()).collect()
+}
+
+/// Functions of an element, and the softmax.
+fn functions() -> Vec<Program> {
+    let (long, rows): ([&[u32]; 2], [&[u32]; 2]) = ([&[70], &[70]], [&[3, 7], &[3, 7]]);
+    let mut all = vec![single("softmax-i16", I16, rows, |p, i, o| p.softmax_i16(i, o, [3, 7]))];
+    for &function in FunctionI16::ALL {
+        let name = format!("map-i16 {function:?}");
+        all.push(single(&name, I16, long, |p, i, o| p.map_i16(function, i, o, 70)));
+    }
+    all
 }
 
 /// Sums of products with weights.

@@ -2,7 +2,7 @@
 
 use kinglet_blob::DType;
 use kinglet_blob::records::MatMulShape;
-use kinglet_kernels::along::Function;
+use kinglet_kernels::along::{AlongI8, Function};
 use kinglet_kernels::reduce::Kind;
 
 use super::{F32, I8, single};
@@ -44,6 +44,11 @@ fn functions() -> Vec<Program> {
         let name = format!("along-f32 {}", function.name());
         all.push(single(&name, F32, shape, |p, i, o| p.along_f32(i, o, function, [2, 7, 3])));
         all.push(single(&format!("{name} of rows"), F32, shape, |p, i, o| p.along_f32(i, o, function, [14, 3, 1])));
+        if AlongI8::has(function) {
+            let name = format!("along-i8 {}", function.name());
+            all.push(single(&name, I8, shape, |p, i, o| p.along_i8(i, o, function, [2, 7, 3])));
+            all.push(single(&format!("{name} of rows"), I8, shape, |p, i, o| p.along_i8(i, o, function, [14, 3, 1])));
+        }
     }
     all
 }

@@ -5,6 +5,7 @@ mod moves;
 mod operators;
 mod refusals;
 mod scales;
+mod signatures;
 mod slices;
 mod sparse;
 mod types;

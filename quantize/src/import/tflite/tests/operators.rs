@@ -1,11 +1,11 @@
 //! Every supported operator: attributes, explicit padding, constants and quantization.
 
-use super::import;
-use super::writer::{Field, INT8, Table, Tflite, small_network};
-use crate::ir::{Activation, Elements, Op, Padding, Window, interpret};
+use super::writer::{Field, INT8, INT16, Table, Tflite, small_network};
+use super::{import, problems};
+use crate::ir::{Activation, Elements, Op, Padding, Quantization, Window, interpret};
 use crate::op::{
-    Add, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, Map, MapFunction, MaxPool2D, Mean, Pad, Reduce,
-    Reduction, Softmax,
+    Add, Along, AveragePool2D, Clip, Concat, Conv2D, DepthwiseConv2D, LineFunction, Map, MapFunction, MaxPool2D, Mean,
+    Pad, Reduce, Reduction, Softmax,
 };
 
 const SAME: i8 = 0;
@@ -269,4 +269,78 @@ fn names_are_short_and_unique() {
     let nodes: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(nodes, ["0:block/Relu", "1:block/Relu", "2:tensor 3"]);
     assert_ne!(graph.value(graph.nodes[0].output()).name, graph.value(graph.nodes[1].output()).name);
+}
+
+#[test]
+fn functions_along_an_axis() {
+    let mut file = Tflite::new();
+    let [x, a, b, y] = ["x", "a", "b", "y"].map(|name| file.float(name, &[2, 3]));
+    let axis = file.ints("axis", &[-2]);
+    file.operator(11, &[x], a, (12, Vec::new()));
+    file.operator(50, &[a], b, (0, Vec::new()));
+    file.operator(128, &[b, axis], y, (102, vec![(0, Field::I8(1)), (1, Field::I8(1))]));
+    let graph = import(&file.bytes(&[x], &[y]));
+    let along = |function, axis, epsilon| Op::from(Along { function, axes: vec![axis], epsilon });
+    let ops: Vec<Op> = graph.nodes.iter().map(|node| node.op.clone()).collect();
+    let expected = [
+        along(LineFunction::L2, 1, 1e-6),
+        along(LineFunction::LogSoftmax, 1, 0.0),
+        along(LineFunction::SumBehind, 0, 0.0),
+    ];
+    assert_eq!(ops, expected);
+}
+
+#[test]
+fn composite_operators_are_taken_apart() {
+    let mut file = Tflite::new();
+    let [x, y] = [("x", 4), ("y", 2)].map(|(name, extent)| file.float(name, &[1, extent, extent, 1]));
+    let two = |slot| (slot, Field::I32(2));
+    file.operator(12, &[x], y, (5, vec![(0, Field::I8(1)), two(1), two(2), two(3), two(4), (5, Field::I8(RELU6))]));
+    assert_eq!(import(&file.bytes(&[x], &[y])).operators(), ["Map", "AveragePool2D", "Map", "Clip"]);
+    for (code, kind) in [(140, Reduction::Min), (91, Reduction::Max)] {
+        let mut file = Tflite::new();
+        let [x, y] = [("x", vec![2, 3]), ("y", vec![2])].map(|(name, shape)| file.tensor(name, &shape, 6, &[]));
+        let axes = file.ints("axes", &[1]);
+        file.operator(code, &[x, axes], y, (27, Vec::new()));
+        let graph = import(&file.bytes(&[x], &[y]));
+        assert_eq!(graph.nodes[1].op, Op::Reduce(Reduce { kind, axes: vec![1], keep_dims: false }), "{code}");
+        assert_eq!(graph.operators(), ["Cast", if code == 140 { "ReduceMin" } else { "ReduceMax" }, "Cast"]);
+    }
+    // Codes of one scale are added at once, those of several are not.
+    for (scale, is_read) in [(0.5, true), (0.25, false)] {
+        let mut file = Tflite::new();
+        let (a, b) = (file.int8("a", &[2, 3], 0.5, 3), file.int8("b", &[2, 3], scale, 3));
+        let y = file.int8("y", &[2, 3], 1.0, 0);
+        file.operator(106, &[a, b, a], y, (0, Vec::new()));
+        let bytes = file.bytes(&[a, b], &[y]);
+        if is_read {
+            let operators = import(&bytes).operators().join(" ");
+            assert!(operators.ends_with("Concat SumUpTo Slice Reshape"), "{operators}");
+        } else {
+            assert!(problems(&bytes)[0].problem.contains("several scales"));
+        }
+    }
+}
+
+#[test]
+fn small_numbers_are_cast_without_a_scale() {
+    let mut file = Tflite::new();
+    let (x, y) = (file.tensor("x", &[2], INT8, &[]), file.tensor("y", &[2], INT16, &[]));
+    file.operator(53, &[x], y, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y]));
+    assert_eq!(graph.operators(), ["Cast"]);
+    assert_eq!(graph.value(graph.outputs[0].value).quantization, Some(Quantization::per_tensor(1.0, 0)));
+}
+
+#[test]
+fn slopes_of_int16_are_widened() {
+    let mut file = Tflite::new();
+    let [x, y] = ["x", "y"].map(|name| file.tensor(name, &[1, 2], INT16, &[]));
+    let slopes = file.tensor("slopes", &[2], INT8, &[5, 0xfd]);
+    for tensor in [x, slopes, y] {
+        file.quantize(tensor, (&[0.5], &[0], 0));
+    }
+    file.operator(54, &[x, slopes], y, (0, Vec::new()));
+    let graph = import(&file.bytes(&[x], &[y]));
+    assert_eq!(graph.value(graph.nodes[0].inputs[1]).elements, Some(Elements::I16(vec![5, -3])));
 }

@@ -117,6 +117,8 @@ pub(crate) struct Tflite {
     operators: Vec<Table>,
     inputs: Vec<i32>,
     outputs: Vec<i32>,
+    /// Names of entry points with their results; each has a subgraph of its own, which are all alike.
+    signatures: Vec<(&'static str, Vec<i32>)>,
 }
 
 /// A tensor's quantization: scales, zero points and the axis.
@@ -205,6 +207,11 @@ impl Tflite {
         self.operators.push(operator);
     }
 
+    /// Names an entry point.
+    pub(crate) fn signature(&mut self, name: &'static str, outputs: &[i32]) {
+        self.signatures.push((name, outputs.to_vec()));
+    }
+
     /// The file's bytes.
     pub(crate) fn bytes(&self, inputs: &[i32], outputs: &[i32]) -> Vec<u8> {
         let inputs = if inputs.is_empty() { &self.inputs } else { inputs };
@@ -215,11 +222,18 @@ impl Tflite {
             (2, Field::I32s(outputs.to_vec())),
             (3, Field::Tables(self.operators.clone())),
         ];
+        let graphs = vec![graph; self.signatures.len().max(1)];
+        let signature = |(index, (name, outputs)): (usize, &(&str, Vec<i32>))| {
+            let outputs = outputs.iter().map(|&tensor| vec![(1, Field::U32(tensor as u32))]).collect();
+            let name = Field::Bytes(name.as_bytes().to_vec());
+            vec![(1, Field::Tables(outputs)), (2, name), (4, Field::U32(index as u32))]
+        };
         let model = vec![
             (0, Field::U32(3)),
             (1, Field::Tables(self.codes.clone())),
-            (2, Field::Tables(vec![graph])),
+            (2, Field::Tables(graphs)),
             (4, Field::Tables(self.buffers.clone())),
+            (7, Field::Tables(self.signatures.iter().enumerate().map(signature).collect())),
         ];
         let mut out = vec![0, 0, 0, 0];
         out.extend_from_slice(b"TFL3");

@@ -9,9 +9,14 @@
 //! - Softmax, LogSoftmax: `m` = maximum, `s` = sum of `exp(x - m)`: `exp(x - m) / s`, `(x - m) - log(s)`.
 //! - Hardmax: 1 for the first of the greatest, 0 for others. A NaN is never the greatest.
 //! - SumUpTo, SumBefore: the sum of the line up to `x`, with it or without it. SumFrom, SumBehind: from the end.
+//! - int8 has L2, LogSoftmax and the sums: `quantized`.
 //! - Overlapping input and output: in place is fine; with `inner` = 1 the output may also start before the input.
 //!
 //! The formula is what runs everywhere: a line is read two or three times, and written once.
+
+mod quantized;
+
+pub use quantized::{AlongI8, along_i8};
 
 use crate::Io;
 use crate::float_math::{exp, log, sqrt};
@@ -103,20 +108,25 @@ struct Line {
 }
 
 impl Line {
-    fn elements(self, io: &Io<f32>) -> impl Iterator<Item = f32> {
+    /// The line `[o, i]` of `[outer, depth, inner]`.
+    fn of([o, i]: [usize; 2], depth: usize, inner: usize) -> Self {
+        Line { start: o.wrapping_mul(depth).wrapping_mul(inner).wrapping_add(i), step: inner, depth }
+    }
+
+    fn elements<T: Copy>(self, io: &Io<T>) -> impl Iterator<Item = T> {
         io.input().get(self.start..).unwrap_or_default().iter().step_by(self.step.max(1)).take(self.depth).copied()
     }
 
     /// `function` of each element, written in the order `indices`.
-    fn write(
+    fn write<T: Copy + Default>(
         self,
-        io: &mut Io<f32>,
+        io: &mut Io<T>,
         indices: impl Iterator<Item = usize>,
-        mut function: impl FnMut(usize, f32) -> f32,
+        mut function: impl FnMut(usize, T) -> T,
     ) {
         for index in indices {
             let at = self.start.wrapping_add(index.wrapping_mul(self.step));
-            let x = io.input().get(at).copied().unwrap_or(0.0);
+            let x = io.input().get(at).copied().unwrap_or_default();
             io.set(at, function(index, x));
         }
     }
@@ -129,9 +139,8 @@ pub fn along_f32(layer: &AlongF32, io: &mut Io<f32>) {
     if !io.has(len, len) {
         return io.refuse();
     }
-    for [o, i] in positions([outer, inner]) {
-        let start = o.wrapping_mul(depth).wrapping_mul(inner).wrapping_add(i);
-        let line = Line { start, step: inner, depth };
+    for position in positions([outer, inner]) {
+        let line = Line::of(position, depth, inner);
         match layer.function {
             Function::Standard | Function::Rms | Function::L1 | Function::L2 => normalize(layer, line, io),
             Function::Softmax | Function::LogSoftmax => softmax(layer.function, line, io),
