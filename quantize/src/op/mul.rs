@@ -4,6 +4,7 @@ use core::fmt;
 
 use kinglet_blob::{Function, OpCode};
 use kinglet_blob::records::BinaryI16;
+use kinglet_kernels::Token;
 use kinglet_kernels::elementwise::{AddI8, AddI16, MulI8, MulI16};
 use kinglet_kernels::numerics::FixedPoint;
 
@@ -133,7 +134,8 @@ fn as_sum(mul: MulI8) -> Result<AddI8, Reason> {
         );
     }
     let unused = FixedPoint { multiplier: 0, shift: 0 };
-    Ok(AddI8 { a_zero_point, b_zero_point, a_factor: unused, b_factor: unused, output_factor: factor, stage })
+    let (a_factor, b_factor, output_factor) = (unused, unused, factor);
+    Ok(AddI8 { a_zero_point, b_zero_point, a_factor, b_factor, output_factor, stage, token: Token::PLAIN })
 }
 
 /// The record of a product of int16 operands.

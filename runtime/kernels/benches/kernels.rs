@@ -165,6 +165,7 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
                 weights: &weights,
                 bias: &bias,
                 requant,
+                token,
             };
             let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing)];
             with_io(name, len(geometry.output) * 9, &bytes(len(geometry.input)), len(geometry.output), |io| {
@@ -230,6 +231,7 @@ fn bench_small(name: &str, kernel: Kernel) {
         b_factor: FACTOR,
         output_factor: FACTOR,
         stage: STAGE,
+        token: Token::detect(),
     };
     let mul = MulI8 { a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
     let float = ElementwiseF32 { clamp: CLAMP };

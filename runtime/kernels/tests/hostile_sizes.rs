@@ -173,7 +173,7 @@ proptest! {
             }
         }
         for packing in DepthwisePacking::ALL {
-            let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant };
+            let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| depthwise::depthwise_i8(&layer, io, &mut vec![0; scratch_len]))?;
         }
         let layer = DepthwiseF32 { geometry, multiplier, clamp: CLAMP, weights: floats, bias: floats };
@@ -270,7 +270,7 @@ proptest! {
         let [inner, len] = broadcast;
         let (stage, factor, zero_point) = (numbers.stage, numbers.factor, numbers.zero_point);
         let b = Operand::Slice(&numbers.bytes, Broadcast { inner, len });
-        let layer = AddI8 { a_zero_point: zero_point, b_zero_point: zero_point, a_factor: factor, b_factor: factor, output_factor: factor, stage };
+        let layer = AddI8 { a_zero_point: zero_point, b_zero_point: zero_point, a_factor: factor, b_factor: factor, output_factor: factor, stage, token: Token::detect() };
         run(places, STALE, |io| elementwise::add_i8(&layer, io, b))?;
         run(places, STALE, |io| elementwise::add_i8_reference(&layer, io, b))?;
         let layer = MulI8 { a_zero_point: zero_point, b_zero_point: zero_point, factor, stage };

@@ -145,6 +145,7 @@ fn depthwise_output_channels_share_an_input_channel() {
         weights: &[1, 1, 1, 10, 1, 2, 3, 4],
         bias: &[0, 0, 0, 1],
         requant: requant(&ONE),
+        token: Token::detect(),
     };
     let expected = [2, 7, 18, -1];
     assert_eq!(output_of(&[5, 7], 4, |io| depthwise::depthwise_i8_reference(&layer, io)), expected);
@@ -206,6 +207,7 @@ fn known_sums_and_products() {
         b_factor: FixedPoint { multiplier: 1 << 30, shift: 0 },
         output_factor: FixedPoint { multiplier: 1_789_569_773, shift: -19 },
         stage,
+        token: Token::detect(),
     };
     assert_eq!(output_of(&a, 6, |io| elementwise::add_i8(&add, io, second)), [65, 12, 4, -74, 127, 4]);
     let factor = FixedPoint { multiplier: 1_431_655_840, shift: -4 };
@@ -527,6 +529,8 @@ fn extremes_of_weights_and_activations() {
     let lens: &[usize] = if is_short { &[1, 33, 65] } else { &[1, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129, 640] };
     // More channels than some kernels have stack for.
     let many: &[(usize, usize)] = if is_short { &[] } else { &[(3, 1024), (65, 1025)] };
+    // One pixel, and more than are computed at a time.
+    let pixels = [1, 11];
     for ((taps, outputs), (weight, activation)) in lens
         .iter()
         .flat_map(|&taps| [(taps, 1), (taps, 17)])
@@ -537,9 +541,9 @@ fn extremes_of_weights_and_activations() {
         // 128 * 128 for each tap, times 2^-13 or less: sums of both signs are told apart from saturated ones.
         let (words, shift_base) = ([ONE[0] & 0x3fff_ffff], -13);
         let requant = Requant { words: &words, shift_base, extra: &[] };
-        for token in Token::all() {
+        for (token, pixels) in Token::all().flat_map(|token| pixels.map(|pixels| (token, pixels))) {
             let layer = Conv2dI8 {
-                geometry: geometry([1, 1, taps], [1, 1, outputs], [1, 1]),
+                geometry: geometry([1, pixels, taps], [1, pixels, outputs], [1, 1]),
                 padding_value: 0,
                 stage: OutputStage::unclamped(0),
                 packing: Packing::RowMajor,
@@ -549,10 +553,11 @@ fn extremes_of_weights_and_activations() {
                 requant,
                 token,
             };
-            let input = vec![activation; taps];
-            let expected = output_of(&input, outputs, |io| conv2d::conv2d_i8_reference(&layer, io));
-            let actual = output_of(&input, outputs, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; taps]));
-            assert_eq!(actual, expected, "{token:?}: {taps} taps, {weight} * {activation}");
+            let input = vec![activation; pixels * taps];
+            let len = pixels * outputs;
+            let expected = output_of(&input, len, |io| conv2d::conv2d_i8_reference(&layer, io));
+            let actual = output_of(&input, len, |io| conv2d::conv2d_i8(&layer, io, &mut vec![0; taps]));
+            assert_eq!(actual, expected, "{token:?}: {pixels} pixels, {taps} taps, {weight} * {activation}");
         }
     }
 }

@@ -393,6 +393,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
         weights: &buffers.weights[..area * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..outputs], shift_base, extra: &buffers.extra[..extra] },
+        token: Token::detect(),
     };
     let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
@@ -440,6 +441,7 @@ fn add(seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
         b_factor,
         output_factor: FixedPoint { multiplier: multiplier(random), shift: random.range(-20, -16) },
         stage: stage(random),
+        token: Token::detect(),
     };
     let whole = Broadcast { inner: 1, len };
     let some = Broadcast { inner: random.count(1, 9), len: random.count(1, len) };

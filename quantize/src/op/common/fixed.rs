@@ -5,6 +5,7 @@
 //! `tests/golden/README.md` state the formulas. Quantization, elimination and lowering all take them from
 //! here, so that what one of them proves about a layer is what the device computes.
 
+use kinglet_kernels::Token;
 use kinglet_kernels::elementwise::{ADD_I16_LEFT_SHIFT, AddI8, AddI16, MulI8, MulI16};
 use kinglet_kernels::float_math;
 use kinglet_kernels::lookup::{RequantizeI8, SigmoidI8, logistic_i8_reference, tanh_i8_reference};
@@ -102,7 +103,8 @@ pub fn add(
 ) -> Result<AddI8, FixedPointError> {
     let [a_factor, b_factor, output_factor] = add_factors(a, b, output, 20)?;
     let stage = output_stage(activation, output);
-    Ok(AddI8 { a_zero_point: a.zero_point(), b_zero_point: b.zero_point(), a_factor, b_factor, output_factor, stage })
+    let (a_zero_point, b_zero_point) = (a.zero_point(), b.zero_point());
+    Ok(AddI8 { a_zero_point, b_zero_point, a_factor, b_factor, output_factor, stage, token: Token::PLAIN })
 }
 
 /// Parameters of an addition of int16 activations.

@@ -2,9 +2,9 @@
 
 use kinglet_blob::records::{BinaryF32 as RecordF32, BinaryI8 as RecordI8, BinaryI16 as RecordI16, Broadcast};
 use kinglet_blob::{DType, Operand, OperatorBytes, Signature, cast, size};
-use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, AddI16, ElementwiseF32, MulI8, MulI16};
 use kinglet_kernels::numerics::FixedPoint;
+use kinglet_kernels::{Io, Token};
 
 use super::layer::{clamp, is_factor, stage};
 use super::{product, record};
@@ -101,7 +101,7 @@ fn factor(multiplier: i32, shift: i8) -> FixedPoint {
     FixedPoint { multiplier, shift: shift.into() }
 }
 
-fn add(record: &RecordI8) -> AddI8 {
+fn add(record: &RecordI8, token: Token) -> AddI8 {
     AddI8 {
         a_zero_point: record.a_zero_point.into(),
         b_zero_point: record.b_zero_point.into(),
@@ -109,12 +109,13 @@ fn add(record: &RecordI8) -> AddI8 {
         b_factor: factor(record.b_multiplier, record.b_shift),
         output_factor: factor(record.output_multiplier, record.output_shift),
         stage: stage(record.zero_point, record.min, record.max),
+        token,
     }
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (places, record): (_, RecordI8) = record(operator, &I8)?;
-    let add = add(&record);
+    let add = add(&record, Token::PLAIN);
     let factors = is_factor(add.a_factor) && is_factor(add.b_factor) && is_factor(add.output_factor);
     if !factors || record.min > record.max {
         return Err(LoadRule::Parameter);
@@ -129,12 +130,13 @@ pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Re
 }
 
 pub(super) fn run_add_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    run_i8(operator, memory, |record, io, b| elementwise::add_i8(&add(record), io, b))
+    let token = memory.token;
+    run_i8(operator, memory, |record, io, b| elementwise::add_i8(&add(record, token), io, b))
 }
 
 pub(super) fn run_mul_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     run_i8(operator, memory, |record, io, b| {
-        let AddI8 { a_zero_point, b_zero_point, output_factor, stage, .. } = add(record);
+        let AddI8 { a_zero_point, b_zero_point, output_factor, stage, .. } = add(record, Token::PLAIN);
         elementwise::mul_i8(&MulI8 { a_zero_point, b_zero_point, factor: output_factor, stage }, io, b);
     })
 }

@@ -2,6 +2,7 @@
 
 use kinglet_blob::records::{Conv2dF32 as RecordF32, Conv2dI8 as RecordI8, Conv2dI16 as RecordI16};
 use kinglet_blob::{OperatorBytes, size};
+use kinglet_kernels::Token;
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16, DepthwisePacking};
 
@@ -25,7 +26,11 @@ fn shapes(window: &kinglet_blob::records::Window) -> Result<(Geometry, usize, us
     }
 }
 
-fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, DepthwiseI8<'b>, Spans), LoadRule> {
+fn resolve_i8<'b>(
+    operator: &OperatorBytes<'b>,
+    weights: &'b [u8],
+    token: Token,
+) -> Result<(u16, DepthwiseI8<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = DepthwisePacking::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
@@ -48,13 +53,13 @@ fn resolve_i8<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u1
     let multiplier = record.window.groups.into();
     Ok((
         record.window.batch,
-        DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant },
+        DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant, token },
         spans,
     ))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let resolved = resolve_i8(operator, limits.weights);
+    let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     if !layer.packing.is_runnable() || !layer.packing.takes(&layer.geometry, layer.multiplier) {
@@ -64,7 +69,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let resolved = resolve_i8(operator, memory.weights);
+    let resolved = resolve_i8(operator, memory.weights, memory.token);
     let Ok((batch, layer, spans)) = &resolved else { return None };
     let mut memory = memory.i8(spans);
     let (io, scratch) = memory.as_mut()?;

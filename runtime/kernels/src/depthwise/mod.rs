@@ -23,9 +23,9 @@ pub use reference::{depthwise_f32_reference, depthwise_i8_reference, depthwise_i
 
 pub use crate::packing::DepthwisePacking;
 
-use crate::Io;
 use crate::conv2d::Geometry;
 use crate::numerics::{ClampF32, OutputStage, Requant};
+use crate::{Io, Token};
 
 /// Everything an int8 depthwise convolution needs besides its activations.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,8 @@ pub struct DepthwiseI8<'a> {
     pub bias: &'a [i32],
     /// One factor for each output channel, or one for all.
     pub requant: Requant<'a>,
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl DepthwiseI8<'_> {

@@ -21,6 +21,7 @@ pub use reference::{add_f32_reference, add_i8_reference, mul_f32_reference, mul_
 
 pub use crate::registry::add_i8;
 
+use crate::Token;
 use crate::numerics::{ClampF32, FixedPoint, OutputStage};
 
 /// Bits that int8 Add shifts its operands left before scaling them.
@@ -85,6 +86,8 @@ pub struct AddI8 {
     pub output_factor: FixedPoint,
     /// Zero point and clamp of the output.
     pub stage: OutputStage,
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl AddI8 {

@@ -25,7 +25,9 @@ pub(crate) fn fully_connected_i8(
     storage: Storage,
     run: fn(&FullyConnectedI8, &mut Io<i8>, &mut [i8]),
 ) {
-    let layers = shape().prop_flat_map(move |shape| {
+    // Some with more rows and outputs than any kernel takes at a time.
+    let wide = (5..=20_usize, 1..=50_usize, 12..=40_usize).prop_map(|(rows, taps, outputs)| [rows, taps, outputs]);
+    let layers = prop_oneof![4 => shape().boxed(), 1 => wide.boxed()].prop_flat_map(move |shape| {
         let [rows, taps, outputs] = shape;
         let weights = elements(weight(packing.least_weight(), storage), outputs * taps);
         let bias = elements(-20_000..=20_000, outputs);

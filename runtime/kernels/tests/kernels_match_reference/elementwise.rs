@@ -2,7 +2,6 @@
 
 use super::harness::{Element, Overlap, check_all, compare, elements, float, refuses, short};
 use super::layers::clamp;
-use kinglet_kernels::Io;
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks_reference};
 use kinglet_kernels::elementwise::{
     AddI8, Broadcast, ElementwiseF32, MulI8, Operand, add_f32_reference, add_i8_reference, mul_f32_reference,
@@ -10,6 +9,7 @@ use kinglet_kernels::elementwise::{
 };
 use kinglet_kernels::numerics::{FixedPoint, OutputStage};
 use kinglet_kernels::pad::{PadGeometry, pad_reference};
+use kinglet_kernels::{Io, Token};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -79,8 +79,11 @@ pub(crate) fn add_i8(run: fn(&AddI8, &mut Io<i8>, Operand<'_, i8>)) {
     check_all(layers, |(operands, [a_factor, b_factor, output], [a_zero_point, b_zero_point, zero_point], shift)| {
         let output_factor = FixedPoint { shift, ..output };
         let stage = OutputStage::unclamped(zero_point);
-        let layer = AddI8 { a_zero_point, b_zero_point, a_factor, b_factor, output_factor, stage };
-        binary(&operands, |io, b| add_i8_reference(&layer, io, b), |io, b| run(&layer, io, b))
+        for token in Token::all() {
+            let layer = AddI8 { a_zero_point, b_zero_point, a_factor, b_factor, output_factor, stage, token };
+            binary(&operands, |io, b| add_i8_reference(&layer, io, b), |io, b| run(&layer, io, b))?;
+        }
+        Ok(())
     });
 }
 

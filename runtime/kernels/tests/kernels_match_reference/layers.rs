@@ -74,7 +74,9 @@ fn rule(order: PixelOrder) -> Rule {
 
 pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &mut Io<i8>, &mut [i8])) {
     let groups = if packing.runs_conv2d(2) { 1..=3_usize } else { 1..=1 };
-    let shapes = (groups, 1..=19_usize, 1..=9_usize).prop_flat_map(|(g, c, o)| geometry(g, c, o));
+    // Some with more channels than any kernel takes at a time.
+    let channels = prop_oneof![4 => (groups, 1..=19_usize, 1..=9_usize), 1 => (Just(1), 1..=40_usize, 10..=40_usize)];
+    let shapes = channels.prop_flat_map(|(g, c, o)| geometry(g, c, o));
     let layers = shapes.prop_flat_map(move |geometry| {
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let input_len = geometry.input.iter().product();
@@ -202,23 +204,28 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
             weights: &weights,
             bias: &bias,
             requant: factors.requant(),
+            token: Token::PLAIN,
         };
         let plain = DepthwiseI8 { packing: DepthwisePacking::RowMajor, weights: &row_major, ..layer };
         let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
         let output_len = geometry.output.iter().product();
-        let lacking = DepthwiseI8 { weights: short(&weights), ..layer };
-        refuses("weights too short", &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
-        for (what, bias, requant) in short_constants(&bias, layer.requant) {
-            let lacking = DepthwiseI8 { bias, requant, ..layer };
-            refuses(what, &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
+        for token in Token::all() {
+            let layer = DepthwiseI8 { token, ..layer };
+            let lacking = DepthwiseI8 { weights: short(&weights), ..layer };
+            refuses("weights too short", &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
+            for (what, bias, requant) in short_constants(&bias, layer.requant) {
+                let lacking = DepthwiseI8 { bias, requant, ..layer };
+                refuses(what, &input, output_len, |io| run(&lacking, io, &mut vec![0x33; scratch_len]))?;
+            }
+            compare(
+                &input,
+                output_len,
+                overlap,
+                |io| depthwise_i8_reference(&plain, io),
+                |io| run(&layer, io, &mut vec![0x33; scratch_len]),
+            )?;
         }
-        compare(
-            &input,
-            geometry.output.iter().product(),
-            overlap,
-            |io| depthwise_i8_reference(&plain, io),
-            |io| run(&layer, io, &mut vec![0x33; scratch_len]),
-        )
+        Ok(())
     });
 }
 

@@ -2,11 +2,11 @@
 
 use kinglet_blob::records::{BinaryF32, BinaryI8, Broadcast, Convert, Lookup, MapF32, MapI16, UnaryF32};
 use kinglet_blob::{DType, MapFunction, OpCode, Operand, Operands, for_each_function};
-use kinglet_kernels::Io;
 use kinglet_kernels::elementwise::{self, AddI8, ElementwiseF32, MulI8};
 use kinglet_kernels::map::FunctionI16;
 use kinglet_kernels::numerics::{ClampF32, FixedPoint, OutputStage};
 use kinglet_kernels::quantize::Affine;
+use kinglet_kernels::{Io, Token};
 use kinglet_kernels::{lookup, map, quantize, unary_f32};
 
 use super::{read_f32, read_i8, read_i16, unary_f32, unary_i8, unary_i16, write_f32, write_i8, write_i16};
@@ -259,6 +259,7 @@ fn binary_i8_reference(opcode: OpCode, io: &mut Io<i8>, b: elementwise::Operand<
             b_factor: FixedPoint { multiplier: 1_900_000_000, shift: -2 },
             output_factor: FixedPoint { multiplier: 1_400_000_000, shift: -18 },
             stage,
+            token: Token::PLAIN,
         };
         elementwise::add_i8_reference(&params, io, b);
     } else {

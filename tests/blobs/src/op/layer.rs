@@ -233,6 +233,7 @@ impl Program {
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
+                token: Token::PLAIN,
             };
             let images = read_i8(arena, input, batch_lens(&window).0);
             let run = |from: &[i8], to: &mut [i8]| depthwise::depthwise_i8_reference(&params, &mut Io::split(from, to));

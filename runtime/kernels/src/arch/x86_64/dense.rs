@@ -1,4 +1,4 @@
-//! Conv2D and FullyConnected with the dot-product instruction that the token is the proof of.
+//! Conv2D and FullyConnected with the instructions that the token is the proof of.
 
 use super::Found;
 use crate::conv2d::{self, Conv2dI8};
@@ -9,6 +9,7 @@ use crate::{Io, dots};
 pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.token.0 {
         Found::Plain => conv2d::portable::conv2d_i8(layer, io, scratch),
+        Found::Avx2(proof) => dots::conv2d_i8(proof, layer, io, scratch),
         Found::AvxVnni(proof) => dots::conv2d_i8(proof, layer, io, scratch),
         Found::Avx512Vnni(proof) => dots::conv2d_i8(proof, layer, io, scratch),
     }
@@ -18,6 +19,7 @@ pub(crate) fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
 pub(crate) fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     match layer.token.0 {
         Found::Plain => fully_connected::portable::fully_connected_i8(layer, io, scratch),
+        Found::Avx2(proof) => dots::fully_connected_i8(proof, layer, io, scratch),
         Found::AvxVnni(proof) => dots::fully_connected_i8(proof, layer, io, scratch),
         Found::Avx512Vnni(proof) => dots::fully_connected_i8(proof, layer, io, scratch),
     }

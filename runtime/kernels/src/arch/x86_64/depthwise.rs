@@ -1,5 +1,5 @@
 //! DepthwiseConv2D over [`DepthwisePacking::TapPairsBy32`](crate::packing::DepthwisePacking::TapPairsBy32) with SSE2, which
-//! every 64-bit x86 has: so there is no token.
+//! every 64-bit x86 has; layers that AVX2 computes faster go to `depthwise_avx2.rs` where there is AVX2.
 //!
 //! `PMADDWD` multiplies eight 16-bit numbers by eight and adds neighbouring products in 32 bits. Activations of two taps
 //! are interleaved, as their weights are in memory, and both are widened; four channels fill a vector.
@@ -15,6 +15,7 @@
 
 use core::arch::x86_64::*;
 
+use super::depthwise_avx2;
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::depthwise::DepthwiseI8;
@@ -26,10 +27,26 @@ use crate::packing::depthwise::tap_pairs_by_32::{BLOCK, STEP, TapPairsBy32};
 /// Steps of a whole block.
 const STEPS: usize = BLOCK / STEP;
 
+/// Any layer in row-major order.
+pub(crate) fn row_major_depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if let Some(proof) = layer.token.0.avx2()
+        && depthwise_avx2::takes(layer)
+        && layer.fits(io)
+    {
+        return depthwise_avx2::depthwise_i8(proof, layer, io);
+    }
+    crate::depthwise::portable::depthwise_i8(layer, io, scratch);
+}
+
 /// See [`crate::depthwise::depthwise_i8`].
 pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, _scratch: &mut [i8]) {
     if !(TapPairsBy32::takes(&layer.geometry, layer.multiplier) && layer.fits(io)) {
         return io.refuse();
+    }
+    if let Some(proof) = layer.token.0.avx2()
+        && depthwise_avx2::takes(layer)
+    {
+        return depthwise_avx2::depthwise_i8(proof, layer, io);
     }
     // SAFETY: SSE2 is a part of x86-64.
     unsafe { pixels(layer, io) }

@@ -1,6 +1,6 @@
-//! Which dot-product instructions may be used.
+//! Which instructions may be used beyond the baseline: vectors of 256 bits, and dot products on them.
 //!
-//! `vpdpbusd` comes in two forms: with AVX-512 VNNI on 512 bits, with AVX-VNNI on 256. That the processor has an
+//! `vpdpbusd` comes in two forms, with AVX-512 VNNI and with AVX-VNNI. That the processor has an
 //! instruction is not enough. Its registers must also be among those that the system saves when it switches between
 //! threads, which `XGETBV` says: a system that does not save them would let another thread overwrite them. So both are
 //! asked, in the order of Intel's manual (volume 1, 14.3 and 15.2): is there `XGETBV`, what does it say, what has the
@@ -16,11 +16,17 @@ pub(crate) struct Avx512Vnni(());
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AvxVnni(());
 
+/// Proof of AVX2, and of a system that saves its registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// The baseline of the target.
     Plain,
+    /// Vectors of 256 bits.
+    Avx2(Avx2),
     /// Sums of four products in eight lanes.
     AvxVnni(AvxVnni),
     /// Sums of four products in sixteen lanes.
@@ -34,19 +40,28 @@ impl Found {
     pub(crate) fn detect() -> Found {
         let answers = Answers::ask();
         let avx512 = answers.avx512_vnni().map(Found::Avx512Vnni);
-        avx512.or_else(|| answers.avx_vnni().map(Found::AvxVnni)).unwrap_or(Found::Plain)
+        let vnni = avx512.or_else(|| answers.avx_vnni().map(Found::AvxVnni));
+        vnni.or_else(|| answers.avx2().map(Found::Avx2)).unwrap_or(Found::Plain)
     }
 
     /// All that there is.
     pub(crate) fn all() -> impl IntoIterator<Item = Found> {
         let answers = Answers::ask();
-        let found = [answers.avx_vnni().map(Found::AvxVnni), answers.avx512_vnni().map(Found::Avx512Vnni)];
+        let avx2 = answers.avx2().map(Found::Avx2);
+        let found = [avx2, answers.avx_vnni().map(Found::AvxVnni), answers.avx512_vnni().map(Found::Avx512Vnni)];
         [Found::Plain].into_iter().chain(found.into_iter().flatten())
+    }
+
+    /// Proof of AVX2, of which every other but the baseline is more.
+    #[inline]
+    pub(crate) fn avx2(self) -> Option<Avx2> {
+        (self != Found::Plain).then_some(Avx2(()))
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Found::Plain => "",
+            Found::Avx2(_) => "AVX2",
             Found::AvxVnni(_) => "AVX-VNNI",
             Found::Avx512Vnni(_) => "AVX-512 VNNI",
         }
@@ -117,6 +132,10 @@ impl Answers {
         self.has(AVX, AVX2 | AVX512, AVX512_VNNI, ZMM).then_some(Avx512Vnni(()))
     }
 
+    fn avx2(&self) -> Option<Avx2> {
+        self.has(AVX, AVX2, 0, YMM).then_some(Avx2(()))
+    }
+
     fn avx_vnni(&self) -> Option<AvxVnni> {
         let has = self.has(AVX, AVX2, 0, YMM) && self.extended_later & AVX_VNNI != 0;
         has.then_some(AvxVnni(()))
@@ -143,43 +162,48 @@ mod tests {
         saved: ZMM | 1,
     };
 
-    fn found(answers: Answers) -> [bool; 2] {
-        [answers.avx512_vnni().is_some(), answers.avx_vnni().is_some()]
+    /// AVX-512 VNNI, AVX-VNNI, AVX2.
+    fn found(answers: Answers) -> [bool; 3] {
+        [answers.avx512_vnni().is_some(), answers.avx_vnni().is_some(), answers.avx2().is_some()]
     }
 
     #[test]
     fn an_instruction_whose_registers_are_not_saved_is_not_there() {
-        assert_eq!(found(ALL), [true, true]);
+        assert_eq!(found(ALL), [true; 3]);
         // As Linux does with `clearcpuid=avx512f` or `noxsave`, and macOS before a thread's first use.
-        assert_eq!(found(Answers { saved: YMM | 1, ..ALL }), [false, true]);
-        assert_eq!(found(Answers { saved: 1, ..ALL }), [false, false]);
+        assert_eq!(found(Answers { saved: YMM | 1, ..ALL }), [false, true, true]);
+        assert_eq!(found(Answers { saved: 1, ..ALL }), [false; 3]);
         for bit in [5, 6, 7] {
-            assert_eq!(found(Answers { saved: ALL.saved & !(1 << bit), ..ALL }), [false, true], "bit {bit}");
+            assert_eq!(found(Answers { saved: ALL.saved & !(1 << bit), ..ALL }), [false, true, true], "bit {bit}");
         }
         for bit in [1, 2] {
-            assert_eq!(found(Answers { saved: ALL.saved & !(1 << bit), ..ALL }), [false, false], "bit {bit}");
+            assert_eq!(found(Answers { saved: ALL.saved & !(1 << bit), ..ALL }), [false; 3], "bit {bit}");
         }
-        assert_eq!(found(Answers { basic: AVX, ..ALL }), [false, false], "XGETBV was not allowed to be asked");
+        assert_eq!(found(Answers { basic: AVX, ..ALL }), [false; 3], "XGETBV was not allowed to be asked");
     }
 
     #[test]
     fn every_part_of_an_extension_is_needed() {
         for bit in (0..32).filter(|bit| AVX512 >> bit & 1 == 1) {
-            assert_eq!(found(Answers { extended: ALL.extended & !(1 << bit), ..ALL }), [false, true], "bit {bit}");
+            assert_eq!(
+                found(Answers { extended: ALL.extended & !(1 << bit), ..ALL }),
+                [false, true, true],
+                "bit {bit}"
+            );
         }
-        assert_eq!(found(Answers { extended: ALL.extended & !AVX2, ..ALL }), [false, false]);
-        assert_eq!(found(Answers { extended_more: 0, ..ALL }), [false, true]);
-        assert_eq!(found(Answers { extended_later: 0, ..ALL }), [true, false]);
-        assert_eq!(found(Answers { basic: OSXSAVE, ..ALL }), [false, false]);
-        assert_eq!(found(Answers::default()), [false, false]);
+        assert_eq!(found(Answers { extended: ALL.extended & !AVX2, ..ALL }), [false; 3]);
+        assert_eq!(found(Answers { extended_more: 0, ..ALL }), [false, true, true]);
+        assert_eq!(found(Answers { extended_later: 0, ..ALL }), [true, false, true]);
+        assert_eq!(found(Answers { basic: OSXSAVE, ..ALL }), [false; 3]);
+        assert_eq!(found(Answers::default()), [false; 3]);
     }
 
     #[test]
     fn what_is_found_is_what_the_standard_library_finds() {
         extern crate std;
-        let [avx512, avx] = found(Answers::ask());
+        let [avx512, avx, avx2] = found(Answers::ask());
         if cfg!(miri) {
-            assert_eq!([avx512, avx], [false, false]);
+            assert_eq!([avx512, avx, avx2], [false; 3]);
             return;
         }
         let bits = [
@@ -191,6 +215,7 @@ mod tests {
         ];
         assert_eq!(avx512, bits.iter().all(|bit| *bit));
         assert_eq!(avx, std::arch::is_x86_feature_detected!("avxvnni"));
+        assert_eq!(avx2, std::arch::is_x86_feature_detected!("avx2"));
         let best = Found::all().into_iter().last();
         assert_eq!(best, Some(Found::detect()));
         std::println!("found: {:?}", Found::detect());

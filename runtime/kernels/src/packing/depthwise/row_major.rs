@@ -6,7 +6,7 @@ use crate::conv2d::Geometry;
 use crate::depthwise::{DepthwiseI8, portable};
 use crate::numerics::ALL_SHIFTS;
 use crate::packing::PixelOrder;
-use crate::registry::{Isa, Kernel, Operator, Row};
+use crate::registry::{Isa, Kernel, Operator, Row, in_build};
 use core::ops::RangeInclusive;
 
 /// See the module.
@@ -16,14 +16,28 @@ impl Order for RowMajor {
     const ISA: Isa = Isa::Portable;
     const IS_RUNNABLE: bool = cfg!(feature = "row-major");
     const SHIFTS: RangeInclusive<i32> = ALL_SHIFTS;
-    const KERNELS: &'static [Row] = &[Row {
-        kernel: Some(Kernel::DepthwiseI8(DepthwisePacking::RowMajor, portable::depthwise_i8)),
-        ..Row::packed(
-            "depthwise::portable::depthwise_i8",
-            &[Operator::DepthwiseConv2D],
-            DepthwisePacking::RowMajor.name(),
-        )
-    }];
+    const KERNELS: &'static [Row] = &[
+        Row {
+            kernel: Some(Kernel::DepthwiseI8(DepthwisePacking::RowMajor, portable::depthwise_i8)),
+            ..Row::packed(
+                "depthwise::portable::depthwise_i8",
+                &[Operator::DepthwiseConv2D],
+                DepthwisePacking::RowMajor.name(),
+            )
+        },
+        Row {
+            isa: Isa::X86_64,
+            kernel: in_build!(
+                "x86_64",
+                Kernel::DepthwiseI8(DepthwisePacking::RowMajor, crate::arch::x86_64::row_major_depthwise_i8)
+            ),
+            ..Row::packed(
+                "arch::x86_64::row_major_depthwise_i8",
+                &[Operator::DepthwiseConv2D],
+                DepthwisePacking::RowMajor.name(),
+            )
+        },
+    ];
 
     fn takes(_geometry: &Geometry, _multiplier: usize) -> bool {
         true
@@ -43,7 +57,9 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
-        #[cfg(feature = "row-major")]
+        #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
+        crate::arch::x86_64::row_major_depthwise_i8(layer, io, scratch);
+        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
         portable::depthwise_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
