@@ -18,7 +18,7 @@ use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelByt
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
-use crate::pass::{PassError, PassReport, integers, optimize};
+use crate::pass::{PassError, PassReport, integers, optimize, recode};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
@@ -218,6 +218,7 @@ fn compile_graph(
         passes.push(integers(&mut graph)?);
         passes.extend(optimize(&mut graph)?);
     }
+    passes.push(recode(&mut graph)?);
     let quantized = match &options.calibration {
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,

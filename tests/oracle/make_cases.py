@@ -6,7 +6,7 @@
     ~/kinglet-oracle/bin/python tests/oracle/make_cases.py
 
 Codes come from the oracle of `make_op_goldens.py`. Where that one does not rescale they come from the formulas, and the recipe
-demands that they stay within two codes of `ideal.py`. Codes of quantized ONNX models come from onnxruntime, results of operators on
+demands that they stay within two codes of `ideal.py`. Those of ONNX models come from onnxruntime, results of operators on
 indices from LiteRT. Every run writes the same bytes.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 import formulas
 import ideal
 from formulas import act_range
+from composite_cases import composite_cases
 from index_cases import index_cases
 from layer_cases import f32, f64, int8s, seeded
 from make_op_goldens import oracle
@@ -194,9 +195,9 @@ def by_indices():
         write_file(name, situation, "model.tflite", model_bytes, inputs, outputs, right)
 
 
-def from_quantized_onnx():
-    """Quantized models in ONNX."""
-    for name, situation, model_bytes, inputs, outputs, right in quantized_cases():
+def from_onnxruntime():
+    """Models in ONNX: quantized ones, and operators that are taken apart."""
+    for name, situation, model_bytes, inputs, outputs, right in (*quantized_cases(), *composite_cases()):
         write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
 
 
@@ -211,7 +212,7 @@ def main():
     layers()
     floats()
     from_onnx()
-    from_quantized_onnx()
+    from_onnxruntime()
     by_indices()
     print(f"{len(list(FOLDER.glob('*/case.json')))} cases")
 

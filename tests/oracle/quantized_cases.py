@@ -63,14 +63,14 @@ class Net:
     def biases(self, count, scale=0.0003):
         return self.reals(self.constant(self.rng.integers(-2000, 2000, count).astype(np.int32)), scale, np.int32(0))
 
-    def finished(self, output, element):
-        """The model's bytes, an input, and the right codes."""
-        code = TensorProto.UINT8 if element is UINT8 else TensorProto.INT8
+    def finished(self, output, element, opset=17):
+        """The model's bytes, an input, and the right codes, or numbers."""
+        code = {UINT8: TensorProto.UINT8, INT8: TensorProto.INT8, f32: TensorProto.FLOAT}[element]
         outputs = [helper.make_tensor_value_info(output, code, None)]
         graph = helper.make_graph(self.nodes, "quantized", self.inputs, outputs, self.constants)
-        sets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        sets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=sets, producer_name="kinglet cases")
-        model.ir_version = 8
+        model.ir_version = 8 if opset < 21 else 10
         data = model.SerializeToString()
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -97,18 +97,28 @@ class Onnx:
             self.ports.append((port.name, fixed.get(port.name, [max(extent, 1) for extent in shape])))
         self.options = [text for key, shape in fixed.items() for text in ("--input-shape", f"{key}={','.join(map(str, shape))}")]
 
+    def is_sure(self, arrays):
+        return True
+
     def run(self, arrays):
         return self.session.run(None, dict(zip((name for name, _ in self.ports), arrays)) | self.values)
 
 
 class Lite:
-    def __init__(self, name, data):
-        self.interpreter = Interpreter(
-            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    def __init__(self, name, data, kernels=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
+        self.interpreter = Interpreter(model_content=data, experimental_op_resolver_type=kernels)
         self.interpreter.allocate_tensors()
+        is_first = kernels is not OpResolverType.BUILTIN_REF
+        self.reference = Lite(name, data, OpResolverType.BUILTIN_REF) if is_first else None
         self.inputs = self.interpreter.get_input_details()
         self.ports = [(port["name"], [int(extent) for extent in port["shape"]]) for port in self.inputs]
         self.options, self.values = [], {}
+
+    def is_sure(self, arrays):
+        """Whether its fast kernels and its reference kernels agree: pixels of a mask that is computed from noise may hang on the
+        last bits of sums, and then differ by more than is right."""
+        pairs = zip(self.run(arrays), self.reference.run(arrays))
+        return all(np.abs(a - b).max() <= RELATIVE / 2 * np.abs(b).max() for a, b in pairs)
 
     def run(self, arrays):
         for port, value in zip(self.inputs, arrays):
@@ -125,6 +135,9 @@ class Micro:
         self.interpreter = runtime.Interpreter.from_bytes(data)
         self.ports = [("input", [int(extent) for extent in self.interpreter.get_input_details(0)["shape"]])]
         self.options, self.values = [], {}
+
+    def is_sure(self, arrays):
+        return True
 
     def run(self, arrays):
         self.interpreter.set_input(arrays[0], 0)
@@ -146,15 +159,21 @@ def write(name, data, folder, recording):
     oracle = kind(name, data)
     low, high = of(RANGES, name, (0, 1))
     rng = np.random.default_rng(1)
-    inputs = []
-    for index in range(RANDOM_INPUTS + 1):
+
+    def draw(index):
         def make(shape):
             if kind is Micro:
                 return rng.integers(-128, 128, shape, np.int8)
             if index == RANDOM_INPUTS:
                 return real_input(name, shape, low, high, recording)
             return rng.uniform(low, high, shape).astype(np.float32)
-        inputs.append([make(shape) for _, shape in oracle.ports])
+        return [make(shape) for _, shape in oracle.ports]
+
+    inputs = []
+    for index in range(RANDOM_INPUTS + 1):
+        inputs.append(draw(index))
+        while index < RANDOM_INPUTS and not oracle.is_sure(inputs[-1]):
+            inputs[-1] = draw(index)
     outputs = [oracle.run(arrays) for arrays in inputs]
     folder.mkdir(parents=True)
     model = "model" + pathlib.Path(name).suffix

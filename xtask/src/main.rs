@@ -19,6 +19,7 @@ mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
+mod mobile_networks;
 mod onnx_nodes;
 mod oracle_differences;
 mod panic_proof;
@@ -72,6 +73,8 @@ enum Command {
     OnnxNodes(onnx_nodes::Arguments),
     /// Compile and run real models out of public Python packages.
     Wild(wild::Arguments),
+    /// Compile and run networks of torchvision and timm, as torch exports them.
+    MobileNetworks(mobile_networks::Arguments),
     /// Compile and run random float graphs, compared with onnxruntime.
     RandomGraphs(random_graphs::Arguments),
     /// Compile and run random models of one .tflite operator, compared with TensorFlow Lite Micro to the bit.
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Command::Cases(arguments) => cases::run(&arguments),
         Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),
         Command::Wild(arguments) => wild::run(&arguments),
+        Command::MobileNetworks(arguments) => mobile_networks::run(&arguments),
         Command::RandomGraphs(arguments) => random_graphs::run(&arguments),
         Command::TfliteOperators(arguments) => tflite_operators::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),

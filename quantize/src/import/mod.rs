@@ -23,6 +23,7 @@ mod resize;
 mod rows;
 mod siblings;
 mod tflite;
+mod wide;
 
 use std::path::Path;
 

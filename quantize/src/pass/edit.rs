@@ -1,6 +1,6 @@
 //! The few ways in which passes change a graph.
 
-use crate::ir::{Elements, Graph, ValueId};
+use crate::ir::{Elements, Graph, Quantization, ValueId};
 
 /// Makes every reader of `old` read `new`, ports included.
 pub(super) fn replace_uses(graph: &mut Graph, old: ValueId, new: ValueId) {
@@ -60,6 +60,15 @@ pub(super) fn bypass(graph: &mut Graph, index: usize, source: ValueId) -> bool {
 /// Adds a float constant derived from the node or value called `name`.
 pub(super) fn add_floats(graph: &mut Graph, name: &str, shape: Vec<usize>, floats: Vec<f32>) -> ValueId {
     graph.add_constant(name, shape, Elements::F32(floats))
+}
+
+/// Adds floats that stand for the constant `old` from now on. When that was made of codes the new ones may be too, in another
+/// quantization: the pass `recode` finds it.
+pub(super) fn add_instead(graph: &mut Graph, old: ValueId, name: &str, shape: Vec<usize>, floats: Vec<f32>) -> ValueId {
+    let was_codes = graph.value(old).quantization.is_some();
+    let id = add_floats(graph, name, shape, floats);
+    graph.value_mut(id).quantization = was_codes.then(|| Quantization::per_tensor(1.0, 0));
+    id
 }
 
 /// A constant that has one number for each of `channels` along the last axis of an operand (or one for all):

@@ -8,7 +8,7 @@
 //! Float graphs only: in a quantized graph each of these nodes rounds. Folding is done in `f64`, so that
 //! the folded weights are the nearest floats to the exact ones.
 
-use super::edit::{add_floats, bypass, per_channel, sole_consumer};
+use super::edit::{add_floats, add_instead, bypass, per_channel, sole_consumer};
 use super::{Pass, PassError, PassReport};
 use crate::ir::{Activation, DType, Graph, Node, Op};
 use crate::op::rule::layer::{self as rule, WeightOrder};
@@ -130,8 +130,8 @@ impl Layer {
     /// Gives the node new weights and bias; the old ones may be shared and stay.
     fn store(self, graph: &mut Graph, index: usize) {
         let name = graph.nodes[index].name.clone();
-        let weights = add_floats(graph, &format!("{name}/weights"), self.shape, self.weights);
-        let x = graph.nodes[index].inputs[0];
+        let &[x, old, ..] = graph.nodes[index].inputs.as_slice() else { return };
+        let weights = add_instead(graph, old, &format!("{name}/weights"), self.shape, self.weights);
         let mut inputs = vec![x, weights];
         if let Some(bias) = self.bias {
             inputs.push(add_floats(graph, &format!("{name}/bias"), vec![bias.len()], bias));
@@ -192,6 +192,10 @@ fn fold_ahead(graph: &mut Graph, index: usize, affine: &Affine) -> Result<(), St
     }
     if pads(&layer_node.op) && !affine.is_pure_scale() {
         return Err(format!("`{}` pads with zeros, which its shift would change", layer_node.name));
+    }
+    let is_even = affine.scale.windows(2).all(|pair| pair[0] == pair[1]);
+    if graph.value(layer_node.inputs[1]).quantization.is_some() && !is_even {
+        return Err(format!("`{}` has integer weights, which its factors would make floats", layer_node.name));
     }
     let (order, old) = (layer.order, layer.bias.take());
     let outputs = order.outputs(&layer.shape);

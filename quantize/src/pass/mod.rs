@@ -17,7 +17,7 @@
 //! ```
 //!
 //! [`integers`] is none of them: it runs once, between two rounds, and only on graphs of files that quantize and dequantize
-//! reals where they mean integers.
+//! reals where they mean integers. Behind it [`recode`] gives layers that stay on floats their codes of weights back.
 //!
 //! A quantized graph keeps every output bit: of these passes only those act on it that move no rounding,
 //! and each says so at its head.
@@ -33,11 +33,13 @@ mod integers;
 mod layout;
 mod lower_affine;
 mod part_states;
+mod recode;
 mod simplify;
 #[cfg(test)]
 mod tests;
 
 pub use integers::integers;
+pub use recode::recode;
 use serde::Serialize;
 
 use crate::ir::{Graph, GraphError};

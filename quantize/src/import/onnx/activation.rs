@@ -5,7 +5,7 @@ use super::constant::Numbers;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, Op};
-use crate::op::{Clip, Map, MapFunction, Relu, Relu6};
+use crate::op::{Clip, Function, Map, MapFunction, Relu, Relu6};
 
 /// A function without attributes.
 pub(super) fn plain(importer: &mut Importer<'_>, call: &Call<'_>, function: MapFunction) -> Convert<Entry> {
@@ -71,6 +71,9 @@ pub(super) fn relu(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
 
 /// Bounds were attributes before operator set 11, and are operands since; an absent one is none.
 pub(super) fn clip(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    if [1, 2].into_iter().any(|index| matches!(call.operand(index), Some(Entry::Value(_)))) {
+        return clip_to_computed(importer, call);
+    }
     let (low, high) = (clip_bound(call, "min", 1, f32::NEG_INFINITY)?, clip_bound(call, "max", 2, f32::INFINITY)?);
     // Exporters write "no bound" as the largest float.
     let low = if low <= f32::MIN { f32::NEG_INFINITY } else { low };
@@ -81,6 +84,23 @@ pub(super) fn clip(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
         Activation::Relu6 => importer.unary(call, Op::Relu6(Relu6)),
         Activation::Clip { low, high } => importer.unary(call, Op::Clip(Clip { low, high })),
     }
+}
+
+/// Bounds that are computed: the lower one first, as ONNX has it.
+fn clip_to_computed(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let mut y = call.value(0)?;
+    for (index, function) in [(1, Function::Max), (2, Function::Min)] {
+        let is_none = match call.operand(index) {
+            None => true,
+            Some(Entry::Constant(bound)) => bound.as_float().is_some_and(|bound| bound.abs() >= f32::MAX),
+            Some(_) => false,
+        };
+        if !is_none {
+            let bound = importer.float_operand(call, index)?;
+            y = importer.combined(&format!("{}/{}", call.name, function.name()), function, [y, bound])?;
+        }
+    }
+    Ok(Entry::Value(y))
 }
 
 fn clip_bound(call: &Call<'_>, name: &str, index: usize, default: f32) -> Convert<f32> {

@@ -4,8 +4,8 @@ use super::attributes::Call;
 use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, Elements, ValueId};
-use crate::op::{Add, Concat, MatMul, Mul, Softmax, Tanh, Transpose};
+use crate::ir::{Activation, DType, Elements, ValueId};
+use crate::op::{Add, Concat, Function, MatMul, Mul, Select, Softmax, Tanh, Transpose};
 
 /// A number that no score reaches: what is masked has it added. Softmax makes exactly 0 of it.
 const MASKED: f32 = f32::MIN;
@@ -62,6 +62,7 @@ pub(super) fn attention(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert
     let shown = match call.int("qk_matmul_output_mode", 0)? {
         0 => raw,
         1 => capped,
+        2 if call.node.outputs.get(3).is_some_and(|output| !output.is_empty()) => importer.unbounded(call, biased)?,
         2 => biased,
         _ => weights,
     };
@@ -116,6 +117,18 @@ impl Importer<'_> {
         let small = self.scaled(&format!("{}/cap", call.name), x, 1.0 / cap)?;
         let tanh = self.apply(&format!("{}/cap/tanh", call.name), Tanh.into(), vec![small])?;
         self.scaled(&format!("{}/capped", call.name), tanh, cap)
+    }
+
+    /// Scores as a reader of them expects: what is masked is negative infinity.
+    fn unbounded(&mut self, call: &Call<'_>, scores: ValueId) -> Convert<ValueId> {
+        let name = format!("{}/unbounded", call.name);
+        let mut number = |what: &str, number| {
+            let elements = Elements::F32(vec![number]);
+            self.builder.constant(&format!("{name}/{what}"), vec![1; 4], elements)
+        };
+        let (lowest, infinity) = (number("lowest", MASKED / 2.0)?, number("infinity", f32::NEG_INFINITY)?);
+        let is_masked = self.combined(&format!("{name}/is masked"), Function::Less, [scores, lowest])?;
+        self.builder.apply_typed(&name, Select.into(), vec![is_masked, infinity, scores], (DType::F32, None))
     }
 
     /// The scores with what masks add to them; and, when some query may see no key, 0 for it and 1 for others.

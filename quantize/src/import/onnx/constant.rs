@@ -13,6 +13,8 @@ pub(super) struct Constant {
     pub(super) numbers: Numbers,
     /// ONNX's code of its elements' type; that of floats is always FLOAT, they were widened or rounded to it.
     pub(super) type_code: i32,
+    /// Whether its floats are what codes of the file stand for, moved at most.
+    pub(super) is_decoded: bool,
 }
 
 /// Its elements: integers of every width, and truth values, as 64-bit integers.
@@ -61,17 +63,17 @@ impl Constant {
                 return refuse(problem, "export with FLOAT weights (float32)");
             }
         };
-        Ok(Constant { shape, numbers: Numbers::I64(integers), type_code })
+        Ok(Constant { shape, numbers: Numbers::I64(integers), type_code, is_decoded: false })
     }
 
     /// Floats, as many as the shape holds.
     pub(super) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
-        Constant { shape, numbers: Numbers::F32(numbers), type_code: type_code::FLOAT }
+        Constant { shape, numbers: Numbers::F32(numbers), type_code: type_code::FLOAT, is_decoded: false }
     }
 
     /// INT64 elements, as many as the shape holds.
     pub(super) fn integers(shape: Vec<usize>, numbers: Vec<i64>) -> Self {
-        Constant { shape, numbers: Numbers::I64(numbers), type_code: type_code::INT64 }
+        Constant { shape, numbers: Numbers::I64(numbers), type_code: type_code::INT64, is_decoded: false }
     }
 
     /// A list of integers.
@@ -81,7 +83,12 @@ impl Constant {
 
     /// Other numbers of the same type, as many as the shape holds.
     pub(super) fn with(&self, shape: Vec<usize>, numbers: Numbers) -> Self {
-        Constant { shape, numbers, type_code: self.type_code }
+        Constant { shape, numbers, ..*self }
+    }
+
+    /// The floats that codes of the file stand for, as many as the shape holds.
+    pub(super) fn decoded(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
+        Constant { is_decoded: true, ..Constant::floats(shape, numbers) }
     }
 
     /// The integer it holds, when it holds one.

@@ -1,19 +1,24 @@
 //! `If` with a condition that is known on import, and `Loop` with known trips: the branch or the body is read in place.
 //!
 //! A device knows no control flow: whether a branch is taken must follow from constants and shapes. Exporters write
-//! such branches (`squeeze` if an axis is 1, one branch for each sample rate), and they vanish here.
+//! such branches (`squeeze` if an axis is 1, one branch for each sample rate), and they vanish here. Small branches of one shape
+//! are both computed where the condition is, and it chooses between their results.
 
 use kinglet_tract::OnnxGraph;
 
 use super::attributes::Call;
 use super::constant::Constant;
 use super::order::{Plan, plan};
+use super::qoperator::on_reals;
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
-use crate::ir::Op;
+use crate::ir::{Op, ValueId};
 use crate::op::Concat;
 
 const EXPORT_AGAIN: &str = "export the model again";
+
+/// Most operators of two branches that are both computed.
+const BRANCH_NODES_MAX: usize = 200;
 
 const GIVE_VALUE: &str = "make the input that it depends on a constant (--input-value NAME=NUMBER), or fix the shapes \
                           (--input-shape NAME=1,3,224,224)";
@@ -69,21 +74,70 @@ impl Importer<'_> {
     }
 }
 
+impl Importer<'_> {
+    /// The first of two results where the condition holds, else the second.
+    fn chosen(&mut self, call: &Call<'_>, condition: ValueId, results: [Entry; 2], index: usize) -> Convert<Entry> {
+        if results.iter().any(|result| matches!(result, Entry::Unknown)) {
+            return Ok(Entry::Unknown);
+        }
+        let shape = |result: &Entry| match result {
+            Entry::Value(id) => Some(self.shape(*id)),
+            Entry::Constant(constant) => Some(constant.shape.clone()),
+            _ => None,
+        };
+        let shapes = results.each_ref().map(shape);
+        let [Some(a), Some(b)] = shapes else { return refuse("a branch gives nothing", EXPORT_AGAIN) };
+        if a != b {
+            let problem = format!("its condition is computed, and its branches give shapes {a:?} and {b:?}");
+            return refuse(problem, GIVE_VALUE);
+        }
+        let name = format!("{}/result {index}", call.name);
+        let [a, b] = results;
+        let operands = vec![Some(Entry::Value(condition)), Some(a), Some(b)];
+        on_reals(self, &Call { name: &name, operands: Vec::new(), ..*call }, "Where", operands)
+    }
+}
+
 fn outputs(graph: &OnnxGraph) -> impl Iterator<Item = &str> {
     graph.outputs.iter().map(|port| port.name.as_str())
 }
 
-/// `If`: the branch that its condition chooses.
+/// `If`: the branch that its condition chooses. A computed condition chooses between the results of both.
 pub(super) fn branch(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Vec<Entry>> {
+    if let Some(&Entry::Value(condition)) = call.operand(0) {
+        return either(importer, call, condition);
+    }
     let condition = importer.known(call, 0, "its condition")?;
     let Some(condition) = condition.and_then(Constant::as_int) else {
         return refuse("its condition is no single truth value", EXPORT_AGAIN);
     };
-    let graph = call.graph(if condition != 0 { "then_branch" } else { "else_branch" })?;
+    taken(importer, call, condition != 0)
+}
+
+/// What one of the branches gives.
+fn taken(importer: &mut Importer<'_>, call: &Call<'_>, condition: bool) -> Convert<Vec<Entry>> {
+    let graph = call.graph(if condition { "then_branch" } else { "else_branch" })?;
     importer.within(false, |importer| {
         importer.constants(graph)?;
         importer.results(graph, &plan(&graph.nodes, outputs(graph)))
     })
+}
+
+/// Both branches, and of each result that of the branch that is taken. They have no state, so the other one does no harm.
+fn either(importer: &mut Importer<'_>, call: &Call<'_>, condition: ValueId) -> Convert<Vec<Entry>> {
+    if importer.shape(condition).iter().any(|&extent| extent != 1) {
+        return refuse("its condition is no single truth value", EXPORT_AGAIN);
+    }
+    let before = importer.builder.graph.nodes.len();
+    let results = [taken(importer, call, true)?, taken(importer, call, false)?];
+    let count = importer.builder.graph.nodes.len() - before;
+    if count > BRANCH_NODES_MAX {
+        let problem = format!("its condition is computed, and its branches are {count} operators, which would all run");
+        return refuse(problem, GIVE_VALUE);
+    }
+    let [then, other] = results;
+    let pairs = then.into_iter().zip(other).enumerate();
+    pairs.map(|(index, (a, b))| importer.chosen(call, condition, [a, b], index)).collect()
 }
 
 /// `Loop`: its body as often as it runs, one after the other.

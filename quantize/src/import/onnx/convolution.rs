@@ -1,8 +1,9 @@
-//! `Conv`, with one or two spatial axes.
+//! `Conv`, with one or two spatial axes; one with three is taken apart (`volume.rs`).
 
 use super::attributes::Call;
-use super::{Entry, Importer};
+use super::{Entry, Importer, volume};
 use crate::import::build::{Convert, refuse};
+use crate::import::wide::convolved;
 use crate::ir::{Activation, Elements, Op, Padding, ValueId, transposed};
 use crate::op::{Conv2D, DepthwiseConv2D};
 
@@ -97,8 +98,12 @@ impl Importer<'_> {
 }
 
 pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let x = call.value(0)?;
+    // An image that is a constant, a table of positions for one, becomes one with the layer.
+    let x = importer.float_operand(call, 0)?;
     let shape = importer.shape(x);
+    if shape.len() == 5 {
+        return volume::conv(importer, call);
+    }
     let (w_shape, weights) = call.floats_of(1, "weights")?;
     if shape.len() < 3 || w_shape.len() != shape.len() || w_shape.contains(&0) {
         return refuse(format!("input {shape:?} and weights {w_shape:?} do not fit"), EXPORT_AGAIN);
@@ -121,14 +126,17 @@ pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
     let (op, w_shape, weights) = layer.lower(weights);
     let (image, spatial) = importer.plane_of(call, x)?;
     let mut inputs = vec![image];
-    inputs.push(importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?);
+    inputs.push(importer.weights(call, w_shape, weights)?);
     if call.operand(2).is_some() {
         let (_, bias) = call.floats_of(2, "bias")?;
         importer.budget.charge(bias.len(), 4)?;
         let elements = Elements::F32(bias.to_vec());
         inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
     }
-    let y = importer.apply(call.name, op, inputs)?;
+    let y = match op {
+        Op::Conv2D(op) => convolved(&mut importer.builder, call.name, op, inputs)?,
+        op => importer.apply(call.name, op, inputs)?,
+    };
     importer.restored(call, y, spatial)
 }
 

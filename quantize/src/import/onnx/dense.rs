@@ -4,7 +4,7 @@ use super::attributes::Call;
 use super::constant::{Constant, Numbers};
 use super::{Entry, Importer, matrices};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, Elements, Op, ValueId, transposed};
+use crate::ir::{Activation, DType, Elements, Op, Quantization, Value, ValueId, transposed};
 use crate::op::{Add, BatchNorm, FullyConnected};
 
 impl Importer<'_> {
@@ -23,6 +23,19 @@ impl Importer<'_> {
             Entry::Refused(refusal) => Err(refusal.clone()),
             Entry::Unknown | Entry::Absent => refuse("an operand is missing", "export the model again"),
         }
+    }
+
+    /// The weights that are operand 1, as `elements` of `shape`. Those that the file has as codes are marked by a
+    /// quantization, of which the pass `recode` finds what it is.
+    pub(super) fn weights(&mut self, call: &Call<'_>, shape: Vec<usize>, elements: Vec<f32>) -> Convert<ValueId> {
+        let is_decoded = matches!(call.operand(1), Some(Entry::Constant(constant)) if constant.is_decoded);
+        self.builder.value(Value {
+            name: format!("{}/weights", call.name),
+            dtype: DType::F32,
+            shape,
+            quantization: is_decoded.then(|| Quantization::per_tensor(1.0, 0)),
+            elements: Some(Elements::F32(elements)),
+        })
     }
 
     /// Operand `index` as a value: a float constant becomes one of the graph.
@@ -61,7 +74,7 @@ pub(super) fn gemm(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
     let alpha = call.float("alpha", 1.0)?;
     weights.iter_mut().for_each(|weight| *weight *= alpha);
     let outputs = w_shape[0];
-    let weights = importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
+    let weights = importer.weights(call, w_shape, weights)?;
     let op = Op::FullyConnected(FullyConnected { activation: Activation::None });
     let beta = call.float("beta", 1.0)?;
     match call.operand(2) {
@@ -98,7 +111,7 @@ pub(super) fn mat_mul(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     importer.budget.charge(b.len(), 4)?;
     let weights = transposed(b, &[rows, columns], &[1, 0]);
     let w_shape = vec![columns, rows];
-    let weights = importer.builder.constant(&format!("{}/weights", call.name), w_shape, Elements::F32(weights))?;
+    let weights = importer.weights(call, w_shape, weights)?;
     let product = importer.apply(
         call.name,
         Op::FullyConnected(FullyConnected { activation: Activation::None }),

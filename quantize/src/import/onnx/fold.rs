@@ -223,7 +223,7 @@ fn function_of_two(known: &Known<'_>, function: Function, a: &Constant, b: &Cons
         }
         _ => return refuse("mixes floats with integers", EXPORT_AGAIN),
     };
-    Ok(Constant { shape, numbers, type_code })
+    Ok(Constant { shape, numbers, type_code, is_decoded: false })
 }
 
 fn floats(numbers: &Numbers) -> Vec<f32> {
@@ -291,7 +291,7 @@ pub(super) fn converted(constant: &Constant, to: i32) -> Constant {
         Numbers::F32(v) => v.iter().map(|&value| value as i64).collect(),
         Numbers::I64(v) => v.iter().map(|&value| wrapped(value, to)).collect(),
     };
-    Constant { shape, numbers: Numbers::I64(integers), type_code: to }
+    Constant { shape, numbers: Numbers::I64(integers), type_code: to, is_decoded: false }
 }
 
 /// Selects elements by position: `positions` are flat indices into `source`.

@@ -12,10 +12,12 @@ mod attention;
 mod attributes;
 mod combine;
 mod constant;
+mod contrib;
 mod control;
 mod conv_transpose;
 mod convolution;
 mod dense;
+mod dynamic;
 mod elementwise;
 mod fold;
 mod fold_moves;
@@ -23,6 +25,7 @@ mod function;
 mod indices;
 mod matrices;
 mod moves;
+mod nbits;
 mod node;
 mod normalization;
 mod operator;
@@ -34,14 +37,16 @@ mod quantized;
 mod reduction;
 mod reshape;
 mod resize;
+mod rotary;
 mod scope;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod types;
+mod volume;
 
 use crate::op::Transpose;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use kinglet_tract::{Attribute, DecodeError, OnnxFile, OnnxFunction, OnnxGraph, OnnxNode};
@@ -89,6 +94,7 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
         visits: 0,
         budget: Budget::for_file(size_bytes),
         unsigned: HashSet::new(),
+        whole: HashMap::new(),
     };
     importer.check_opset();
     for tensor in core::mem::take(&mut model.graph.initializers) {
@@ -172,6 +178,8 @@ struct Importer<'m> {
     budget: Budget,
     /// Values whose codes the file has as uint8, where that is known.
     unsigned: HashSet<ValueId>,
+    /// For uint8 values that were made of them, floats that are the same numbers.
+    whole: HashMap<ValueId, ValueId>,
 }
 
 impl Importer<'_> {

@@ -1,10 +1,12 @@
 //! Normalizations, and other functions of all elements along an axis.
 
 use super::attributes::{Call, normal_axes, normal_axis};
+use super::convolution::Slide;
+use super::volume::{Pooling, Reach};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, ValueId};
-use crate::op::{Add, Along, LineFunction as Function, Mul};
+use crate::ir::{Activation, Elements, ValueId};
+use crate::op::{Add, Along, Function as Combined, LineFunction as Function, Mul};
 
 impl Importer<'_> {
     /// `x` times operand `scale`, plus operand `shift`, where the node has them. Both get `shape`, when there is one.
@@ -159,4 +161,26 @@ pub(super) fn cum_sum(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
     };
     let axes = vec![normal_axis(axis, importer.shape(x).len())?];
     Ok(Entry::Value(importer.along(call, x, function, axes)?))
+}
+
+/// `LRN`: over a power of the mean square of the channels near each, those beyond the ends counted as zeros.
+pub(super) fn local_response(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let (x, name) = (call.value(0)?, call.name);
+    let shape = importer.shape(x);
+    let size = call.extent("size")?;
+    if shape.len() < 2 {
+        return refuse(format!("operand has shape {shape:?}"), "use [N, C, ...]");
+    }
+    let squares = importer.combined(&format!("{name}/squares"), Combined::Mul, [x, x])?;
+    let slide = Slide { kernel: size, stride: 1, dilation: 1 };
+    let pad = [(size - 1) / 2, size / 2];
+    let reach = Reach { slide, pad, own_pad: pad };
+    let means = importer.pooled_along(&format!("{name}/near"), squares, 1, reach, Pooling::MeanWithPadding)?;
+    let scaled = importer.scaled(name, means, call.float("alpha", 1e-4)?)?;
+    let ones = vec![1; shape.len()];
+    let bias = Elements::F32(vec![call.float("bias", 1.0)?]);
+    let bias = importer.builder.constant(&format!("{name}/bias"), ones, bias)?;
+    let sum = importer.combined(&format!("{name}/sum"), Combined::Add, [scaled, bias])?;
+    let factor = importer.power(&format!("{name}/power"), sum, -call.float("beta", 0.75)?)?;
+    Ok(Entry::Value(importer.combined(name, Combined::Mul, [x, factor])?))
 }

@@ -7,8 +7,9 @@ use super::constant::Constant;
 use super::fold::{self, Known};
 use super::fold_moves;
 use super::{
-    Entry, Importer, activation, attention, combine, control, conv_transpose, convolution, dense, elementwise, indices,
-    matrices, moves, normalization, pool, qoperator, quantized, reduction, reshape, resize, slice,
+    Entry, Importer, activation, attention, combine, contrib, control, conv_transpose, convolution, dense, dynamic,
+    elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, reduction, reshape,
+    resize, rotary, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -57,6 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("MatMul", dense::mat_mul),
     Row::one("Einsum", matrices::einsum),
     Row::several("Attention", attention::attention),
+    Row::one("RotaryEmbedding", rotary::standard),
     Row::one("BatchNormalization", dense::batch_normalization),
     Row::one("Relu", activation::relu),
     Row::one("Sigmoid", elementwise::sigmoid),
@@ -102,15 +104,20 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Softmax", elementwise::softmax),
     Row::one("MaxPool", pool::max_pool),
     Row::one("AveragePool", pool::average_pool),
+    Row::one("LpPool", pool::lp_pool),
+    Row::one("GlobalLpPool", pool::global_lp_pool),
     Row::one("GlobalAveragePool", reduction::global_average_pool),
     Row::one("GlobalMaxPool", reduction::global_max_pool),
     Row::one("ReduceMean", reduction::reduce_mean),
     Row::one("LayerNormalization", normalization::layer_normalization),
     Row::one("RMSNormalization", normalization::rms_normalization),
+    // onnxruntime's name for it, without a domain.
+    Row::one("SimplifiedLayerNormalization", normalization::rms_normalization),
     Row::one("InstanceNormalization", normalization::instance_normalization),
     Row::one("GroupNormalization", normalization::group_normalization),
     Row::one("MeanVarianceNormalization", normalization::mean_variance_normalization),
     Row::one("LpNormalization", normalization::lp_normalization),
+    Row::one("LRN", normalization::local_response),
     Row::one("LogSoftmax", normalization::log_softmax),
     Row::one("Hardmax", normalization::hardmax),
     Row::one("CumSum", normalization::cum_sum),
@@ -123,6 +130,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Add", combine::combine).or_folded(fold::add),
     Row::one("ReduceL2", reduction::reduce_l2),
     Row::one("ReduceLogSum", reduction::reduce_log_sum),
+    Row::one("ReduceLogSumExp", reduction::reduce_log_sum_exp),
     Row::one("Sub", elementwise::sub).or_folded(fold::sub),
     Row::one("Mul", combine::combine).or_folded(fold::mul),
     Row::one("Div", elementwise::div).or_folded(fold::div),
@@ -176,10 +184,11 @@ pub(super) const ROWS: &[Row] = &[
     Row::several("Loop", control::unrolled),
     Row::one("QuantizeLinear", quantized::quantize_linear).or_folded(quantized::fold_quantize),
     Row::one("DequantizeLinear", quantized::dequantize_linear).or_folded(quantized::fold_dequantize),
+    Row::several("DynamicQuantizeLinear", dynamic::quantize),
     Row::one("QLinearConv", qoperator::convert),
     Row::one("QLinearMatMul", qoperator::convert),
-    Row::one("ConvInteger", qoperator::integer),
-    Row::one("MatMulInteger", qoperator::integer),
+    Row::one("ConvInteger", dynamic::integer),
+    Row::one("MatMulInteger", dynamic::integer),
     Row::folded("Constant", Fold::Always(fold::constant)),
     Row::folded("Shape", Fold::Always(fold::shape)),
     Row::folded("Size", Fold::Always(fold::size)),
@@ -198,7 +207,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
 ];
 
-/// Operators of the domain `com.microsoft`: what onnxruntime's quantizer writes.
+/// Operators of the domain `com.microsoft`: what onnxruntime's quantizer and its optimizer write.
 const MICROSOFT: &[Row] = &[
     Row::one("QLinearAdd", qoperator::convert),
     Row::one("QLinearMul", qoperator::convert),
@@ -210,6 +219,16 @@ const MICROSOFT: &[Row] = &[
     Row::one("QLinearReduceMean", qoperator::convert),
     Row::one("QLinearConcat", qoperator::concat),
     Row::one("QGemm", qoperator::convert),
+    Row::one("MatMulNBits", nbits::mat_mul),
+    Row::one("BiasGelu", contrib::gelu),
+    Row::one("FastGelu", contrib::gelu),
+    Row::one("QuickGelu", contrib::quick_gelu),
+    Row::one("FusedConv", contrib::fused_conv),
+    Row::one("FusedGemm", contrib::fused_gemm),
+    Row::one("FusedMatMul", contrib::fused_mat_mul),
+    Row::several("SkipLayerNormalization", contrib::skip_normalization),
+    Row::several("SkipSimplifiedLayerNormalization", contrib::skip_normalization),
+    Row::one("RotaryEmbedding", rotary::microsoft),
 ];
 
 impl Row {
@@ -244,13 +263,7 @@ const ALIASES: &[(&str, &[&str])] =
     &[("com.microsoft", &["DequantizeLinear", "Gelu", "Pad", "QuantizeLinear", "Range", "Trilu"])];
 
 /// What works in place of operators that are not read.
-pub(super) const REMEDIES: &Remedies = &[
-    (&["LSTM", "GRU", "RNN"], "use convolutions over time"),
-    (
-        &["DynamicQuantizeLinear"],
-        "give the float model and calibration data, or quantize statically; Kinglet computes on integers then",
-    ),
-];
+pub(super) const REMEDIES: &Remedies = &[(&["LSTM", "GRU", "RNN"], "use convolutions over time")];
 
 /// What to do about arithmetic on shapes that is left.
 pub(super) const FIXED_SHAPES: &str =

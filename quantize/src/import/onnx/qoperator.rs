@@ -12,7 +12,6 @@ use super::constant::{Constant, Numbers};
 use super::operator::{Conversion, Row};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
-use crate::ir::Quantization;
 
 /// An operator on codes, and the operator that computes the same on reals.
 struct Form {
@@ -98,28 +97,6 @@ pub(super) fn concat(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<En
     Ok(Entry::Value(importer.quantized(&format!("{}/quantized", call.name), result, quantization)?))
 }
 
-/// `ConvInteger` and `MatMulInteger`: sums of products of differences from zero points, in steps of one.
-pub(super) fn integer(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let name = if call.node.op_type == "ConvInteger" { "Conv" } else { "MatMul" };
-    let codes = call.value(0)?;
-    let zero = call.constant(2, "zero points")?.map(|zero| zero.as_int());
-    let zero = match zero {
-        None => 0,
-        Some(Some(zero)) => zero,
-        Some(None) => return refuse("has several zero points for its first operand", "use one"),
-    };
-    let shift = if importer.unsigned.contains(&codes) { 128 } else { 0 };
-    let Some(zero) = zero.checked_sub(shift).and_then(|zero| i8::try_from(zero).ok()) else {
-        return refuse(format!("zero point {zero} is no code"), EXPORT_AGAIN);
-    };
-    let plain = Quantization::per_tensor(1.0, zero.into());
-    let x = importer.dequantized(&format!("{}/input", call.name), codes, &plain)?;
-    let Some(weights) = call.constant(1, "weights")? else { return refuse("has no weights", EXPORT_AGAIN) };
-    let axis = if name == "Conv" { 0 } else { -1 };
-    let weights = decoded(weights, &[1.0], call.constant(3, "zero points")?, axis)?;
-    on_reals(importer, call, name, vec![Some(Entry::Value(x)), Some(Entry::Constant(Rc::new(weights)))])
-}
-
 /// The reals that an operand's codes stand for.
 fn reals(importer: &mut Importer<'_>, call: &Call<'_>, coded: &Coded, on_reals: &str) -> Convert<Entry> {
     let Some(Entry::Constant(codes)) = call.operand(coded.operand) else {
@@ -137,7 +114,7 @@ fn reals(importer: &mut Importer<'_>, call: &Call<'_>, coded: &Coded, on_reals: 
 }
 
 /// A constant's reals, with one scale and one zero point, or one for each index of `axis`.
-fn decoded(codes: &Constant, scales: &[f32], zeros: Option<&Constant>, axis: i64) -> Convert<Constant> {
+pub(super) fn decoded(codes: &Constant, scales: &[f32], zeros: Option<&Constant>, axis: i64) -> Convert<Constant> {
     let Numbers::I64(integers) = &codes.numbers else { return refuse("has weights of reals", "codes are needed") };
     if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
         return refuse(format!("scale {scale} is not positive and finite"), EXPORT_AGAIN);
@@ -160,7 +137,7 @@ fn decoded(codes: &Constant, scales: &[f32], zeros: Option<&Constant>, axis: i64
         let (scale, zero) = (scales[index % scales.len()], zeros[index % zeros.len()]);
         scale * code.saturating_sub(zero) as f32
     };
-    Ok(Constant::floats(codes.shape.clone(), integers.iter().enumerate().map(real).collect()))
+    Ok(Constant::decoded(codes.shape.clone(), integers.iter().enumerate().map(real).collect()))
 }
 
 /// A bias in units of products of the first two operands.
@@ -184,7 +161,12 @@ fn bias(call: &Call<'_>, form: &Form, at: usize) -> Convert<Entry> {
 }
 
 /// What an operator of ONNX makes of `operands`, with the attributes of `call`.
-fn on_reals(importer: &mut Importer<'_>, call: &Call<'_>, name: &str, operands: Vec<Option<Entry>>) -> Convert<Entry> {
+pub(super) fn on_reals(
+    importer: &mut Importer<'_>,
+    call: &Call<'_>,
+    name: &str,
+    operands: Vec<Option<Entry>>,
+) -> Convert<Entry> {
     let Some(Row { conversion: Conversion::One(read), .. }) = Row::of("", name) else {
         return refuse(format!("there is no {name}"), EXPORT_AGAIN);
     };

@@ -225,7 +225,7 @@ pub(super) fn fold_quantize(known: &Known<'_>) -> Convert<Constant> {
         code.clamp(*range.start() as f64, *range.end() as f64) as i64
     };
     let numbers = Numbers::I64(reals.iter().enumerate().map(code).collect());
-    Ok(Constant { shape: x.shape.clone(), numbers, type_code })
+    Ok(Constant { shape: x.shape.clone(), numbers, type_code, is_decoded: false })
 }
 
 /// The reals that the codes of a constant stand for.
@@ -237,7 +237,7 @@ pub(super) fn fold_dequantize(known: &Known<'_>) -> Convert<Constant> {
         let (scale, zero) = parameters.at(flat, &x.shape);
         scale * (code.saturating_sub(zero)) as f32
     };
-    Ok(Constant::floats(x.shape.clone(), codes.iter().enumerate().map(real).collect()))
+    Ok(Constant::decoded(x.shape.clone(), codes.iter().enumerate().map(real).collect()))
 }
 
 /// Scales and zero points of a constant of `shape`.

@@ -3,6 +3,7 @@
 use super::Importer;
 use super::call::Call;
 use crate::import::build::{Convert, refuse};
+use crate::import::wide::{convolved, is_wide};
 use crate::ir::{Padding, ValueId};
 use crate::op::{Conv2D, DepthwiseConv2D, TransposeConv2D};
 
@@ -87,6 +88,10 @@ pub(super) fn conv2d(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Co
         groups: x[3] / depth,
         activation: call.activation(3)?,
     };
+    if is_wide(&importer.builder, &op, inputs[0], inputs[1]) {
+        let y = convolved(&mut importer.builder, call.name, op, inputs)?;
+        return importer.rename(call, y);
+    }
     importer.finish(call, op, inputs)
 }
 

@@ -117,7 +117,7 @@ pub(crate) fn weighted_among(
             inputs[1].name, quantization.axis
         ));
     }
-    if output.dtype == DType::I8 { Ok(()) } else { symmetric(inputs[1]) }
+    if output.dtype == DType::I16 { symmetric(inputs[1]) } else { Ok(()) }
 }
 
 /// Weights whose code 0 stands for zero.

@@ -20,13 +20,13 @@ const NARROW_COUNT_MIN: usize = 32;
 
 /// int8 codes and what they mean.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Codes {
-    pub(super) codes: Vec<i8>,
-    pub(super) quantization: Quantization,
+pub(in super::super) struct Codes {
+    pub(in super::super) codes: Vec<i8>,
+    pub(in super::super) quantization: Quantization,
 }
 
 /// Numbers of one scale, or for each output channel of weights one.
-pub(super) fn of_weights(reals: &[f32], shape: &[usize], order: WeightOrder) -> Option<Codes> {
+pub(in super::super) fn of_weights(reals: &[f32], shape: &[usize], order: WeightOrder) -> Option<Codes> {
     let outputs = order.outputs(shape);
     let all = of_tensor(reals);
     if let Some(all) = all.filter(|all| all.quantization.zero_point() == 0) {

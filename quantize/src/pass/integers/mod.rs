@@ -18,7 +18,7 @@
 //! Rejected: patterns of nodes. Each exporter writes others.
 
 mod emit;
-mod grid;
+pub(super) mod grid;
 mod targets;
 
 use std::rc::Rc;

@@ -7,7 +7,7 @@ use super::may_permute_ports;
 use crate::ir::{Elements, Graph, Node, Op, Port, Value, ValueId, infer, inverse, transposed};
 use crate::op::rule::layout::{LastAxis, LayoutRule};
 use crate::op::{Reshape, Transpose};
-use crate::pass::edit::can_be_output;
+use crate::pass::edit::{add_instead, can_be_output};
 
 /// The graph with transpositions carried to where they vanish or cost least, when input `i` is kept
 /// permuted by `inputs[i]`.
@@ -344,7 +344,7 @@ impl Walk {
             ids.iter().map(|&id| Some(moved(self.graph.constant_f32(id)?, order))).collect::<Option<_>>()?;
         let constants = ids.iter().zip(floats).map(|(&id, floats)| {
             let (name, shape) = (self.graph.value(id).name.clone(), self.shape(id));
-            self.graph.add_constant(&name, shape, Elements::F32(floats))
+            add_instead(&mut self.graph, id, &name, shape, floats)
         });
         Some(constants.collect())
     }

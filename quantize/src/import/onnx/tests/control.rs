@@ -116,16 +116,49 @@ fn loops_are_bounded() {
     assert!(found.len() == 1 && found[0].problem.contains("operators, loops and functions written out"), "{found:?}");
 }
 
-#[test]
-fn what_is_computed_at_run_time_decides_nothing() {
-    let branch = || Onnx::new(13).node("Relu", &["x"], "z", &[]).output("z");
-    let onnx = Onnx::new(13)
+/// A model that chooses at run time between Relu of its input and another branch.
+fn chosen_at_run_time(operands: &[i64], other: Onnx) -> Onnx {
+    let relu = Onnx::new(13).node("Relu", &["x"], "z", &[]).output("z");
+    Onnx::new(13)
         .input("x", &[1, 2])
-        .node("If", &["x"], "y", &[("then_branch", Attr::Graph(branch())), ("else_branch", Attr::Graph(branch()))])
-        .output("y");
-    let found = problems(onnx);
-    assert!(found[0].problem.contains("its condition is computed at run time"), "{}", found[0]);
+        .input("a", operands)
+        .floats("b", &[], &[0.5])
+        .node("Greater", &["a", "b"], "condition", &[])
+        .node("If", &["condition"], "y", &[("then_branch", Attr::Graph(relu)), ("else_branch", Attr::Graph(other))])
+        .output("y")
+}
+
+#[test]
+fn small_branches_are_both_computed_when_their_condition_is() {
+    let negated = Onnx::new(13).node("Neg", &["x"], "z", &[]).output("z");
+    let graph = graph(chosen_at_run_time(&[1], negated), &Changes::default());
+    let sample = |condition: f32| vec![vec![-3.0, 4.0], vec![condition]];
+    assert_eq!(interpret(&graph, &sample(1.0)).expect("floats"), [[0.0, 4.0]]);
+    assert_eq!(interpret(&graph, &sample(0.0)).expect("floats"), [[3.0, -4.0]]);
+}
+
+#[test]
+fn what_is_computed_at_run_time_decides_no_shape() {
+    let joined = Onnx::new(13).node("Concat", &["x", "x"], "z", &[("axis", Attr::Int(1))]).output("z");
+    let found = problems(chosen_at_run_time(&[1], joined));
+    assert!(found[0].problem.contains("its branches give shapes [1, 2] and [1, 4]"), "{}", found[0]);
     assert!(found[0].remedy.contains("--input-value"), "{}", found[0]);
+    let negated = Onnx::new(13).node("Neg", &["x"], "z", &[]).output("z");
+    let found = problems(chosen_at_run_time(&[3], negated));
+    assert!(found[0].problem.contains("no single truth value"), "{}", found[0]);
+}
+
+#[test]
+fn large_branches_are_not_both_computed() {
+    let mut long = Onnx::new(13);
+    let names: Vec<String> = (0..300).map(|index| format!("v{index}")).collect();
+    let mut from = "x";
+    for name in &names {
+        long = long.node("Neg", &[from], name, &[]);
+        from = name;
+    }
+    let found = problems(chosen_at_run_time(&[1], long.output(from)));
+    assert!(found[0].problem.contains("301 operators"), "{}", found[0]);
 }
 
 #[test]

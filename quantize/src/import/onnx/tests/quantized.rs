@@ -4,7 +4,7 @@ use super::import;
 use super::writer::{Attr, Onnx};
 use crate::import::{Kind, from_bytes};
 use crate::ir::{DType, Graph};
-use crate::pass::{integers, optimize};
+use crate::pass::{integers, optimize, recode};
 
 const UINT8: u64 = 2;
 const INT8: u64 = 3;
@@ -15,6 +15,7 @@ fn compiled(onnx: Onnx) -> Graph {
     optimize(&mut graph).expect("optimized");
     integers(&mut graph).expect("on integers");
     optimize(&mut graph).expect("optimized");
+    recode(&mut graph).expect("recoded");
     graph
 }
 
@@ -225,4 +226,86 @@ fn a_cast_rounds_to_no_code() {
     assert!(!compiled(onnx).operators().contains(&"Table"));
     let onnx = quantized_input(&[1, 4]).node("Cast", &["qx"], "y", &[("to", Attr::Int(1))]).output("y");
     assert!(refusal(onnx).contains("casts the codes"));
+}
+
+/// Codes of the weights of node `index`, when these are floats that codes stand for.
+fn codes_of_weights(graph: &Graph, index: usize) -> Option<Vec<i8>> {
+    graph.value(graph.nodes[index].inputs[1]).codes().map(|(codes, _)| codes)
+}
+
+#[test]
+fn weights_that_alone_are_quantized_stay_integers() {
+    let onnx = weights(Onnx::new(17).input("x", &[1, 3, 5, 5]), 128)
+        .node("Conv", &["x", "w"], "c", &[])
+        .floats("scale", &[2], &[0.7, 1.9])
+        .floats("shift", &[2], &[0.1, 0.2])
+        .floats("mean", &[2], &[0.3, -0.4])
+        .floats("variance", &[2], &[0.9, 2.5])
+        .node("BatchNormalization", &["c", "scale", "shift", "mean", "variance"], "y", &[])
+        .output("y");
+    let graph = compiled(onnx);
+    assert_eq!(graph.operators(), ["Conv2D"]);
+    let codes = codes_of_weights(&graph, 0).expect("codes");
+    // The first channel's first weight: code 0 less 128, in the order of the file.
+    assert_eq!(codes.first(), Some(&-128));
+}
+
+#[test]
+fn weights_behind_a_flattened_image_stay_integers() {
+    let codes: Vec<u8> = (0..5 * 18).map(|index: usize| (index * 37 % 251) as u8).collect();
+    let onnx = weights(Onnx::new(17).input("x", &[1, 3, 5, 5]), 128)
+        .node("Conv", &["x", "w"], "c", &[])
+        .node("Flatten", &["c"], "f", &[])
+        .raw("qg", UINT8, &[5, 18], &codes)
+        .floats("sg", &[], &[0.02])
+        .raw("zg", UINT8, &[], &[120])
+        .node("DequantizeLinear", &["qg", "sg", "zg"], "g", &[])
+        .node("Gemm", &["f", "g"], "y", &[("transB", Attr::Int(1))])
+        .output("y");
+    let graph = compiled(onnx);
+    let dense = graph.operators().iter().position(|name| *name == "FullyConnected").expect("a dense layer");
+    assert!(codes_of_weights(&graph, dense).is_some(), "{graph}");
+}
+
+#[test]
+fn what_is_scaled_by_input_channel_is_scaled_before_integer_weights() {
+    let onnx = weights(Onnx::new(17).input("x", &[1, 3, 5, 5]), 128)
+        .floats("each", &[1, 3, 1, 1], &[0.3, 1.7, 2.2])
+        .node("Mul", &["x", "each"], "m", &[])
+        .node("Conv", &["m", "w"], "y", &[])
+        .output("y");
+    let graph = compiled(onnx);
+    assert_eq!(graph.operators(), ["Mul", "Conv2D"]);
+    assert!(codes_of_weights(&graph, 1).is_some(), "{graph}");
+}
+
+#[test]
+fn codes_of_dynamic_layers_are_whole_numbers_and_their_weights_integers() {
+    let codes: Vec<u8> = (0..6 * 4).map(|index: usize| (index * 37 % 251) as u8).collect();
+    let onnx = Onnx::new(17)
+        .input("x", &[1, 6])
+        .node_of("DynamicQuantizeLinear", &["x"], &["q", "s", "z"], &[])
+        .raw("w", UINT8, &[6, 4], &codes)
+        .raw("zw", UINT8, &[], &[7])
+        .node("MatMulInteger", &["q", "w", "z", "zw"], "p", &[])
+        .node("Cast", &["p"], "c", &[("to", Attr::Int(1))])
+        .node("Mul", &["c", "s"], "y", &[])
+        .output("y");
+    let graph = compiled(onnx);
+    let dense = graph.operators().iter().position(|name| *name == "FullyConnected").expect("a dense layer");
+    let (codes, quantization) = graph.value(graph.nodes[dense].inputs[1]).codes().expect("codes");
+    assert_eq!((codes.len(), quantization.scale(0)), (24, 1.0));
+    assert!(!graph.operators().contains(&"Cast"), "{graph}");
+}
+
+#[test]
+fn several_zero_points_of_computed_codes_are_refused() {
+    let onnx = Onnx::new(17)
+        .input("x", &[1, 2])
+        .node_of("DynamicQuantizeLinear", &["x"], &["q", "s", "z"], &[])
+        .raw("w", UINT8, &[2, 2], &[1, 2, 3, 4])
+        .raw("zs", UINT8, &[2], &[7, 8])
+        .node("MatMulInteger", &["q", "w", "zs"], "y", &[])
+        .output("y");
+    assert!(refusal(onnx).contains("several zero points"));
 }
