@@ -17,6 +17,7 @@ pub mod input_files;
 pub mod inspect;
 pub mod ir;
 pub mod lower;
+mod near;
 pub mod npy_file;
 pub mod op;
 pub mod pass;

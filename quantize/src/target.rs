@@ -9,6 +9,8 @@ use kinglet_kernels::machine::{Isa, MACHINES, Machine};
 
 pub use kinglet_kernels::machine::KernelSet as Target;
 
+use crate::near;
+
 /// The target that the command line calls `name`: a core, one that runs the same kernels, a chip or a board.
 pub fn parse(name: &str) -> Option<Target> {
     Machine::find(name).map(|machine| machine.set)
@@ -46,23 +48,10 @@ pub fn suggestion(name: &str) -> String {
     }
 }
 
-/// Letters to insert, remove or replace until `known` is `name`. What follows the name of a chip's family is free.
+/// [`near::distance`]; what follows the name of a chip's family is free.
 fn distance(known: &str, name: &str) -> usize {
     let is_family = known.len() >= 6 && !known.contains('-');
-    if is_family && name.starts_with(known) {
-        return 0;
-    }
-    let mut row: Vec<usize> = (0..=name.chars().count()).collect();
-    for (index, a) in known.chars().enumerate() {
-        let mut diagonal = index;
-        row[0] = index + 1;
-        for (column, b) in name.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    if is_family && name.starts_with(known) { 0 } else { near::distance(known, name) }
 }
 
 /// The instruction set whose kernels, and so packings, the target's cores have.

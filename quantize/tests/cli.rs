@@ -492,3 +492,23 @@ fn run_dumps_what_every_operator_computes() {
     }
     scratch.remove();
 }
+
+#[test]
+fn operators_are_told_by_any_of_their_names() {
+    assert!(ok(&["operators"]).contains("  Conv2D"));
+    let told = ok(&["operators", "conv_2d"]);
+    assert!(told.starts_with("Conv2D\n") && told.contains("own kernels      int8: Armv6-M"), "{told}");
+    let all = json(&["operators", "--json"]);
+    let of = |name: &str| {
+        let mut families = all.as_array().expect("a list").iter();
+        families.find(|family| family["name"] == name).unwrap_or_else(|| panic!("{name} in {all}")).clone()
+    };
+    let conv = of("Conv2D");
+    assert_eq!((&conv["tflite"][0], &conv["element_types"][0]), (&"CONV_2D".into(), &"int8".into()));
+    assert_eq!(conv["accelerated"][0]["element_type"], "int8");
+    assert!(of("Identity")["element_types"].as_array().is_some_and(Vec::is_empty));
+    fails(&["operators", "SVDF"], 1, "SVDF is not read; use convolutions over time");
+    fails(&["operators", "Convx"], 1, "near it are Conv");
+    fails(&["operators", "NothingLikeIt"], 1, "`kinglet operators` lists what is");
+    fails(&["operators", "Conv", "--markdown"], 2, "cannot be used with");
+}

@@ -1,18 +1,20 @@
 //! `cargo xtask readme`: the tables that README and documents have from the sources.
 //!
-//! The registry of the kernels writes that of operators, `targets/results` the results, and the table of machines the
-//! rest, so no page can promise a kernel that does not exist or a number that was not measured. `--check` is what the
-//! tests call, `--write` is for whoever has added a kernel or a machine, or measured again.
+//! The registry of the kernels writes those of kernels, the `kinglet` program those of operators, `targets/results` the
+//! results, and the table of machines the rest, so no page can promise an operator or a kernel that does not exist or a
+//! number that was not measured. `--check` is what the tests call, `--write` is for whoever has added an operator, a
+//! kernel or a machine, or measured again.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use kinglet_kernels::registry;
 
 use crate::machines;
 use crate::mcu_bench;
+use crate::prerequisites;
 use crate::tree;
 
 #[derive(clap::Args)]
@@ -30,14 +32,19 @@ pub(crate) struct Arguments {
 type Writer = fn() -> Result<String>;
 
 /// Pages, the names of the tables in them, and who writes each.
-const TABLES: [(&str, &str, Writer); 6] = [
-    ("README.md", "operators", operators),
+const TABLES: [(&str, &str, Writer); 8] = [
+    ("README.md", "fast kernels", || kernels(registry::write_accelerated)),
     ("README.md", "results", mcu_bench::summary),
     ("README.md", "sharing", || Ok(machines::sharing())),
     ("docs/cli.md", "targets", machines::targets),
     ("docs/rust-firmware.md", "rust targets", machines::rust_targets),
     ("targets/README.md", "emulated machines", machines::emulated),
+    (OPERATORS, "operators", operators),
+    (OPERATORS, "kernels", || kernels(registry::write_table)),
 ];
+
+/// The page that `kinglet` writes a part of; that this part is current is also tested where the list of operators is.
+const OPERATORS: &str = "docs/operators.md";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for page in TABLES.iter().map(|(page, _, _)| *page).collect::<BTreeSet<_>>() {
@@ -63,10 +70,18 @@ fn with_tables(page: &str, text: &str) -> Result<String> {
     Ok(text)
 }
 
-fn operators() -> Result<String> {
+fn kernels(write: fn(&mut String) -> core::fmt::Result) -> Result<String> {
     let mut table = String::new();
-    registry::write_table(&mut table).context("cannot write the table of operators")?;
+    write(&mut table).context("cannot write the table of kernels")?;
     Ok(table)
+}
+
+fn operators() -> Result<String> {
+    let kinglet = prerequisites::kinglet(None)?;
+    let output = Command::new(&kinglet).args(["operators", "--markdown"]).output();
+    let output = output.with_context(|| format!("cannot start {}", kinglet.display()))?;
+    ensure!(output.status.success(), "kinglet operators fails: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).context("kinglet operators prints no UTF-8")
 }
 
 fn replaced(text: &str, name: &str, table: &str) -> Result<String> {
@@ -84,7 +99,8 @@ mod tests {
 
     #[test]
     fn every_page_is_current() {
-        for (page, _, _) in TABLES {
+        // A test that builds the compiler would wait for the build that it is part of.
+        for (page, _, _) in TABLES.iter().filter(|(page, _, _)| *page != OPERATORS) {
             let text = fs::read_to_string(tree::root().join(page)).unwrap();
             assert_eq!(text, with_tables(page, &text).unwrap(), "run: cargo xtask readme --write");
         }

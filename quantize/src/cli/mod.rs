@@ -10,6 +10,7 @@ mod demo;
 mod dump;
 mod inspect;
 mod model;
+mod operators;
 mod ops;
 mod progress;
 mod run;
@@ -51,6 +52,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Compare a blob with its float model on data
     Compare(compare::Arguments),
+    /// List the operators that run, or tell about one of them
+    Operators(operators::Arguments),
     /// Print the engine's cargo features that blobs need
     Ops(ops::Arguments),
     /// Take the example model from float ONNX to an int8 blob and its accuracy
@@ -101,6 +104,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Operators(arguments) => operators::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };

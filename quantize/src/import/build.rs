@@ -169,7 +169,7 @@ impl Builder {
     pub(super) fn unsupported(&mut self, node: &str, operator: &str, remedies: &Remedies) {
         self.lacks_operators = true;
         let found = remedies.iter().find(|(operators, _)| operators.contains(&operator));
-        let remedy = found.map_or("build the layer from the operators below", |(_, remedy)| remedy);
+        let remedy = found.map_or("build the layer from operators that are", |(_, remedy)| remedy);
         self.problem(
             node,
             operator,

@@ -117,7 +117,10 @@ impl fmt::Display for ProblemList<'_> {
         }
         match self.1 {
             [] => Ok(()),
-            operators => write!(f, "\n  operators that are supported: {}", operators.join(", ")),
+            operators => {
+                let hint = "`--outputs` and `--drop-output` leave out what only other outputs need";
+                write!(f, "\n  {} operators are supported, `kinglet operators` lists them; {hint}", operators.len())
+            }
         }
     }
 }

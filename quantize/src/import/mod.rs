@@ -13,6 +13,7 @@
 
 mod budget;
 mod build;
+pub mod catalog;
 mod error;
 mod finite;
 mod half;

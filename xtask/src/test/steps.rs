@@ -72,7 +72,11 @@ fn style() -> Vec<Step> {
         }),
         step("lints", "clippy is silent on the host, on a board and on the C interface", lints()),
         step("pages", "the libraries' pages are written without a warning", pages()),
-        step("readme", "the README's tables are those of the sources", vec![xtask(&["readme", "--check"])]),
+        step(
+            "readme",
+            "the tables of README and documents are those of the sources",
+            vec![xtask(&["readme", "--check"])],
+        ),
     ]
 }
 

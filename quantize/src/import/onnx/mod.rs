@@ -58,6 +58,9 @@ use crate::ir::{Op, ValueId};
 use crate::plain;
 use attributes::Call;
 use constant::Constant;
+pub(super) use operator::REMEDIES;
+#[cfg(test)]
+pub(super) use operator::names;
 use order::{forget_unread, plan};
 use scope::Scopes;
 

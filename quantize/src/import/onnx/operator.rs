@@ -258,12 +258,19 @@ impl Row {
     }
 }
 
+/// The names of all operators, with the domain before those that are not ONNX's own.
+#[cfg(test)]
+pub(in crate::import) fn names() -> impl Iterator<Item = String> {
+    let own = ROWS.iter().map(|row| row.name.to_owned());
+    own.chain(MICROSOFT.iter().map(|row| format!("com.microsoft.{}", row.name)))
+}
+
 /// Operators of other domains that are ONNX's of that name.
 const ALIASES: &[(&str, &[&str])] =
     &[("com.microsoft", &["DequantizeLinear", "Gelu", "Pad", "QuantizeLinear", "Range", "Trilu"])];
 
 /// What works in place of operators that are not read.
-pub(super) const REMEDIES: &Remedies = &[(&["LSTM", "GRU", "RNN"], "use convolutions over time")];
+pub(in crate::import) const REMEDIES: &Remedies = &[(&["LSTM", "GRU", "RNN"], "use convolutions over time")];
 
 /// What to do about arithmetic on shapes that is left.
 pub(super) const FIXED_SHAPES: &str =

@@ -41,8 +41,22 @@ use super::{Changes, ImportError, Imported, ModelBytes};
 use crate::ir::{Port, ValueId};
 use crate::plain;
 use flatbuffer::Damage;
+pub(super) use names::REMEDIES;
 use schema::{Model, Signature};
 use variables::Variables;
+
+/// The names of all operators that are read.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    operator::ROWS.iter().map(|row| row.name)
+}
+
+/// What a file calls its operators; none where it is none.
+#[cfg(test)]
+pub(super) fn operators(file: &[u8]) -> Vec<String> {
+    let Ok(model) = schema::read(file) else { return Vec::new() };
+    model.operators.iter().map(|operator| names::operator_name(operator.code).to_owned()).collect()
+}
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
 pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {

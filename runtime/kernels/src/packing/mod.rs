@@ -4,7 +4,7 @@
 //! those of DepthwiseConv2D. The file has everything that is true of that order: the layers it takes and the proof that
 //! its kernels are exact for them, where each weight stands, scratch, shifts, the order in which outputs are written,
 //! the kernels. A row of the list in `dense.rs` or `depthwise.rs` gives it a tag and a name; from the list follow
-//! dispatch, the README's table, tests, benchmarks and what the compiler chooses from. How to add one:
+//! dispatch, the pages' tables, tests, benchmarks and what the compiler chooses from. How to add one:
 //! `docs/adding-a-packing.md`.
 //!
 //! A packing is the layout only. How many bits a weight has there is its [`Storage`].

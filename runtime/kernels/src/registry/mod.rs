@@ -1,7 +1,7 @@
 //! The list of kernels: one that is not here cannot be called, one that is here is tested on every core.
 //!
 //! Three lists make it, and from each follow both the function that calls a kernel and the rows that tests, benchmarks
-//! and the README read ([`kernels`]):
+//! and the pages read ([`kernels`]):
 //!
 //! - operators without weights that have kernels of their own for some instruction set: `kernels!` below;
 //! - packings, in `packing/dense` and `packing/depthwise`, each of which names its kernels;
@@ -16,7 +16,7 @@ mod table;
 pub use crate::machine::Isa;
 pub(crate) use macros::{in_build, kernels, packed};
 pub use names::{Element, Operator};
-pub use table::write_table;
+pub use table::{write_accelerated, write_table};
 
 use crate::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI16};
 use crate::copy::CopyBlocks;

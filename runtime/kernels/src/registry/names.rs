@@ -29,7 +29,7 @@ macro_rules! operators {
         }
 
         impl Operator {
-            /// Every operator, in the order of the README's table.
+            /// Every operator, in the order of the pages' tables.
             pub const ALL: &'static [Operator] = &[$(Operator::$name,)*];
         }
     };

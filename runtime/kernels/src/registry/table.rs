@@ -1,4 +1,4 @@
-//! The README's table of kernels.
+//! Tables of kernels: every one of them for `docs/operators.md`, and where there are fast ones for the README.
 
 use core::fmt;
 
@@ -26,6 +26,36 @@ pub fn write_table(out: &mut impl fmt::Write) -> fmt::Result {
             }
             writeln!(out)?;
         }
+    }
+    Ok(())
+}
+
+/// Writes the table of the operators that have kernels of their own on some instruction set, in Markdown: the types of
+/// activations for which they do.
+pub fn write_accelerated(out: &mut impl fmt::Write) -> fmt::Result {
+    let sets = || Isa::ALL.iter().copied().filter(|&isa| isa != Isa::Portable);
+    write!(out, "| Operator |")?;
+    sets().try_for_each(|isa| write!(out, " {} |", isa.title()))?;
+    write!(out, "\n|---|")?;
+    sets().try_for_each(|_| write!(out, "---|"))?;
+    writeln!(out)?;
+    for &operator in Operator::ALL {
+        let is_own = |row: &Row, isa| row.operators.contains(&operator) && row.isa == isa && row.emulates.is_none();
+        if !kernels().any(|row| row.isa != Isa::Portable && is_own(row, row.isa)) {
+            continue;
+        }
+        write!(out, "| {operator:?} |")?;
+        for isa in sets() {
+            let mut separator = " ";
+            for (element, label) in [(Element::I8, "int8"), (Element::I16, "int16"), (Element::F32, "float32")] {
+                if kernels().any(|row| is_own(row, isa) && row.element == element) {
+                    write!(out, "{separator}{label}")?;
+                    separator = ", ";
+                }
+            }
+            write!(out, "{} |", if separator == " " { " -" } else { "" })?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

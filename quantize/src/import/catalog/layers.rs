@@ -1,0 +1,79 @@
+//! Convolutions and products of matrices.
+
+use kinglet_blob::OpCode;
+
+use super::{Family, Run};
+
+const CONV: &[Run] = &[
+    Run::Op(OpCode::Conv2d),
+    Run::Instead(OpCode::Depthwise),
+    Run::Op(OpCode::AsymmetricConv2d),
+    Run::Op(OpCode::HybridConv2d),
+];
+const DEPTHWISE: &[Run] =
+    &[Run::Op(OpCode::Depthwise), Run::Op(OpCode::AsymmetricConv2d), Run::Op(OpCode::HybridConv2d)];
+const PRODUCT: &[Run] = &[
+    Run::Op(OpCode::FullyConnected),
+    Run::Op(OpCode::MatMul),
+    Run::Op(OpCode::AsymmetricConv2d),
+    Run::Op(OpCode::HybridConv2d),
+];
+const SUM_OF_PRODUCTS: &[Run] = &[
+    Run::Op(OpCode::FullyConnected),
+    Run::Op(OpCode::MatMul),
+    Run::Op(OpCode::AsymmetricConv2d),
+    Run::Op(OpCode::Mul),
+    Run::Op(OpCode::Reduce),
+];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "Conv2D",
+        onnx: "Conv QLinearConv ConvInteger",
+        tflite: "CONV_2D",
+        parts: &[CONV],
+        limits: "one or two spatial axes, constant weights; kernel, stride, dilation and padding up to 255",
+    },
+    Family {
+        name: "DepthwiseConv2D",
+        onnx: "",
+        tflite: "DEPTHWISE_CONV_2D",
+        parts: &[DEPTHWISE],
+        limits: "as Conv2D; of ONNX a Conv with a group for each channel",
+    },
+    Family {
+        name: "TransposeConv2D",
+        onnx: "ConvTranspose",
+        tflite: "TRANSPOSE_CONV",
+        parts: &[&[Run::Op(OpCode::TransposeConv)]],
+        limits: "one or two spatial axes, constant weights, no dilation",
+    },
+    Family {
+        name: "FullyConnected",
+        onnx: "Gemm com.microsoft.QGemm",
+        tflite: "FULLY_CONNECTED",
+        parts: &[PRODUCT],
+        limits: "two computed factors are a MatMul",
+    },
+    Family {
+        name: "MatMul",
+        onnx: "MatMul QLinearMatMul MatMulInteger",
+        tflite: "BATCH_MATMUL",
+        parts: &[PRODUCT],
+        limits: "leading axes repeat along at most three groups; of a constant factor it is a FullyConnected",
+    },
+    Family {
+        name: "Einsum",
+        onnx: "Einsum",
+        tflite: "",
+        parts: &[SUM_OF_PRODUCTS, &[Run::Op(OpCode::Rearrange)]],
+        limits: "one or two operands, each letter once in each",
+    },
+    Family {
+        name: "Attention",
+        onnx: "Attention",
+        tflite: "",
+        parts: &[&[Run::Op(OpCode::MatMul)], &[Run::Op(OpCode::Add)], &[Run::Op(OpCode::Softmax)]],
+        limits: "three or four axes, a constant number of keys",
+    },
+];

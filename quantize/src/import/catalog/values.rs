@@ -1,0 +1,63 @@
+//! Quantization, changes of type, constants, control, and variables.
+
+use kinglet_blob::OpCode;
+
+use super::{Family, Run};
+
+const CAST: &[Run] = &[Run::Op(OpCode::Cast)];
+/// A variable whose next value is computed elsewhere.
+const COPY: &[Run] = &[Run::Op(OpCode::Copy)];
+const NUMBERS: &str = "on import, of what is known then: shapes and constants";
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "Quantize",
+        onnx: "QuantizeLinear",
+        tflite: "QUANTIZE",
+        parts: &[&[Run::Op(OpCode::Quantize), Run::Table]],
+        limits: "codes of 8 bits (TensorFlow Lite: 16 as well), one scale for a tensor",
+    },
+    Family {
+        name: "Dequantize",
+        onnx: "DequantizeLinear",
+        tflite: "DEQUANTIZE",
+        parts: &[&[Run::Op(OpCode::Dequantize)]],
+        limits: "codes of 8 bits (TensorFlow Lite: 16 as well); constants per tensor or per channel, not in blocks",
+    },
+    Family {
+        name: "Cast",
+        onnx: "Cast CastLike",
+        tflite: "CAST",
+        parts: &[CAST],
+        limits: "no quantized codes; 64-bit integers are kept in 32 bits, floats of other widths in float32",
+    },
+    Family { name: "Densify", onnx: "", tflite: "DENSIFY", parts: &[], limits: "made dense on import" },
+    Family {
+        name: "Constant",
+        onnx: "Constant ConstantOfShape Shape Size Range NonZero",
+        tflite: "SHAPE RANK FILL RANGE ZEROS_LIKE",
+        parts: &[],
+        limits: NUMBERS,
+    },
+    Family {
+        name: "If",
+        onnx: "If",
+        tflite: "",
+        parts: &[],
+        limits: "a condition that is known on import, by --input-value for example",
+    },
+    Family {
+        name: "Loop",
+        onnx: "Loop",
+        tflite: "",
+        parts: &[],
+        limits: "trips that are known on import, up to 1,000; they are written out",
+    },
+    Family {
+        name: "Variable",
+        onnx: "",
+        tflite: "VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE CALL_ONCE",
+        parts: &[COPY],
+        limits: "initialized with constants; the variable lives in the arena",
+    },
+];
