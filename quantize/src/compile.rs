@@ -252,6 +252,7 @@ fn compile_graph(
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
     };
     let blob = assembly.blob(&manifest, &vectors)?;
+    let samples = quantized.as_ref().map(|quantized| quantized.samples.len());
     let errors = quantized.map(|quantized| quantized.errors);
     let report = Report::new(&Facts {
         assembly: &assembly,
@@ -262,7 +263,7 @@ fn compile_graph(
         errors: errors.as_ref(),
         golden_vectors: vectors.len(),
     });
-    let warnings = warning::of(&graph);
+    let warnings = warning::of(&graph, samples);
     Ok(Compiled { blob, report, graph, passes, warnings })
 }
 

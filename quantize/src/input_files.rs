@@ -41,7 +41,11 @@ impl Format {
             Some("npy") => Ok(Format::Npy),
             Some("npz") => Ok(Format::Npz),
             Some("bin") => Ok(Format::Bin),
-            _ => Err(InputError::Usage(format!("{} must end in .npy, .npz or .bin", path.display()))),
+            _ => Err(InputError::Usage(format!(
+                "{} must end in .npy, .npz or .bin; pictures, sound and tables become such a file in Python: \
+                 numpy.save(\"in.npy\", array)",
+                path.display()
+            ))),
         }
     }
 }

@@ -2,13 +2,25 @@
 
 use crate::ir::{DType, Graph, Node, Port, ValueId};
 
-/// Sentences about `graph`, each with a remedy.
-pub(crate) fn of(graph: &Graph) -> Vec<String> {
-    fixed_batch(graph).into_iter().chain(reals_between(graph)).collect()
+/// Fewer typical inputs than any network's ranges follow from.
+const SAMPLES_MIN: usize = 10;
+
+/// Sentences about `graph`, each with a remedy. `samples` is how many calibration samples it was quantized with here.
+pub(crate) fn of(graph: &Graph, samples: Option<usize>) -> Vec<String> {
+    fixed_batch(graph).into_iter().chain(reals_between(graph, samples.is_some())).chain(few(samples)).collect()
+}
+
+/// Ranges that follow from too few samples.
+fn few(samples: Option<usize>) -> Option<String> {
+    let count = samples.filter(|&count| count < SAMPLES_MIN)?;
+    let (plural, they) = if count == 1 { ("", "it") } else { ("s", "them") };
+    Some(format!(
+        "the calibration data has {count} sample{plural}, and all ranges follow from {they}: give a few hundred typical inputs"
+    ))
 }
 
 /// Operators on reals between codes: a model that is quantized, but not all of it.
-fn reals_between(graph: &Graph) -> Option<String> {
+fn reals_between(graph: &Graph, is_quantized_here: bool) -> Option<String> {
     let is_real = |id: &ValueId| graph.value(*id).dtype == DType::F32;
     let is_code = |id: &ValueId| graph.value(*id).dtype == DType::I8;
     // Reals that come from codes, and reals of which codes are made.
@@ -27,9 +39,14 @@ fn reals_between(graph: &Graph) -> Option<String> {
     let between = |node: &&Node| reaches(&node.inputs, &after) && reaches(&node.outputs, &before);
     let nodes: Vec<&Node> = graph.nodes.iter().filter(between).collect();
     let first = nodes.first()?;
+    let operators = if nodes.len() == 1 { "operator computes" } else { "operators compute" };
+    let remedy = if is_quantized_here {
+        "their int8 form would be too coarse, or there is none; what they cost on a device is measured there"
+    } else {
+        "quantize their operands and their results too, with weights of 8 bits"
+    };
     Some(format!(
-        "{} operators between quantized ones compute on floats, first `{}` ({}): quantize their operands and their \
-         results too, with weights of 8 bits",
+        "{} {operators} on floats between quantized ones, first `{}` ({}): {remedy}",
         nodes.len(),
         first.name,
         first.op.name()
@@ -68,7 +85,14 @@ mod tests {
             permutation: None,
         };
         let (inputs, outputs) = (inputs.iter().map(port).collect(), outputs.iter().map(port).collect());
-        of(&Graph { inputs, outputs, ..Graph::default() })
+        of(&Graph { inputs, outputs, ..Graph::default() }, None)
+    }
+
+    #[test]
+    fn few_samples_are_told() {
+        let of = |samples| of(&Graph::default(), samples);
+        assert!(matches!(of(Some(1)).as_slice(), [one] if one.contains("has 1 sample, and all ranges follow from it")));
+        assert!(of(Some(SAMPLES_MIN)).is_empty() && of(None).is_empty());
     }
 
     #[test]

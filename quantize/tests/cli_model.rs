@@ -118,18 +118,18 @@ fn what_makes_no_sense_is_told_before_anything_is_written() {
 fn other_files_are_answered_with_how_to_export() {
     let folder = folder("kinds", gain());
     for (name, bytes, expected) in [
-        ("m.pt", &b"PK\x03\x04....archive/data.pkl"[..], "torch.onnx.export(model.eval()"),
-        ("m.keras", b"PK\x03\x04....config.json", "from_keras_model(tf.keras.models.load_model(\"m.keras\"))"),
-        ("m.h5", b"\x89HDF\r\n\x1a\n", "from_keras_model(tf.keras.models.load_model(\"m.h5\"))"),
+        ("m.pt", &b"PK\x03\x04....archive/data.pkl"[..], "tools/export/torch_to_onnx.py m.pt --factory"),
+        ("m.keras", b"PK\x03\x04....config.json", "tools/export/keras_to_tflite.py m.keras"),
+        ("m.h5", b"\x89HDF\r\n\x1a\n", "tools/export/keras_to_tflite.py m.h5"),
         ("m.txt", b"some words", "is neither a TensorFlow Lite nor an ONNX file"),
-        ("saved/saved_model.pb", b"\x08\x01\x12\x00", "from_saved_model"),
+        ("saved/saved_model.pb", b"\x08\x01\x12\x00", "tools/export/keras_to_tflite.py saved\n"),
     ] {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(&path, bytes).expect("written");
         fails(&folder, &["compile", name], 1, expected);
     }
-    fails(&folder, &["compile", "saved"], 1, "from_saved_model(\"saved\")");
+    fails(&folder, &["compile", "saved"], 1, "tools/export/keras_to_tflite.py saved");
     // What is an ONNX file is one under any name.
     std::fs::copy(folder.join("m.onnx"), folder.join("model.bin")).expect("copied");
     fails(&folder, &["compile", "model.bin"], 1, "pass --input-shape x=1,N");

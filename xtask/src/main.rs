@@ -8,6 +8,7 @@ mod boards;
 mod budget;
 mod c_test;
 mod cases;
+mod commands;
 mod counts;
 mod emulate;
 mod fit_costs;
@@ -69,6 +70,8 @@ enum Command {
     PanicProof(panic_proof::Arguments),
     /// Compile and run folders of small models, each with what is right.
     Cases(cases::Arguments),
+    /// Run the commands of the documents as they are written.
+    Commands(commands::Arguments),
     /// Compile and run the node suite of the Python package onnx.
     OnnxNodes(onnx_nodes::Arguments),
     /// Compile and run real models out of public Python packages.
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
+        Command::Commands(arguments) => commands::run(&arguments),
         Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),
         Command::Wild(arguments) => wild::run(&arguments),
         Command::MobileNetworks(arguments) => mobile_networks::run(&arguments),

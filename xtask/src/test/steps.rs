@@ -138,6 +138,12 @@ fn host() -> Vec<Step> {
             commands: vec![xtask(&["cases"])],
         },
         Step {
+            name: "commands",
+            what: "the commands of the documents do what the documents say",
+            missing: nothing,
+            commands: vec![xtask(&["commands"])],
+        },
+        Step {
             name: "aarch64",
             what: "operators and kernels on another processor: the same bits",
             missing: || {
