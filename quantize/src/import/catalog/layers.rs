@@ -29,10 +29,10 @@ const SUM_OF_PRODUCTS: &[Run] = &[
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "Conv2D",
-        onnx: "Conv QLinearConv ConvInteger",
+        onnx: "Conv QLinearConv ConvInteger com.microsoft.FusedConv",
         tflite: "CONV_2D",
         parts: &[CONV],
-        limits: "one or two spatial axes, constant weights; kernel, stride, dilation and padding up to 255",
+        limits: "one to three spatial axes, constant weights; dilation and padding up to 255",
     },
     Family {
         name: "DepthwiseConv2D",
@@ -50,14 +50,14 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "FullyConnected",
-        onnx: "Gemm com.microsoft.QGemm",
+        onnx: "Gemm com.microsoft.QGemm com.microsoft.FusedGemm",
         tflite: "FULLY_CONNECTED",
         parts: &[PRODUCT],
         limits: "two computed factors are a MatMul",
     },
     Family {
         name: "MatMul",
-        onnx: "MatMul QLinearMatMul MatMulInteger",
+        onnx: "MatMul QLinearMatMul MatMulInteger com.microsoft.FusedMatMul com.microsoft.MatMulNBits",
         tflite: "BATCH_MATMUL",
         parts: &[PRODUCT],
         limits: "leading axes repeat along at most three groups; of a constant factor it is a FullyConnected",
@@ -75,5 +75,12 @@ pub(super) const FAMILIES: &[Family] = &[
         tflite: "",
         parts: &[&[Run::Op(OpCode::MatMul)], &[Run::Op(OpCode::Add)], &[Run::Op(OpCode::Softmax)]],
         limits: "three or four axes, a constant number of keys",
+    },
+    Family {
+        name: "RotaryEmbedding",
+        onnx: "RotaryEmbedding com.microsoft.RotaryEmbedding",
+        tflite: "",
+        parts: &[&[Run::Op(OpCode::Mul)], &[Run::Op(OpCode::Add)]],
+        limits: "three or four axes; constant positions",
     },
 ];

@@ -16,6 +16,7 @@ mod tests;
 mod values;
 
 use kinglet_blob::{DType, Function, MapFunction, OpCode};
+use kinglet_kernels::along::{self, AlongI8};
 use kinglet_kernels::registry::{self, Element, Isa};
 
 use super::build::Remedies;
@@ -45,7 +46,7 @@ pub struct Family {
 enum Run {
     /// An operator of a blob.
     Op(OpCode),
-    /// A table of all int8 codes.
+    /// A table of all int8 codes, or between entries of one of int16 codes.
     Table,
     /// A function of one element: of float32 operator Map, of int8 a table.
     Map(MapFunction),
@@ -53,6 +54,8 @@ enum Run {
     Two(Function),
     /// The same on float32 alone.
     OnFloats(Function),
+    /// A function of all elements along axes: operator Along.
+    Along(along::Function),
     /// An operator of a blob that stands in where constants allow it.
     Instead(OpCode),
 }
@@ -98,6 +101,7 @@ impl Run {
             Run::Op(code) | Run::Instead(code) => code.name().into(),
             Run::Table => OpCode::Lookup.name().into(),
             Run::Map(function) => format!("{}({})", OpCode::Map.name(), function.name()),
+            Run::Along(function) => format!("{}({})", OpCode::Along.name(), function.name()),
             Run::Two(function) | Run::OnFloats(function) => format!("{}({})", OpCode::Combine.name(), function.name()),
         }
     }
@@ -108,10 +112,11 @@ impl Run {
             // Its first operand is the condition; what it chooses may be anything.
             Run::Op(OpCode::Select) => true,
             Run::Op(code) => code.takes(dtype),
-            Run::Table => dtype == DType::I8,
+            Run::Table => matches!(dtype, DType::I8 | DType::I16),
             Run::Map(_) => OpCode::Map.takes(dtype) || dtype == DType::I8,
             Run::Two(function) => OpCode::Combine.takes(dtype) && function.result(dtype).is_some(),
             Run::OnFloats(_) => dtype == DType::F32,
+            Run::Along(function) => dtype == DType::F32 || (dtype == DType::I8 && AlongI8::has(function)),
             Run::Instead(_) => false,
         }
     }
@@ -119,9 +124,10 @@ impl Run {
     fn opcodes(self) -> impl Iterator<Item = OpCode> {
         let (first, second) = match self {
             Run::Op(code) | Run::Instead(code) => (code, None),
-            Run::Table => (OpCode::Lookup, None),
+            Run::Table => (OpCode::Lookup, Some(OpCode::Map)),
             Run::Map(_) => (OpCode::Map, Some(OpCode::Lookup)),
             Run::Two(_) | Run::OnFloats(_) => (OpCode::Combine, None),
+            Run::Along(_) => (OpCode::Along, None),
         };
         core::iter::once(first).chain(second)
     }

@@ -1,6 +1,7 @@
 //! Functions of two tensors, element by element, with broadcasting: sums, comparisons, logic, choice.
 
 use kinglet_blob::{Function, OpCode};
+use kinglet_kernels::along;
 
 use super::{Family, Run};
 
@@ -21,7 +22,8 @@ const LESS_EQUAL: &[&[Run]] = &[&[Run::Two(Function::LessEqual)]];
 const INTEGERS: &str = "64-bit integers are kept in 32 bits";
 
 pub(super) const FAMILIES: &[Family] = &[
-    two!("Add", "Add Sum com.microsoft.QLinearAdd", "ADD ADD_N", &[SUM]),
+    two!("Add", "Add Sum com.microsoft.QLinearAdd", "ADD", &[SUM]),
+    two!("AddN", "", "ADD_N", &[&[Run::Along(along::Function::SumUpTo), Run::Instead(OpCode::Add)]]),
     two!("Sub", "Sub", "SUB", &[&[Run::Two(Function::Sub), Run::Instead(OpCode::Add)]]),
     two!("Mul", "Mul com.microsoft.QLinearMul", "MUL", &[PRODUCT]),
     two!(

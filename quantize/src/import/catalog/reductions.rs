@@ -1,11 +1,18 @@
 //! Pooling, reductions over axes, and normalization along them.
 
-use kinglet_blob::{MapFunction, OpCode};
+use kinglet_blob::{Function as Two, MapFunction, OpCode};
+use kinglet_kernels::along::Function;
 
 use super::{Family, Run};
 
 const REDUCE: &[Run] = &[Run::Op(OpCode::Reduce)];
-const ALONG: &[Run] = &[Run::Op(OpCode::Along)];
+const STANDARD: &[Run] = &[Run::Along(Function::Standard)];
+/// Powers, which are averaged, and a root of the sum.
+const NORM: &[&[Run]] = &[
+    &[Run::Map(MapFunction::Abs), Run::Map(MapFunction::Square), Run::OnFloats(Two::Pow), Run::OnFloats(Two::Mul)],
+    &[Run::Op(OpCode::AveragePool), Run::Op(OpCode::Reduce), Run::Instead(OpCode::Depthwise)],
+    &[Run::Op(OpCode::Mul), Run::Map(MapFunction::Sqrt), Run::OnFloats(Two::Pow)],
+];
 /// A scale and a shift.
 const SCALE: &[Run] = &[Run::Op(OpCode::Mul)];
 const SHIFT: &[Run] = &[Run::Op(OpCode::Add)];
@@ -18,14 +25,21 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "AveragePool com.microsoft.QLinearAveragePool",
         tflite: "AVERAGE_POOL_2D",
         parts: &[&[Run::Op(OpCode::AveragePool), Run::Instead(OpCode::Depthwise)]],
-        limits: "one or two spatial axes, no dilation",
+        limits: "one to three spatial axes",
+    },
+    Family {
+        name: "LpPool",
+        onnx: "LpPool GlobalLpPool",
+        tflite: "L2_POOL_2D",
+        parts: NORM,
+        limits: "one to three spatial axes",
     },
     Family {
         name: "MaxPool2D",
         onnx: "MaxPool",
         tflite: "MAX_POOL_2D",
         parts: &[&[Run::Op(OpCode::MaxPool)]],
-        limits: "one or two spatial axes, no dilation, without indices",
+        limits: "one to three spatial axes, without indices",
     },
     Family {
         name: "Mean",
@@ -37,11 +51,11 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "ReduceMax",
         onnx: "ReduceMax GlobalMaxPool",
-        tflite: "REDUCE_MAX",
+        tflite: "REDUCE_MAX REDUCE_ANY",
         parts: &[&[Run::Op(OpCode::ReduceMax), Run::Op(OpCode::Reduce)]],
         limits: GROUPS,
     },
-    Family { name: "ReduceMin", onnx: "ReduceMin", tflite: "REDUCE_MIN", parts: &[REDUCE], limits: GROUPS },
+    Family { name: "ReduceMin", onnx: "ReduceMin", tflite: "REDUCE_MIN REDUCE_ALL", parts: &[REDUCE], limits: GROUPS },
     Family { name: "ReduceSum", onnx: "ReduceSum", tflite: "SUM", parts: &[REDUCE], limits: GROUPS },
     Family { name: "ReduceProd", onnx: "ReduceProd", tflite: "REDUCE_PROD", parts: &[REDUCE], limits: GROUPS },
     Family { name: "ReduceL1", onnx: "ReduceL1", tflite: "", parts: &[REDUCE], limits: GROUPS },
@@ -61,6 +75,20 @@ pub(super) const FAMILIES: &[Family] = &[
         limits: GROUPS,
     },
     Family {
+        name: "ReduceLogSumExp",
+        onnx: "ReduceLogSumExp",
+        tflite: "",
+        parts: &[
+            &[Run::Op(OpCode::ReduceMax), Run::Op(OpCode::Reduce)],
+            &[Run::OnFloats(Two::Sub)],
+            &[Run::Map(MapFunction::Exp)],
+            REDUCE,
+            &[Run::Map(MapFunction::Log)],
+            SHIFT,
+        ],
+        limits: GROUPS,
+    },
+    Family {
         name: "BatchNormalization",
         onnx: "BatchNormalization",
         tflite: "",
@@ -69,26 +97,47 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "LayerNormalization",
-        onnx: "LayerNormalization RMSNormalization",
+        onnx: "LayerNormalization RMSNormalization SimplifiedLayerNormalization com.microsoft.SkipLayerNormalization \
+               com.microsoft.SkipSimplifiedLayerNormalization",
         tflite: "",
-        parts: &[ALONG, SCALE, SHIFT],
+        parts: &[&[Run::Along(Function::Standard), Run::Along(Function::Rms)], SCALE, SHIFT],
         limits: "without mean and deviation as results",
     },
     Family {
         name: "GroupNormalization",
         onnx: "GroupNormalization InstanceNormalization",
         tflite: "",
-        parts: &[ALONG, SCALE, SHIFT],
+        parts: &[STANDARD, SCALE, SHIFT],
         limits: "",
     },
     Family {
         name: "MeanVarianceNormalization",
         onnx: "MeanVarianceNormalization",
         tflite: "",
-        parts: &[ALONG],
+        parts: &[STANDARD],
         limits: TOGETHER,
     },
-    Family { name: "LpNormalization", onnx: "LpNormalization", tflite: "", parts: &[ALONG], limits: "order 1 or 2" },
+    Family {
+        name: "LpNormalization",
+        onnx: "LpNormalization",
+        tflite: "L2_NORMALIZATION",
+        parts: &[&[Run::Along(Function::L1), Run::Along(Function::L2)]],
+        limits: "order 1 or 2",
+    },
+    Family {
+        name: "LRN",
+        onnx: "LRN",
+        tflite: "",
+        parts: &[
+            &[Run::Map(MapFunction::Square), Run::OnFloats(Two::Mul)],
+            &[Run::Op(OpCode::AveragePool), Run::Instead(OpCode::Depthwise)],
+            &[Run::Op(OpCode::Mul)],
+            SHIFT,
+            &[Run::OnFloats(Two::Pow)],
+            &[Run::OnFloats(Two::Div), Run::OnFloats(Two::Mul)],
+        ],
+        limits: "",
+    },
     Family {
         name: "Softmax",
         onnx: "Softmax com.microsoft.QLinearSoftmax",
@@ -96,7 +145,19 @@ pub(super) const FAMILIES: &[Family] = &[
         parts: &[&[Run::Op(OpCode::Softmax)]],
         limits: "an int8 result has scale 1/256 and zero point -128; an ONNX file's other scale is applied behind it",
     },
-    Family { name: "LogSoftmax", onnx: "LogSoftmax", tflite: "", parts: &[ALONG], limits: "" },
-    Family { name: "Hardmax", onnx: "Hardmax", tflite: "", parts: &[ALONG], limits: "" },
-    Family { name: "CumSum", onnx: "CumSum", tflite: "CUMSUM", parts: &[ALONG], limits: "a constant axis" },
+    Family {
+        name: "LogSoftmax",
+        onnx: "LogSoftmax",
+        tflite: "LOG_SOFTMAX",
+        parts: &[&[Run::Along(Function::LogSoftmax)]],
+        limits: "",
+    },
+    Family { name: "Hardmax", onnx: "Hardmax", tflite: "", parts: &[&[Run::Along(Function::Hardmax)]], limits: "" },
+    Family {
+        name: "CumSum",
+        onnx: "CumSum",
+        tflite: "CUMSUM",
+        parts: &[&[Run::Along(Function::SumUpTo), Run::Along(Function::SumBefore)]],
+        limits: "a constant axis",
+    },
 ];

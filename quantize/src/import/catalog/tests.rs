@@ -68,7 +68,8 @@ fn the_page_has_these_families() {
     let text = fs::read_to_string(path).expect("readable");
     let (_, rest) = text.split_once("<!-- operators: begin (cargo xtask readme --write) -->\n").expect("a mark");
     let (tables, _) = rest.split_once("<!-- operators: end -->\n").expect("a mark");
-    assert_eq!(tables.trim(), page().trim(), "run: cargo xtask readme --write");
+    // Two pages are too much to print.
+    assert!(tables.trim() == page().trim(), "docs/operators.md has other families; run: cargo xtask readme --write");
 }
 
 /// What no family runs could as well be left out of the format.

@@ -25,6 +25,13 @@ pub(super) const FAMILIES: &[Family] = &[
         limits: "codes of 8 bits (TensorFlow Lite: 16 as well); constants per tensor or per channel, not in blocks",
     },
     Family {
+        name: "DynamicQuantize",
+        onnx: "DynamicQuantizeLinear",
+        tflite: "",
+        parts: &[],
+        limits: "in front of products with constant weights, which keep the file's codes; the activations are floats",
+    },
+    Family {
         name: "Cast",
         onnx: "Cast CastLike",
         tflite: "CAST",
@@ -35,7 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "Constant",
         onnx: "Constant ConstantOfShape Shape Size Range NonZero",
-        tflite: "SHAPE RANK FILL RANGE ZEROS_LIKE",
+        tflite: "SHAPE RANK FILL RANGE ZEROS_LIKE BROADCAST_ARGS",
         parts: &[],
         limits: NUMBERS,
     },
@@ -43,8 +50,8 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "If",
         onnx: "If",
         tflite: "",
-        parts: &[],
-        limits: "a condition that is known on import, by --input-value for example",
+        parts: &[&[Run::Op(OpCode::Select)]],
+        limits: "a condition that is computed runs both branches, which then may have no variables",
     },
     Family {
         name: "Loop",

@@ -54,7 +54,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// What a file calls its operators; none where it is none.
 #[cfg(test)]
 pub(super) fn operators(file: &[u8]) -> Vec<String> {
-    let Ok(model) = schema::read(file) else { return Vec::new() };
+    let Ok(model) = schema::read(file, 0) else { return Vec::new() };
     model.operators.iter().map(|operator| names::operator_name(operator.code).to_owned()).collect()
 }
 
