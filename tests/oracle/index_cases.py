@@ -1,13 +1,14 @@
-"""Operators that read, write or look for elements by indices: what LiteRT computes.
+"""Operators that read, write or look for elements by indices, and detections: what LiteRT computes.
 
-The schema's own classes write the files: these operators have attributes that `tflite_build.py` does not know, and operands of
-several types.
+The schema's own classes write the files: these operators have attributes and a custom operator that `tflite_build.py` does not
+know, and operands of several types.
 """
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from flatbuffers import flexbuffers
 
 from layer_cases import seeded
 
@@ -37,7 +38,7 @@ class File:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def bytes(self, code, operands, results, options=None):
+    def bytes(self, code, operands, results, options=None, custom=None):
         """The file; its inputs are the operands without data."""
         opcode, operator = schema.OperatorCodeT(), schema.OperatorT()
         opcode.builtinCode, opcode.deprecatedBuiltinCode, opcode.version = code, min(code, 127), 1
@@ -45,6 +46,9 @@ class File:
         if options is not None:
             operator.builtinOptions = options
             operator.builtinOptionsType = getattr(OPTIONS, type(options).__name__.removesuffix("T"))
+        if custom is not None:
+            opcode.customCode = custom[0]
+            operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(custom[1])), np.uint8)
         graph, model = schema.SubGraphT(), schema.ModelT()
         graph.tensors, graph.operators, graph.outputs = self.tensors, [operator], results
         graph.inputs = [index for index in operands if self.tensors[index].buffer == 0]
@@ -132,6 +136,29 @@ def joined(name):
     return case(name, "CONCATENATION with a constant", model, [data], EXACT)
 
 
+def detections(name, situation, classes, background=1, **changed):
+    """The custom operator of detectors, on 40 boxes."""
+    attributes = {
+        "max_detections": 8, "max_classes_per_detection": 1, "detections_per_class": 100, "use_regular_nms": False,
+        "nms_score_threshold": 0.3, "nms_iou_threshold": 0.5, "num_classes": classes, "y_scale": 10.0, "x_scale": 10.0,
+        "h_scale": 5.0, "w_scale": 5.0,
+    } | changed
+    rng, count = seeded(name), 40
+    encodings = rng.normal(0, 1, (1, count, 4)).astype(np.float32)
+    scores = rng.random((1, count, classes + background)).astype(np.float32)
+    if attributes["max_classes_per_detection"] == 1:
+        # Of eighths, so that some are equal; which of a box's equal classes comes first is the oracle's chance.
+        scores = np.round(scores * 8) / 8
+    anchors = np.concatenate([rng.random((count, 2)), 0.1 + 0.4 * rng.random((count, 2))], 1).astype(np.float32)
+    file, room = File(), attributes["max_detections"] * attributes["max_classes_per_detection"]
+    operands = [file.tensor("boxes", encodings.shape, np.float32), file.tensor("classes", scores.shape, np.float32),
+                file.tensor("anchors", anchors.shape, np.float32, anchors)]
+    shapes = {"corners": (1, room, 4), "found": (1, room), "scores": (1, room), "count": (1,)}
+    results = [file.tensor(each, shape, np.float32) for each, shape in shapes.items()]
+    model = file.bytes(CODES.CUSTOM, operands, results, custom=("TFLite_Detection_PostProcess", attributes))
+    return case(name, situation, model, [encodings, scores], {"expect": "reals", "relative": 1e-5})
+
+
 def index_cases():
     """All of them: name, situation, model, inputs, outputs, what is right."""
     gather = lambda axis, batch=0: options("Gather", axis=axis, batchDims=batch)
@@ -145,3 +172,7 @@ def index_cases():
     yield greatest("arg_max_inner_axis")
     yield added("scatter_nd_twice")
     yield joined("concat_constant")
+    yield detections("detections_fast", "TFLite_Detection_PostProcess, boxes by their best class", 3)
+    yield detections("detections_three_classes", "the same with three classes of each box", 4, max_classes_per_detection=3)
+    yield detections("detections_regular", "the same with boxes of each class, few of each", 3, use_regular_nms=True,
+                     detections_per_class=2)

@@ -139,6 +139,10 @@ operators! {
     scatter::Scatter,
     /// Where the greatest or the least elements of an axis are.
     rank::Rank,
+    /// Boxes `[N, count, 4]` and scores `[N, classes, count]` -> batch, class and number of those that do not overlap.
+    suppress::Suppress,
+    /// Boxes relative to anchors, and scores -> corners, classes and scores of those that do not overlap.
+    detect::Detect,
     /// Weighted sums of the indices of an axis of `x`.
     resample::Resample,
     /// `x [N, H, W, C]` -> `[N, H', W', C]`, between the four nearest pixels.

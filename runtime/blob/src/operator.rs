@@ -156,6 +156,10 @@ macro_rules! for_each_operator {
             }
             /// Where the greatest or the least elements of an axis are.
             Rank = 35 "rank" { I8: Rank "rank", F32: Rank "rank", I16: Rank "rank", I32: Rank "rank", U8: Rank "rank", }
+            /// Boxes that do not overlap, the best of each class first.
+            Suppress = 36 "suppress" { F32: Suppress "suppress", }
+            /// The same for boxes that are relative to anchors, with their corners, classes and scores.
+            Detect = 37 "detect" { F32: Detect "detect", }
         }
     };
 }

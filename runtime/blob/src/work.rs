@@ -6,11 +6,11 @@
 
 use crate::records::{
     AlongF32, AlongI8, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
-    CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, FullyConnectedF32, FullyConnectedI8,
-    FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MapI16, MatMulF32, MatMulI8, MatMulI16, MatMulShape,
-    MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, ReduceF32, ReduceInt, ReduceMax, Requantize,
-    Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, SoftmaxI16, Take, TransposeConvF32,
-    TransposeConvI8, TransposeConvI16, UnaryF32, Window,
+    CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, Detect, FullyConnectedF32,
+    FullyConnectedI8, FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MapI16, MatMulF32, MatMulI8,
+    MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, ReduceF32, ReduceInt,
+    ReduceMax, Requantize, Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, SoftmaxI16, Suppress,
+    Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -197,6 +197,18 @@ counted! {
     Rank: |it, _opcode| {
         let read = product([it.outer, it.extent, it.inner]);
         Work { taps: read.saturating_mul(it.count.into()), ..moved(read, product([it.outer, it.count, it.inner])) }
+    };
+    Suppress: |it, _opcode| {
+        // Each box may be looked for among all of its class, and compared with all that are taken.
+        let scores = product([it.batches, it.classes, it.count]);
+        let (boxes, rows) = (product([it.batches, it.count, 4]), product([it.batches, it.classes, it.limit, 3]));
+        let taps = scores.saturating_mul(u64::from(it.count).saturating_add(it.limit.into()));
+        Work { taps, ..moved(scores.saturating_add(boxes), rows) }
+    };
+    Detect: |it, _opcode| {
+        let scores = product([it.count, it.columns]);
+        let taps = scores.saturating_mul(u64::from(it.count).saturating_add(it.limit.into()));
+        Work { taps, ..moved(scores.saturating_add(product([it.count, 8])), product([it.limit, it.per_box, 6])) }
     };
     Lookup, UnaryF32, MapF32, MapI16, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
 }

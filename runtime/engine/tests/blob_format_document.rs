@@ -56,7 +56,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 60, "every record of the sources was read");
+    assert_eq!(all.len(), 62, "every record of the sources was read");
     all
 }
 

@@ -112,7 +112,7 @@ impl Rows {
     fn fits(&self, data: usize, indices: usize, rows: usize) -> bool {
         let needed = self.lens();
         let is_long = |[a, b, c]: [usize; 3]| data >= a && indices >= b && rows >= c;
-        (1..=DEPTH_MAX).contains(&self.depth) && needed.is_some_and(is_long) && !self.extents.contains(&0)
+        (1..=DEPTH_MAX).contains(&self.depth) && needed.is_some_and(|lens| is_long(lens) && !lens.contains(&0))
     }
 
     /// The number of the row that a tuple names.

@@ -17,6 +17,7 @@
 pub mod along;
 #[allow(unsafe_code)]
 mod arch;
+pub mod boxes;
 pub mod cast;
 pub mod combine;
 pub mod conv2d;

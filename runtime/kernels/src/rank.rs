@@ -73,7 +73,7 @@ impl Rank {
     fn fits(&self, input: usize, output: usize) -> bool {
         let len = |extent: usize| self.outer.checked_mul(extent)?.checked_mul(self.inner);
         let needed = len(self.extent).zip(len(self.count));
-        self.count <= self.extent && needed.is_some_and(|(x, y)| input >= x && output >= y)
+        (1..=self.extent).contains(&self.count) && needed.is_some_and(|(x, y)| input >= x && output >= y)
     }
 
     /// True when an element with key `a.0` at index `a.1` comes before `b`.

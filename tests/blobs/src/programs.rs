@@ -1,5 +1,6 @@
 //! The programs that tests run over: every opcode by itself, operators in place, whole networks.
 
+mod boxes;
 mod grid;
 mod in_place;
 mod int16;
@@ -52,6 +53,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(matrix::all());
     all.extend(grid::all());
     all.extend(rows::all());
+    all.extend(boxes::all());
     all.extend(shapes());
     all
 }

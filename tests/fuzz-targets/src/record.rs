@@ -116,6 +116,7 @@ impl Memory {
                 self.grid((kind, function), (extents, repeats), sources, clamp, place)
             }
             Operator::Rows { kind, dtype, shape, sources, place } => self.rows(kind, dtype, shape, sources, place),
+            Operator::Boxes { detects, shape, flag, bounds, place } => self.boxes(detects, shape, flag, bounds, place),
             Operator::Rank { dtype, shape, order, place } => self.rank(dtype, shape, order, place),
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
             Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {

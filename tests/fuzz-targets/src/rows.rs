@@ -1,6 +1,6 @@
-//! Records of rows by indices of run time, and of where the greatest elements are.
+//! Records of rows by indices of run time, of where the greatest elements are, and of boxes.
 
-use kinglet_blob::records::{Gather, Rank, Scatter};
+use kinglet_blob::records::{Detect, Gather, Rank, Scatter, Suppress};
 use kinglet_blob::{DType, OpCode, Operand, Operands};
 
 use crate::plan::Place;
@@ -43,5 +43,41 @@ impl Memory {
         let [is_least, is_last] = order.map(u8::from);
         let record = Rank { outer, extent, inner, count, is_least, is_last, reserved: [0; 2] };
         plain(OpCode::Rank, &Operands::unary((dtype, input), (DType::I32, output)), &record)
+    }
+
+    /// Boxes in the arena, scores and anchors in WEIGHTS or in the arena.
+    pub(crate) fn boxes(&self, detects: bool, shape: [u8; 6], flag: bool, bounds: [f32; 2], place: Place) -> Vec<u8> {
+        let [a, b, c, d, e, f] = shape.map(|each| u32::from(extent(each, 5)));
+        let [score_min, likeness_max] = bounds;
+        let float = |offset: u32| Operand { offset, ..Operand::unplaced(DType::F32) };
+        if !detects {
+            let (batches, classes, count, limit) = (a, b, c, d);
+            let at = self.addresses(place, (batches * count * 4, batches * classes * limit * 3), (4, 4));
+            let scores = if flag { Operand::constant(DType::F32, at.constants) } else { float(at.scratch) };
+            let outputs = vec![Operand { offset: at.output, ..Operand::unplaced(DType::I32) }];
+            let is_centered = flag.into();
+            let record =
+                Suppress { batches, classes, count, limit, likeness_max, score_min, is_centered, reserved: [0; 3] };
+            let operands = Operands { inputs: vec![float(at.input), scores], outputs, ..Operands::default() };
+            return plain(OpCode::Suppress, &operands, &record);
+        }
+        let (count, columns, classes, limit, per_box, per_class) = (a, b, c, d, e, f);
+        let at = self.addresses(place, (4 * count, 6 * limit * per_box + 1), (4, 4));
+        let record = Detect {
+            count,
+            columns,
+            classes,
+            limit,
+            per_box,
+            per_class,
+            score_min,
+            likeness_max,
+            scales: [10.0, 10.0, 5.0, 5.0],
+            is_by_class: flag.into(),
+            reserved: [0; 3],
+        };
+        let inputs = vec![float(at.input), float(at.scratch), Operand::constant(DType::F32, at.constants)];
+        let operands = Operands { inputs, outputs: vec![float(at.output)], ..Operands::default() };
+        plain(OpCode::Detect, &operands, &record)
     }
 }

@@ -6,7 +6,7 @@ use super::{Entry, Importer, combine, moves};
 use crate::import::build::{Convert, refuse};
 use crate::import::rows;
 use crate::ir::{DType, Elements, ValueId};
-use crate::op::{Combine, Function, Rank, Scatter, Select, Update};
+use crate::op::{Combine, Function, Rank, Scatter, Select, Suppress, Update};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -213,4 +213,35 @@ pub(super) fn one_hot(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
         operands.push(importer.builder.constant(&format!("{}/{name}", call.name), vec![1; rank], elements)?);
     }
     Ok(Entry::Value(importer.builder.apply_typed(call.name, Select.into(), operands, (dtype, None))?))
+}
+
+/// Boxes that do not overlap: as many rows as there can be, those behind the last box being -1.
+pub(super) fn non_max_suppression(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let (boxes, scores) = (importer.float_operand(call, 0)?, importer.float_operand(call, 1)?);
+    let limit = match call.constant(2, "the number of boxes")? {
+        Some(constant) => constant.as_int().unwrap_or(0),
+        None => 0,
+    };
+    let count = importer.shape(scores).get(2).copied().unwrap_or(0);
+    let limit = usize::try_from(limit).unwrap_or(0).min(count);
+    if limit == 0 {
+        return refuse("takes no box", "give it the number of boxes of a class (max_output_boxes_per_class)");
+    }
+    let threshold = |index: usize, default: f32| match call.constant(index, "a threshold")? {
+        Some(constant) => match constant.as_float() {
+            Some(threshold) => Ok(threshold),
+            None => refuse("a threshold is no single float", EXPORT_AGAIN),
+        },
+        None => Ok(default),
+    };
+    let (likeness_max, score_min) = (threshold(3, 0.0)?, threshold(4, f32::NEG_INFINITY)?);
+    let is_centered = call.int("center_point_box", 0)? != 0;
+    let suppress = Suppress { limit, likeness_max, score_min, is_centered };
+    importer.builder.warn(format!(
+        "`{}` has as many rows as there can be boxes; those behind the last box are -1, and what reads them reads the last \
+         element of an axis",
+        call.name
+    ));
+    let operands = vec![boxes, scores];
+    Ok(Entry::Value(importer.builder.apply_typed(call.name, suppress.into(), operands, (DType::I32, None))?))
 }

@@ -203,6 +203,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("ArgMax", indices::arg_max),
     Row::one("ArgMin", indices::arg_min),
     Row::several("TopK", indices::top_k),
+    Row::one("NonMaxSuppression", indices::non_max_suppression),
     Row::one("OneHot", indices::one_hot),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
 ];

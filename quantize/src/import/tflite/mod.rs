@@ -15,8 +15,10 @@ mod combine;
 mod constants;
 mod convolution;
 mod dense;
+mod detection;
 mod elementwise;
 mod flatbuffer;
+mod flexbuffer;
 mod indices;
 mod int8;
 mod moves;
@@ -77,7 +79,7 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
     change(&mut model, source.changes).map_err(unwanted)?;
     let mut importer = Importer {
         model: &model,
-        builder: Builder::new(name, operator::ROWS.iter().map(|row| row.name)),
+        builder: Builder::new(name, operator::ROWS.iter().chain(operator::CUSTOM_ROWS).map(|row| row.name)),
         values: HashMap::new(),
         ends: HashMap::new(),
         widened: HashMap::new(),

@@ -8,8 +8,8 @@ use super::call::Call;
 use super::names::operator_name;
 use super::schema::Operator;
 use super::{
-    Importer, activation, along, combine, constants, convolution, dense, elementwise, indices, moves, pool, shape,
-    slice, sparse, unsigned, variables,
+    Importer, activation, along, combine, constants, convolution, dense, detection, elementwise, indices, moves, pool,
+    shape, slice, sparse, unsigned, variables,
 };
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
@@ -148,6 +148,9 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("SIGN", |importer, call| activation::plain(importer, call, MapFunction::Sign)),
 ];
 
+/// Custom operators that are read, by the names that files give them.
+pub(super) const CUSTOM_ROWS: &[Row] = &[Row::new("TFLite_Detection_PostProcess", detection::detections)];
+
 impl Row {
     const fn new(name: &'static str, read: Read) -> Self {
         Row { name, read, attributes: None, data: 0..usize::MAX, has_effect: false }
@@ -165,29 +168,30 @@ impl Row {
         Row { has_effect: true, ..self }
     }
 
-    /// The row of the operator with this code.
-    fn of(code: i32) -> Option<&'static Row> {
-        let name = operator_name(code);
-        ROWS.iter().find(|row| row.name == name)
+    /// The row of an operator, a custom one by its own name.
+    fn of(operator: &Operator<'_>) -> Option<&'static Row> {
+        match operator_name(operator.code) {
+            "CUSTOM" => CUSTOM_ROWS.iter().find(|row| row.name == operator.custom),
+            name => ROWS.iter().find(|row| row.name == name),
+        }
     }
 }
 
 /// The operands that carry data.
 pub(super) fn data_operands<'o>(operator: &'o Operator<'_>) -> &'o [i32] {
-    let (inputs, data) =
-        (operator.inputs.as_slice(), Row::of(operator.code).map_or(0..usize::MAX, |row| row.data.clone()));
+    let (inputs, data) = (operator.inputs.as_slice(), Row::of(operator).map_or(0..usize::MAX, |row| row.data.clone()));
     inputs.get(data.start.min(inputs.len())..data.end.min(inputs.len())).unwrap_or_default()
 }
 
 /// Whether an operator counts even where no output depends on its results.
 pub(super) fn has_effect(operator: &Operator<'_>) -> bool {
-    Row::of(operator.code).is_some_and(|row| row.has_effect)
+    Row::of(operator).is_some_and(|row| row.has_effect)
 }
 
 impl<'b> Importer<'_, 'b> {
     /// Converts one operator under the node name `name`; `None` for one that is not in the list.
     pub(super) fn convert(&mut self, operator: &Operator<'b>, name: &str) -> Option<Convert<()>> {
-        let row = Row::of(operator.code)?;
+        let row = Row::of(operator)?;
         let attributes = row.attributes.and(operator.options);
         Some(match row.attributes {
             Some(kind) if attributes.is_some() && operator.options_type != kind => {

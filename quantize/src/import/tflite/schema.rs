@@ -62,6 +62,8 @@ pub(super) struct Operator<'b> {
     pub(super) code: i32,
     /// Name of a custom operator.
     pub(super) custom: String,
+    /// Attributes of a custom operator, in a form of its own.
+    pub(super) custom_options: &'b [u8],
     pub(super) inputs: Vec<i32>,
     pub(super) outputs: Vec<i32>,
     /// Attributes; their table type is fixed by the operator.
@@ -205,6 +207,7 @@ fn operator<'b>(table: Table<'b>, codes: Vector<'b>, budget: &Budget) -> Read<Op
     Ok(Operator {
         code,
         custom,
+        custom_options: table.vector(5, 1)?.raw(),
         inputs: table.vector(1, 4)?.to_i32(budget)?,
         outputs: table.vector(2, 4)?.to_i32(budget)?,
         options: table.table(4)?,

@@ -1,6 +1,7 @@
 //! What the homes of several operators have in common.
 
 pub(crate) mod attributes;
+pub(crate) mod boxes;
 pub(crate) mod codes;
 pub(crate) mod elementwise;
 pub mod fixed;

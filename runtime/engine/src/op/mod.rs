@@ -6,6 +6,7 @@
 mod along;
 mod asymmetric_conv2d;
 mod binary;
+mod boxes;
 mod cast;
 mod combine;
 mod conv2d;
@@ -145,6 +146,8 @@ dispatch! {
     "along-i8" Along I8: UNARY_I8 => along::check_i8, along::run_i8;
     "gather" Gather I8 | F32 | I16 | I32 | U8 | Bool: gather::GATHER => gather::check_gather, gather::run_gather;
     "scatter" Scatter I8 | F32 | I16 | I32 | U8 | Bool: gather::SCATTER => gather::check_scatter, gather::run_scatter;
+    "suppress" Suppress F32: boxes::SUPPRESS => boxes::check_suppress, boxes::run_suppress;
+    "detect" Detect F32: boxes::DETECT => boxes::check_detect, boxes::run_detect;
     "rank" Rank I8 | F32 | I16 | I32 | U8: rank::RANK => rank::check, rank::run;
 }
 

@@ -3,6 +3,7 @@
 //! `OperatorNotLinked` needs a build in which an operator is missing: see `features.rs`.
 #![cfg(feature = "all-operators")]
 
+mod boxes;
 mod functions;
 mod grids;
 mod matrix;

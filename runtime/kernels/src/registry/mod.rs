@@ -278,6 +278,8 @@ const PLAIN: &[Row] = &{
         Row::plain("gather::gather", &[O::Gather], Any, Kernel::Formula),
         Row::plain("gather::scatter", &[O::Scatter], Any, Kernel::Formula),
         Row::plain("rank::rank", &[O::Rank], Any, Kernel::Formula),
+        Row::plain("boxes::suppress", &[O::Suppress], F32, Kernel::Formula),
+        Row::plain("boxes::detect", &[O::Detect], F32, Kernel::Formula),
         Row::plain("quantize::requantize_i16", &[O::Quantize], I16, Kernel::Formula),
         Row::plain("quantize::dequantize_i16_f32", &[O::Dequantize], I16, Kernel::Formula),
     ]

@@ -70,4 +70,6 @@ operators! {
     Gather,
     Scatter,
     Rank,
+    Suppress,
+    Detect,
 }

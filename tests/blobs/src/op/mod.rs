@@ -4,6 +4,7 @@
 //! references copy the input first and therefore always compute what disjoint memory would give.
 
 mod asymmetric;
+mod boxes;
 mod elementwise;
 mod grid;
 mod int16;
