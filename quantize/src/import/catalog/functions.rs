@@ -28,8 +28,8 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "Clip",
         onnx: "Clip",
         tflite: "RELU_N1_TO_1 RELU_0_TO_1",
-        parts: &[CLAMP],
-        limits: "constant bounds, one for all elements; of floats",
+        parts: &[&[CLAMP[0], CLAMP[1], Run::Instead(OpCode::Combine)]],
+        limits: "one bound for all elements; computed bounds are a maximum and a minimum",
     },
     Family {
         name: "Logistic",

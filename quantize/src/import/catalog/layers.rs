@@ -9,6 +9,9 @@ const CONV: &[Run] = &[
     Run::Instead(OpCode::Depthwise),
     Run::Op(OpCode::AsymmetricConv2d),
     Run::Op(OpCode::HybridConv2d),
+    // Of volumes and of wide kernels parts are added up; a fused activation may be any function.
+    Run::Instead(OpCode::Add),
+    Run::Instead(OpCode::Map),
 ];
 const DEPTHWISE: &[Run] =
     &[Run::Op(OpCode::Depthwise), Run::Op(OpCode::AsymmetricConv2d), Run::Op(OpCode::HybridConv2d)];
@@ -17,7 +20,11 @@ const PRODUCT: &[Run] = &[
     Run::Op(OpCode::MatMul),
     Run::Op(OpCode::AsymmetricConv2d),
     Run::Op(OpCode::HybridConv2d),
+    Run::Instead(OpCode::Map),
 ];
+/// Of weights in blocks the sums are added up.
+const PRODUCTS: &[Run] =
+    &[PRODUCT[0], PRODUCT[1], PRODUCT[2], PRODUCT[3], Run::Instead(OpCode::Reduce), Run::Instead(OpCode::Add)];
 const SUM_OF_PRODUCTS: &[Run] = &[
     Run::Op(OpCode::FullyConnected),
     Run::Op(OpCode::MatMul),
@@ -59,7 +66,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "MatMul",
         onnx: "MatMul QLinearMatMul MatMulInteger com.microsoft.FusedMatMul com.microsoft.MatMulNBits",
         tflite: "BATCH_MATMUL",
-        parts: &[PRODUCT],
+        parts: &[PRODUCTS],
         limits: "leading axes repeat along at most three groups; of a constant factor it is a FullyConnected",
     },
     Family {
@@ -80,7 +87,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "RotaryEmbedding",
         onnx: "RotaryEmbedding com.microsoft.RotaryEmbedding",
         tflite: "",
-        parts: &[&[Run::Op(OpCode::Mul)], &[Run::Op(OpCode::Add)]],
+        parts: &[&[Run::Op(OpCode::Mul)], &[Run::Op(OpCode::Add), Run::Instead(OpCode::Combine)]],
         limits: "three or four axes; constant positions",
     },
 ];

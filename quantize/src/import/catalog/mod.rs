@@ -169,6 +169,8 @@ fn kernels_of(code: OpCode) -> &'static [registry::Operator] {
         OpCode::Gather => &[K::Gather],
         OpCode::Scatter => &[K::Scatter],
         OpCode::Rank => &[K::Rank],
+        OpCode::Suppress => &[K::Suppress],
+        OpCode::Detect => &[K::Detect],
         // One kernel each, everywhere.
         _ => &[],
     }

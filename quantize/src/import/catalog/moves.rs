@@ -99,6 +99,20 @@ pub(super) const FAMILIES: &[Family] = &[
         parts: &[&[Run::Op(OpCode::Select), Run::Instead(OpCode::Combine)]],
         limits: "a constant depth, constant values",
     },
+    Family {
+        name: "NonMaxSuppression",
+        onnx: "NonMaxSuppression",
+        tflite: "",
+        parts: &[&[Run::Op(OpCode::Suppress)]],
+        limits: "constant numbers and thresholds; as many rows as there can be boxes, of -1 behind the last one",
+    },
+    Family {
+        name: "DetectionPostProcess",
+        onnx: "",
+        tflite: "TFLite_Detection_PostProcess",
+        parts: &[&[Run::Op(OpCode::Detect)]],
+        limits: "constant anchors; regular and fast",
+    },
     Family { name: "Compress", onnx: "Compress", tflite: "", parts: &[TAKE], limits: "a constant condition" },
     Family {
         name: "Reverse",

@@ -13,6 +13,13 @@ const NORM: &[&[Run]] = &[
     &[Run::Op(OpCode::AveragePool), Run::Op(OpCode::Reduce), Run::Instead(OpCode::Depthwise)],
     &[Run::Op(OpCode::Mul), Run::Map(MapFunction::Sqrt), Run::OnFloats(Two::Pow)],
 ];
+/// Of windows with gaps the taps are added up.
+const GAPS: &[Run] = &[
+    Run::Op(OpCode::AveragePool),
+    Run::Instead(OpCode::Depthwise),
+    Run::Instead(OpCode::Add),
+    Run::Instead(OpCode::Mul),
+];
 /// A scale and a shift.
 const SCALE: &[Run] = &[Run::Op(OpCode::Mul)];
 const SHIFT: &[Run] = &[Run::Op(OpCode::Add)];
@@ -24,7 +31,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "AveragePool2D",
         onnx: "AveragePool com.microsoft.QLinearAveragePool",
         tflite: "AVERAGE_POOL_2D",
-        parts: &[&[Run::Op(OpCode::AveragePool), Run::Instead(OpCode::Depthwise)]],
+        parts: &[GAPS],
         limits: "one to three spatial axes",
     },
     Family {
@@ -38,7 +45,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "MaxPool2D",
         onnx: "MaxPool",
         tflite: "MAX_POOL_2D",
-        parts: &[&[Run::Op(OpCode::MaxPool)]],
+        parts: &[&[Run::Op(OpCode::MaxPool), Run::Instead(OpCode::Combine)]],
         limits: "one to three spatial axes, without indices",
     },
     Family {
@@ -52,10 +59,16 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "ReduceMax",
         onnx: "ReduceMax GlobalMaxPool",
         tflite: "REDUCE_MAX REDUCE_ANY",
-        parts: &[&[Run::Op(OpCode::ReduceMax), Run::Op(OpCode::Reduce)]],
+        parts: &[&[Run::Op(OpCode::ReduceMax), Run::Op(OpCode::Reduce), Run::Instead(OpCode::Cast)]],
         limits: GROUPS,
     },
-    Family { name: "ReduceMin", onnx: "ReduceMin", tflite: "REDUCE_MIN REDUCE_ALL", parts: &[REDUCE], limits: GROUPS },
+    Family {
+        name: "ReduceMin",
+        onnx: "ReduceMin",
+        tflite: "REDUCE_MIN REDUCE_ALL",
+        parts: &[&[Run::Op(OpCode::Reduce), Run::Instead(OpCode::Cast)]],
+        limits: GROUPS,
+    },
     Family { name: "ReduceSum", onnx: "ReduceSum", tflite: "SUM", parts: &[REDUCE], limits: GROUPS },
     Family { name: "ReduceProd", onnx: "ReduceProd", tflite: "REDUCE_PROD", parts: &[REDUCE], limits: GROUPS },
     Family { name: "ReduceL1", onnx: "ReduceL1", tflite: "", parts: &[REDUCE], limits: GROUPS },

@@ -1,6 +1,6 @@
 //! Quantization, changes of type, constants, control, and variables.
 
-use kinglet_blob::OpCode;
+use kinglet_blob::{Function, OpCode};
 
 use super::{Family, Run};
 
@@ -28,8 +28,14 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "DynamicQuantize",
         onnx: "DynamicQuantizeLinear",
         tflite: "",
-        parts: &[],
-        limits: "in front of products with constant weights, which keep the file's codes; the activations are floats",
+        parts: &[&[
+            Run::OnFloats(Function::Div),
+            Run::Instead(OpCode::ReduceMax),
+            Run::Instead(OpCode::Reduce),
+            Run::Instead(OpCode::Select),
+            Run::Instead(OpCode::Map),
+        ]],
+        limits: "the codes are floats in a blob; constant weights behind them keep the file's",
     },
     Family {
         name: "Cast",
@@ -50,7 +56,8 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "If",
         onnx: "If",
         tflite: "",
-        parts: &[&[Run::Op(OpCode::Select)]],
+        // What its branches are made of, when both run.
+        parts: &[&[Run::Op(OpCode::Select), Run::Instead(OpCode::Map)]],
         limits: "a condition that is computed runs both branches, which then may have no variables",
     },
     Family {

@@ -50,14 +50,18 @@ use variables::Variables;
 /// The names of all operators that are read.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    operator::ROWS.iter().map(|row| row.name)
+    operator::ROWS.iter().chain(operator::CUSTOM_ROWS).map(|row| row.name)
 }
 
 /// What a file calls its operators; none where it is none.
 #[cfg(test)]
 pub(super) fn operators(file: &[u8]) -> Vec<String> {
     let Ok(model) = schema::read(file, 0) else { return Vec::new() };
-    model.operators.iter().map(|operator| names::operator_name(operator.code).to_owned()).collect()
+    let name = |operator: &schema::Operator<'_>| match names::operator_name(operator.code) {
+        "CUSTOM" => operator.custom.clone(),
+        name => name.to_owned(),
+    };
+    model.operators.iter().map(name).collect()
 }
 
 /// Reads a TensorFlow Lite file into a graph; the caller verifies it.
