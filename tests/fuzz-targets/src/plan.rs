@@ -89,8 +89,6 @@ pub(crate) enum Operator {
     Unary { kind: u8, len: u8, clamp: (i8, i8), place: Place },
     Convert { is_dequantize: bool, len: u8, scale: f32, zero_point: i8, place: Place },
     TransposeConv { is_float: bool, window: Window, quant: Quant, place: Place },
-    ConvI16 { is_depthwise: bool, window: Window, quant: Quant, place: Place },
-    FullyConnectedI16 { shape: [u8; 3], quant: Quant, place: Place },
     AsymmetricConv { window: Window, quant: Quant, place: Place },
     Reduce { kind: [u8; 2], shape: [u8; 7], factor: Factor, zero_points: [i8; 2], place: Place },
     Along { function: u8, shape: [u8; 3], epsilon: f32, place: Place },
@@ -102,13 +100,21 @@ pub(crate) enum Operator {
     Rank { dtype: u8, shape: [u8; 4], order: [bool; 2], place: Place },
     Boxes { detects: bool, shape: [u8; 6], flag: bool, bounds: [f32; 2], place: Place },
     Cast { from: u8, to: u8, len: u8, place: Place },
-    BinaryI16 { is_mul: bool, source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
     Hybrid { window: Window, quant: Quant, place: Place },
-    PoolI16 { is_max: bool, window: Window, clamp: (i8, i8), place: Place },
-    PadI16 { input: [u8; 4], before: [u8; 4], after: [u8; 4], value: u32, place: Place },
-    TransposeConvI16 { window: Window, quant: Quant, place: Place },
-    ConvertI16 { is_dequantize: bool, len: u8, scale: f32, place: Place },
-    MapI16 { function: u8, len: u8, factors: [Factor; 2], clamp: (i8, i8), place: Place },
-    SoftmaxI16 { shape: [u8; 2], factor: Factor, place: Place },
+    I16(OperatorI16),
     Requantize { from: bool, to: bool, len: u8, factor: Factor, zero_points: [i8; 2], place: Place },
+}
+
+/// A record of int16 activations.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(crate) enum OperatorI16 {
+    Conv { is_depthwise: bool, window: Window, quant: Quant, place: Place },
+    FullyConnected { shape: [u8; 3], quant: Quant, place: Place },
+    Binary { is_mul: bool, source: u8, lens: [u8; 3], factors: [Factor; 3], clamp: (i8, i8), place: Place },
+    Pool { is_max: bool, window: Window, clamp: (i8, i8), place: Place },
+    Pad { input: [u8; 4], before: [u8; 4], after: [u8; 4], value: u32, place: Place },
+    TransposeConv { window: Window, quant: Quant, place: Place },
+    Convert { is_dequantize: bool, len: u8, scale: f32, place: Place },
+    Map { function: u8, len: u8, factors: [Factor; 2], clamp: (i8, i8), place: Place },
+    Softmax { shape: [u8; 2], factor: Factor, place: Place },
 }

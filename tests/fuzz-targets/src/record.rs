@@ -11,7 +11,7 @@ use kinglet_blob::records::{
 use kinglet_blob::{DType, Function, MapFunction, OpCode, Operand, Operands, WeightForm, operator_bytes};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
 
-use crate::plan::{self, Factor, Operator, Place, Quant};
+use crate::plan::{self, Factor, Operator, OperatorI16, Place, Quant};
 
 /// The arena that places are brought into: tensors, then scratch.
 pub(crate) struct Memory {
@@ -100,10 +100,6 @@ impl Memory {
                 self.transpose_conv(is_float, &window, &quant, place)
             }
             Operator::AsymmetricConv { window, quant, place } => self.asymmetric_conv(&window, &quant, place),
-            Operator::ConvI16 { is_depthwise, window, quant, place } => {
-                self.conv_i16(is_depthwise, &window, &quant, place)
-            }
-            Operator::FullyConnectedI16 { shape, quant, place } => self.fully_connected_i16(shape, &quant, place),
             Operator::Reduce { kind, shape, factor, zero_points, place } => {
                 self.reduce(kind, shape, factor, zero_points, place)
             }
@@ -119,26 +115,36 @@ impl Memory {
             Operator::Boxes { detects, shape, flag, bounds, place } => self.boxes(detects, shape, flag, bounds, place),
             Operator::Rank { dtype, shape, order, place } => self.rank(dtype, shape, order, place),
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
-            Operator::BinaryI16 { is_mul, source, lens, factors, clamp, place } => {
-                self.binary_i16(is_mul, source % 3, lens, factors, (clamp, place))
-            }
             Operator::Hybrid { window, quant, place } => self.hybrid(&window, &quant, place),
-            Operator::PoolI16 { is_max, window, clamp, place } => self.pool_i16(is_max, &window, clamp, place),
-            Operator::PadI16 { input, before, after, value, place } => {
-                self.pad(DType::I16, [input, before, after], value, place)
-            }
-            Operator::TransposeConvI16 { window, quant, place } => self.transpose_conv_i16(&window, &quant, place),
-            Operator::ConvertI16 { is_dequantize, len, scale, place } => {
-                self.convert_i16(is_dequantize, len, scale, place)
-            }
-            Operator::MapI16 { function, len, factors, clamp, place } => {
-                self.map_i16(function, len, factors, clamp, place)
-            }
-            Operator::SoftmaxI16 { shape, factor, place } => self.softmax_i16(shape, factor, place),
+            Operator::I16(operator) => self.record_i16(operator),
             Operator::Requantize { from, to, len, factor, zero_points, place } => {
                 self.requantize([from, to], len, factor, zero_points, place)
             }
             Operator::Map { function, len, parameters, place } => self.map(function, len, parameters, place),
+        }
+    }
+
+    fn record_i16(&self, operator: OperatorI16) -> Vec<u8> {
+        match operator {
+            OperatorI16::Conv { is_depthwise, window, quant, place } => {
+                self.conv_i16(is_depthwise, &window, &quant, place)
+            }
+            OperatorI16::FullyConnected { shape, quant, place } => self.fully_connected_i16(shape, &quant, place),
+            OperatorI16::Binary { is_mul, source, lens, factors, clamp, place } => {
+                self.binary_i16(is_mul, source % 3, lens, factors, (clamp, place))
+            }
+            OperatorI16::Pool { is_max, window, clamp, place } => self.pool_i16(is_max, &window, clamp, place),
+            OperatorI16::Pad { input, before, after, value, place } => {
+                self.pad(DType::I16, [input, before, after], value, place)
+            }
+            OperatorI16::TransposeConv { window, quant, place } => self.transpose_conv_i16(&window, &quant, place),
+            OperatorI16::Convert { is_dequantize, len, scale, place } => {
+                self.convert_i16(is_dequantize, len, scale, place)
+            }
+            OperatorI16::Map { function, len, factors, clamp, place } => {
+                self.map_i16(function, len, factors, clamp, place)
+            }
+            OperatorI16::Softmax { shape, factor, place } => self.softmax_i16(shape, factor, place),
         }
     }
 

@@ -67,12 +67,15 @@ pub(super) fn attempt(kinglet: &Path, case: &Case, folder: &Path) -> Result<Outc
         Expect::Warning => return Ok(Outcome::Wrong("it compiles without a warning".into())),
         Expect::Codes | Expect::Reals | Expect::Close | Expect::SqnrDb | Expect::Runs => {}
     }
+    let outcome = run_and_judge(kinglet, case, folder, &blob)?;
     if case.integer
+        && matches!(outcome, Outcome::Right)
         && let Some(float) = float_operator(kinglet, &blob, folder)?
     {
-        return Ok(Outcome::Wrong(format!("it computes on floats: {float}")));
+        // Right numbers, but not what the maker of a file of integers asked for.
+        return Ok(Outcome::Refused(format!("it computes on floats: {float}")));
     }
-    run_and_judge(kinglet, case, folder, &blob)
+    Ok(outcome)
 }
 
 /// A reason without the list of what would be taken, which is the same for every case.
