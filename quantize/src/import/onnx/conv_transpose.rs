@@ -47,12 +47,7 @@ pub(super) fn conv_transpose(importer: &mut Importer<'_>, call: &Call<'_>) -> Co
     let weights_shape = vec![outputs, kernel_h, kernel_w, inputs_each];
     let name = format!("{}/weights", call.name);
     let mut inputs = vec![image, importer.builder.constant(&name, weights_shape, Elements::F32(weights))?];
-    if call.operand(2).is_some() {
-        let (_, bias) = call.floats_of(2, "bias")?;
-        importer.budget.charge(bias.len(), 4)?;
-        let elements = Elements::F32(bias.to_vec());
-        inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
-    }
+    inputs.extend(importer.bias(call)?);
     let op = TransposeConv2D {
         stride: axes.map(|axis| axis.stride),
         pad: axes.map(|axis| axis.pad),

@@ -4,7 +4,7 @@ use super::attributes::Call;
 use super::{Entry, Importer, volume};
 use crate::import::build::{Convert, refuse};
 use crate::import::wide::convolved;
-use crate::ir::{Activation, Elements, Op, Padding, ValueId, transposed};
+use crate::ir::{Activation, Elements, Padding, ValueId, transposed};
 use crate::op::{Conv2D, DepthwiseConv2D};
 
 const EXPORT_AGAIN: &str = "export the model again";
@@ -86,6 +86,29 @@ impl Importer<'_> {
         Ok((image, spatial))
     }
 
+    /// Operands of a layer: `x`, the weights as it wants them, and the bias.
+    pub(super) fn layer_inputs(
+        &mut self,
+        call: &Call<'_>,
+        x: ValueId,
+        (shape, weights): (Vec<usize>, Vec<f32>),
+    ) -> Convert<Vec<ValueId>> {
+        let mut inputs = vec![x, self.weights(call, shape, weights)?];
+        inputs.extend(self.bias(call)?);
+        Ok(inputs)
+    }
+
+    /// The bias that is operand 2, where there is one.
+    pub(super) fn bias(&mut self, call: &Call<'_>) -> Convert<Option<ValueId>> {
+        if call.operand(2).is_none() {
+            return Ok(None);
+        }
+        let (_, bias) = call.floats_of(2, "bias")?;
+        self.budget.charge(bias.len(), 4)?;
+        let elements = Elements::F32(bias.to_vec());
+        Ok(Some(self.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?))
+    }
+
     /// The inverse of [`Self::plane_of`] for a result with `spatial` axes.
     pub(super) fn restored(&mut self, call: &Call<'_>, y: ValueId, spatial: usize) -> Convert<Entry> {
         let mut y = y;
@@ -123,19 +146,15 @@ pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
         group_channels: w_shape[1],
     };
     importer.budget.charge(weights.len(), 4)?;
-    let (op, w_shape, weights) = layer.lower(weights);
     let (image, spatial) = importer.plane_of(call, x)?;
-    let mut inputs = vec![image];
-    inputs.push(importer.weights(call, w_shape, weights)?);
-    if call.operand(2).is_some() {
-        let (_, bias) = call.floats_of(2, "bias")?;
-        importer.budget.charge(bias.len(), 4)?;
-        let elements = Elements::F32(bias.to_vec());
-        inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
-    }
-    let y = match op {
-        Op::Conv2D(op) => convolved(&mut importer.builder, call.name, op, inputs)?,
-        op => importer.apply(call.name, op, inputs)?,
+    let y = if layer.is_depthwise() {
+        let (op, weights) = layer.depthwise(weights);
+        let inputs = importer.layer_inputs(call, image, weights)?;
+        importer.apply(call.name, op.into(), inputs)?
+    } else {
+        let (op, weights) = layer.ordinary(weights);
+        let inputs = importer.layer_inputs(call, image, weights)?;
+        convolved(&mut importer.builder, call.name, op, inputs)?
     };
     importer.restored(call, y, spatial)
 }
@@ -152,25 +171,35 @@ struct Layer {
 }
 
 impl Layer {
-    /// The operator with its weights' shape and elements, from weights `[O, I / groups, KH, KW]`.
-    fn lower(&self, weights: &[f32]) -> (Op, Vec<usize>, Vec<f32>) {
-        let [kernel_h, kernel_w] = self.slides.map(|slide| slide.kernel);
-        let (stride, dilation) = (self.slides.map(|slide| slide.stride), self.slides.map(|slide| slide.dilation));
-        let (padding, activation) = (self.padding, Activation::None);
-        let shape = [self.outputs, self.group_channels, kernel_h, kernel_w];
-        // One channel in each group: depthwise. A single channel in all is an ordinary convolution.
-        if self.groups == self.channels
+    /// Whether each group has one channel. A single channel in all is an ordinary convolution.
+    fn is_depthwise(&self) -> bool {
+        self.groups == self.channels
             && self.channels > 1
             && self.outputs.is_multiple_of(self.channels)
-            && shape[1] == 1
-        {
-            let multiplier = self.outputs / self.channels;
-            let op = Op::DepthwiseConv2D(DepthwiseConv2D { stride, dilation, padding, multiplier, activation });
-            let weights = transposed(weights, &shape, &[1, 2, 3, 0]);
-            return (op, vec![1, kernel_h, kernel_w, self.outputs], weights);
-        }
-        let op = Op::Conv2D(Conv2D { stride, dilation, padding, groups: self.groups, activation });
-        let weights = transposed(weights, &shape, &[0, 2, 3, 1]);
-        (op, vec![self.outputs, kernel_h, kernel_w, self.group_channels], weights)
+            && self.group_channels == 1
+    }
+
+    /// The operator with its weights' shape and elements, from weights `[O, 1, KH, KW]`.
+    fn depthwise(&self, weights: &[f32]) -> (DepthwiseConv2D, (Vec<usize>, Vec<f32>)) {
+        let (stride, dilation) = (self.slides.map(|slide| slide.stride), self.slides.map(|slide| slide.dilation));
+        let (padding, activation) = (self.padding, Activation::None);
+        let multiplier = self.outputs / self.channels;
+        let op = DepthwiseConv2D { stride, dilation, padding, multiplier, activation };
+        (op, self.ordered(weights, [1, 2, 3, 0]))
+    }
+
+    /// The same from weights `[O, I / groups, KH, KW]`.
+    fn ordinary(&self, weights: &[f32]) -> (Conv2D, (Vec<usize>, Vec<f32>)) {
+        let (stride, dilation) = (self.slides.map(|slide| slide.stride), self.slides.map(|slide| slide.dilation));
+        let (padding, activation) = (self.padding, Activation::None);
+        let op = Conv2D { stride, dilation, padding, groups: self.groups, activation };
+        (op, self.ordered(weights, [0, 2, 3, 1]))
+    }
+
+    /// Shape and elements of the weights with their axes in this order.
+    fn ordered(&self, weights: &[f32], order: [usize; 4]) -> (Vec<usize>, Vec<f32>) {
+        let [kernel_h, kernel_w] = self.slides.map(|slide| slide.kernel);
+        let shape = [self.outputs, self.group_channels, kernel_h, kernel_w];
+        (order.map(|axis| shape[axis]).to_vec(), transposed(weights, &shape, &order))
     }
 }

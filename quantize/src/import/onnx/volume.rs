@@ -222,12 +222,7 @@ pub(super) fn conv(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
     let (images, count) =
         importer.planes_under(call, x, Reach { slide: slides[0], pad: pads[0], own_pad: pads[0] }, groups)?;
 
-    let mut inputs = vec![images, importer.weights(call, w_shape, weights)?];
-    if call.operand(2).is_some() {
-        let (_, bias) = call.floats_of(2, "bias")?;
-        let elements = Elements::F32(bias.to_vec());
-        inputs.push(importer.builder.constant(&format!("{}/bias", call.name), vec![bias.len()], elements)?);
-    }
+    let inputs = importer.layer_inputs(call, images, (w_shape, weights))?;
     let op = Op::Conv2D(Conv2D {
         stride: [slides[1].stride, slides[2].stride],
         dilation: [slides[1].dilation, slides[2].dilation],
