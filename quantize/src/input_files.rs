@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kinglet::DType;
 
 use crate::calibrate::npy::{self, Array, ArrayError, ElementType, read_arrays};
-use crate::calibrate::samples::{find, sample_count};
+use crate::calibrate::samples::by_input;
 use crate::file;
 use crate::tensor::PortSpec;
 
@@ -139,22 +139,13 @@ impl InputFiles<'_> {
 
 /// Numbers of any type, in the source's layout.
 fn from_numbers(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inferences, InputError> {
-    let mut inputs = Vec::new();
-    let mut count = None;
-    for port in ports {
-        let array = find(path, arrays, &port.name, ports.len())?;
-        let mistake = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
-        let of_input = |problem| mistake(format!("{problem} (input `{}`)", port.name));
-        let inferences = sample_count(&array.shape, &port.source_shape).map_err(of_input)?;
-        if *count.get_or_insert(inferences) != inferences {
-            let others = count.unwrap_or(0);
-            let problem = format!("holds {inferences} samples, an earlier input {others}; they must be as many");
-            return Err(mistake(problem).into());
-        }
-        let bytes = port.encode_array(array).map_err(of_input)?;
-        inputs.push(bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect());
-    }
-    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: count.unwrap_or(0) })
+    let inputs: Vec<(&str, &[usize])> = ports.iter().map(|port| (&port.name[..], &port.source_shape[..])).collect();
+    let (inputs, count) = by_input(path, arrays, &inputs, |input, array| {
+        let port = &ports[input];
+        let bytes = port.encode_array(array).map_err(|problem| format!("{problem} (input `{}`)", port.name))?;
+        Ok(bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect())
+    })?;
+    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count })
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, InputError> {

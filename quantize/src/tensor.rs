@@ -107,14 +107,7 @@ impl PortSpec {
         if self.is_plain_integer() {
             return self.integers(array);
         }
-        match array.elements().position(|element| !element.is_finite()) {
-            Some(index) => {
-                let element = array.elements().nth(index).unwrap_or(f64::NAN);
-                let sample = index / self.len().max(1);
-                Err(format!("holds {element} in sample {sample} (element {index}); remove or repair it"))
-            }
-            None => Ok(self.encode(&array.to_f32())),
-        }
+        Ok(self.encode(&array.finite_f32(self.len())?))
     }
 
     /// Whether the tensor holds integers that stand for themselves: indices, counts, true and false.
@@ -124,13 +117,9 @@ impl PortSpec {
 
     /// Whole numbers as bytes of the tensor's integer type, in the array's order. An error when one does not fit.
     pub(crate) fn integers(&self, array: &Array) -> Result<Vec<u8>, String> {
-        let (low, high) = match self.dtype {
-            DType::I8 => (i8::MIN.into(), i8::MAX.into()),
-            DType::U8 => (0.0, u8::MAX.into()),
-            DType::I16 => (i16::MIN.into(), i16::MAX.into()),
-            DType::I32 => (i32::MIN.into(), i32::MAX.into()),
-            _ => (0.0, 1.0),
-        };
+        // `f64` has all of them.
+        let (low, high) = self.code_range();
+        let (low, high) = (low as f64, high as f64);
         let mut bytes = Vec::with_capacity(array.len() * self.dtype.size_bytes());
         for (index, element) in array.elements().enumerate() {
             // Of 64-bit integers `f64` rounds only those that are far outside.
@@ -169,14 +158,19 @@ impl PortSpec {
     /// A real as the bytes of an integer element: the nearest code, halves away from zero, within the type's range.
     fn code_bytes(&self, real: f32) -> Vec<u8> {
         let code = (f64::from(real / self.affine.scale)).round() as i64 + i64::from(self.affine.zero_point);
-        let within = |low: i64, high: i64| code.clamp(low, high).to_le_bytes();
-        let bytes = match self.dtype {
-            DType::I16 => within(i16::MIN.into(), i16::MAX.into()),
-            DType::I32 => within(i32::MIN.into(), i32::MAX.into()),
-            DType::Bool => within(0, 1),
-            _ => within(0, 255),
-        };
-        bytes[..self.dtype.size_bytes()].to_vec()
+        let (low, high) = self.code_range();
+        code.clamp(low, high).to_le_bytes()[..self.dtype.size_bytes()].to_vec()
+    }
+
+    /// The least and the greatest code of the tensor's integer type.
+    fn code_range(&self) -> (i64, i64) {
+        match self.dtype {
+            DType::I8 => (i8::MIN.into(), i8::MAX.into()),
+            DType::I16 => (i16::MIN.into(), i16::MAX.into()),
+            DType::I32 => (i32::MIN.into(), i32::MAX.into()),
+            DType::Bool => (0, 1),
+            _ => (0, u8::MAX.into()),
+        }
     }
 
     /// Elements in the blob's layout, from the source's. There are as many as the shape says.

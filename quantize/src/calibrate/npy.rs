@@ -129,6 +129,20 @@ impl Array {
     }
 }
 
+impl Array {
+    /// [`Array::to_f32`] of samples of `sample_len` elements, none of which may be infinite or no number.
+    pub(crate) fn finite_f32(&self, sample_len: usize) -> Result<Vec<f32>, String> {
+        let elements = self.to_f32();
+        match elements.iter().position(|element| !element.is_finite()) {
+            Some(index) => {
+                let (element, sample) = (elements[index], index / sample_len.max(1));
+                Err(format!("holds {element} in sample {sample} (element {index}); remove or repair it"))
+            }
+            None => Ok(elements),
+        }
+    }
+}
+
 /// Reads a `.npy` file, or all arrays of a `.npz` archive in its order.
 pub fn read_arrays(path: &Path) -> Result<Vec<Array>, ArrayError> {
     let error = |array: Option<&str>, problem: String| {

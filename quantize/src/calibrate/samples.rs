@@ -32,19 +32,10 @@ impl Samples {
 
     /// [`Samples::read`] on arrays that came from `path`.
     pub fn from_arrays(path: &Path, arrays: &[Array], graph: &Graph) -> Result<Self, ArrayError> {
-        let mut inputs = Vec::with_capacity(graph.inputs.len());
-        let mut len = None;
-        for port in &graph.inputs {
-            let array = find(path, arrays, &port.name, graph.inputs.len())?;
-            let error = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
-            let (input, count) = convert(array, graph, port).map_err(error)?;
-            if *len.get_or_insert(count) != count {
-                let others = len.unwrap_or(0);
-                return Err(error(format!("holds {count} samples, an earlier input {others}; they must be as many")));
-            }
-            inputs.push(input);
-        }
-        Ok(Samples { inputs, len: len.unwrap_or(0) })
+        let ports: Vec<(&str, &[usize])> =
+            graph.inputs.iter().map(|port| (&port.name[..], &port.source_shape[..])).collect();
+        let (inputs, len) = by_input(path, arrays, &ports, |input, array| convert(array, graph, &graph.inputs[input]))?;
+        Ok(Samples { inputs, len })
     }
 
     /// Samples given as slices in the layout of the graph's values, one slice for each input.
@@ -88,13 +79,32 @@ impl Samples {
     }
 }
 
-/// The array that belongs to an input of a model that has `input_count` of them.
-pub(crate) fn find<'a>(
+/// Reads for each input, of which the name and the shape in the source model are given, the array that belongs to it; the
+/// number of samples, which is the same in all of them, comes with the results.
+pub(crate) fn by_input<T>(
     path: &Path,
-    arrays: &'a [Array],
-    input: &str,
-    input_count: usize,
-) -> Result<&'a Array, ArrayError> {
+    arrays: &[Array],
+    inputs: &[(&str, &[usize])],
+    read: impl Fn(usize, &Array) -> Result<T, String>,
+) -> Result<(Vec<T>, usize), ArrayError> {
+    let mut results = Vec::with_capacity(inputs.len());
+    let mut len = None;
+    for (index, (name, source_shape)) in inputs.iter().enumerate() {
+        let array = find(path, arrays, name, inputs.len())?;
+        let error = |problem| ArrayError { file: path.into(), array: Some(array.name.clone()), problem };
+        let of_input = |problem| error(format!("{problem} (input `{name}`)"));
+        let count = sample_count(&array.shape, source_shape).map_err(of_input)?;
+        if *len.get_or_insert(count) != count {
+            let others = len.unwrap_or(0);
+            return Err(error(format!("holds {count} samples, an earlier input {others}; they must be as many")));
+        }
+        results.push(read(index, array).map_err(error)?);
+    }
+    Ok((results, len.unwrap_or(0)))
+}
+
+/// The array that belongs to an input of a model that has `input_count` of them.
+fn find<'a>(path: &Path, arrays: &'a [Array], input: &str, input_count: usize) -> Result<&'a Array, ArrayError> {
     let named = |name: &str| arrays.iter().find(|array| array.name == name);
     let single = || match (input_count, arrays) {
         (1, [array]) => Some(array),
@@ -109,8 +119,8 @@ pub(crate) fn find<'a>(
     })
 }
 
-/// The samples of one input, and how many there are.
-fn convert(array: &Array, graph: &Graph, port: &Port) -> Result<(SampleInput, usize), String> {
+/// The samples of one input.
+fn convert(array: &Array, graph: &Graph, port: &Port) -> Result<SampleInput, String> {
     let value = graph.value(port.value);
     if value.dtype != DType::F32 {
         return Err(format!(
@@ -118,23 +128,17 @@ fn convert(array: &Array, graph: &Graph, port: &Port) -> Result<(SampleInput, us
             port.name, value.dtype
         ));
     }
-    let count = sample_count(&array.shape, &port.source_shape)
-        .map_err(|problem| format!("{problem} (input `{}`)", port.name))?;
-    let mut elements = array.to_f32();
-    if let Some(index) = elements.iter().position(|element| !element.is_finite()) {
-        let sample = index / value.len();
-        return Err(format!("holds {} in sample {sample} (element {index}); remove or repair it", elements[index]));
-    }
+    let mut elements = array.finite_f32(value.len())?;
     if let Some(permutation) = &port.permutation {
         let sample = |sample: &[f32]| transposed(sample, &port.source_shape, permutation);
         elements = elements.chunks_exact(value.len()).flat_map(sample).collect();
     }
-    Ok((SampleInput { elements, sample_len: value.len() }, count))
+    Ok(SampleInput { elements, sample_len: value.len() })
 }
 
 /// How many inferences an array of `shape` feeds. Axes of extent 1 may be left out or added, which moves no
 /// element; anything else must be as the model has it.
-pub(crate) fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
+fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
     let expected = || {
         let rest: Vec<String> = source.iter().skip(1).map(|extent| format!(", {extent}")).collect();
         let batch = source.first().copied().unwrap_or(1);

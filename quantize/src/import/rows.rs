@@ -24,6 +24,13 @@ fn known(builder: &Builder, indices: ValueId) -> Option<Vec<i32>> {
     }
 }
 
+/// Elements of the lists that constant indices among these values become; none where all are computed.
+pub(super) fn listed(builder: &Builder, ids: &[ValueId]) -> usize {
+    let is_known = ids.iter().any(|&id| builder.graph.value(id).elements.is_some());
+    let len = ids.iter().fold(0usize, |len, &id| len.saturating_add(builder.graph.value(id).len()));
+    if is_known { len } else { 0 }
+}
+
 /// `indices` as tuples of one.
 fn tuples(builder: &mut Builder, name: &str, indices: ValueId) -> Convert<ValueId> {
     let mut extents = shape(builder, indices);
@@ -228,6 +235,34 @@ pub(super) fn reversed(
     let x = turned(builder, &format!("{name}/turned"), x, order.as_ref())?;
     let y = gathered(builder, name, [x, indices], [1, 1])?;
     turned(builder, &format!("{name}/turned back"), y, order.map(|order| inverse(&order)).as_ref())
+}
+
+/// Along a new axis of `depth` elements, whether an element's place is the index. With `wraps`, one below zero counts from
+/// the end.
+pub(super) fn is_hot(
+    builder: &mut Builder,
+    name: &str,
+    indices: ValueId,
+    (axis, depth, wraps): (usize, usize, bool),
+) -> Convert<ValueId> {
+    let mut extents = shape(builder, indices);
+    extents.insert(axis, 1);
+    let mut line = vec![1; extents.len()];
+    line[axis] = depth;
+    let indices = builder.reshape(&format!("{name}/indices"), indices, extents)?;
+    let mut equal = |part: &str, first: i64| {
+        let numbers = (0..depth as i64).map(|at| i32::try_from(first + at).unwrap_or(i32::MAX));
+        let numbers = Elements::I32(numbers.collect());
+        let numbers = builder.constant(&format!("{name}/{part}"), line.clone(), numbers)?;
+        let equal = Combine::new(Function::Equal).into();
+        builder.apply_typed(&format!("{name}/is {part}"), equal, vec![indices, numbers], (DType::Bool, None))
+    };
+    let ascending = equal("ascending", 0)?;
+    if !wraps {
+        return Ok(ascending);
+    }
+    let from_end = equal("from the end", -(depth as i64))?;
+    builder.apply(&format!("{name}/is hot"), Combine::new(Function::Or).into(), vec![ascending, from_end])
 }
 
 /// The indices of the first elements along an axis in some order.

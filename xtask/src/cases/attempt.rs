@@ -56,7 +56,7 @@ pub(super) fn attempt(kinglet: &Path, case: &Case, folder: &Path) -> Result<Outc
     }
     let warned = match run(&mut compile, folder)? {
         Ended::Badly(how) => return Ok(Outcome::Crashed(format!("compile {how}"))),
-        Ended::Refusing(reason) if case.expect != Expect::Refusal => return Ok(Outcome::Refused(problems(&reason))),
+        Ended::Refusing(reason) if case.expect != Expect::Refusal => return Ok(Outcome::Refused(reason)),
         Ended::Refusing(reason) if reason.is_empty() => return Ok(Outcome::Wrong("refused without a reason".into())),
         Ended::Refusing(_) => return Ok(Outcome::Right),
         Ended::Well { stderr, .. } => stderr.lines().any(|line| line.starts_with("warning:")),
@@ -76,15 +76,6 @@ pub(super) fn attempt(kinglet: &Path, case: &Case, folder: &Path) -> Result<Outc
         return Ok(Outcome::Refused(format!("it computes on floats: {float}")));
     }
     Ok(outcome)
-}
-
-/// A reason without the list of what would be taken, which is the same for every case.
-fn problems(reason: &str) -> String {
-    reason
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("operators that are supported:"))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 fn run_and_judge(kinglet: &Path, case: &Case, folder: &Path, blob: &Path) -> Result<Outcome> {

@@ -5,8 +5,8 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer, combine, moves};
 use crate::import::build::{Convert, refuse};
 use crate::import::rows;
-use crate::ir::{DType, Elements, ValueId};
-use crate::op::{Combine, Function, Rank, Scatter, Select, Suppress, Update};
+use crate::ir::{DType, ValueId};
+use crate::op::{Rank, Scatter, Select, Suppress, Update};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -50,9 +50,7 @@ impl Importer<'_> {
 
     /// Charges lists of rows, which constant indices become.
     fn charge_rows(&self, ids: &[ValueId]) -> Convert<()> {
-        let is_known = ids.iter().any(|&id| self.builder.graph.value(id).elements.is_some());
-        let len = ids.iter().fold(0usize, |len, &id| len.saturating_add(self.builder.graph.value(id).len()));
-        Ok(self.budget.charge(if is_known { len } else { 0 }, 8)?)
+        Ok(self.budget.charge(rows::listed(&self.builder, ids), 8)?)
     }
 
     fn axis(&self, call: &Call<'_>, default: i64, x: ValueId) -> Convert<usize> {
@@ -188,25 +186,10 @@ pub(super) fn one_hot(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<E
         _ => DType::I32,
     };
     let x = importer.index_operand(call, 0)?;
-    let mut extents = importer.shape(x);
-    let rank = extents.len() + 1;
+    let rank = importer.shape(x).len() + 1;
     let axis = normal_axis(call.int("axis", -1)?, rank)?;
-    extents.insert(axis, 1);
-    let x = importer.builder.reshape(&format!("{}/indices", call.name), x, extents)?;
-    let mut line = vec![1; rank];
-    line[axis] = depth;
     importer.budget.charge(2 * depth, 4)?;
-    // An index below zero counts from the end: it is compared with these.
-    let mut is_hot = Vec::new();
-    for (name, first) in [("ascending", 0), ("from the end", -(depth as i64))] {
-        let numbers = Elements::I32((first..first + depth as i64).map(|index| index as i32).collect());
-        let numbers = importer.builder.constant(&format!("{}/{name}", call.name), line.clone(), numbers)?;
-        let name = format!("{}/is {name}", call.name);
-        let equal = Combine::new(Function::Equal).into();
-        is_hot.push(importer.builder.apply_typed(&name, equal, vec![x, numbers], (DType::Bool, None))?);
-    }
-    let either = Combine::new(Function::Or).into();
-    let condition = importer.builder.apply(&format!("{}/is hot", call.name), either, is_hot)?;
+    let condition = rows::is_hot(&mut importer.builder, call.name, x, (axis, depth, true))?;
     let mut operands = vec![condition];
     for (name, value) in [("on", on), ("off", off)] {
         let elements = combine::elements(&value, dtype)?;

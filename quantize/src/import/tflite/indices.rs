@@ -8,7 +8,7 @@ use super::schema::{INT4, INT8, UINT8};
 use crate::import::build::{Convert, refuse};
 use crate::import::rows;
 use crate::ir::{DType, Elements, ValueId};
-use crate::op::{Combine, Function, Rank, Reshape, Scatter, Select, Update};
+use crate::op::{Rank, Reshape, Scatter, Select, Update};
 
 impl Importer<'_, '_> {
     /// Operand `position` as 32-bit integers.
@@ -26,9 +26,7 @@ impl Importer<'_, '_> {
 
     /// Charges lists of rows, which constant indices become.
     fn charge_rows(&self, ids: &[ValueId]) -> Convert<()> {
-        let is_known = ids.iter().any(|&id| self.builder.graph.value(id).elements.is_some());
-        let len = ids.iter().fold(0usize, |len, &id| len.saturating_add(self.builder.graph.value(id).len()));
-        Ok(self.model.budget.charge(if is_known { len } else { 0 }, 8)?)
+        Ok(self.model.budget.charge(rows::listed(&self.builder, ids), 8)?)
     }
 }
 
@@ -131,22 +129,13 @@ pub(super) fn top_k(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Con
 /// Along a new axis one number where its index is that of the operand, another one elsewhere.
 pub(super) fn one_hot(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {
     let (x, y) = (importer.indices(call, 0)?, importer.result(call)?);
-    let mut extents = importer.shape_of(x);
-    let rank = extents.len() + 1;
+    let rank = importer.shape_of(x).len() + 1;
     let axis = normal_axis(i64::from(call.int(0, -1)?), rank)?;
     let Some(&depth) = importer.shape_of(y).get(axis) else {
         return refuse(format!("its result has no axis {axis}"), EXPORT_AGAIN);
     };
-    extents.insert(axis, 1);
-    let x = importer.builder.reshape(&format!("{}/indices", call.name), x, extents)?;
-    let mut line = vec![1; rank];
-    line[axis] = depth;
     importer.model.budget.charge(depth, 4)?;
-    let numbers = Elements::I32((0..depth).map(|index| i32::try_from(index).unwrap_or(i32::MAX)).collect());
-    let numbers = importer.builder.constant(&format!("{}/numbers", call.name), line, numbers)?;
-    let equal = Combine::new(Function::Equal).into();
-    let name = format!("{}/is hot", call.name);
-    let condition = importer.builder.apply_typed(&name, equal, vec![x, numbers], (DType::Bool, None))?;
+    let condition = rows::is_hot(&mut importer.builder, call.name, x, (axis, depth, false))?;
     let mut operands = vec![condition];
     for position in [2, 3] {
         let value = importer.operand(call, position)?;
