@@ -63,7 +63,8 @@ fn resolve_detect(operator: &OperatorBytes<'_>) -> Result<(Detect, [Source; 3], 
     }
     // Room for boxes, each of six numbers, and for how many there are.
     let room = product(&[limit, per_box, 6])?.checked_add(1).ok_or(LoadRule::Shape)?;
-    let lens = [product(&[count, 4])?, product(&[count, columns])?, product(&[classes, per_class]).and(Ok(room))?];
+    product(&[classes, per_class])?;
+    let lens = [product(&[count, 4])?, product(&[count, columns])?, room];
     let layer = Detect {
         count,
         columns,

@@ -12,7 +12,7 @@ use kinglet_kernels::numerics::ClampF32;
 use kinglet_kernels::select;
 
 use super::layer::{clamp, factor};
-use super::{product, record};
+use super::{product, record, source, typed};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Source, Span};
 
@@ -36,26 +36,6 @@ mod types {
     pub(super) struct Bool;
     pub(super) struct I8;
     pub(super) struct I16;
-}
-
-/// Type byte `index` of a record: the operand's type, and its region.
-pub(super) fn typed(operator: &OperatorBytes<'_>, index: usize) -> Option<(DType, u8)> {
-    let byte = *operator.body.get(index.checked_add(2)?)?;
-    Some((DType::from_tag(byte & 15)?, byte >> 4))
-}
-
-/// Operand `index`, which has `len` elements of a type.
-pub(super) fn source(
-    operator: &OperatorBytes<'_>,
-    index: usize,
-    dtype: DType,
-    at: u32,
-    len: usize,
-) -> Result<Source, LoadRule> {
-    match typed(operator, index) {
-        Some((found, _)) if found == dtype => Source::of(operator, index, Span::new(at, len, dtype.size_bytes())),
-        _ => Err(LoadRule::Operands),
-    }
 }
 
 /// The kernels' view of a record's extents; the last operands of a record with fewer of them do not repeat.

@@ -5,8 +5,7 @@ use kinglet_blob::records::{Gather as Record, Scatter as RecordScatter};
 use kinglet_blob::{DType, Operand, OperatorBytes, Signature};
 use kinglet_kernels::gather::{self, Number, Rows, Update};
 
-use super::combine::{source, typed};
-use super::{product, record};
+use super::{by_size, product, record, source, typed};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Source, Span};
 
@@ -76,12 +75,7 @@ pub(super) fn check_gather(operator: &OperatorBytes<'_>, limits: &Limits<'_>) ->
 
 pub(super) fn run_gather(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let gathering = resolve_gather(operator).ok()?;
-    match gathering.dtype.size_bytes() {
-        1 => gathering.run::<u8>(memory),
-        2 => gathering.run::<i16>(memory),
-        4 => gathering.run::<i32>(memory),
-        _ => None,
-    }
+    by_size!(gathering.dtype, Width => gathering.run::<Width>(memory))
 }
 
 impl Gathering {
@@ -126,12 +120,7 @@ pub(super) fn check_scatter(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -
 pub(super) fn run_scatter(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let scattering = resolve_scatter(operator).ok()?;
     match (scattering.update, scattering.dtype) {
-        (Update::Replace, dtype) => match dtype.size_bytes() {
-            1 => scattering.replace::<u8>(memory),
-            2 => scattering.replace::<i16>(memory),
-            4 => scattering.replace::<i32>(memory),
-            _ => None,
-        },
+        (Update::Replace, dtype) => by_size!(dtype, Width => scattering.replace::<Width>(memory)),
         (_, DType::F32) => scattering.update::<f32>(memory),
         (_, DType::I32) => scattering.update::<i32>(memory),
         _ => None,

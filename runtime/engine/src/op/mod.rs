@@ -35,7 +35,7 @@ use kinglet_kernels::Io;
 use kinglet_kernels::packing::Storage;
 
 use crate::error::LoadRule;
-use crate::memory::{Limits, Memory, Span, Spans};
+use crate::memory::{Limits, Memory, Source, Span, Spans};
 
 /// What the engine does with an operator.
 #[derive(Clone, Copy)]
@@ -183,11 +183,49 @@ fn record<const N: usize, R: Field>(
     Ok((places, parameters))
 }
 
+/// Type byte `index` of a record: the operand's type, and its region.
+fn typed(operator: &OperatorBytes<'_>, index: usize) -> Option<(DType, u8)> {
+    let byte = *operator.body.get(index.checked_add(2)?)?;
+    Some((DType::from_tag(byte & 15)?, byte >> 4))
+}
+
+/// Operand `index`, which has `len` elements of a type.
+fn source(operator: &OperatorBytes<'_>, index: usize, dtype: DType, at: u32, len: usize) -> Result<Source, LoadRule> {
+    match typed(operator, index) {
+        Some((found, _)) if found == dtype => Source::of(operator, index, Span::new(at, len, dtype.size_bytes())),
+        _ => Err(LoadRule::Operands),
+    }
+}
+
 /// An input and an output of one type.
 fn check_same_type(operator: &OperatorBytes<'_>) -> Result<(), LoadRule> {
-    let dtype = |at: usize| operator.body.get(at).map(|byte| byte & 15);
-    if dtype(2) == dtype(3) { Ok(()) } else { Err(LoadRule::Operands) }
+    match [0, 1].map(|index| typed(operator, index)) {
+        [Some((input, _)), Some((output, _))] if input == output => Ok(()),
+        _ => Err(LoadRule::Operands),
+    }
 }
+
+/// Runs `$run` with `$Element` a number as wide as `$dtype`'s, for operators that move elements and do not look at them.
+macro_rules! by_size {
+    ($dtype:expr, $Element:ident => $run:expr) => {
+        match $dtype.size_bytes() {
+            1 => {
+                type $Element = i8;
+                $run
+            }
+            2 => {
+                type $Element = i16;
+                $run
+            }
+            4 => {
+                type $Element = i32;
+                $run
+            }
+            _ => None,
+        }
+    };
+}
+use by_size;
 
 /// Runs a kernel on elements as `T`.
 fn run_as<T: Element>(spans: &Spans, memory: &mut Memory<'_, '_>, run: impl FnOnce(&mut Io<'_, T>)) -> Option<Span> {

@@ -2,10 +2,10 @@
 
 use kinglet_blob::cast::Element;
 use kinglet_blob::records::Rank as Record;
-use kinglet_blob::{DType, OperatorBytes, Signature};
+use kinglet_blob::{DType, Operand, OperatorBytes, Signature};
 use kinglet_kernels::rank::{self, Rank, Ranked};
 
-use super::{UNARY_I8, product, record};
+use super::{UNARY_I8, product, record, typed};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span};
 
@@ -16,7 +16,7 @@ pub(super) const RANK: Signature = UNARY_I8.of_any_type();
 fn resolve(operator: &OperatorBytes<'_>) -> Result<(Rank, DType, [Span; 2]), LoadRule> {
     let ([input, output], record): ([u32; 2], Record) = record(operator, &RANK)?;
     let dtype = operator.dtype().ok_or(LoadRule::Operands)?;
-    if operator.body.get(3).copied() != Some(DType::I32 as u8) {
+    if typed(operator, 1) != Some((DType::I32, Operand::ARENA)) {
         return Err(LoadRule::Operands);
     }
     if record.is_least > 1 || record.is_last > 1 || record.reserved != [0; 2] {

@@ -4,7 +4,7 @@ use kinglet_blob::records::Rearrange as Record;
 use kinglet_blob::{DType, OperatorBytes, size};
 use kinglet_kernels::rearrange::{self, Rearrange};
 
-use super::{check_same_type, product, record, run_as, shape};
+use super::{by_size, check_same_type, product, record, run_as, shape};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, align_of};
 
@@ -42,10 +42,5 @@ pub(super) fn check(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result
 pub(super) fn run(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve(operator).ok()?;
     // Floats are moved as integers: what they are is not looked at.
-    match operator.dtype()?.size_bytes() {
-        1 => run_as::<i8>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
-        2 => run_as::<i16>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
-        4 => run_as::<i32>(&spans, memory, |io| rearrange::rearrange(&layer, io)),
-        _ => None,
-    }
+    by_size!(operator.dtype()?, Element => run_as::<Element>(&spans, memory, |io| rearrange::rearrange(&layer, io)))
 }

@@ -7,7 +7,7 @@ use kinglet_kernels::resample::{self, Resample};
 use kinglet_kernels::resize_bilinear::{self, ResizeBilinear, STEP_LEN};
 use kinglet_kernels::take::{self, Take};
 
-use super::{UNARY_F32, UNARY_I8, check_same_type, product, record, run_as, shape};
+use super::{UNARY_F32, UNARY_I8, by_size, check_same_type, product, record, run_as, shape};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -49,12 +49,7 @@ pub(super) fn check_take(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> R
 
 pub(super) fn run_take(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     let (layer, spans) = resolve_take(operator, memory.weights).ok()?;
-    match operator.dtype()?.size_bytes() {
-        1 => run_as::<i8>(&spans, memory, |io| take::take(&layer, io)),
-        2 => run_as::<i16>(&spans, memory, |io| take::take(&layer, io)),
-        4 => run_as::<i32>(&spans, memory, |io| take::take(&layer, io)),
-        _ => None,
-    }
+    by_size!(operator.dtype()?, Element => run_as::<Element>(&spans, memory, |io| take::take(&layer, io)))
 }
 
 /// The layer, and the zero point of its codes; `W` views the bytes of so many weights.

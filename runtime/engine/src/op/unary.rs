@@ -11,7 +11,7 @@ use kinglet_kernels::quantize::{self, Affine, Requantize};
 use kinglet_kernels::unary_f32;
 
 use super::layer::{clamp, factor};
-use super::{UNARY_F32, UNARY_I8, product, record};
+use super::{UNARY_F32, UNARY_I8, product, record, typed};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
 
@@ -33,7 +33,7 @@ pub(super) fn elementwise(places: [u32; 2], len: usize, size: usize) -> Spans {
 
 /// The types of the input and of the output.
 pub(super) fn types(operator: &OperatorBytes<'_>) -> [Option<DType>; 2] {
-    [2, 3].map(|at| DType::from_tag(operator.body.get(at)? & 15))
+    [0, 1].map(|index| Some(typed(operator, index)?.0))
 }
 
 fn resolve_lookup<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(&'b [i8], Spans), LoadRule> {

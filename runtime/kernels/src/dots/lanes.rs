@@ -30,12 +30,12 @@ pub(super) fn takes<const WORD: usize>(taps: usize, pixels: usize) -> bool {
 }
 
 /// Rows of weights, transposed: a word of eight channels in each vector, of sixteen in each pair.
-pub(crate) type Transposed<S, const TAPS: usize, const WORD: usize> = [[<S as Step<TAPS, WORD>>::Vector; 2]; WORDS];
+pub(crate) type Transposed<S, const TAPS: usize, const WORD: usize> = [[<S as Step<TAPS, WORD>>::Vector; 2]];
 
-/// Nothing yet.
+/// Room for them, with nothing in it yet.
 pub(super) fn transposed<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
     step: S,
-) -> Transposed<S, TAPS, WORD> {
+) -> [[S::Vector; 2]; WORDS] {
     [[step.zero(); 2]; WORDS]
 }
 

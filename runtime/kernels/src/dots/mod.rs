@@ -13,7 +13,8 @@
 //! ```
 //!
 //! In the end each vector is folded, which gives eight numbers in a vector, four channels of either pixel, and these are
-//! requantized together. Where there is a single pixel, eight channels meet it.
+//! requantized together. Where there is a single pixel, eight channels meet it. Where there are eight pixels or more, and
+//! rows are short, channels are [`lanes`] instead, and nothing is folded.
 //!
 //! An instruction that multiplies unsigned by signed bytes (`vpdpbusd`) gets 128 more than each activation, and what that
 //! adds to a sum is taken from the value it starts with: `sum of x * w = sum of (x + 128) * w - 128 * sum of w`. The
@@ -25,8 +26,8 @@
 //!
 //! The loops are generic over a [`Step`]: one for each form of the instruction, in `arch/`, and [`emulated::Emulated`].
 //!
-//! Rejected: a packing with channels side by side. Sums would need no folding, but each activation has to be copied to
-//! all lanes, which costs as much from some 64 taps on, and a blob for `x86-64` would differ from one for `portable`.
+//! Rejected: a packing with channels side by side. It would spare the transposition of [`lanes`], a few instructions of a
+//! hundred, and a blob for `x86-64` would differ from one for `portable`.
 
 pub(crate) mod blocks;
 #[cfg(feature = "emulation")]
@@ -133,6 +134,29 @@ fn group_of_pixels(steps: usize, pixels: usize) -> Option<(usize, usize)> {
     (count > 0).then_some((count, count.wrapping_mul(steps)))
 }
 
+/// A panel, and room for transposed weights.
+type Buffers<'a, S, const TAPS: usize, const WORD: usize> =
+    (&'a mut Panel<S, TAPS, WORD>, &'a mut Transposed<S, TAPS, WORD>);
+
+/// Runs a layer that multiplies `count` pixels at a time with buffers for it: clearing larger ones takes longer than many
+/// layers of a single pixel.
+#[inline(always)]
+fn with_buffers<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
+    step: S,
+    taps: usize,
+    (count, vectors): (usize, usize),
+    run: impl FnOnce(Buffers<'_, S, TAPS, WORD>),
+) {
+    let empty = [S::Element::default(); TAPS];
+    // One vector more: what is copied may be longer than what is meant.
+    match (vectors < PANELS[0], lanes::takes::<WORD>(taps, count)) {
+        (true, true) => run((&mut [empty; PANELS[0]], &mut transposed(step))),
+        (true, false) => run((&mut [empty; PANELS[0]], &mut [])),
+        (false, true) => run((&mut [empty; PANELS[1] + 1], &mut transposed(step))),
+        (false, false) => run((&mut [empty; PANELS[1] + 1], &mut [])),
+    }
+}
+
 /// Any convolution in [`crate::packing::Packing::RowMajor`], as the portable kernel, which also runs layers with more
 /// taps than a panel holds.
 pub(crate) fn conv2d_i8<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
@@ -149,13 +173,7 @@ pub(crate) fn conv2d_i8<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usiz
     if !layer.fits(io, layer.weight_len()) {
         return io.refuse();
     }
-    // One vector more: what is copied may be longer than what is meant.
-    let empty = [S::Element::default(); TAPS];
-    if vectors < PANELS[0] {
-        convolve(step, layer, io, (count, &mut [empty; PANELS[0]]));
-    } else {
-        convolve(step, layer, io, (count, &mut [empty; PANELS[1] + 1]));
-    }
+    with_buffers(step, geometry.taps(), (count, vectors), |buffers| convolve(step, layer, io, count, buffers));
 }
 
 /// All pixels, `count` at a time.
@@ -164,14 +182,14 @@ fn convolve<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
     step: S,
     layer: &Conv2dI8,
     io: &mut Io<i8>,
-    (count, panel): (usize, &mut Panel<S, TAPS, WORD>),
+    count: usize,
+    (panel, weights): Buffers<'_, S, TAPS, WORD>,
 ) {
     let geometry = &layer.geometry;
     let outputs = geometry.output[2];
     let dense = conv2d::portable::dense(layer);
     let dense = Dense { bias: range(dense.bias, 0, outputs), ..dense };
     let mut windows = Windows::new(geometry, layer.padding_value);
-    let mut weights = transposed(step);
     let mut first: usize = 0;
     while first < geometry.pixels() {
         windows.count = geometry.pixels().wrapping_sub(first).min(count);
@@ -183,7 +201,7 @@ fn convolve<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
         }
         let (at, len) = (first.wrapping_mul(outputs), windows.count.wrapping_mul(outputs));
         let output = io.output().get_mut(at..at.saturating_add(len)).unwrap_or_default();
-        step.blocks(&dense, geometry.groups, (panel, &mut weights), output);
+        step.blocks(&dense, geometry.groups, (panel, weights), output);
         first = first.wrapping_add(windows.count);
     }
 }
@@ -202,12 +220,7 @@ pub(crate) fn fully_connected_i8<S: Step<TAPS, WORD>, const TAPS: usize, const W
     if !layer.fits(io) {
         return io.refuse();
     }
-    let empty = [S::Element::default(); TAPS];
-    if vectors < PANELS[0] {
-        multiply(step, layer, io, (count, &mut [empty; PANELS[0]]));
-    } else {
-        multiply(step, layer, io, (count, &mut [empty; PANELS[1] + 1]));
-    }
+    with_buffers(step, layer.taps, (count, vectors), |buffers| multiply(step, layer, io, count, buffers));
 }
 
 /// All rows, `count` at a time.
@@ -216,19 +229,19 @@ fn multiply<S: Step<TAPS, WORD>, const TAPS: usize, const WORD: usize>(
     step: S,
     layer: &FullyConnectedI8,
     io: &mut Io<i8>,
-    (count, panel): (usize, &mut Panel<S, TAPS, WORD>),
+    count: usize,
+    (panel, weights): Buffers<'_, S, TAPS, WORD>,
 ) {
     let (taps, outputs) = (layer.taps, layer.outputs);
     let dense = fully_connected::portable::dense(layer);
     let dense = Dense { bias: range(dense.bias, 0, outputs), ..dense };
-    let mut weights = transposed(step);
     let mut row = 0;
     while row < layer.rows {
         let rows = layer.rows.wrapping_sub(row).min(count);
         step.rows(taps, range(io.input(), row.wrapping_mul(taps), rows.wrapping_mul(taps)), panel);
         let at = row.wrapping_mul(outputs);
         let output = io.output().get_mut(at..at.saturating_add(rows.wrapping_mul(outputs))).unwrap_or_default();
-        step.blocks(&dense, 1, (panel, &mut weights), output);
+        step.blocks(&dense, 1, (panel, weights), output);
         row = row.wrapping_add(rows);
     }
 }
