@@ -41,7 +41,18 @@ fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
 /// Fields of every `record!`: names and types, in order.
 fn records() -> BTreeMap<String, Vec<(String, String)>> {
     let mut all = BTreeMap::new();
-    for file in ["header.rs", "port.rs", "records.rs", "state.rs"] {
+    const FILES: [&str; 9] = [
+        "header.rs",
+        "port.rs",
+        "state.rs",
+        "records/boxes.rs",
+        "records/convolution.rs",
+        "records/elementwise.rs",
+        "records/movement.rs",
+        "records/product.rs",
+        "records/reduction.rs",
+    ];
+    for file in FILES {
         let text = source(&format!("runtime/blob/src/{file}"));
         for body in text.split("\nrecord! {\n").skip(1).filter_map(|rest| rest.split("\n}\n").next()) {
             let code = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
