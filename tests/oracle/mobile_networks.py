@@ -12,11 +12,17 @@ numbers and a smooth one go in. A network that cannot be exported is named in `l
 import argparse
 import json
 import pathlib
+import subprocess
+import sys
 import warnings
 
-import torch_without_cuda
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools/export"))
 
-torch_without_cuda.ensure()
+import torch_libraries
+
+# The default build of torch is linked with CUDA's libraries, which need not be there.
+if subprocess.run([sys.executable, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode:
+    torch_libraries.stand_in(sys.prefix)
 
 import numpy as np
 import onnxruntime
