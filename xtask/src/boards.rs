@@ -1,6 +1,7 @@
 //! `cargo xtask boards`: build the firmware of the real boards and hold it against their budgets.
 //!
-//! Nothing is flashed or run. The model is the project's own example unless another is named.
+//! Nothing is flashed or run. The model is the project's own example unless another is named. An image links the
+//! operators that its model runs, as a product does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use kinglet_kernels::machine::{MACHINES, Machine};
 
 use crate::budget::{self, Budget};
 use crate::image;
+use crate::mcu_bench::operators;
 use crate::prerequisites;
 use crate::tree;
 
@@ -81,7 +83,9 @@ fn compile(kinglet: &Path, board: &RealBoard, source: (&Path, Option<&Path>), bl
 fn build(board: &RealBoard, blob: &Path) -> Result<PathBuf> {
     let package = format!("kinglet-{}", board.name);
     let mut cargo = tree::firmware_cargo();
+    let operators: Vec<String> = operators::features(blob)?.into_iter().map(|name| format!("kinglet/{name}")).collect();
     cargo.args(["build", "--release", "--quiet", "--package", &package, "--target", board.rust_target]);
+    cargo.args(["--no-default-features", "--features", &operators.join(",")]);
     cargo.env("KINGLET_BLOB", blob);
     finish(&mut cargo)?;
     Ok(tree::firmware_target().join(board.rust_target).join("release").join(package))
