@@ -7,10 +7,14 @@
 //! A proof that cannot fail proves nothing. So first a function with one unchecked index is linked too, and that link
 //! must fail, by the name of the missing function.
 
+use core::num::NonZero;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -27,6 +31,9 @@ pub(crate) struct Arguments {
     /// Only these targets.
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
+    /// As delivered on every target; at the other levels of optimization on the first one only
+    #[arg(long)]
+    short: bool,
     /// Measure the library with what this blob needs, instead of what the keyword model needs.
     #[arg(long, value_name = "BLOB")]
     blob: Option<PathBuf>,
@@ -80,23 +87,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let features = features.into_iter().map(str::to_owned).collect();
     let proof = Proof { linker, functions, features };
     let asked = |target: &str| arguments.target.is_empty() || arguments.target.iter().any(|t| t == target);
-    for (target, extensions) in targets().into_iter().filter(|(target, _)| asked(target)) {
-        if let Err(missing) = prerequisites::rust_target(target) {
-            report.lane(target, Ok(Outcome::Skipped(missing.to_string())));
-            continue;
+    let asked: Vec<_> = targets().into_iter().filter(|(target, _)| asked(target)).collect();
+    // Each library is optimized as one, by one thread: targets are built side by side.
+    let (next, report) = (AtomicUsize::new(0), Mutex::new(report));
+    let print = |name: &str, outcome: Result<Outcome>| {
+        report.lock().unwrap_or_else(PoisonError::into_inner).lane(name, outcome);
+    };
+    let work = || {
+        while let Some((index, (target, extensions))) = asked.iter().enumerate().nth(next.fetch_add(1, Relaxed)) {
+            let levels = if arguments.short && index > 0 { &OPT_LEVELS[..1] } else { &OPT_LEVELS[..] };
+            proof.of_target(target, levels, extensions, &print);
         }
-        report.lane(&format!("{target} negative control"), proof.must_fail(target).map(Outcome::Passed));
-        for opt_level in OPT_LEVELS {
-            let name = opt_level.map_or("as delivered".to_owned(), |level| format!("opt-level {level}"));
-            report.lane(&format!("{target} {name}"), proof.must_hold(target, opt_level, None).map(Outcome::Passed));
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
         }
-        for extension in extensions {
-            let proved = proof.must_hold(target, None, Some(extension));
-            report.lane(&format!("{target} {extension}"), proved.map(Outcome::Passed));
-        }
-        report.lane(&format!("{target} flash"), proof.flash(target).map(Outcome::Passed));
-    }
-    Ok(report.finish())
+    });
+    Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner).finish())
 }
 
 /// What is the same for all targets.
@@ -109,6 +117,29 @@ struct Proof {
 }
 
 impl Proof {
+    /// All that is proven of a target, and how large its library is. `print` is told each result.
+    fn of_target(
+        &self,
+        target: &'static str,
+        levels: &[Option<&'static str>],
+        extensions: &[&'static str],
+        print: &dyn Fn(&str, Result<Outcome>),
+    ) {
+        if let Err(missing) = prerequisites::rust_target(target) {
+            return print(target, Ok(Outcome::Skipped(missing.to_string())));
+        }
+        print(&format!("{target} negative control"), self.must_fail(target).map(Outcome::Passed));
+        for &level in levels {
+            let name = level.map_or("as delivered".to_owned(), |level| format!("opt-level {level}"));
+            print(&format!("{target} {name}"), self.must_hold(target, level, None).map(Outcome::Passed));
+        }
+        for &extension in extensions {
+            let proved = self.must_hold(target, None, Some(extension));
+            print(&format!("{target} {extension}"), proved.map(Outcome::Passed));
+        }
+        print(&format!("{target} flash"), self.flash(target).map(Outcome::Passed));
+    }
+
     /// Links everything and looks at what was linked.
     fn must_hold(
         &self,

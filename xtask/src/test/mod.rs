@@ -6,8 +6,9 @@
 //! is *skipped* and says so; nothing is left out silently. A test inside a step skips something by printing a line
 //! that begins with `skipped`; those lines are counted and repeated at the end.
 //!
-//! Not here, because they run for many minutes: `cargo xtask fuzz` and the whole of `cargo xtask miri`. Of both there is a
-//! short form: the fuzz targets on a few thousand inputs (`tests/tests/fuzz_short.rs`), and `cargo xtask miri --short`.
+//! Not here, because they run for many minutes: `cargo xtask fuzz` and the whole of `cargo xtask miri` and
+//! `cargo xtask panic-proof`. Of each there is a short form: the fuzz targets on a few thousand inputs
+//! (`tests/tests/fuzz_short.rs`), `cargo xtask miri --short` and `cargo xtask panic-proof --short`.
 
 mod install;
 mod steps;

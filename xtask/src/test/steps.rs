@@ -196,7 +196,12 @@ fn c_and_boards() -> Vec<Step> {
     let step = |name, what, missing, commands| Step { name, what, missing, commands };
     vec![
         step("c", "the C interface: misuse, soak, and models", nothing, vec![xtask(&["c-test"])]),
-        step("panic-proof", "no panic and no allocator can be linked", nothing, vec![xtask(&["panic-proof"])]),
+        step(
+            "panic-proof",
+            "no panic and no allocator can be linked",
+            nothing,
+            vec![xtask(&["panic-proof", "--short"])],
+        ),
         step("counter", "the instruction counter counts right", qemu, vec![xtask(&["mcu-selftest"])]),
         step("kernels", "every core's kernels equal the reference, on the core", qemu, vec![xtask(&["kernel-check"])]),
         step(
