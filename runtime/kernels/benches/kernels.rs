@@ -143,7 +143,7 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
             for (label, geometry) in [("3x3", WINDOW), ("1x1", POINT)] {
                 let (outputs, taps) = (geometry.output[2], geometry.taps());
                 let (weights, bias) = (floats(outputs * taps), floats(outputs));
-                let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: &weights, bias: &bias };
+                let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: &weights, bias: &bias, token };
                 let macs = geometry.pixels() * outputs * taps;
                 with_io(&format!("{name} {label}"), macs, &floats(len(geometry.input)), len(geometry.output), |io| {
                     run(&layer, io);
@@ -174,7 +174,8 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
         }
         Kernel::DepthwiseF32(run) => {
             let (weights, bias) = (floats(9 * WINDOW.output[2]), floats(WINDOW.output[2]));
-            let layer = DepthwiseF32 { geometry: WINDOW, multiplier: 1, clamp: CLAMP, weights: &weights, bias: &bias };
+            let layer =
+                DepthwiseF32 { geometry: WINDOW, multiplier: 1, clamp: CLAMP, weights: &weights, bias: &bias, token };
             with_io(name, len(WINDOW.output) * 9, &floats(len(WINDOW.input)), len(WINDOW.output), |io| {
                 run(&layer, io);
             });
@@ -185,10 +186,10 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
         Kernel::FullyConnectedF32(run) => {
             let (rows, taps, outputs) = (1, 640, 128);
             let (weights, bias) = (floats(taps * outputs), floats(outputs));
-            let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: &weights, bias: &bias };
+            let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: &weights, bias: &bias, token };
             with_io(name, taps * outputs, &floats(taps), outputs, |io| run(&layer, io));
         }
-        _ => bench_small(name, kernel),
+        _ => bench_small(name, kernel, token),
     }
 }
 
@@ -216,7 +217,7 @@ fn taps<W: Copy>(weight: W) -> (Vec<u32>, Vec<W>) {
 }
 
 /// Pools, elementwise kernels and reductions, on 16x16x32 elements.
-fn bench_small(name: &str, kernel: Kernel) {
+fn bench_small(name: &str, kernel: Kernel, token: Token) {
     let count = len(WINDOW.input);
     let (integers, reals) = (bytes(count), floats(count));
     let pool = Geometry { output: [8, 8, 32], kernel: [2, 2], stride: [2, 2], pad: [0, 0], ..WINDOW };
@@ -231,10 +232,10 @@ fn bench_small(name: &str, kernel: Kernel) {
         b_factor: FACTOR,
         output_factor: FACTOR,
         stage: STAGE,
-        token: Token::detect(),
+        token: token,
     };
     let mul = MulI8 { a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
-    let float = ElementwiseF32 { clamp: CLAMP };
+    let float = ElementwiseF32 { clamp: CLAMP, token };
     let (outer, reduced, inner) = (1, 256, 32);
     let mean_i8 = MeanI8 { outer, reduced, inner, input_zero_point: 3, factor: FACTOR, stage: STAGE };
     let mean_f32 = MeanF32 { outer, reduced, inner };

@@ -163,7 +163,7 @@ proptest! {
                 run(places, STALE, |io| conv2d::conv2d_i8_reference(&layer, io))?;
             }
         }
-        let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: floats, bias: floats };
+        let layer = Conv2dF32 { geometry, clamp: CLAMP, weights: floats, bias: floats, token };
         run(places, 0.0, |io| conv2d::conv2d_f32(&layer, io))?;
         for storage in Storage::ALL {
             for zero_points in [bytes.as_slice(), &[]] {
@@ -176,7 +176,7 @@ proptest! {
             let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| depthwise::depthwise_i8(&layer, io, &mut vec![0; scratch_len]))?;
         }
-        let layer = DepthwiseF32 { geometry, multiplier, clamp: CLAMP, weights: floats, bias: floats };
+        let layer = DepthwiseF32 { geometry, multiplier, clamp: CLAMP, weights: floats, bias: floats, token };
         run(places, 0.0, |io| depthwise::depthwise_f32(&layer, io))?;
         let layer = PoolI8 { geometry, min: stage.min, max: stage.max };
         run(places, STALE, |io| pool::average_pool_i8(&layer, io))?;
@@ -223,7 +223,7 @@ proptest! {
         }
         let layer = FullyConnectedI16 { rows, taps, outputs, weights: bytes, stage: numbers.stage_i16() };
         run(places, STALE_I16, |io| fully_connected::fully_connected_i16(&layer, io))?;
-        let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: floats, bias: floats };
+        let layer = FullyConnectedF32 { rows, taps, outputs, clamp: CLAMP, weights: floats, bias: floats, token };
         run(places, 0.0, |io| fully_connected::fully_connected_f32(&layer, io))?;
         let layer = SoftmaxI8 { rows, depth: taps, input_factor: numbers.factor, diff_min: numbers.zero_point };
         run(places, STALE, |io| softmax_i8(&layer, io))?;
@@ -281,7 +281,7 @@ proptest! {
         let layer = MulI16 { factor, min: stage.min as i16, max: stage.max as i16 };
         run(places, STALE_I16, |io| elementwise::mul_i16(&layer, io, Operand::Slice(&shorts, Broadcast { inner, len })))?;
         let b = Operand::Slice(&numbers.floats, Broadcast { inner, len });
-        run(places, 0.0, |io| elementwise::add_f32(&ElementwiseF32 { clamp: CLAMP }, io, b))?;
+        run(places, 0.0, |io| elementwise::add_f32(&ElementwiseF32 { clamp: CLAMP, token: Token::detect() }, io, b))?;
         run(places, STALE, |io| lookup_i8(&numbers.bytes, io))?;
     }
 

@@ -129,6 +129,7 @@ fn conv2d_of_floats_starts_at_the_bias() {
         clamp: UNCLAMPED,
         weights: &[1.0, 1.0],
         bias: &[16_777_216.0],
+        token: Token::detect(),
     };
     assert_eq!(output_of(&[1.0, 1.0], 1, |io| conv2d::conv2d_f32(&layer, io)), [16_777_216.0]);
 }
@@ -217,7 +218,7 @@ fn known_sums_and_products() {
 
 #[test]
 fn broadcasts_repeat_the_second_operand() {
-    let layer = ElementwiseF32 { clamp: ClampF32 { min: f32::NEG_INFINITY, max: 14.0 } };
+    let layer = ElementwiseF32 { clamp: ClampF32 { min: f32::NEG_INFINITY, max: 14.0 }, token: Token::detect() };
     let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     let b = [0.0, 10.0];
     let sum = |broadcast: Broadcast| {

@@ -175,9 +175,9 @@ fn run_f32(
     let second = Second::of(operator, places).ok()?;
     let spans = spans(places, second, &record.broadcast, 4).ok()?;
     let constant = cast::f32s(constant_b(second, &record.broadcast, 4, memory.weights)?)?;
+    let layer = ElementwiseF32 { clamp: clamp(record.min, record.max).ok()?, token: memory.token };
     let mut memory = memory.f32(&spans);
     let (io, arena) = memory.as_mut()?;
-    let layer = ElementwiseF32 { clamp: clamp(record.min, record.max).ok()? };
     kernel(&layer, io, operand(second, &record.broadcast, arena, constant));
     spans.written(io)
 }

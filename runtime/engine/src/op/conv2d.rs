@@ -75,6 +75,7 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
 fn resolve_f32<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
+    token: Token,
 ) -> Result<(RecordF32, Conv2dF32<'b>, Spans), LoadRule> {
     let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
@@ -83,16 +84,16 @@ fn resolve_f32<'b>(
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
     let lens = [input_len, output_len].map(|len| size::saturating_product(len, batch));
     let spans = Spans::unary(places, lens, 4);
-    Ok((record, Conv2dF32 { geometry, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
+    Ok((record, Conv2dF32 { geometry, clamp: clamp(record.min, record.max)?, weights, bias, token }, spans))
 }
 
 pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let (_, _, spans) = resolve_f32(operator, limits.weights)?;
+    let (_, _, spans) = resolve_f32(operator, limits.weights, Token::PLAIN)?;
     limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (record, layer, spans) = resolve_f32(operator, memory.weights).ok()?;
+    let (record, layer, spans) = resolve_f32(operator, memory.weights, memory.token).ok()?;
     let mut memory = memory.f32(&spans);
     let (io, _) = memory.as_mut()?;
     for_each_image(record.window.batch, &layer.geometry, io, |io| conv2d::conv2d_f32(&layer, io));

@@ -57,22 +57,23 @@ pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) 
 fn resolve_f32<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
+    token: Token,
 ) -> Result<(FullyConnectedF32<'b>, Spans), LoadRule> {
     let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let (bias, weights) = constants_f32(constants, outputs, product(&[outputs, taps])?)?;
     let spans = Spans::unary(places, [product(&[rows, taps])?, product(&[rows, outputs])?], 4);
-    Ok((FullyConnectedF32 { rows, taps, outputs, clamp: clamp(record.min, record.max)?, weights, bias }, spans))
+    Ok((FullyConnectedF32 { rows, taps, outputs, clamp: clamp(record.min, record.max)?, weights, bias, token }, spans))
 }
 
 pub(super) fn check_f32(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let (_, spans) = resolve_f32(operator, limits.weights)?;
+    let (_, spans) = resolve_f32(operator, limits.weights, Token::PLAIN)?;
     limits.spans(&spans)
 }
 
 pub(super) fn run_f32(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (layer, spans) = resolve_f32(operator, memory.weights).ok()?;
+    let (layer, spans) = resolve_f32(operator, memory.weights, memory.token).ok()?;
     let mut memory = memory.f32(&spans);
     let (io, _) = memory.as_mut()?;
     fully_connected::fully_connected_f32(&layer, io);

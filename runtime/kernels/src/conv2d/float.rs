@@ -68,7 +68,7 @@ impl Layer for Conv2dF32<'_> {
 }
 
 /// Computes the convolution. No scratch.
-pub fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
+pub(crate) fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
     if !layer.fits(io) {
         return io.refuse();
     }

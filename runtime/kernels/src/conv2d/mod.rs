@@ -16,14 +16,14 @@
 //! the same bits. Their overlap rule is stricter: the output of pixel `p` must not touch an input of `p` either.
 
 mod asymmetric;
-mod float;
+pub(crate) mod float;
 mod hybrid;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
+pub use crate::registry::conv2d_f32;
 pub use asymmetric::{AsymmetricConv2dI8, asymmetric_conv2d_i8};
-pub use float::conv2d_f32;
 pub use hybrid::{Conv2dHybrid, conv2d_hybrid};
 pub use int16::{Conv2dI16, conv2d_i16};
 pub use reference::{
@@ -220,11 +220,13 @@ pub struct Conv2dF32<'a> {
     pub weights: &'a [f32],
     /// `[O]`.
     pub bias: &'a [f32],
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl Conv2dF32<'_> {
     /// True when every slice is as long as the layer needs.
-    fn fits(&self, io: &Io<f32>) -> bool {
+    pub(crate) fn fits(&self, io: &Io<f32>) -> bool {
         let outputs = self.geometry.output[2];
         let weights = outputs.saturating_mul(self.geometry.taps());
         self.geometry.fits(io) && self.bias.len() >= outputs && self.weights.len() >= weights

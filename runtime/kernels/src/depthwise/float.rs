@@ -8,7 +8,7 @@ use crate::io::range;
 const BLOCK: usize = 8;
 
 /// Computes the convolution. No scratch.
-pub fn depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) {
+pub(crate) fn depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) {
     if !layer.fits(io) {
         return io.refuse();
     }

@@ -12,12 +12,12 @@
 //!   Packings with another order say so ([`DepthwisePacking::write_order`]).
 //! - `geometry.groups` is not read.
 
-mod float;
+pub(crate) mod float;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
-pub use float::depthwise_f32;
+pub use crate::registry::depthwise_f32;
 pub use int16::{DepthwiseI16, depthwise_i16};
 pub use reference::{depthwise_f32_reference, depthwise_i8_reference, depthwise_i16_reference};
 
@@ -73,11 +73,13 @@ pub struct DepthwiseF32<'a> {
     pub weights: &'a [f32],
     /// `[C * multiplier]`.
     pub bias: &'a [f32],
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl DepthwiseF32<'_> {
     /// True when every slice is as long as the layer needs.
-    fn fits(&self, io: &Io<f32>) -> bool {
+    pub(crate) fn fits(&self, io: &Io<f32>) -> bool {
         let outputs = self.geometry.output[2];
         let weights = outputs.saturating_mul(self.geometry.kernel_area());
         self.geometry.fits(io) && self.bias.len() >= outputs && self.weights.len() >= weights

@@ -5,7 +5,7 @@ use super::{ElementwiseF32, Operand};
 use crate::Io;
 
 /// Computes the sum. No scratch.
-pub fn add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) {
+pub(crate) fn add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) {
     binary(io, b, |a, b| layer.clamp.apply(a + b));
 }
 

@@ -9,17 +9,17 @@
 //! - Overlapping input and output: the output may start at `a`'s first element or before it; in place is fine.
 
 mod chunks;
-mod float;
+pub(crate) mod float;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
-pub use float::{add_f32, mul_f32};
+pub use float::mul_f32;
 pub use int16::{ADD_I16_LEFT_SHIFT, AddI16, MulI16, add_i16, add_i16_reference, mul_i16, mul_i16_reference};
 pub use portable::mul_i8;
 pub use reference::{add_f32_reference, add_i8_reference, mul_f32_reference, mul_i8_reference};
 
-pub use crate::registry::add_i8;
+pub use crate::registry::{add_f32, add_i8};
 
 use crate::Token;
 use crate::numerics::{ClampF32, FixedPoint, OutputStage};
@@ -129,4 +129,6 @@ impl MulI8 {
 pub struct ElementwiseF32 {
     /// Fused activation.
     pub clamp: ClampF32,
+    /// What the processor can do.
+    pub token: Token,
 }

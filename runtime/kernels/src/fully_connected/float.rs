@@ -7,7 +7,7 @@ use crate::io::{Io, range};
 const OUTPUTS: usize = 4;
 
 /// Computes the layer. No scratch.
-pub fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
+pub(crate) fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
     if !layer.fits(io) {
         return io.refuse();
     }

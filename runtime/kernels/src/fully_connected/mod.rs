@@ -9,12 +9,12 @@
 //! - Overlapping input and output: rows are written in order; the output of row `r` must not touch an input of
 //!   row `r` or of any row after it.
 
-mod float;
+pub(crate) mod float;
 mod int16;
 pub(crate) mod portable;
 mod reference;
 
-pub use float::fully_connected_f32;
+pub use crate::registry::fully_connected_f32;
 pub use int16::{FullyConnectedI16, fully_connected_i16};
 pub use reference::{fully_connected_f32_reference, fully_connected_i8_reference, fully_connected_i16_reference};
 
@@ -78,11 +78,13 @@ pub struct FullyConnectedF32<'a> {
     pub weights: &'a [f32],
     /// `[outputs]`.
     pub bias: &'a [f32],
+    /// What the processor can do.
+    pub token: Token,
 }
 
 impl FullyConnectedF32<'_> {
     /// True when every slice is as long as the layer needs.
-    fn fits(&self, io: &Io<f32>) -> bool {
+    pub(crate) fn fits(&self, io: &Io<f32>) -> bool {
         let FullyConnectedF32 { rows, taps, outputs, .. } = *self;
         io.has(rows.saturating_mul(taps), rows.saturating_mul(outputs))
             && self.bias.len() >= outputs

@@ -152,6 +152,27 @@ kernels! {
         "helium" => crate::arch::helium::max_pool_i8,
         portable => crate::pool::portable::max_pool_i8;
 
+    /// Computes the sum with the fastest kernel this target has for the layer. No scratch.
+    add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) = (layer, io, b); AddF32, F32, Add;
+        "x86_64" => crate::arch::x86_64::add_f32,
+        portable => crate::elementwise::float::add_f32;
+
+    /// Computes the convolution with the fastest kernel this target has for the layer. No scratch.
+    conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) = (layer, io); Conv2dF32, F32, Conv2D;
+        "x86_64" => crate::arch::x86_64::conv2d_f32,
+        portable => crate::conv2d::float::conv2d_f32;
+
+    /// Computes the convolution with the fastest kernel this target has for the layer. No scratch.
+    depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) = (layer, io); DepthwiseF32, F32, DepthwiseConv2D;
+        "x86_64" => crate::arch::x86_64::depthwise_f32,
+        portable => crate::depthwise::float::depthwise_f32;
+
+    /// Computes the layer with the fastest kernel this target has for it. No scratch.
+    fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) = (layer, io);
+        FullyConnectedF32, F32, FullyConnected;
+        "x86_64" => crate::arch::x86_64::fully_connected_f32,
+        portable => crate::fully_connected::float::fully_connected_f32;
+
     /// Computes the mean with the fastest kernel this target has for the layer. No scratch.
     mean_i8(layer: &MeanI8, io: &mut Io<i8>) = (layer, io); MeanI8, I8, Mean;
         "helium" => crate::arch::helium::mean_i8,
@@ -166,23 +187,9 @@ const PLAIN: &[Row] = &{
     const MAP_I16: &[Operator] = &[O::Relu, O::Relu6, O::Logistic, O::Tanh, O::Map];
     const REARRANGE: &[Operator] = &[O::Transpose, O::Take];
     [
-        Row::plain("conv2d::conv2d_f32", &[O::Conv2D], F32, Kernel::Conv2dF32(conv2d::conv2d_f32)),
-        Row::plain(
-            "depthwise::depthwise_f32",
-            &[O::DepthwiseConv2D],
-            F32,
-            Kernel::DepthwiseF32(depthwise::depthwise_f32),
-        ),
-        Row::plain(
-            "fully_connected::fully_connected_f32",
-            &[O::FullyConnected],
-            F32,
-            Kernel::FullyConnectedF32(fully_connected::fully_connected_f32),
-        ),
         Row::plain("pool::average_pool_f32", &[O::AveragePool2D], F32, Kernel::AveragePoolF32(pool::average_pool_f32)),
         Row::plain("pool::max_pool_f32", &[O::MaxPool2D], F32, Kernel::MaxPoolF32(pool::max_pool_f32)),
         Row::plain("elementwise::mul_i8", &[O::Mul], I8, Kernel::MulI8(elementwise::mul_i8)),
-        Row::plain("elementwise::add_f32", &[O::Add], F32, Kernel::AddF32(elementwise::add_f32)),
         Row::plain("elementwise::mul_f32", &[O::Mul], F32, Kernel::MulF32(elementwise::mul_f32)),
         Row::plain("mean::mean_f32", &[O::Mean], F32, Kernel::MeanF32(mean::mean_f32)),
         Row::plain("reduce_max::reduce_max_i8", &[O::ReduceMax], I8, Kernel::ReduceMaxI8(reduce_max::reduce_max_i8)),

@@ -83,7 +83,8 @@ pub(crate) fn fully_connected_f32(run: fn(&FullyConnectedF32, &mut Io<f32>)) {
     });
     check_all(layers, |(shape, (weights, bias, input), clamp)| {
         let [rows, taps, outputs] = shape;
-        let layer = FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias };
+        let layer =
+            FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias, token: Token::PLAIN };
         let lacking = [
             FullyConnectedF32 { weights: short(&weights), ..layer },
             FullyConnectedF32 { bias: short(&bias), ..layer },
@@ -91,12 +92,16 @@ pub(crate) fn fully_connected_f32(run: fn(&FullyConnectedF32, &mut Io<f32>)) {
         for layer in lacking {
             refuses("constants too short", &input, rows * outputs, |io| run(&layer, io))?;
         }
-        compare(
-            &input,
-            rows * outputs,
-            before(shape),
-            |io| fully_connected_f32_reference(&layer, io),
-            |io| run(&layer, io),
-        )
+        for token in Token::all() {
+            let layer = FullyConnectedF32 { token, ..layer };
+            compare(
+                &input,
+                rows * outputs,
+                before(shape),
+                |io| fully_connected_f32_reference(&layer, io),
+                |io| run(&layer, io),
+            )?;
+        }
+        Ok(())
     });
 }

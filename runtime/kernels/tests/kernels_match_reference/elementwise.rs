@@ -97,14 +97,17 @@ pub(crate) fn mul_i8(run: fn(&MulI8, &mut Io<i8>, Operand<'_, i8>)) {
 
 pub(crate) fn add_f32(run: fn(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>)) {
     check_all((operands(float()), clamp()), |(operands, clamp)| {
-        let layer = ElementwiseF32 { clamp };
-        binary(&operands, |io, b| add_f32_reference(&layer, io, b), |io, b| run(&layer, io, b))
+        for token in Token::all() {
+            let layer = ElementwiseF32 { clamp, token };
+            binary(&operands, |io, b| add_f32_reference(&layer, io, b), |io, b| run(&layer, io, b))?;
+        }
+        Ok(())
     });
 }
 
 pub(crate) fn mul_f32(run: fn(&ElementwiseF32, &mut Io<f32>, Operand<'_, f32>)) {
     check_all((operands(float()), clamp()), |(operands, clamp)| {
-        let layer = ElementwiseF32 { clamp };
+        let layer = ElementwiseF32 { clamp, token: Token::PLAIN };
         binary(&operands, |io, b| mul_f32_reference(&layer, io, b), |io, b| run(&layer, io, b))
     });
 }

@@ -141,18 +141,22 @@ pub(crate) fn conv2d_f32(run: fn(&Conv2dF32, &mut Io<f32>)) {
         (Just(geometry), weights, elements(float(), geometry.output[2]), elements(float(), input_len), clamp())
     });
     check_all(layers, |(geometry, weights, bias, input, clamp)| {
-        let layer = Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias };
+        let layer = Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias, token: Token::PLAIN };
         let output_len = geometry.output.iter().product();
         for layer in [Conv2dF32 { weights: short(&weights), ..layer }, Conv2dF32 { bias: short(&bias), ..layer }] {
             refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
         }
-        compare(
-            &input,
-            geometry.output.iter().product(),
-            before(&geometry, Rule::WritesInBlocks),
-            |io| conv2d_f32_reference(&layer, io),
-            |io| run(&layer, io),
-        )
+        for token in Token::all() {
+            let layer = Conv2dF32 { token, ..layer };
+            compare(
+                &input,
+                output_len,
+                before(&geometry, Rule::WritesInBlocks),
+                |io| conv2d_f32_reference(&layer, io),
+                |io| run(&layer, io),
+            )?;
+        }
+        Ok(())
     });
 }
 
@@ -238,18 +242,22 @@ pub(crate) fn depthwise_f32(run: fn(&DepthwiseF32, &mut Io<f32>)) {
         (Just((geometry, multiplier)), numbers, clamp())
     });
     check_all(layers, |((geometry, multiplier), (weights, bias, input), clamp)| {
-        let layer = DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias };
+        let layer = DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias, token: Token::PLAIN };
         let output_len = geometry.output.iter().product();
         for layer in [DepthwiseF32 { weights: short(&weights), ..layer }, DepthwiseF32 { bias: short(&bias), ..layer }]
         {
             refuses("constants too short", &input, output_len, |io| run(&layer, io))?;
         }
-        compare(
-            &input,
-            geometry.output.iter().product(),
-            before(&geometry, Rule::WritesInBlocks),
-            |io| depthwise_f32_reference(&layer, io),
-            |io| run(&layer, io),
-        )
+        for token in Token::all() {
+            let layer = DepthwiseF32 { token, ..layer };
+            compare(
+                &input,
+                output_len,
+                before(&geometry, Rule::WritesInBlocks),
+                |io| depthwise_f32_reference(&layer, io),
+                |io| run(&layer, io),
+            )?;
+        }
+        Ok(())
     });
 }

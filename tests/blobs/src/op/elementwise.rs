@@ -114,7 +114,7 @@ impl Program {
                 OpCode::Add => elementwise::add_f32_reference,
                 _ => elementwise::mul_f32_reference,
             };
-            kernel(&ElementwiseF32 { clamp }, &mut Io::split(&from, &mut to), operand);
+            kernel(&ElementwiseF32 { clamp, token: Token::PLAIN }, &mut Io::split(&from, &mut to), operand);
             write_f32(arena, output, &to);
         });
         self.push(opcode, &operands, &record, reference);

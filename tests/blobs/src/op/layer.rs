@@ -162,7 +162,7 @@ impl Program {
         let (min, max) = (clamp.min, clamp.max);
         let record = Conv2dF32 { constants, window, min, max };
         let reference: Apply = Box::new(move |arena| {
-            let params = conv2d::Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias };
+            let params = conv2d::Conv2dF32 { geometry, clamp, weights: &weights, bias: &bias, token: Token::PLAIN };
             let images = read_f32(arena, input, batch_lens(&window).0);
             let run = |from: &[f32], to: &mut [f32]| conv2d::conv2d_f32_reference(&params, &mut Io::split(from, to));
             write_f32(arena, output, &each_image(&window, &images, run));
@@ -254,7 +254,14 @@ impl Program {
         let (min, max) = (clamp.min, clamp.max);
         let record = Conv2dF32 { constants, window, min, max };
         let reference: Apply = Box::new(move |arena| {
-            let params = depthwise::DepthwiseF32 { geometry, multiplier, clamp, weights: &weights, bias: &bias };
+            let params = depthwise::DepthwiseF32 {
+                geometry,
+                multiplier,
+                clamp,
+                weights: &weights,
+                bias: &bias,
+                token: Token::PLAIN,
+            };
             let images = read_f32(arena, input, batch_lens(&window).0);
             let run =
                 |from: &[f32], to: &mut [f32]| depthwise::depthwise_f32_reference(&params, &mut Io::split(from, to));
@@ -315,8 +322,15 @@ impl Program {
             max: clamp.max,
         };
         let reference: Apply = Box::new(move |arena| {
-            let params =
-                fully_connected::FullyConnectedF32 { rows, taps, outputs, clamp, weights: &weights, bias: &bias };
+            let params = fully_connected::FullyConnectedF32 {
+                rows,
+                taps,
+                outputs,
+                clamp,
+                weights: &weights,
+                bias: &bias,
+                token: Token::PLAIN,
+            };
             let (from, mut to) = (read_f32(arena, input, rows * taps), vec![0.0; rows * outputs]);
             fully_connected::fully_connected_f32_reference(&params, &mut Io::split(&from, &mut to));
             write_f32(arena, output, &to);

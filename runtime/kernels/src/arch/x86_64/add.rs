@@ -7,6 +7,7 @@ use core::arch::x86_64::*;
 
 use super::finish::{Factors, Output};
 use super::found::Avx2;
+use super::{Found, add_avx512};
 use crate::Io;
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Broadcast, Operand, portable};
 use crate::io::range;
@@ -23,6 +24,11 @@ pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
         && elements.len() >= len
         && zero_points.iter().all(|zero_point| (-128..=127).contains(zero_point))
     {
+        if let Found::Avx512Vnni(proof) = layer.token.0
+            && add_avx512::add_i8(proof, layer, io, elements)
+        {
+            return;
+        }
         return elements_of(proof, layer, io, elements);
     }
     portable::add_i8(layer, io, b);

@@ -15,7 +15,7 @@
 
 use core::arch::x86_64::*;
 
-use super::depthwise_avx2;
+use super::{Found, depthwise_avx2, depthwise_avx512};
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::depthwise::DepthwiseI8;
@@ -27,13 +27,28 @@ use crate::packing::depthwise::tap_pairs_by_32::{BLOCK, STEP, TapPairsBy32};
 /// Steps of a whole block.
 const STEPS: usize = BLOCK / STEP;
 
-/// Any layer in row-major order.
-pub(crate) fn row_major_depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+/// True when a kernel for more than the baseline has computed the layer, which fits.
+#[inline(always)]
+fn runs_wide(layer: &DepthwiseI8, io: &mut Io<i8>) -> bool {
+    if let Found::Avx512Vnni(proof) = layer.token.0
+        && let Some(plan) = depthwise_avx512::Plan::new(layer)
+    {
+        depthwise_avx512::depthwise_i8(proof, layer, &plan, io);
+        return true;
+    }
     if let Some(proof) = layer.token.0.avx2()
         && depthwise_avx2::takes(layer)
-        && layer.fits(io)
     {
-        return depthwise_avx2::depthwise_i8(proof, layer, io);
+        depthwise_avx2::depthwise_i8(proof, layer, io);
+        return true;
+    }
+    false
+}
+
+/// Any layer in row-major order.
+pub(crate) fn row_major_depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if layer.fits(io) && runs_wide(layer, io) {
+        return;
     }
     crate::depthwise::portable::depthwise_i8(layer, io, scratch);
 }
@@ -43,10 +58,8 @@ pub(crate) fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, _scratch: &mut 
     if !(TapPairsBy32::takes(&layer.geometry, layer.multiplier) && layer.fits(io)) {
         return io.refuse();
     }
-    if let Some(proof) = layer.token.0.avx2()
-        && depthwise_avx2::takes(layer)
-    {
-        return depthwise_avx2::depthwise_i8(proof, layer, io);
+    if runs_wide(layer, io) {
+        return;
     }
     // SAFETY: SSE2 is a part of x86-64.
     unsafe { pixels(layer, io) }
