@@ -54,6 +54,9 @@ impl Numbers {
 /// `[height, width, channels]`, outputs, window, stride, dilation, padding.
 type Shape = ([usize; 3], usize, [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
 
+/// `[height, width, channels]`, window, stride, dilation, padding.
+type Windows = ([usize; 3], [usize; 2], [usize; 2], [usize; 2], [usize; 2]);
+
 fn geometry((input, outputs, kernel, stride, dilation, pad): Shape) -> Geometry {
     let extent = |axis: usize| {
         let padded = input[axis] + 2 * pad[axis];
@@ -156,7 +159,7 @@ fn bits(numbers: Vec<f32>) -> Vec<u32> {
 
 #[test]
 fn depthwise_convolutions() {
-    let shapes: &[([usize; 3], [usize; 2], [usize; 2], [usize; 2], [usize; 2])] = &[
+    let shapes: &[Windows] = &[
         ([40, 41, 24], [3, 3], ONE, ONE, ONE),
         // Few channels: those of several pixels in a vector, and one for which that does not work.
         ([48, 48, 8], [3, 3], ONE, ONE, ONE),

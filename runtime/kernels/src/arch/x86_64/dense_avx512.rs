@@ -257,16 +257,24 @@ impl Plan {
             // SAFETY: windows lie in the band, but for the last three bytes behind its last row, which have been written;
             // there are as many vectors of weights as words of a window, `N` times.
             let sums = unsafe { tile(windows, (kernel[0], row_step, self.words), weights, starts) };
-            let finish = |lane: usize| {
-                let to = to.wrapping_add(pixels[lane].wrapping_mul(outputs));
-                for (sum, (stage, channel, count)) in sums[lane].into_iter().zip(&stages) {
+            let finish = |sums: [__m512i; N], pixel: usize| {
+                let to = to.wrapping_add(pixel.wrapping_mul(outputs));
+                for (sum, (stage, channel, count)) in sums.into_iter().zip(&stages) {
+                    let bytes = stage.finish::<SHORT>(sum);
                     // SAFETY: the pixel has so many channels from this one on, and there is room for all pixels.
-                    unsafe { store(to.wrapping_add(*channel), *count, stage.finish::<SHORT>(sum)) };
+                    unsafe { store(to.wrapping_add(*channel), *count, bytes) };
                 }
             };
             // In registers, as a loop would not have them.
-            (finish(0), finish(1), finish(2), finish(3));
-            (finish(4), finish(5), finish(6), finish(7));
+            let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (sums, pixels);
+            finish(a, i);
+            finish(b, j);
+            finish(c, k);
+            finish(d, l);
+            finish(e, m);
+            finish(f, n);
+            finish(g, o);
+            finish(h, p);
             first = first.wrapping_add(PIXELS);
         }
     }
@@ -314,7 +322,7 @@ unsafe fn tile<const N: usize>(
             sums = multiplied(sums, fours.map(|four| _mm512_shuffle_epi32::<0b10_10_10_10>(four)), vectors[2]);
             sums = multiplied(sums, fours.map(|four| _mm512_shuffle_epi32::<0b11_11_11_11>(four)), vectors[3]);
             at = at.map(|at| at.wrapping_add(4 * WORD));
-            weights = weights.wrapping_add(4 * N);
+            weights = weights.wrapping_add(N.wrapping_mul(4));
             left = left.wrapping_sub(4);
         }
         for _ in 0..left {
@@ -352,34 +360,39 @@ fn multiplied<const N: usize>(
 #[target_feature(enable = "avx512f")]
 pub(super) fn transposed(rows: [__m512i; LANES]) -> [__m512i; LANES] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = rows;
-    let fours = [four([a, b, c, d]), four([e, f, g, h]), four([i, j, k, l]), four([m, n, o, p])];
-    let mut columns = rows;
-    // Quarter `q` of `fours[k][r]` has word `4 q + r` of rows `4 k .. 4 k + 4`.
-    for r in 0..4 {
-        let [a, b, c, d] = [fours[0][r], fours[1][r], fours[2][r], fours[3][r]];
+    let (first, second) = (four([a, b, c, d]), four([e, f, g, h]));
+    let (third, last) = (four([i, j, k, l]), four([m, n, o, p]));
+    let mut columns = [[_mm512_setzero_si512(); 4]; 4];
+    // Quarter `q` of vector `r` of each has word `4 q + r` of its four rows.
+    let [c0, c1, c2, c3] = &mut columns;
+    let places = c0.iter_mut().zip(c1).zip(c2.iter_mut().zip(c3));
+    for (((a, b), (c, d)), ((x, y), (z, w))) in
+        first.into_iter().zip(second).zip(third.into_iter().zip(last)).zip(places)
+    {
         let (ab, cd) = (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b10_00_10_00>(c, d));
         let (ef, gh) = (_mm512_shuffle_i32x4::<0b11_01_11_01>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(c, d));
-        columns[r] = _mm512_shuffle_i32x4::<0b10_00_10_00>(ab, cd);
-        columns[8 + r] = _mm512_shuffle_i32x4::<0b11_01_11_01>(ab, cd);
-        columns[4 + r] = _mm512_shuffle_i32x4::<0b10_00_10_00>(ef, gh);
-        columns[12 + r] = _mm512_shuffle_i32x4::<0b11_01_11_01>(ef, gh);
+        *x = _mm512_shuffle_i32x4::<0b10_00_10_00>(ab, cd);
+        *y = _mm512_shuffle_i32x4::<0b10_00_10_00>(ef, gh);
+        *z = _mm512_shuffle_i32x4::<0b11_01_11_01>(ab, cd);
+        *w = _mm512_shuffle_i32x4::<0b11_01_11_01>(ef, gh);
     }
-    columns
+    let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = columns;
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// [`transposed`] for rows of which the first four words count.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn transposed_quarter(rows: [__m512i; LANES]) -> [__m512i; LANES] {
-    let quarter = |index: usize| _mm512_castsi512_si128(rows[index]);
-    let quarters = |r: usize| {
-        let (a, c) = (_mm512_castsi128_si512(quarter(r)), _mm256_castsi128_si256(quarter(8 + r)));
-        let ab = _mm512_inserti32x4::<1>(a, quarter(4 + r));
-        _mm512_inserti64x4::<1>(ab, _mm256_inserti128_si256::<1>(c, quarter(12 + r)))
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = rows;
+    let quarters = |a, b, c, d| {
+        let ab = _mm512_inserti32x4::<1>(a, _mm512_castsi512_si128(b));
+        let cd = _mm256_inserti128_si256::<1>(_mm512_castsi512_si256(c), _mm512_castsi512_si128(d));
+        _mm512_inserti64x4::<1>(ab, cd)
     };
-    let mut columns = rows;
-    columns[..4].copy_from_slice(&four([quarters(0), quarters(1), quarters(2), quarters(3)]));
-    columns
+    let words = [quarters(a, e, i, m), quarters(b, f, j, n), quarters(c, g, k, o), quarters(d, h, l, p)];
+    let [a, b, c, d] = four(words);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// In each quarter, word `i` of every vector in vector `i`.
@@ -433,7 +446,7 @@ unsafe fn single(dense: &Dense<'_>, constants: &Constants<'_>, x: *const __m512i
     let mut sums = _mm512_setzero_si512();
     for index in 0..vectors {
         // SAFETY: the vector is there.
-        let x = unsafe { x.add(index).read() };
+        let x = unsafe { x.wrapping_add(index).read() };
         sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(i8::MIN), x);
     }
     let excess = _mm512_set1_epi32(_mm512_reduce_add_epi32(sums));
@@ -471,17 +484,17 @@ unsafe fn products(weights: *const i8, taps: usize, count: usize, x: *const __m5
     let whole = taps / BYTES;
     for index in 0..whole {
         // SAFETY: the caller knows that the activations are there.
-        let x = unsafe { x.add(index).read() };
+        let x = unsafe { x.wrapping_add(index).read() };
         for (sum, row) in sums.iter_mut().zip(rows) {
             // SAFETY: and the weights, which need no alignment.
-            let w = unsafe { row.cast::<__m512i>().add(index).read_unaligned() };
+            let w = unsafe { row.cast::<__m512i>().wrapping_add(index).read_unaligned() };
             *sum = _mm512_dpbusd_epi32(*sum, _mm512_xor_si512(w, many), x);
         }
     }
     let left = taps % BYTES;
     if left > 0 {
         // SAFETY: likewise.
-        let x = unsafe { x.add(whole).read() };
+        let x = unsafe { x.wrapping_add(whole).read() };
         for (sum, row) in sums.iter_mut().zip(rows) {
             let row = row.wrapping_add(whole.wrapping_mul(BYTES));
             // SAFETY: the mask leaves the rest of the row.

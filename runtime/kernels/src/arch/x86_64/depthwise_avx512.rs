@@ -223,7 +223,9 @@ fn tap_of(layer: &DepthwiseI8, tap: usize, (first, count): (usize, usize), is_re
         sixteen(range(layer.weights, start.wrapping_add(within), count))
     } else {
         let pair = tap.wrapping_sub(single);
-        let at = start.wrapping_add(single.wrapping_add(pair & !1).wrapping_mul(packed)).wrapping_add(2 * within);
+        let at = start
+            .wrapping_add(single.wrapping_add(pair & !1).wrapping_mul(packed))
+            .wrapping_add(within.wrapping_mul(2));
         let pairs = range(layer.weights, at, count.wrapping_mul(2));
         let mask = 1_u64.wrapping_shl(pairs.len() as u32).wrapping_sub(1) as u32;
         // SAFETY: the mask leaves the slice's bytes, at most 32, which need no alignment.
@@ -236,8 +238,9 @@ fn tap_of(layer: &DepthwiseI8, tap: usize, (first, count): (usize, usize), is_re
     let mut lanes = [0_i8; LANES];
     // SAFETY: sixteen bytes are written to an array of as many.
     unsafe { _mm_storeu_si128(lanes.as_mut_ptr().cast(), weights) };
-    for lane in count..LANES {
-        lanes[lane] = lanes[lane - count];
+    let once = lanes;
+    for (lane, weight) in lanes.iter_mut().zip(range(&once, 0, count).iter().cycle()) {
+        *lane = *weight;
     }
     sixteen(&lanes)
 }
@@ -398,11 +401,12 @@ impl Lines<'_> {
                 let mut sums = stage.starts;
                 for (index, weight) in weights.into_iter().enumerate() {
                     // SAFETY: likewise.
-                    let x = unsafe { _mm512_loadu_si512(x.add(index.wrapping_mul(step)).cast()) };
+                    let x = unsafe { _mm512_loadu_si512(x.wrapping_add(index.wrapping_mul(step)).cast()) };
                     sums = _mm512_dpbusd_epi32(sums, x, weight);
                 }
+                let bytes = stage.finish::<true>(sums);
                 // SAFETY: there is room for the outputs.
-                unsafe { store(at, self.count, stage.finish::<true>(sums)) };
+                unsafe { store(at, self.count, bytes) };
                 (x, at) = (x.wrapping_add(self.from.1), at.wrapping_add(self.to.1));
             }
             (columns, to) = (columns.wrapping_add(self.from.0), to.wrapping_add(self.to.0));
@@ -430,13 +434,15 @@ impl Lines<'_> {
                         // SAFETY: the caller knows that the columns have been written.
                         let x = unsafe { _mm512_loadu_si512(tap.cast()) };
                         // SAFETY: and the weights.
-                        sums = _mm512_dpbusd_epi32(sums, x, unsafe { weight.read() });
+                        let w = unsafe { weight.read() };
+                        sums = _mm512_dpbusd_epi32(sums, x, w);
                         (tap, weight) = (tap.wrapping_add(step), weight.wrapping_add(1));
                     }
                     four = four.wrapping_add(pitch);
                 }
+                let bytes = self.stage.finish::<SHORT>(sums);
                 // SAFETY: there is room for the outputs.
-                unsafe { store(at, self.count, self.stage.finish::<SHORT>(sums)) };
+                unsafe { store(at, self.count, bytes) };
                 (x, at) = (x.wrapping_add(self.from.1), at.wrapping_add(self.to.1));
             }
             (columns, to) = (columns.wrapping_add(self.from.0), to.wrapping_add(self.to.0));

@@ -31,7 +31,7 @@ pub(super) fn tiles<W: Wide<L, P>, const L: usize, const P: usize>(
     let run = kernel[1].wrapping_mul(channels);
     let mut channel = 0;
     while channel < outputs {
-        let count = outputs.wrapping_sub(channel).min(2 * L);
+        let count = outputs.wrapping_sub(channel).min(L.wrapping_mul(2));
         let (mut row, mut first) = (0, 0);
         while row < kernel[0] {
             // Whole rows of the window, or a part of one.
@@ -59,7 +59,7 @@ pub(super) fn tiles<W: Wide<L, P>, const L: usize, const P: usize>(
                 (row, first) = (row.wrapping_add(rows), 0);
             }
         }
-        channel = channel.wrapping_add(2 * L);
+        channel = channel.wrapping_add(L.wrapping_mul(2));
     }
 }
 
@@ -254,7 +254,7 @@ unsafe fn multiplied<W: Wide<L, P>, const L: usize, const P: usize, const N: usi
     for (tap, weights) in weights.iter().enumerate() {
         for (sums, run) in sums.iter_mut().zip(runs) {
             // SAFETY: the caller knows that it is there.
-            let x = wide.splat(unsafe { run.add(tap).read() });
+            let x = wide.splat(unsafe { run.wrapping_add(tap).read() });
             for (sum, w) in sums.iter_mut().zip(weights) {
                 *sum = wide.add_product(*sum, x, *w);
             }

@@ -121,7 +121,7 @@ impl Dense<'_> {
             return false;
         }
         let is_flat = self.geometry.is_pointwise() && stride == [1, 1] && width == self.geometry.input[1];
-        if is_flat && self.geometry.pixels() < P / 2 + 1 {
+        if is_flat && self.geometry.pixels() <= P / 2 {
             wide.singles(self, input, output);
             return true;
         }

@@ -12,13 +12,13 @@ pub(super) fn singles<W: Wide<L, P>, const L: usize, const P: usize>(
     input: &[f32],
     output: &mut [f32],
 ) {
-    let (taps, outputs) = (layer.geometry.taps(), layer.geometry.output[2]);
+    let (taps, outputs, step) = (layer.geometry.taps(), layer.geometry.output[2], L.wrapping_mul(2));
     for pixel in 0..layer.geometry.pixels() {
         let x = range(input, pixel.wrapping_mul(taps), taps);
         let at = pixel.wrapping_mul(outputs);
         let to = output.get_mut(at..at.wrapping_add(outputs)).unwrap_or_default();
-        for (index, to) in to.chunks_mut(2 * L).enumerate() {
-            let first = index.wrapping_mul(2 * L);
+        for (index, to) in to.chunks_mut(step).enumerate() {
+            let first = index.wrapping_mul(step);
             let (count, later) = (to.len().min(L), to.len().saturating_sub(L));
             let sums = if later > 0 {
                 products::<W, L, P, 2>(wide, layer, x, [(first, count), (first.wrapping_add(L), later)])

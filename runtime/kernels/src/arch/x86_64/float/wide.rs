@@ -181,15 +181,17 @@ fn mask_of_eight(count: usize) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load_part_of_eight(from: &[f32]) -> __m256 {
+    let mask = mask_of_eight(from.len());
     // SAFETY: the mask leaves the slice's numbers.
-    unsafe { _mm256_maskload_ps(from.as_ptr(), mask_of_eight(from.len())) }
+    unsafe { _mm256_maskload_ps(from.as_ptr(), mask) }
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
 fn store_part_of_eight(to: &mut [f32], x: __m256) {
+    let mask = mask_of_eight(to.len());
     // SAFETY: the mask leaves the slice's numbers.
-    unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), mask_of_eight(to.len()), x) }
+    unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), mask, x) }
 }
 
 /// Ones in the first lanes.
