@@ -173,6 +173,7 @@ fn bands(layer: &DepthwiseI8, plan: &Plan, io: &mut Io<i8>) {
 }
 
 /// Writes weights and stages.
+#[inline(never)]
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn constants(layer: &DepthwiseI8, plan: &Plan, buffers: &mut Buffers) {
     let channels = plan.geometry.input[2];
@@ -206,6 +207,8 @@ fn constants(layer: &DepthwiseI8, plan: &Plan, buffers: &mut Buffers) {
 
 /// A tap's weights of `count` channels from `first` on; zeros for a tap that is not there. If they are to be repeated, all
 /// sixteen lanes have some.
+// Not inlined: each vector has four of these.
+#[inline(never)]
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
 fn tap_of(layer: &DepthwiseI8, tap: usize, (first, count): (usize, usize), is_repeated: bool) -> __m128i {
     let (area, channels) = (layer.geometry.kernel_area(), layer.geometry.input[2]);
