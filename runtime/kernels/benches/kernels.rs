@@ -232,7 +232,7 @@ fn bench_small(name: &str, kernel: Kernel, token: Token) {
         b_factor: FACTOR,
         output_factor: FACTOR,
         stage: STAGE,
-        token: token,
+        token,
     };
     let mul = MulI8 { a_zero_point: 3, b_zero_point: -5, factor: FACTOR, stage: STAGE };
     let float = ElementwiseF32 { clamp: CLAMP, token };
