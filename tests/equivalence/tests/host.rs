@@ -1,7 +1,7 @@
 //! The host's share of the cases: portable kernels, and the emulation of the boards' packings.
 
 use kinglet_equivalence::{Buffers, families};
-use kinglet_kernels::registry::{Isa, kernels};
+use kinglet_kernels::registry::{Element, Isa, Row, kernels};
 
 #[test]
 fn every_kernel_equals_its_reference() {
@@ -20,10 +20,12 @@ fn every_kernel_equals_its_reference() {
     }
 }
 
-/// What has assembly on some core is in a family, or no core would compare it.
+/// What has assembly on some core is in a family, or no core would compare it. Kernels of floats, which are those of hosts, are
+/// compared where hosts are: `kernels_match_reference` runs each of the registry's with every token of the machine.
 #[test]
 fn every_kernel_of_an_instruction_set_is_in_a_family() {
-    for row in kernels().filter(|row| row.isa != Isa::Portable) {
+    let is_of_hosts = |row: &Row| row.isa == Isa::X86_64 && row.element == Element::F32;
+    for row in kernels().filter(|row| row.isa != Isa::Portable && !is_of_hosts(row)) {
         let is_same = |operator| row.operators.contains(operator);
         let found = families().any(|family| {
             let other = family.row();
