@@ -223,20 +223,19 @@ fn depthwise_convolutions() {
                 }
             }
         }
-        let layer = DepthwiseF32 {
-            geometry,
-            multiplier: 1,
-            clamp: CLAMP,
-            weights: &weights_f32,
-            bias: &bias_f32,
-            token: Token::PLAIN,
-        };
-        let expected = bits(outputs(&x_f32, len, 77.0, |io| depthwise_f32_reference(&layer, io)));
-        for token in Token::all() {
-            let layer = DepthwiseF32 { token, ..layer };
-            let actual = bits(outputs(&x_f32, len, 77.0, |io| depthwise_f32(&layer, io)));
-            assert!(actual == expected, "float {token:?} {geometry:?}");
-        }
+        depthwise_floats(geometry, (&weights_f32, &bias_f32), &x_f32);
+    }
+}
+
+/// The same windows on floats.
+fn depthwise_floats(geometry: Geometry, (weights, bias): (&[f32], &[f32]), x: &[f32]) {
+    let len = volume(geometry.output);
+    let layer = DepthwiseF32 { geometry, multiplier: 1, clamp: CLAMP, weights, bias, token: Token::PLAIN };
+    let expected = bits(outputs(x, len, 77.0, |io| depthwise_f32_reference(&layer, io)));
+    for token in Token::all() {
+        let layer = DepthwiseF32 { token, ..layer };
+        let actual = bits(outputs(x, len, 77.0, |io| depthwise_f32(&layer, io)));
+        assert!(actual == expected, "float {token:?} {geometry:?}");
     }
 }
 

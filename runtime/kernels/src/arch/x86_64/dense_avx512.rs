@@ -150,7 +150,7 @@ impl Plan {
             let pixels = rows.wrapping_mul(width);
             let at = y.wrapping_mul(width).wrapping_mul(outputs);
             let to = io.output().get_mut(at..at.wrapping_add(pixels.wrapping_mul(outputs))).unwrap_or_default();
-            let Some(windows) = windows.get_mut(..pixels).filter(|_| !to.is_empty()) else { return };
+            let Some(windows) = windows.get_mut(..pixels).filter(|_| !to.is_empty()) else { return io.refuse() };
             self.windows(geometry, windows);
             let mut channel = 0;
             while channel < outputs {
@@ -174,7 +174,7 @@ impl Plan {
                     ([Some(a), None], true) => unsafe { self.tiles::<1, true>(work, [a]) },
                     // SAFETY: likewise.
                     ([Some(a), None], false) => unsafe { self.tiles::<1, false>(work, [a]) },
-                    ([None, _], _) => return,
+                    ([None, _], _) => return io.refuse(),
                 }
                 channel = channel.wrapping_add(LANES.wrapping_mul(columns));
             }

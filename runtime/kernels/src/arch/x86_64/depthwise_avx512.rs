@@ -161,7 +161,7 @@ fn bands(layer: &DepthwiseI8, plan: &Plan, io: &mut Io<i8>) {
                 let len = batch.wrapping_sub(1).wrapping_mul(width).wrapping_add(pixels).wrapping_mul(channels);
                 let to = io.output().get_mut(at..at.wrapping_add(len)).unwrap_or_default();
                 if to.is_empty() {
-                    return;
+                    return io.refuse();
                 }
                 plan.outputs(&buffers, (batch, pixels), to);
                 first = first.wrapping_add(pixels);
