@@ -6,6 +6,8 @@
 //! - `KINGLET_BLOB`: the compiled model, an absolute path.
 //! - `KINGLET_ARENA_BYTES`: how much arena to reserve.
 //! - `KINGLET_VECTORS`: names of the input vectors, `ramp` or `lcg<seed>`, separated by commas.
+//!
+//! With the feature `loaded` there is no `KINGLET_BLOB`.
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../runtime/kernels/src/machine.rs"]
@@ -61,10 +63,10 @@ fn model_source() -> String {
     let blob = variable("KINGLET_BLOB");
     let arena = variable("KINGLET_ARENA_BYTES");
     let vectors = variable("KINGLET_VECTORS");
-    let (Some(blob), Some(arena), Some(vectors)) = (blob, arena, vectors) else {
+    let loaded = variable("CARGO_FEATURE_LOADED").map(|_| String::new());
+    let (Some(blob), Some(arena), Some(vectors)) = (blob.or(loaded), arena, vectors) else {
         return "compile_error!(\"this image is built by `cargo xtask mcu-bench`, which names the model\");\n".into();
     };
-    println!("cargo:rerun-if-changed={blob}");
     let arena: usize = arena.parse().unwrap_or_else(|_| panic!("KINGLET_ARENA_BYTES={arena}: a number was expected"));
     let names: Vec<&str> = vectors.split(',').filter(|name| !name.is_empty()).collect();
     let list: Vec<String> = names.iter().map(|name| vector_expression(name)).collect();
@@ -72,6 +74,10 @@ fn model_source() -> String {
     // Zero bytes would make a static without an address.
     let _ = writeln!(source, "const ARENA_BYTES: usize = {};", arena.max(16));
     let _ = writeln!(source, "pub(crate) const VECTORS: [Vector; {}] = [{}];", list.len(), list.join(", "));
+    if blob.is_empty() {
+        return source;
+    }
+    println!("cargo:rerun-if-changed={blob}");
     let _ = writeln!(source, "macro_rules! blob {{ () => {{ *include_bytes!({blob:?}) }} }}");
     let _ = writeln!(source, "const BLOB_BYTES: usize = {};", fs::metadata(&blob).map_or(0, |m| m.len()));
     source

@@ -43,6 +43,8 @@ pub(crate) struct Emulator<'a> {
     pub(crate) folder: PathBuf,
     /// The outermost window to count executions per address in.
     pub(crate) histogram_window: Option<usize>,
+    /// A file whose bytes are in memory when the image starts, and at which address.
+    pub(crate) loaded: Option<(PathBuf, u64)>,
 }
 
 impl Emulator<'_> {
@@ -60,6 +62,9 @@ impl Emulator<'_> {
         // Virtual time follows the instruction count, so a run is the same every time.
         command.args(["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"]);
         command.arg("-plugin").arg(plugin).arg("-kernel").arg(image);
+        if let Some((file, address)) = &self.loaded {
+            command.arg("-device").arg(format!("loader,file={},addr={address:#x},force-raw=on", option_value(file)?));
+        }
         // What the image writes comes out of QEMU's standard output; what QEMU itself has to say, out of the other.
         command.stdin(Stdio::null()).stdout(create(&report)?).stderr(create(&log)?);
 

@@ -91,14 +91,16 @@ pub(crate) fn sizes(image: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// What lies between static memory and the end of RAM, from the linker script's symbols.
-pub(crate) fn stack_room(image: &Path) -> Result<u64> {
+/// Where a symbol is.
+pub(crate) fn address(image: &Path, name: &str) -> Result<u64> {
     let bytes = fs::read(image).with_context(|| format!("cannot read {}", image.display()))?;
     let file = object::File::parse(&*bytes).with_context(|| format!("{} is not an ELF file", image.display()))?;
-    let address = |name: &str| {
-        let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));
-        symbol.map(|symbol| symbol.address()).with_context(|| format!("{} has no {name}", image.display()))
-    };
-    let (top, bottom) = (address("_stack_start")?, address("__sheap")?);
+    let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));
+    symbol.map(|symbol| symbol.address()).with_context(|| format!("{} has no {name}", image.display()))
+}
+
+/// What lies between static memory and the end of RAM, from the linker script's symbols.
+pub(crate) fn stack_room(image: &Path) -> Result<u64> {
+    let (top, bottom) = (address(image, "_stack_start")?, address(image, "__sheap")?);
     top.checked_sub(bottom).context("static memory is larger than RAM")
 }

@@ -22,6 +22,7 @@ mod mcu_selftest;
 mod miri;
 mod mobile_networks;
 mod onnx_nodes;
+mod operator_bench;
 mod oracle_differences;
 mod panic_proof;
 mod prerequisites;
@@ -52,6 +53,8 @@ enum Command {
     /// Measure every int8 model of a folder on an emulated Cortex-M: instructions, flash, RAM, and whether the
     /// outputs are the golden ones.
     McuBench(Box<mcu_bench::Arguments>),
+    /// Measure each operator by itself on an emulated Cortex-M, beside TensorFlow Lite Micro with CMSIS-NN.
+    OperatorBench(operator_bench::Arguments),
     /// Fit the compiler's estimates of instructions to what mcu-bench has measured.
     FitCosts(fit_costs::Arguments),
     /// Check the instruction counter itself against code whose counts are known, on every emulated core.
@@ -97,6 +100,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::McuBench(arguments) => mcu_bench::run(&arguments),
+        Command::OperatorBench(arguments) => operator_bench::run(&arguments),
         Command::FitCosts(arguments) => fit_costs::run(&arguments),
         Command::McuSelftest => mcu_selftest::run(),
         Command::Boards(arguments) => boards::run(&arguments),

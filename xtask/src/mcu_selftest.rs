@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         let keep_as = folder.join("selftest.elf");
         let recipe = Recipe { board, binary: "selftest", features: Vec::new(), variables: Vec::new(), keep_as };
         let image = image::build(&recipe)?;
-        let emulator = Emulator { board, plugin: &plugin, folder, histogram_window: None };
+        let emulator = Emulator { board, plugin: &plugin, folder, histogram_window: None, loaded: None };
         let emulation = emulator.run(&image).with_context(|| format!("{} on {}", board.core, board.machine))?;
         wrong += compare(board, &emulation.windows()?, emulation.success);
     }

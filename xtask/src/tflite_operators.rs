@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     python: python::Arguments,
 }
 
-const PACKAGES: &[&str] = &["tflite_micro==0.dev20261023182759", "numpy==2.4.6"];
+/// What the scripts need that build models and have TensorFlow Lite Micro as the oracle.
+pub(crate) const PACKAGES: &[&str] = &["tflite_micro==0.dev20261023182759", "numpy==2.4.6"];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let numbers = [("--count", arguments.count), ("--seed", arguments.seed)];

@@ -146,6 +146,17 @@ fn read_word(address: usize) -> u32 {
     unsafe { word.read_volatile() }
 }
 
+/// What the emulator put behind the arena, from the next address that is a multiple of 16: a length as a word, then
+/// bytes from the sixteenth on. There must be something.
+#[cfg(feature = "loaded")]
+pub fn loaded() -> &'static [u8] {
+    let start = (&raw const __earena).addr().next_multiple_of(16);
+    let len = read_word(start) as usize;
+    // SAFETY: the memory behind the arena is RAM that no code of this image names and that lies far below the stack;
+    // what is there was written before the start, and nothing writes to it.
+    unsafe { core::slice::from_raw_parts(core::ptr::with_exposed_provenance(start + 16), len) }
+}
+
 #[inline(always)]
 fn stack_pointer() -> usize {
     let pointer: usize;

@@ -110,6 +110,10 @@ fn run(session: &mut Session<'_, '_>) -> Result<u32, Failure> {
 /// because their memory may be used for something else once they have been read.
 fn fill_inputs(session: &mut Session<'_, '_>, vector: Vector) -> Result<(), Failure> {
     for index in 0..session.model().input_count() {
+        #[cfg(feature = "loaded")]
+        if fill_other(session, index, vector) {
+            continue;
+        }
         match session.input_i8(index) {
             Ok(tensor) => vector.fill_i8(tensor),
             Err(TensorError::WrongType) => vector.fill_f32(session.input_f32(index).map_err(failure::input)?),
@@ -117,4 +121,18 @@ fn fill_inputs(session: &mut Session<'_, '_>, vector: Vector) -> Result<(), Fail
         }
     }
     Ok(())
+}
+
+/// Fills an input that is neither int8 nor float: int16, or else bool. True when it was.
+#[cfg(feature = "loaded")]
+fn fill_other(session: &mut Session<'_, '_>, index: usize, vector: Vector) -> bool {
+    if session.input_i8(index).is_ok() || session.input_f32(index).is_ok() {
+        return false;
+    }
+    if let Ok(tensor) = session.input_i16(index) {
+        vector.fill_i16(tensor);
+    } else if let Ok(tensor) = session.input_raw(index) {
+        vector.fill_bool(tensor);
+    }
+    true
 }

@@ -1,18 +1,28 @@
 //! The model that this image was built around, and the arena that it asked for.
+//!
+//! With the feature `loaded` the image has no model: the emulator puts one behind the arena before the start.
 
 use core::cell::UnsafeCell;
 
-use kinglet::{Aligned, Arena};
+use kinglet::Arena;
 use kinglet_report::Vector;
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
+#[cfg(not(feature = "loaded"))]
 #[unsafe(link_section = ".model")]
-static BLOB: Aligned<[u8; BLOB_BYTES]> = Aligned(blob!());
+static BLOB: kinglet::Aligned<[u8; BLOB_BYTES]> = kinglet::Aligned(blob!());
 
 /// The compiled model, as the linker placed it.
+#[cfg(not(feature = "loaded"))]
 pub(crate) fn blob() -> &'static [u8] {
     &BLOB.0
+}
+
+/// The compiled model, as the emulator put it behind the arena.
+#[cfg(feature = "loaded")]
+pub(crate) fn blob() -> &'static [u8] {
+    kinglet_emulator::machine::loaded()
 }
 
 /// Memory that is handed out once.

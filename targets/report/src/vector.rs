@@ -39,6 +39,20 @@ impl Vector {
         }
     }
 
+    /// Fills an int16 tensor with the same elements times 256.
+    pub fn fill_i16(self, tensor: &mut [i16]) {
+        for (element, value) in tensor.iter_mut().zip(self.elements()) {
+            *element = i16::from(value) << 8;
+        }
+    }
+
+    /// Fills a tensor of truth values, a byte each: true where the element is odd.
+    pub fn fill_bool(self, tensor: &mut [u8]) {
+        for (element, value) in tensor.iter_mut().zip(self.elements()) {
+            *element = value.cast_unsigned() & 1;
+        }
+    }
+
     /// Fills a float tensor with the same elements divided by 128: from -1 up to below 1.
     pub fn fill_f32(self, tensor: &mut [f32]) {
         for (element, value) in tensor.iter_mut().zip(self.elements()) {
@@ -75,6 +89,18 @@ mod tests {
             assert_eq!(f32::from(*integer) / 128.0, *float);
         }
         assert!(integers.contains(&0) && integers.contains(&-128));
+    }
+
+    #[test]
+    fn other_types_follow_from_the_same_elements() {
+        let (mut integers, mut words, mut truths) = ([0; 300], [0; 300], [2; 300]);
+        Vector::Ramp.fill_i8(&mut integers);
+        Vector::Ramp.fill_i16(&mut words);
+        Vector::Ramp.fill_bool(&mut truths);
+        for ((integer, word), truth) in integers.iter().zip(words).zip(truths) {
+            assert_eq!(i16::from(*integer) * 256, word);
+            assert_eq!(integer.rem_euclid(2).cast_unsigned(), truth);
+        }
     }
 
     #[test]

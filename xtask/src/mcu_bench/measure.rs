@@ -28,6 +28,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) compile_arguments: &'a [String],
     pub(crate) profile: bool,
     pub(crate) wait_states: u64,
+    /// An image with the feature `loaded`, for all models; without it one is built for each.
+    pub(crate) image: Option<&'a Path>,
 }
 
 /// A compiled model and what the compiler said of it.
@@ -55,8 +57,14 @@ impl Bench<'_> {
         let folder = tree::firmware_target().join("mcu-bench").join(self.board.core).join(&subject.name);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let compiled = self.compile(subject, &folder)?;
-        let image = self.build(subject, &compiled, &folder, false)?;
-        let emulation = self.emulate(&image, &folder, self.profile.then_some(FIRST_RUN))?;
+        let (image, loaded) = match self.image {
+            Some(image) => (image.to_owned(), Some(loaded(image, &compiled, &folder)?)),
+            None => (self.build(subject, &compiled, &folder, false)?, None),
+        };
+        let histogram_window = self.profile.then_some(FIRST_RUN);
+        let emulator =
+            Emulator { board: self.board, plugin: self.plugin, folder: folder.clone(), histogram_window, loaded };
+        let emulation = emulator.run(&image)?;
         let report = read_report(&emulation)?;
         let runs = self.check_outputs(subject, &compiled, &report, &folder)?;
 
@@ -84,7 +92,9 @@ impl Bench<'_> {
             let histogram = emulation.histogram.as_deref().context("the counter wrote no histogram")?;
             let functions = profile::by_function(&image, histogram)?.into_iter();
             record.functions = functions.map(|(name, instructions)| FunctionRecord { name, instructions }).collect();
-            record.operators = self.trace(subject, &compiled, &folder)?;
+            if self.image.is_none() {
+                record.operators = self.trace(subject, &compiled, &folder)?;
+            }
         }
         Ok(record)
     }
@@ -143,15 +153,13 @@ impl Bench<'_> {
         })
     }
 
-    fn emulate(&self, image: &Path, folder: &Path, histogram_window: Option<usize>) -> Result<Emulation> {
-        let folder = folder.to_owned();
-        Emulator { board: self.board, plugin: self.plugin, folder, histogram_window }.run(image)
-    }
-
     /// Runs the traced image and joins its windows with what the blob says of its operators.
     fn trace(&self, subject: &Subject, compiled: &Compiled, folder: &Path) -> Result<Vec<OperatorRecord>> {
         let image = self.build(subject, compiled, folder, true)?;
-        let emulation = self.emulate(&image, &folder.join("traced"), None)?;
+        let folder = folder.join("traced");
+        let emulator =
+            Emulator { board: self.board, plugin: self.plugin, folder, histogram_window: None, loaded: None };
+        let emulation = emulator.run(&image)?;
         let report = read_report(&emulation)?;
         let windows = emulation.windows()?;
         let windows = roles(&windows, &report.summary)?;
@@ -181,10 +189,7 @@ impl Bench<'_> {
 
     /// The operators by name, with what `kinglet inspect --json` knows of each.
     fn operators(&self, compiled: &Compiled) -> Result<Vec<OperatorRecord>> {
-        let mut command = Command::new(self.kinglet);
-        command.arg("inspect").arg(&compiled.blob).arg("--json");
-        let facts: serde_json::Value =
-            serde_json::from_str(&output_of(&mut command)?).context("`kinglet inspect --json` printed no JSON")?;
+        let facts = self.inspect(compiled)?;
         let names = operators::of_blob(&compiled.blob)?;
         let records = names.iter().enumerate().map(|(index, name)| {
             let fact = |field: &str| facts.get("operators")?.get(index)?.get(field);
@@ -217,7 +222,7 @@ impl Bench<'_> {
             let output = u16::try_from(index).ok().and_then(|index| report.outputs.get(&index)).unwrap_or(&empty);
             let (expected, expected_from) = match &vector.golden {
                 Some(golden) => (golden.clone(), "golden"),
-                None => (self.run_on_host(compiled, vector, &report.summary, folder)?, "host"),
+                None => (self.run_on_host(compiled, vector, folder)?, "host"),
             };
             // A byte too few or too many is as wrong as one with another value.
             let differing = output.iter().zip(&expected).filter(|(a, b)| a != b).count();
@@ -234,42 +239,87 @@ impl Bench<'_> {
     }
 
     /// What the same blob gives on the host.
-    fn run_on_host(
-        &self,
-        compiled: &Compiled,
-        vector: &SubjectVector,
-        summary: &Summary,
-        folder: &Path,
-    ) -> Result<Vec<u8>> {
-        if summary.input_count != 1 {
-            bail!(
-                "the model has {} inputs, and there is no golden output for the vector {}",
-                summary.input_count,
-                vector.name
-            );
-        }
-        let input = folder.join(format!("{}.in.bin", vector.name));
-        let output = folder.join(format!("{}.out.bin", vector.name));
-        fs::write(&input, input_bytes(vector.vector, summary)).context("cannot write an input file")?;
+    fn run_on_host(&self, compiled: &Compiled, vector: &SubjectVector, folder: &Path) -> Result<Vec<u8>> {
+        let facts = self.inspect(compiled)?;
+        let tensors = |side: &str| facts.get(side).and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
         let mut command = Command::new(self.kinglet);
-        command.arg("run").arg(&compiled.blob).arg("--input").arg(&input).arg("--output").arg(&output);
+        command.arg("run").arg(&compiled.blob);
+        for (index, tensor) in tensors("inputs").iter().enumerate() {
+            let input = folder.join(format!("{}.in{index}.bin", vector.name));
+            fs::write(&input, input_bytes(vector.vector, tensor)?).context("cannot write an input file")?;
+            command.arg("--input").arg(&input);
+        }
+        let outputs = 0..tensors("outputs").len();
+        let outputs: Vec<PathBuf> =
+            outputs.map(|index| folder.join(format!("{}.out{index}.bin", vector.name))).collect();
+        for output in &outputs {
+            command.arg("--output").arg(output);
+        }
         output_of(&mut command)?;
-        fs::read(&output).context("cannot read the host's output")
+        let outputs = outputs.iter().map(|output| fs::read(output).context("cannot read the host's output"));
+        Ok(outputs.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// What `kinglet inspect --json` says of a blob.
+    fn inspect(&self, compiled: &Compiled) -> Result<serde_json::Value> {
+        let mut command = Command::new(self.kinglet);
+        command.arg("inspect").arg(&compiled.blob).arg("--json");
+        serde_json::from_str(&output_of(&mut command)?).context("`kinglet inspect --json` printed no JSON")
     }
 }
 
 /// Windows: loading, then the runs. This is the one whose executions per address are counted.
 const FIRST_RUN: usize = 1;
 
-fn input_bytes(vector: Vector, summary: &Summary) -> Vec<u8> {
-    let size = summary.input_bytes as usize;
-    if summary.input_is_float {
-        let mut tensor = vec![0.0; size / 4];
-        vector.fill_f32(&mut tensor);
-        tensor.iter().flat_map(|value| value.to_le_bytes()).collect()
-    } else {
-        vector.elements().take(size).map(i8::cast_unsigned).collect()
-    }
+/// The input that the image makes for itself, of a tensor as `kinglet inspect --json` describes it.
+fn input_bytes(vector: Vector, tensor: &serde_json::Value) -> Result<Vec<u8>> {
+    let shape = tensor.get("shape").and_then(serde_json::Value::as_array).context("an input has no shape")?;
+    let extents = shape.iter().map(|extent| extent.as_u64().and_then(|extent| usize::try_from(extent).ok()));
+    let count: usize = extents.collect::<Option<Vec<_>>>().context("an input has no extents")?.iter().product();
+    Ok(match tensor.get("dtype").and_then(serde_json::Value::as_str) {
+        Some("f32") => {
+            let mut elements = vec![0.0; count];
+            vector.fill_f32(&mut elements);
+            elements.iter().flat_map(|value| value.to_le_bytes()).collect()
+        }
+        Some("int16") => {
+            let mut elements = vec![0; count];
+            vector.fill_i16(&mut elements);
+            elements.iter().flat_map(|value| value.to_le_bytes()).collect()
+        }
+        Some("bool") => {
+            let mut elements = vec![0; count];
+            vector.fill_bool(&mut elements);
+            elements
+        }
+        Some("i8") => vector.elements().take(count).map(i8::cast_unsigned).collect(),
+        other => bail!("the image cannot fill an input of type {}", other.unwrap_or("unknown")),
+    })
+}
+
+/// Writes the blob as an image with the feature `loaded` expects it, and says where it has to be.
+fn loaded(image: &Path, compiled: &Compiled, folder: &Path) -> Result<(PathBuf, u64)> {
+    let blob = fs::read(&compiled.blob).context("cannot read the blob")?;
+    let mut bytes = (blob.len() as u64).to_le_bytes().to_vec();
+    bytes.resize(16, 0);
+    bytes.extend(blob);
+    let path = folder.join("loaded.bin");
+    fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((path, image::address(image, "__earena")?.next_multiple_of(16)))
+}
+
+/// The arena of an image with the feature `loaded`.
+const ARENA_BYTES: usize = 160 * 1024;
+
+/// Builds the image that runs any model.
+pub(crate) fn build_for_all(board: &Board) -> Result<PathBuf> {
+    image::build(&Recipe {
+        board,
+        binary: "kinglet-emulator",
+        features: vec!["kinglet/all-operators".into(), "loaded".into()],
+        variables: vec![("KINGLET_ARENA_BYTES", ARENA_BYTES.to_string()), ("KINGLET_VECTORS", "ramp".into())],
+        keep_as: tree::firmware_target().join("operator-bench").join(board.core).join("image.elf"),
+    })
 }
 
 /// Standard output of a command that must succeed.

@@ -6,14 +6,14 @@
 
 mod chart;
 mod cycles;
-mod measure;
+pub(crate) mod measure;
 pub(crate) mod operators;
-mod peer;
+pub(crate) mod peer;
 mod record;
 mod results;
-mod subject;
+pub(crate) mod subject;
 mod summary;
-mod table;
+pub(crate) mod table;
 
 use std::fs;
 use std::io::IsTerminal;
@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let models = arguments.models.clone().unwrap_or_else(|| tree::shared().join("models"));
     let golden = arguments.golden.clone().unwrap_or_else(|| models.join("golden"));
-    let subjects = subject::find(&models, &golden, &arguments.only)?;
+    let subjects = subject::find(&subject::INT8, &models, &golden, &arguments.only)?;
     let old = arguments.compare.as_deref().map(read_records).transpose()?;
     let peer = Peer::read(&tree::root().join("targets/results/peer.json"))?;
     let boards: Vec<&Board> = arguments.core.map_or_else(|| board::all().iter().collect(), |board| vec![board]);
@@ -110,6 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             compile_arguments: &arguments.compile_argument,
             profile: arguments.profile || arguments.svg.is_some(),
             wait_states: arguments.wait_states,
+            image: None,
         };
         let mut record = BoardRecord::new(board);
         for subject in &subjects {
@@ -137,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Waits until no other mcu-bench runs: two would write the same files. Dropping the file lets the next one in.
-fn only_one() -> Result<fs::File> {
+pub(crate) fn only_one() -> Result<fs::File> {
     let folder = tree::firmware_target();
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let lock = fs::File::create(folder.join("mcu-bench.lock")).context("cannot make a lock file")?;

@@ -15,9 +15,12 @@ type ByCore = BTreeMap<String, BTreeMap<String, u64>>;
 pub(crate) struct Peer {
     instructions: ByCore,
     /// A multiple access counts each register, as ours.
+    #[serde(default)]
     loads: ByCore,
+    #[serde(default)]
     stores: ByCore,
     /// By core, then by model.
+    #[serde(default)]
     memory: BTreeMap<String, BTreeMap<String, Memory>>,
 }
 

@@ -7,18 +7,24 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use kinglet_report::Vector;
 
-/// Run when there is no golden file to say otherwise.
-const DEFAULT_VECTORS: [&str; 3] = ["ramp", "lcg1", "lcg2"];
+/// Which files of a folder are models, and what is run at least.
+pub(crate) struct Naming {
+    /// What a model's file name has behind its name.
+    pub(crate) suffix: &'static str,
+    /// Run when there is no golden file to say otherwise.
+    pub(crate) vectors: &'static [&'static str],
+}
+
+/// Models that have a file for each arithmetic.
+pub(crate) const INT8: Naming = Naming { suffix: "_int8.tflite", vectors: &["ramp", "lcg1", "lcg2"] };
 
 /// How many vectors fit the image's list of windows, with loading and the traced run.
 const VECTOR_COUNT_MAX: usize = kinglet_report::WINDOW_COUNT_MAX - 2;
 
-const MODEL_SUFFIX: &str = "_int8.tflite";
-
 /// One model.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// The file's name without `_int8.tflite`.
+    /// The file's name without the suffix.
     pub(crate) name: String,
     pub(crate) source: PathBuf,
     /// In the order in which they are run: `ramp`, then by seed.
@@ -34,25 +40,26 @@ pub(crate) struct SubjectVector {
     pub(crate) golden: Option<Vec<u8>>,
 }
 
-/// The int8 models of a folder, by name. `only` empty means all of them.
-pub(crate) fn find(models: &Path, golden: &Path, only: &[String]) -> Result<Vec<Subject>> {
+/// The models of a folder, by name. `only` empty means all of them.
+pub(crate) fn find(naming: &Naming, models: &Path, golden: &Path, only: &[String]) -> Result<Vec<Subject>> {
+    let suffix = naming.suffix;
     let mut subjects = BTreeMap::new();
     for (file, source) in files(models)? {
-        let Some(name) = file.strip_suffix(MODEL_SUFFIX) else { continue };
+        let Some(name) = file.strip_suffix(suffix) else { continue };
         subjects.insert(name.to_owned(), source);
     }
     if subjects.is_empty() {
-        bail!("there is no *{MODEL_SUFFIX} in {}; name another folder with --models", models.display());
+        bail!("there is no *{suffix} in {}; name another folder with --models", models.display());
     }
     if let Some(missing) = only.iter().find(|name| !subjects.contains_key(*name)) {
         let names: Vec<&str> = subjects.keys().map(String::as_str).collect();
-        bail!("there is no {missing}{MODEL_SUFFIX} in {}; models: {}", models.display(), names.join(", "));
+        bail!("there is no {missing}{suffix} in {}; models: {}", models.display(), names.join(", "));
     }
     let outputs = if golden.is_dir() { files(golden)? } else { Vec::new() };
     let wanted = subjects.into_iter().filter(|(name, _)| only.is_empty() || only.contains(name));
     wanted
         .map(|(name, source)| {
-            let vectors = vectors(&name, &outputs)?;
+            let vectors = vectors(naming, &name, &outputs)?;
             Ok(Subject { name, source, vectors })
         })
         .collect()
@@ -71,8 +78,8 @@ fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(list)
 }
 
-/// The default vectors and every other one that has a golden file.
-fn vectors(model: &str, outputs: &[(String, PathBuf)]) -> Result<Vec<SubjectVector>> {
+/// The naming's vectors and every other one that has a golden file.
+fn vectors(naming: &Naming, model: &str, outputs: &[(String, PathBuf)]) -> Result<Vec<SubjectVector>> {
     let mut golden = BTreeMap::new();
     for (file, path) in outputs {
         let name = file.strip_prefix(model).and_then(|rest| rest.strip_prefix('.'));
@@ -83,7 +90,7 @@ fn vectors(model: &str, outputs: &[(String, PathBuf)]) -> Result<Vec<SubjectVect
         }
         golden.insert(name, path);
     }
-    let mut names: Vec<&str> = DEFAULT_VECTORS.into_iter().chain(golden.keys().copied()).collect();
+    let mut names: Vec<&str> = naming.vectors.iter().copied().chain(golden.keys().copied()).collect();
     names.sort_by_key(|name| Vector::from_name(name));
     names.dedup();
     if names.len() > VECTOR_COUNT_MAX {
@@ -132,7 +139,7 @@ mod tests {
             "golden",
             &[("a.ramp.out.bin", b"r"), ("a.lcg10.out.bin", b"l"), ("a.ramp.in.bin", b""), ("a.photo.out.bin", b"")],
         );
-        let found = find(&models.0, &golden.0, &[]).expect("two models");
+        let found = find(&INT8, &models.0, &golden.0, &[]).expect("two models");
         let names: Vec<&str> = found.iter().map(|subject| &*subject.name).collect();
         assert_eq!(names, ["a", "ab"]);
         let vectors: Vec<(&str, Option<&[u8]>)> =
@@ -144,9 +151,9 @@ mod tests {
     #[test]
     fn a_folder_without_models_and_an_unknown_name_are_errors() {
         let models = Folder::new("none", &[("a_float.tflite", b"")]);
-        assert!(find(&models.0, &models.0, &[]).is_err());
+        assert!(find(&INT8, &models.0, &models.0, &[]).is_err());
         let models = Folder::new("one", &[("a_int8.tflite", b"")]);
-        assert!(find(&models.0, &models.0, &["b".into()]).is_err());
-        assert_eq!(find(&models.0, &models.0, &["a".into()]).map(|found| found.len()).ok(), Some(1));
+        assert!(find(&INT8, &models.0, &models.0, &["b".into()]).is_err());
+        assert_eq!(find(&INT8, &models.0, &models.0, &["a".into()]).map(|found| found.len()).ok(), Some(1));
     }
 }
