@@ -6,7 +6,8 @@
 //! inputs before. Reshape is one block. Input and output may overlap when no element moves to the right, that
 //! is when each block's output starts at its input or before it.
 
-use crate::io::{Io, range};
+use crate::io::Io;
+use crate::strided::{self, Plane};
 
 /// `output[output_offset + k * output_stride + i] = input[k * input_stride + i]` for `k < blocks`,
 /// `i < block_len`.
@@ -39,20 +40,22 @@ pub fn copy_blocks<T: Copy>(layer: &CopyBlocks, io: &mut Io<T>) {
     if !layer.fits(io) {
         return io.refuse();
     }
-    let len = layer.block_len;
-    let (mut from, mut to) = (0_usize, layer.output_offset);
-    for _ in 0..layer.blocks {
-        match io {
-            Io::Split { input, output } => {
-                let target = output.get_mut(to..to.saturating_add(len)).unwrap_or_default();
-                for (target, source) in target.iter_mut().zip(range(input, from, len)) {
-                    *target = *source;
-                }
-            }
-            Io::Overlapped { .. } => copy_forward(io, from, to, len),
+    let mut plane = Plane {
+        count: layer.blocks,
+        from_step: layer.input_stride.cast_signed(),
+        to_step: layer.output_stride,
+        ..Plane::run(layer.block_len)
+    };
+    // Blocks without gaps are one.
+    if layer.input_stride == layer.block_len && layer.output_stride == layer.block_len {
+        plane = Plane::run(layer.blocks.wrapping_mul(layer.block_len));
+    }
+    let to = layer.output_offset;
+    match io {
+        Io::Split { input, output } => strided::copy(&plane, input, 0, output, to),
+        Io::Overlapped { buffer, input, output } => {
+            strided::copy_within(&plane, buffer, input.0, output.0.saturating_add(to));
         }
-        from = from.wrapping_add(layer.input_stride);
-        to = to.wrapping_add(layer.output_stride);
     }
 }
 
@@ -65,15 +68,6 @@ pub fn copy_blocks_reference<T: Copy>(layer: &CopyBlocks, io: &mut Io<T>) {
             if let Some(element) = io.input().get(from).copied() {
                 io.set(to, element);
             }
-        }
-    }
-}
-
-/// First element first, so that a target to the left of its source never overwrites what is still to be read.
-fn copy_forward<T: Copy>(io: &mut Io<T>, from: usize, to: usize, len: usize) {
-    for index in 0..len {
-        if let Some(element) = io.input().get(from.wrapping_add(index)).copied() {
-            io.set(to.wrapping_add(index), element);
         }
     }
 }

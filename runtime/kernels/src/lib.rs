@@ -56,6 +56,7 @@ pub mod resize_bilinear;
 mod runs;
 pub mod select;
 pub mod softmax;
+mod strided;
 pub mod take;
 pub mod token;
 pub mod transpose_conv;

@@ -3,7 +3,8 @@
 //! `output[n, y, x, c] = input[n - before[0], ...]` where that is inside the input, else the value. For int8
 //! the value is the zero point, or the operator's constant. Input and output must not overlap.
 
-use crate::io::{Io, range, volume};
+use crate::io::{Io, volume};
+use crate::strided::{self, Plane};
 
 /// Shapes of a Pad, most significant dimension first, leading ones to fill up to four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,15 @@ impl PadGeometry {
         (at < *self.input.get(axis)?).then_some(at)
     }
 
+    /// How much of the input the output has room for.
+    fn kept(&self) -> [usize; 4] {
+        let mut kept = self.input;
+        for (kept, (before, output)) in kept.iter_mut().zip(self.before.iter().zip(self.output)) {
+            *kept = (*kept).min(output.saturating_sub(*before));
+        }
+        kept
+    }
+
     /// The first element of the input's row under the output's row `(n, y, x)`.
     #[inline]
     fn source_row(&self, n: usize, y: usize, x: usize) -> Option<usize> {
@@ -34,25 +44,38 @@ impl PadGeometry {
     }
 }
 
-/// Writes `value` everywhere and the input into its middle, row by row.
+/// Writes `value` everywhere, and then the input into its middle.
 pub fn pad<T: Copy>(geometry: &PadGeometry, value: T, io: &mut Io<T>) {
     let len = |[n, height, width, channels]: [usize; 4]| volume([height, width, channels]).wrapping_mul(n);
-    if !io.has(len(geometry.input), len(geometry.output)) {
+    let (input_len, output_len) = (len(geometry.input), len(geometry.output));
+    if !io.has(input_len, output_len) {
         return io.refuse();
     }
-    let [batches, height, width, channels] = geometry.output;
-    let (before, len) = (geometry.before[3], geometry.input[3]);
-    let mut at: usize = 0;
+    let Io::Split { input, output } = io else { return io.refuse() };
+    output.iter_mut().take(output_len).for_each(|element| *element = value);
+    let [batches, height, width, channels] = geometry.kept();
+    let [[_, in_height, in_width, in_channels], [_, out_height, out_width, out_channels]] =
+        [geometry.input, geometry.output];
+    let row = volume([1, in_width, in_channels]);
+    let mut plane = Plane {
+        rows: height,
+        from_row: row.cast_signed(),
+        to_row: volume([1, out_width, out_channels]),
+        count: width,
+        from_step: in_channels.cast_signed(),
+        to_step: out_channels,
+        run: channels,
+    };
+    // Pixels without gaps are one run.
+    if channels == in_channels && channels == out_channels {
+        plane = Plane { count: 1, run: width.wrapping_mul(channels), ..plane };
+    }
+    let [batch, y, x, channel] = geometry.before;
+    let at = |n: usize| volume([n, out_height, out_width]).wrapping_mul(out_channels);
+    let first = at(batch).wrapping_add(y.wrapping_mul(out_width).wrapping_add(x).wrapping_mul(out_channels));
     for n in 0..batches {
-        for y in 0..height {
-            for x in 0..width {
-                fill(io, at, channels, value);
-                if let Some(start) = geometry.source_row(n, y, x) {
-                    copy_row(io, start, at.wrapping_add(before), len.min(channels.saturating_sub(before)));
-                }
-                at = at.wrapping_add(channels);
-            }
-        }
+        let to = first.wrapping_add(channel).wrapping_add(at(n));
+        strided::copy(&plane, input, volume([n, in_height, row]), output, to);
     }
 }
 
@@ -69,31 +92,6 @@ pub fn pad_reference<T: Copy>(geometry: &PadGeometry, value: T, io: &mut Io<T>) 
                     let element = source.and_then(|at| io.input().get(at).copied()).unwrap_or(value);
                     io.set(at, element);
                     at = at.wrapping_add(1);
-                }
-            }
-        }
-    }
-}
-
-fn fill<T: Copy>(io: &mut Io<T>, start: usize, len: usize, value: T) {
-    let end = start.saturating_add(len);
-    for element in io.output().get_mut(start..end).unwrap_or_default() {
-        *element = value;
-    }
-}
-
-fn copy_row<T: Copy>(io: &mut Io<T>, from: usize, to: usize, len: usize) {
-    match io {
-        Io::Split { input, output } => {
-            let target = output.get_mut(to..to.saturating_add(len)).unwrap_or_default();
-            for (target, source) in target.iter_mut().zip(range(input, from, len)) {
-                *target = *source;
-            }
-        }
-        Io::Overlapped { .. } => {
-            for index in 0..len {
-                if let Some(element) = io.input().get(from.wrapping_add(index)).copied() {
-                    io.set(to.wrapping_add(index), element);
                 }
             }
         }

@@ -13,7 +13,7 @@ use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, 
 use kinglet_kernels::registry::{Isa, Kernel, Operator, Row, kernels};
 use kinglet_kernels::{Io, Token};
 
-use crate::{Buffers, Difference, MAX_LEN, Random, compare, refuses};
+use crate::{Buffers, Difference, MAX_LEN, Random, compare, moves, refuses};
 
 /// The cases of one line of the kernels' list, run through the function that dispatches.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,9 @@ enum Kind {
     AveragePool,
     MaxPool,
     Mean,
+    Copy,
+    Transpose,
+    Pad,
 }
 
 /// Every family: all int8 operators and packings that have a kernel of their own for some instruction set, and the
@@ -51,6 +54,9 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         Kernel::AveragePoolI8(_) => Some(Kind::AveragePool),
         Kernel::MaxPoolI8(_) => Some(Kind::MaxPool),
         Kernel::MeanI8(_) => Some(Kind::Mean),
+        Kernel::CopyI8(_) => Some(Kind::Copy),
+        Kernel::RearrangeI8(_) => Some(Kind::Transpose),
+        Kernel::PadI8(_) => Some(Kind::Pad),
         Kernel::Conv2dF32(_)
         | Kernel::Conv2dHybrid(_)
         | Kernel::DepthwiseF32(_)
@@ -69,9 +75,6 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::MatMulF32(_)
         | Kernel::MatMulI8(_)
         | Kernel::MatMulI16(_)
-        | Kernel::PadI8(_)
-        | Kernel::CopyI8(_)
-        | Kernel::RearrangeI8(_)
         | Kernel::TakeI8(_)
         | Kernel::ResampleI8(_)
         | Kernel::ResampleF32(_)
@@ -109,7 +112,7 @@ impl Family {
                 packing.is_runnable() && packing.takes_storage(storage)
             }
             Kind::Depthwise(packing) => packing.is_runnable(),
-            Kind::Add | Kind::AveragePool | Kind::MaxPool | Kind::Mean => true,
+            _ => true,
         }
     }
 
@@ -123,6 +126,9 @@ impl Family {
             Kind::AveragePool => pool(seed, buffers, average_pool_i8, average_pool_i8_reference),
             Kind::MaxPool => pool(seed, buffers, max_pool_i8, max_pool_i8_reference),
             Kind::Mean => mean(seed, buffers),
+            Kind::Copy => moves::copy(seed, buffers),
+            Kind::Transpose => moves::transpose(seed, buffers),
+            Kind::Pad => moves::around(seed, buffers),
         }
     }
 }

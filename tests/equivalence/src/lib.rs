@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod cases;
+mod moves;
 mod random;
 
 pub use cases::{Family, families};

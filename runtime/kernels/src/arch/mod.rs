@@ -18,6 +18,8 @@ pub(crate) mod armv7em;
 pub(crate) mod armv7m;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
+#[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
+pub(crate) mod thumb2;
 mod words;
 #[cfg(kinglet_isa = "x86_64")]
 pub(crate) mod x86_64;

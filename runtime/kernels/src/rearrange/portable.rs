@@ -1,12 +1,9 @@
-//! Planes of the two innermost axes, by lines along the longer one; runs that lie behind each other on both sides as
-//! such.
+//! Planes of the two innermost axes, by lines along the longer one; what lies behind each other on both sides is one run,
+//! and axes that are one are walked as one.
 
 use super::{AXES, Rearrange};
 use crate::Io;
-use crate::io::range;
-
-/// Axes around a plane.
-const OUTER: usize = AXES - 2;
+use crate::strided::{self, Plane};
 
 /// Elements of one axis.
 #[derive(Clone, Copy)]
@@ -20,32 +17,55 @@ struct Line {
 pub fn rearrange<T: Copy>(layer: &Rearrange, io: &mut Io<T>) {
     let Some(mut from) = layer.origin(io) else { return io.refuse() };
     let Io::Split { input, output } = io else { return io.refuse() };
-    let lines = lines(layer);
-    let [outer @ .., rows, row] = &lines;
-    // Short lines cost more than what is in them: of two axes the longer one is walked inside, unless it has runs.
-    let is_run = row.input_stride == 1 && row.output_stride == 1;
-    let (rows, row) = if is_run || row.len >= rows.len { (rows, row) } else { (row, rows) };
-    let (mut to, mut index) = (0_usize, [0_usize; OUTER]);
+    let (run, lines) = lines(layer);
+    let [row, rows, outer @ ..] = &lines;
+    // Short lines cost more than what is in them.
+    let (row, rows) = if rows.len > row.len { (rows, row) } else { (row, rows) };
+    let plane = Plane {
+        rows: rows.len,
+        from_row: rows.input_stride,
+        to_row: rows.output_stride,
+        count: row.len,
+        from_step: row.input_stride,
+        to_step: row.output_stride,
+        run,
+    };
+    let (mut to, mut index) = (0_usize, [0_usize; AXES - 2]);
     loop {
-        plane(input, output, (from, to), rows, row);
+        strided::copy(&plane, input, from, output, to);
         if !step(outer, &mut index, &mut from, &mut to) {
             break;
         }
     }
 }
 
-fn lines(layer: &Rearrange) -> [Line; AXES] {
+/// The elements of a run, and the axes around it, the innermost first.
+fn lines(layer: &Rearrange) -> (usize, [Line; AXES]) {
     let mut lines = [Line { len: 1, input_stride: 0, output_stride: 0 }; AXES];
+    let (mut run, mut places) = (1_usize, lines.iter_mut());
+    let mut inner: Option<&mut Line> = None;
     let strides = layer.input_strides.iter().zip(&layer.output_strides);
-    for (line, (len, (input, output))) in lines.iter_mut().zip(layer.extents.iter().zip(strides)) {
-        *line = Line { len: *len, input_stride: *input, output_stride: *output };
+    for (len, (input, output)) in layer.extents.iter().zip(strides).rev().filter(|(len, _)| **len > 1) {
+        let of_line = |line: &Line| (line.input_stride, line.output_stride, line.len);
+        let (input_step, output_step, count) = inner.as_deref().map_or((1, 1, run), of_line);
+        let continues = *input == input_step.wrapping_mul(count.cast_signed()) && *output == output_step.wrapping_mul(count);
+        match &mut inner {
+            Some(line) if continues => line.len = line.len.wrapping_mul(*len),
+            None if continues => run = run.wrapping_mul(*len),
+            _ => {
+                inner = places.next();
+                if let Some(line) = &mut inner {
+                    **line = Line { len: *len, input_stride: *input, output_stride: *output };
+                }
+            }
+        }
     }
-    lines
+    (run, lines)
 }
 
 /// Goes to the next plane; false behind the last one.
-fn step(outer: &[Line; OUTER], index: &mut [usize; OUTER], from: &mut usize, to: &mut usize) -> bool {
-    for (line, index) in outer.iter().zip(index).rev() {
+fn step(outer: &[Line], index: &mut [usize; AXES - 2], from: &mut usize, to: &mut usize) -> bool {
+    for (line, index) in outer.iter().zip(index) {
         *index = index.wrapping_add(1);
         if *index < line.len {
             *from = from.wrapping_add_signed(line.input_stride);
@@ -58,38 +78,4 @@ fn step(outer: &[Line; OUTER], index: &mut [usize; OUTER], from: &mut usize, to:
         *index = 0;
     }
     false
-}
-
-/// The elements of two axes, `row` inside.
-fn plane<T: Copy>(input: &[T], output: &mut [T], (mut from, mut to): (usize, usize), rows: &Line, row: &Line) {
-    for _ in 0..rows.len {
-        copy_line(input, output.get_mut(to..).unwrap_or_default(), from, row);
-        from = from.wrapping_add_signed(rows.input_stride);
-        to = to.wrapping_add(rows.output_stride);
-    }
-}
-
-/// The elements of one axis.
-#[inline]
-fn copy_line<T: Copy>(input: &[T], output: &mut [T], from: usize, line: &Line) {
-    let stride = line.input_stride.unsigned_abs().max(1);
-    if line.input_stride == 1 {
-        write(output, line, range(input, from, line.len).iter());
-    } else if line.input_stride > 0 {
-        write(output, line, input.get(from..).unwrap_or_default().iter().step_by(stride));
-    } else if line.input_stride < 0 {
-        write(output, line, input.get(..from.saturating_add(1)).unwrap_or_default().iter().rev().step_by(stride));
-    } else if let Some(element) = input.get(from) {
-        write(output, line, core::iter::repeat(element));
-    }
-}
-
-#[inline]
-fn write<'a, T: Copy + 'a>(output: &mut [T], line: &Line, elements: impl Iterator<Item = &'a T>) {
-    if line.output_stride == 1 {
-        output.iter_mut().take(line.len).zip(elements).for_each(|(to, from)| *to = *from);
-    } else {
-        let places = output.iter_mut().step_by(line.output_stride.max(1));
-        places.take(line.len).zip(elements).for_each(|(to, from)| *to = *from);
-    }
 }
