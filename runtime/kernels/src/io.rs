@@ -14,6 +14,8 @@
 //!
 //! There is no third variant for it, because that would cost every operator a word of stack: see [`Io::refuse`].
 
+use crate::strided::{self, Plane};
+
 /// An operator's activation memory.
 #[derive(Debug)]
 pub enum Io<'a, T> {
@@ -150,41 +152,47 @@ impl<'a, T> Io<'a, T> {
     }
 }
 
-impl<T: Copy + Default> Io<'_, T> {
-    /// Replaces `chunk`, `len` input elements from `index`, by what `map` makes of them, from the first
-    /// element to the last: the skeleton of every operator whose output element depends on the input
-    /// element at the same place. The output is as long as the input and may start at its first element or before it.
-    ///
-    /// `map` gets the index of the chunk's first element.
+impl<T: Copy> Io<'_, T> {
+    /// Replaces the elements, some at a time from the first to the last, by what `map` makes of them: the skeleton of every
+    /// operator whose output element depends on the input element at the same place. The output is as long as the input and
+    /// may start at its first element or before it; `map` finds the input where the output is to be.
     #[inline]
-    pub fn map_chunks(&mut self, mut map: impl FnMut(usize, &mut [T])) {
-        if self.input().len() != self.output().len() {
+    pub fn map_parts(&mut self, mut map: impl FnMut(&mut [T])) {
+        self.map_indexed(PART, |_, part| map(part));
+    }
+
+    /// The same with the index of the first of `part_len` elements.
+    #[inline]
+    pub(crate) fn map_indexed(&mut self, part_len: usize, mut map: impl FnMut(usize, &mut [T])) {
+        let len = self.input().len();
+        if len != self.output().len() {
             return self.refuse();
         }
-        let mut chunk = [T::default(); MAP_CHUNK];
         let mut index: usize = 0;
-        loop {
-            let rest = self.input().get(index..).unwrap_or_default();
-            let len = rest.len().min(MAP_CHUNK);
-            for (local, element) in chunk.iter_mut().zip(rest) {
-                *local = *element;
+        while index < len {
+            let part = len.wrapping_sub(index).min(part_len.max(1));
+            self.move_part(index, part);
+            map(index, self.output().get_mut(index..index.wrapping_add(part)).unwrap_or_default());
+            index = index.wrapping_add(part);
+        }
+    }
+
+    /// Copies `len` elements of the input from `index` on to their places in the output.
+    #[inline(never)]
+    fn move_part(&mut self, index: usize, len: usize) {
+        let run = Plane::run(len);
+        match self {
+            Io::Split { input, output } => strided::copy(&run, input, index, output, index),
+            Io::Overlapped { input, output, .. } if input.0 == output.0 => {}
+            Io::Overlapped { buffer, input, output } => {
+                strided::copy_within(&run, buffer, input.0.wrapping_add(index), output.0.wrapping_add(index));
             }
-            let used = chunk.get_mut(..len).unwrap_or_default();
-            map(index, used);
-            let output = self.output().get_mut(index..).unwrap_or_default();
-            if output.is_empty() {
-                break;
-            }
-            for (element, local) in output.iter_mut().zip(used) {
-                *element = *local;
-            }
-            index = index.wrapping_add(len);
         }
     }
 }
 
-/// Elements that [`Io::map_chunks`] takes at a time.
-const MAP_CHUNK: usize = 32;
+/// Elements that [`Io::map_parts`] takes at a time: few enough to stay in a cache.
+pub(crate) const PART: usize = 4096;
 
 /// `len` elements from `start`, or none when they do not fit.
 #[inline]

@@ -15,11 +15,7 @@ pub const TABLE_LEN: usize = 256;
 /// Replaces each element by its entry in `table`, of [`TABLE_LEN`] entries.
 pub fn lookup_i8(table: &[i8], io: &mut Io<i8>) {
     let Some(table) = table.first_chunk::<TABLE_LEN>() else { return io.refuse() };
-    io.map_chunks(|_, chunk| {
-        for x in chunk {
-            *x = table.get(index(*x)).copied().unwrap_or(0);
-        }
-    });
+    io.map_parts(|part| part.iter_mut().for_each(|x| *x = table.get(index(*x)).copied().unwrap_or(0)));
 }
 
 /// Where the result of `x` is.

@@ -9,15 +9,15 @@ use crate::numerics::ClampF32;
 
 /// Clamps each element: ReLU is `0..=inf`, ReLU6 is `0..=6`.
 pub fn clamp_f32(clamp: ClampF32, io: &mut Io<f32>) {
-    io.map_chunks(|_, chunk| chunk.iter_mut().for_each(|x| *x = clamp.apply(*x)));
+    io.map_parts(|part| part.iter_mut().for_each(|x| *x = clamp.apply(*x)));
 }
 
 /// `1 / (1 + e^-x)` of each element.
 pub fn logistic_f32(io: &mut Io<f32>) {
-    io.map_chunks(|_, chunk| chunk.iter_mut().for_each(|x| *x = float_math::logistic(*x)));
+    io.map_parts(|part| part.iter_mut().for_each(|x| *x = float_math::logistic(*x)));
 }
 
 /// `tanh x` of each element.
 pub fn tanh_f32(io: &mut Io<f32>) {
-    io.map_chunks(|_, chunk| chunk.iter_mut().for_each(|x| *x = float_math::tanh(*x)));
+    io.map_parts(|part| part.iter_mut().for_each(|x| *x = float_math::tanh(*x)));
 }

@@ -1,11 +1,21 @@
-//! The walk all elementwise kernels share: a chunk of the first operand, in step with the second.
+//! The walk all elementwise kernels share: the first operand where the output is to be, in step with the second.
 
 use super::{Broadcast, Operand};
 use crate::Io;
+use crate::io::PART;
+
+/// Elements of the second operand that are written out where it repeats.
+const CHUNK: usize = 32;
 
 /// Replaces each element of the first operand by `apply(a, b)`.
 #[inline]
 pub(super) fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
+    rows(io, b, |a, b| pairs(a, b, &apply));
+}
+
+/// Calls `apply` with each part of the first operand, which is to be replaced, and as many elements of the second, in order.
+#[inline]
+pub(crate) fn rows<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(&mut [T], &[T])) {
     let (elements, broadcast) = match b {
         Operand::Slice(elements, broadcast) => (Some(elements), broadcast),
         Operand::SameAsInput => (None, Broadcast { inner: 1, len: 1 }),
@@ -13,47 +23,33 @@ pub(super) fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply
     if elements.is_some_and(|elements| elements.len() < broadcast.len) {
         return io.refuse();
     }
-    let mut turn = Turn::new(broadcast);
-    io.map_chunks(|_, chunk| apply_chunk(chunk, elements, &mut turn, &apply));
-}
-
-/// Replaces each element of `chunk`. Not inlined: the walk around it would be there twice, once for each kind of operand.
-#[inline(never)]
-fn apply_chunk<T: Copy + Default>(
-    chunk: &mut [T],
-    elements: Option<&[T]>,
-    turn: &mut Turn,
-    apply: &impl Fn(T, T) -> T,
-) {
-    for a in chunk {
-        let b = elements.map_or(*a, |elements| elements.get(turn.next()).copied().unwrap_or_default());
-        *a = apply(*a, b);
-    }
-}
-
-/// [`Broadcast::index`] for one index after the other, by counting instead of dividing.
-struct Turn {
-    broadcast: Broadcast,
-    index: usize,
-    repeated: usize,
-}
-
-impl Turn {
-    fn new(broadcast: Broadcast) -> Self {
-        Turn { broadcast, index: 0, repeated: 0 }
-    }
-
-    #[inline]
-    fn next(&mut self) -> usize {
-        let index = self.index;
-        self.repeated = self.repeated.wrapping_add(1);
-        if self.repeated == self.broadcast.inner {
-            self.repeated = 0;
-            self.index = self.index.wrapping_add(1);
-            if self.index == self.broadcast.len {
-                self.index = 0;
+    let elements = elements.and_then(|elements| elements.get(..broadcast.len));
+    let mut chunk = [T::default(); CHUNK];
+    // Parts end where the second operand begins again.
+    let period = broadcast.len.saturating_mul(broadcast.inner).max(1);
+    let is_whole = broadcast.inner == 1 && broadcast.len >= io.input().len();
+    let part_len = if is_whole || period == 1 { PART } else { PART.checked_div(period).unwrap_or(1).max(1).saturating_mul(period) };
+    io.map_indexed(part_len, |index, part| match elements {
+        None => part.chunks_mut(CHUNK).for_each(|part| {
+            chunk.iter_mut().zip(&*part).for_each(|(to, from)| *to = *from);
+            apply(part, &chunk);
+        }),
+        Some(elements) if is_whole => apply(part, elements.get(index..).unwrap_or_default()),
+        Some(elements) if broadcast.inner == 1 && broadcast.len > 1 => {
+            part.chunks_mut(broadcast.len).for_each(|row| apply(row, elements));
+        }
+        Some(elements) => {
+            let inner = if broadcast.len == 1 { PART } else { broadcast.inner.max(1) };
+            for (row, element) in part.chunks_mut(inner).zip(elements.iter().cycle()) {
+                chunk.iter_mut().take(row.len()).for_each(|to| *to = *element);
+                row.chunks_mut(CHUNK).for_each(|part| apply(part, &chunk));
             }
         }
-        index
-    }
+    });
+}
+
+/// Replaces each element of `row`. Not inlined: the loop would be there for each way in which the second operand repeats.
+#[inline(never)]
+fn pairs<T: Copy>(row: &mut [T], b: &[T], apply: &impl Fn(T, T) -> T) {
+    row.iter_mut().zip(b).for_each(|(a, b)| *a = apply(*a, *b));
 }

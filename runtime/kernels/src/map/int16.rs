@@ -91,7 +91,7 @@ pub fn map_i16(layer: &MapI16<'_>, io: &mut Io<i16>) {
             FunctionI16::Table => interpolate(layer.table, x),
         }
     };
-    io.map_chunks(|_, chunk| chunk.iter_mut().for_each(|x| *x = of(*x)));
+    io.map_parts(|part| part.iter_mut().for_each(|x| *x = of(*x)));
 }
 
 /// What keeps the inverse of a root whole.

@@ -31,7 +31,7 @@ pub type Function = fn(&MapF32, &mut [f32]);
 
 /// Replaces each element by its result.
 pub fn map_f32(params: &MapF32, function: Function, io: &mut Io<f32>) {
-    io.map_chunks(|_, chunk| function(params, chunk));
+    io.map_parts(|part| function(params, part));
 }
 
 /// Declares functions, each with its formula for one element.

@@ -10,7 +10,7 @@ use super::found::Avx2;
 use super::{Found, add_avx512};
 use crate::Io;
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Broadcast, Operand, portable};
-use crate::io::range;
+use crate::io::{PART, range};
 use crate::numerics::FixedPoint;
 
 /// Elements of a step.
@@ -49,7 +49,7 @@ fn all(layer: &AddI8, io: &mut Io<i8>, b: &[i8]) {
         factors: Factors::splat(layer.output_factor, are_small),
         output: Output::new(layer.stage),
     };
-    io.map_chunks(|index, chunk| sums.apply(chunk, range(b, index, chunk.len())));
+    io.map_indexed(PART, |index, chunk| sums.apply(chunk, range(b, index, chunk.len())));
 }
 
 /// An operand's constants.
