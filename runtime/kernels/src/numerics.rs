@@ -171,6 +171,41 @@ impl OutputStage {
     }
 }
 
+/// A factor and an output stage for accumulators of less than 30 bits, with what both say worked out once: for loops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortStage {
+    multiplier: i32,
+    /// Half a unit of the result and its zero point, before the shift.
+    rounding: i32,
+    shift: u32,
+    min: i32,
+    max: i32,
+}
+
+impl ShortStage {
+    /// `None` for a factor whose shift is not in [`DUAL_MULTIPLY_SHIFTS`].
+    pub(crate) fn new(factor: FixedPoint, stage: OutputStage) -> Option<Self> {
+        let OutputStage { zero_point, min, max } = stage;
+        let is_code = (-128..=127).contains(&zero_point);
+        (is_code && DUAL_MULTIPLY_SHIFTS.contains(&factor.shift)).then(|| {
+            let shift = factor.shift.unsigned_abs();
+            let half = 1_i32.wrapping_shl(shift.wrapping_sub(1));
+            let rounding = half.wrapping_add(zero_point.wrapping_shl(shift));
+            ShortStage { multiplier: factor.multiplier, rounding, shift, min, max }
+        })
+    }
+
+    /// What [`OutputStage::apply`] computes, of an `acc` in `-2^30..2^30`. The upper half of the product of the doubled
+    /// accumulator needs no shift, and no sum leaves 32 bits.
+    #[inline]
+    pub(crate) fn apply(&self, acc: i32) -> i8 {
+        let product = i64::from(acc.wrapping_shl(1)).wrapping_mul(i64::from(self.multiplier));
+        let high = (product.wrapping_add(1 << 31) >> 32) as i32;
+        let rounded = high.wrapping_add(high >> 31).wrapping_add(self.rounding).wrapping_shr(self.shift);
+        rounded.max(self.min).min(self.max) as i8
+    }
+}
+
 /// The clamp of a float operator's output; `-inf..=inf` when it has no activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClampF32 {

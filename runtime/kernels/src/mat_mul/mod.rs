@@ -8,11 +8,13 @@
 //!   wrap in 32 bits. int16: sums of 64 bits, rounded once ([`FixedPoint::apply_long`]).
 //! - The output must not overlap the factors; these may.
 
-mod portable;
+pub(crate) mod portable;
 mod reference;
 
-pub use portable::{mat_mul_f32, mat_mul_i8, mat_mul_i16};
+pub use portable::{mat_mul_f32, mat_mul_i16};
 pub use reference::{mat_mul_f32_reference, mat_mul_i8_reference, mat_mul_i16_reference};
+
+pub use crate::registry::mat_mul_i8;
 
 use crate::numerics::{ClampF32, FixedPoint, OutputStage};
 
@@ -86,12 +88,12 @@ impl MatMulShape {
     }
 
     /// True when slices of these lengths hold the factors and the output.
-    fn fits(&self, [a, b, output]: [usize; 3]) -> bool {
+    pub(crate) fn fits(&self, [a, b, output]: [usize; 3]) -> bool {
         self.lens().is_some_and(|[in_a, in_b, in_output]| a >= in_a && b >= in_b && output == in_output)
     }
 
     /// Where the matrices of a batch start in a factor with these strides.
-    fn start(&self, [x, y, z]: [usize; 3], [of_x, of_y, of_z, ..]: [usize; 5]) -> usize {
+    pub(crate) fn start(&self, [x, y, z]: [usize; 3], [of_x, of_y, of_z, ..]: [usize; 5]) -> usize {
         x.wrapping_mul(of_x).wrapping_add(y.wrapping_mul(of_y)).wrapping_add(z.wrapping_mul(of_z))
     }
 }
@@ -105,7 +107,7 @@ impl MatMulF32 {
 
 impl MatMulI8 {
     #[inline]
-    fn finish(&self, sum: i32) -> i8 {
+    pub(crate) fn finish(&self, sum: i32) -> i8 {
         self.stage.apply(sum, self.factor)
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{MatMulF32, MatMulI8, MatMulI16, MatMulShape};
 use crate::formula::positions;
-use crate::io::range;
 
 /// Columns at a time: sums that the registers hold.
 const COLUMNS: usize = if cfg!(target_arch = "arm") { 4 } else { 16 };
@@ -15,13 +14,24 @@ pub fn mat_mul_f32(layer: &MatMulF32, a: &[f32], b: &[f32], output: &mut [f32]) 
 
 /// Computes the product, likewise.
 #[must_use]
-pub fn mat_mul_i8(layer: &MatMulI8, a: &[i8], b: &[i8], output: &mut [i8]) -> bool {
-    let (za, zb) = (layer.a_zero_point, layer.b_zero_point);
-    let add = |sum: i32, a: i8, b: i8| {
-        let (a, b) = (i32::from(a).wrapping_sub(za), i32::from(b).wrapping_sub(zb));
-        sum.wrapping_add(a.wrapping_mul(b))
-    };
-    mat_mul(&layer.shape, [a, b], output, add, |sum| layer.finish(sum))
+pub(crate) fn mat_mul_i8(layer: &MatMulI8, a: &[i8], b: &[i8], output: &mut [i8]) -> bool {
+    mat_mul(&layer.shape, [a, b], output, |sum: i32, a, b| add(layer, sum, a, b), |sum| layer.finish(sum))
+}
+
+/// The columns of a row from `column` on, of which there are as many as `elements`, one at a time.
+#[cfg_attr(not(kinglet_isa = "armv7em"), allow(dead_code))]
+pub(crate) fn last_columns(layer: &MatMulI8, a: &[i8], b: &[i8], column: usize, elements: &mut [i8]) {
+    for (index, element) in elements.iter_mut().enumerate() {
+        let column = column.wrapping_add(index);
+        let [sum] = columns::<i8, i32, 1>(&layer.shape, a, b, column, |sum, a, b| add(layer, sum, a, b));
+        *element = layer.finish(sum);
+    }
+}
+
+#[inline]
+fn add(layer: &MatMulI8, sum: i32, a: i8, b: i8) -> i32 {
+    let (a, b) = (i32::from(a).wrapping_sub(layer.a_zero_point), i32::from(b).wrapping_sub(layer.b_zero_point));
+    sum.wrapping_add(a.wrapping_mul(b))
 }
 
 /// Computes the product, likewise.
@@ -77,23 +87,20 @@ fn columns<T: Copy + Default, S: Copy + Default, const N: usize>(
     let [.., of_a] = shape.a;
     let [_, _, _, of_k, of_column] = shape.b;
     let mut sums = [S::default(); N];
-    let (mut a_at, mut b_at) = (0_usize, column.wrapping_mul(of_column));
-    for _ in 0..shape.depth {
-        let x = a.get(a_at).copied().unwrap_or_default();
-        if of_column == 1 {
-            let row: [T; N] = range(b, b_at, N).first_chunk().copied().unwrap_or([T::default(); N]);
-            for (sum, y) in sums.iter_mut().zip(row) {
-                *sum = add(*sum, x, y);
-            }
-        } else {
-            let mut at = b_at;
-            for sum in &mut sums {
-                *sum = add(*sum, x, b.get(at).copied().unwrap_or_default());
-                at = at.wrapping_add(of_column);
-            }
+    let mut start = column.wrapping_mul(of_column);
+    let a = a.iter().step_by(of_a.max(1)).take(shape.depth);
+    if of_column == 1 && of_k > 0 {
+        let rows = b.get(start..).unwrap_or_default().chunks(of_k);
+        for (x, row) in a.zip(rows) {
+            let Some(row) = row.first_chunk::<N>() else { break };
+            sums.iter_mut().zip(row).for_each(|(sum, y)| *sum = add(*sum, *x, *y));
         }
-        a_at = a_at.wrapping_add(of_a);
-        b_at = b_at.wrapping_add(of_k);
+        return sums;
+    }
+    for sum in &mut sums {
+        let column = b.get(start..).unwrap_or_default().iter().step_by(of_k.max(1));
+        *sum = a.clone().zip(column).fold(*sum, |sum, (x, y)| add(sum, *x, *y));
+        start = start.wrapping_add(of_column);
     }
     sums
 }

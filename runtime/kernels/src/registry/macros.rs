@@ -21,14 +21,18 @@ pub(crate) use in_build;
 /// Operators without weights. Each line is a function that calls the kernel of this build, and all of them together
 /// are `DISPATCHED`: a slice of rows for each function.
 macro_rules! kernels {
-    ($($(#[$doc:meta])* $name:ident $parameters:tt = $arguments:tt; $kind:ident, $element:ident, $operator:ident;
+    ($($(#[$doc:meta])* $name:ident $parameters:tt $(-> $result:ty)? = $arguments:tt; $kind:ident, $element:ident, $operator:ident;
         $($isa:literal => $fast:path,)* portable => $portable:path;)*) => {
         $($(#[$doc])*
-        pub fn $name $parameters {
+        pub fn $name $parameters $(-> $result)? {
             $(#[cfg(kinglet_isa = $isa)]
-            $fast $arguments;)*
+            {
+                $fast $arguments
+            })*
             #[cfg(not(any($(kinglet_isa = $isa),*)))]
-            $portable $arguments;
+            {
+                $portable $arguments
+            }
         })*
         const DISPATCHED: &[&[Row]] = &[$(&[
             Row::plain(stringify!($portable), &[Operator::$operator], Element::$element, Kernel::$kind($portable)),

@@ -177,6 +177,17 @@ kernels! {
     mean_i8(layer: &MeanI8, io: &mut Io<i8>) = (layer, io); MeanI8, I8, Mean;
         "helium" => crate::arch::helium::mean_i8,
         portable => crate::mean::portable::mean_i8;
+
+    /// Computes the transposed convolution with the fastest kernel this target has. No scratch.
+    transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) = (layer, io); TransposeConvI8, I8, TransposeConv2D;
+        "armv7em" => crate::arch::armv7em::transpose_conv_i8,
+        portable => crate::transpose_conv::portable::transpose_conv_i8;
+
+    /// Computes the product with the fastest kernel this target has. False, and nothing written, when the slices are too
+    /// short. No scratch.
+    mat_mul_i8(layer: &MatMulI8, a: &[i8], b: &[i8], y: &mut [i8]) -> bool = (layer, a, b, y); MatMulI8, I8, MatMul;
+        "armv7em" => crate::arch::armv7em::mat_mul_i8,
+        portable => crate::mat_mul::portable::mat_mul_i8;
 }
 
 /// Kernels that are the same everywhere.
@@ -202,7 +213,6 @@ const PLAIN: &[Row] = &{
         Row::plain("reduce::reduce_i8", &[O::Reduce], I8, Kernel::ReduceI8(reduce::reduce_i8)),
         Row::plain("reduce::reduce_i16", &[O::Reduce], I16, Kernel::ReduceI16(reduce::reduce_i16)),
         Row::plain("reduce::reduce_f32", &[O::Reduce], F32, Kernel::ReduceF32(reduce::reduce_f32)),
-        Row::plain("mat_mul::mat_mul_i8", &[O::MatMul], I8, Kernel::MatMulI8(mat_mul::mat_mul_i8)),
         Row::plain("mat_mul::mat_mul_i16", &[O::MatMul], I16, Kernel::MatMulI16(mat_mul::mat_mul_i16)),
         Row::plain("mat_mul::mat_mul_f32", &[O::MatMul], F32, Kernel::MatMulF32(mat_mul::mat_mul_f32)),
         Row::plain("along::along_f32", &[O::Along], F32, Kernel::Formula),
@@ -241,12 +251,6 @@ const PLAIN: &[Row] = &{
             &[O::TransposeConv2D],
             I16,
             Kernel::TransposeConvI16(transpose_conv::transpose_conv_i16),
-        ),
-        Row::plain(
-            "transpose_conv::transpose_conv_i8",
-            &[O::TransposeConv2D],
-            I8,
-            Kernel::TransposeConvI8(transpose_conv::transpose_conv_i8),
         ),
         Row::plain(
             "transpose_conv::transpose_conv_f32",

@@ -20,13 +20,14 @@
 
 mod float;
 mod int16;
-pub mod portable;
+pub(crate) mod portable;
 mod reference;
 
 pub use float::transpose_conv_f32;
 pub use int16::{TransposeConvI16, transpose_conv_i16};
-pub use portable::transpose_conv_i8;
 pub use reference::{transpose_conv_f32_reference, transpose_conv_i8_reference, transpose_conv_i16_reference};
+
+pub use crate::registry::transpose_conv_i8;
 
 use crate::Io;
 use crate::io::volume;
@@ -201,15 +202,15 @@ pub fn pack<T: Copy>(geometry: &TransposeGeometry, row_major: &[T], out: &mut [T
 }
 
 /// What one output pixel sees of one group of channels.
-struct Window {
+pub(crate) struct Window {
     /// The inputs inside the image and the weights that meet them.
-    runs: Runs,
+    pub(crate) runs: Runs,
     /// Weights of an output channel in the pixel's phase.
-    row_len: usize,
+    pub(crate) row_len: usize,
     /// The first weight of the phase.
     weights: usize,
     /// The group's first output channel, and how many it has.
-    outputs: (usize, usize),
+    pub(crate) outputs: (usize, usize),
     /// Output element of that channel.
     at: usize,
 }
@@ -218,7 +219,7 @@ impl Window {
     /// The first of four rows of weights from output channel `outputs.0 + done` on; where the group has fewer, the
     /// first stands in for the others.
     #[inline]
-    fn rows(&self, done: usize) -> [usize; 4] {
+    pub(crate) fn rows(&self, done: usize) -> [usize; 4] {
         let rest = self.outputs.1.wrapping_sub(done);
         let first = self.outputs.0.wrapping_add(done);
         [0, 1, 2, 3].map(|index| {

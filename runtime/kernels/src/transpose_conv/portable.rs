@@ -7,14 +7,24 @@ use super::{TransposeConvI8, Window, for_each_window};
 use crate::io::{Io, range};
 
 /// Computes the transposed convolution. No scratch.
-pub fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
+pub(crate) fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
+    with_sums(layer, io, |input, window, done| four(layer, input, window, done));
+}
+
+/// The same, with sums of four output channels of a window, from a channel of its group on, that `four` computes.
+#[inline]
+pub(crate) fn with_sums(
+    layer: &TransposeConvI8,
+    io: &mut Io<i8>,
+    four: impl Fn(&[i8], &Window, usize) -> [i32; 4],
+) {
     if !layer.fits(io) {
         return io.refuse();
     }
     for_each_window(&layer.geometry, |window| {
         let mut done: usize = 0;
         while done < window.outputs.1 {
-            let sums = four(layer, io.input(), window, done);
+            let sums = four(io.input(), window, done);
             let block = window.outputs.1.wrapping_sub(done).min(4);
             for (index, sum) in sums.into_iter().enumerate().take(block) {
                 let o = window.outputs.0.wrapping_add(done).wrapping_add(index);
@@ -29,7 +39,7 @@ pub fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
 
 /// The sums of four output channels of a window, from channel `done` of its group on.
 #[inline]
-fn four(layer: &TransposeConvI8, input: &[i8], window: &Window, done: usize) -> [i32; 4] {
+pub(crate) fn four(layer: &TransposeConvI8, input: &[i8], window: &Window, done: usize) -> [i32; 4] {
     let zero_point = i32::from(layer.input_zero_point);
     let rows = window.rows(done);
     let mut sums = [0_i32; 4];

@@ -40,12 +40,17 @@ mod add;
 mod conv2d;
 mod dense;
 mod depthwise;
+mod dots;
 mod fully_connected;
+mod mat_mul;
 mod pool;
 mod tile;
+mod transpose_conv;
 
 pub(crate) use add::add_i8;
 pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
+pub(crate) use mat_mul::mat_mul_i8;
 pub(crate) use pool::average_pool_i8;
+pub(crate) use transpose_conv::transpose_conv_i8;

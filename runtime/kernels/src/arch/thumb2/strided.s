@@ -6,7 +6,7 @@
     @ Rows of elements that one load and one store move. r0: to, r1: from, r3: rows, r4, r5: from the end of a row to the next,
     @ r6: three times r8, r7, r8: from an element to the next, lr: three times r7; elements of a row wait on the stack. Four at a
     @ time, then those that are left.
-    .macro ELEMENTS load store
+    .macro STRIDED_ELEMENTS load store
 1:  ldr r10, [sp]
     subs r10, #4
     blo 3f
@@ -59,9 +59,9 @@ kinglet_thumb2_strided:
     cmp r9, #2
     beq 20f
     bhi 40f
-    ELEMENTS ldrb strb
-20: ELEMENTS ldrh strh
-40: ELEMENTS ldr str
+    STRIDED_ELEMENTS ldrb strb
+20: STRIDED_ELEMENTS ldrh strh
+40: STRIDED_ELEMENTS ldr str
 
     @ Runs of r9 bytes. r7, r8: from the end of a run to the next; data in r2 to r5, whose values wait on the stack.
 30: orr r10, r0, r1
