@@ -58,7 +58,12 @@ impl<const N: usize> Grid<N> {
 
     /// The elements of an operand with these repeats that meet a row of the result: one, or as many as the row has.
     pub(crate) fn row<'a, T>(&self, repeats: u8, operand: &'a [T], start: usize) -> &'a [T] {
-        range(operand, start, if repeats_along(repeats, AXES.wrapping_sub(1)) { 1 } else { self.row_len() })
+        range(operand, start, self.operand_row_len(repeats))
+    }
+
+    /// How many those are.
+    pub(crate) fn operand_row_len(&self, repeats: u8) -> usize {
+        if repeats_along(repeats, AXES.wrapping_sub(1)) { 1 } else { self.row_len() }
     }
 
     /// Where the operands are read for one row after the other.
@@ -75,7 +80,8 @@ impl<const N: usize> Grid<N> {
                 }
             }
         }
-        Rows { at: [0; N], index: [0; AXES - 1], steps, extents: self.extents }
+        let [.., last, _] = self.extents;
+        Rows { at: [0; N], left: last, index: [0; AXES - 2], steps, extents: self.extents }
     }
 }
 
@@ -88,7 +94,10 @@ fn repeats_along(repeats: u8, axis: usize) -> bool {
 pub(crate) struct Rows<const N: usize> {
     /// Where each operand's row starts.
     pub(crate) at: [usize; N],
-    index: [usize; AXES - 1],
+    /// Rows along the innermost of these axes from this one on.
+    left: usize,
+    /// Of the axes around it.
+    index: [usize; AXES - 2],
     /// From one index of an axis to the next, for each operand.
     steps: [[usize; N]; AXES - 1],
     extents: [usize; AXES],
@@ -96,8 +105,23 @@ pub(crate) struct Rows<const N: usize> {
 
 impl<const N: usize> Rows<N> {
     /// Goes on to the next row.
+    #[inline]
     pub(crate) fn advance(&mut self) {
-        for axis in (0..AXES - 1).rev() {
+        let [.., steps] = &self.steps;
+        self.left = self.left.wrapping_sub(1);
+        self.at.iter_mut().zip(steps).for_each(|(at, step)| *at = at.wrapping_add(*step));
+        if self.left == 0 {
+            self.turn();
+        }
+    }
+
+    /// Goes back to the first row of the innermost axis, and on along those around it.
+    #[inline(never)]
+    fn turn(&mut self) {
+        let ([.., steps], [.., last, _]) = (&self.steps, self.extents);
+        self.left = last;
+        self.at.iter_mut().zip(steps).for_each(|(at, step)| *at = at.wrapping_sub(step.wrapping_mul(last)));
+        for axis in (0..AXES - 2).rev() {
             let index = self.index.get_mut(axis);
             let (Some(index), Some(steps), Some(&extent)) = (index, self.steps.get(axis), self.extents.get(axis))
             else {

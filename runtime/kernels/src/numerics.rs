@@ -206,6 +206,38 @@ impl ShortStage {
     }
 }
 
+/// [`ShortStage`] for layers with a factor for each output channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortRequant<'a> {
+    requant: Requant<'a>,
+    stage: OutputStage,
+}
+
+impl<'a> ShortRequant<'a> {
+    /// `None` when a factor may have a shift that is not in [`DUAL_MULTIPLY_SHIFTS`], or a bias may bring the sum of `taps`
+    /// products of nine and eight bits to 30 bits.
+    pub(crate) fn new(requant: Requant<'a>, stage: OutputStage, bias: &[i32], taps: usize) -> Option<Self> {
+        let has_shifts = requant.extra.is_empty()
+            && DUAL_MULTIPLY_SHIFTS.contains(&requant.shift_base)
+            && DUAL_MULTIPLY_SHIFTS.contains(&requant.shift_base.wrapping_add(3));
+        let is_code = (-128..=127).contains(&stage.zero_point);
+        let is_small = taps < 1 << 13 && bias.iter().all(|bias| bias.unsigned_abs() < 1 << 29);
+        (has_shifts && is_code && is_small).then_some(ShortRequant { requant, stage })
+    }
+
+    /// What [`OutputStage::apply`] makes of output channel `channel`.
+    #[inline]
+    pub(crate) fn apply(&self, channel: usize, acc: i32) -> i8 {
+        let words = self.requant.words;
+        let word = words.get(if words.len() == 1 { 0 } else { channel }).copied().unwrap_or(0);
+        let FixedPoint { multiplier, shift } = self.requant.factor(word, 0);
+        let shift = shift.unsigned_abs();
+        let OutputStage { zero_point, min, max } = self.stage;
+        let rounding = 1_i32.wrapping_shl(shift.wrapping_sub(1)).wrapping_add(zero_point.wrapping_shl(shift));
+        ShortStage { multiplier, rounding, shift, min, max }.apply(acc)
+    }
+}
+
 /// The clamp of a float operator's output; `-inf..=inf` when it has no activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClampF32 {
@@ -221,5 +253,15 @@ impl ClampF32 {
     pub fn apply(self, x: f32) -> f32 {
         let x = if x < self.min { self.min } else { x };
         if x > self.max { self.max } else { x }
+    }
+
+    /// Brings all within the bounds; bounds that no number exceeds are not asked.
+    #[inline(never)]
+    pub fn apply_all(self, elements: &mut [f32]) {
+        if self.max < f32::INFINITY {
+            elements.iter_mut().for_each(|x| *x = self.apply(*x));
+        } else if self.min > f32::NEG_INFINITY {
+            elements.iter_mut().for_each(|x| *x = if *x < self.min { self.min } else { *x });
+        }
     }
 }

@@ -94,6 +94,12 @@ pub fn rank<T: Ranked>(layer: &Rank, x: &[T], y: &mut [i32]) -> bool {
     for [o, n, _] in positions([outer, inner, 1]) {
         let line = x.get(volume([o, extent, inner]).wrapping_add(n)..).unwrap_or_default();
         let results = y.get_mut(volume([o, count, inner]).wrapping_add(n)..).unwrap_or_default();
+        if count == 1 {
+            if let Some(result) = results.first_mut() {
+                *result = first(layer, line) as i32;
+            }
+            continue;
+        }
         let mut previous = None;
         for result in results.iter_mut().step_by(inner.max(1)).take(count) {
             previous = next(layer, line, previous);
@@ -102,6 +108,22 @@ pub fn rank<T: Ranked>(layer: &Rank, x: &[T], y: &mut [i32]) -> bool {
         }
     }
     true
+}
+
+/// The index of the first element in the order.
+fn first<T: Ranked>(layer: &Rank, line: &[T]) -> usize {
+    // Keys in the opposite order are those with all bits turned over.
+    let flip = if layer.is_least { 0 } else { -1 };
+    let (mut best, mut found, mut at) = (i32::MAX, 0, 0_usize);
+    for index in 0..layer.extent {
+        let Some(element) = line.get(at) else { break };
+        let key = element.key() ^ flip;
+        if key < best || (key == best && layer.is_last) {
+            (best, found) = (key, index);
+        }
+        at = at.wrapping_add(layer.inner);
+    }
+    found
 }
 
 /// The first element in the order of those behind `previous`.

@@ -9,7 +9,7 @@ use crate::numerics::ClampF32;
 
 /// Clamps each element: ReLU is `0..=inf`, ReLU6 is `0..=6`.
 pub fn clamp_f32(clamp: ClampF32, io: &mut Io<f32>) {
-    io.map_parts(|part| part.iter_mut().for_each(|x| *x = clamp.apply(*x)));
+    io.map_parts(|part| clamp.apply_all(part));
 }
 
 /// `1 / (1 + e^-x)` of each element.

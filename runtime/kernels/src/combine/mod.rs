@@ -15,6 +15,7 @@ pub use float::{floor, remainder};
 pub use power::power;
 
 use crate::grid::Grid;
+use crate::io::range;
 use crate::numerics::ClampF32;
 
 /// A function of two elements of type `T`.
@@ -28,14 +29,14 @@ pub trait Combines<T> {
 
 /// A result that may be clamped.
 pub trait Bounded: Copy {
-    /// Within the bounds, when it is a float.
-    fn bounded(self, clamp: ClampF32) -> Self;
+    /// Brings all within the bounds, when they are floats.
+    fn bound_all(results: &mut [Self], clamp: ClampF32);
 }
 
 impl Bounded for f32 {
     #[inline]
-    fn bounded(self, clamp: ClampF32) -> f32 {
-        clamp.apply(self)
+    fn bound_all(results: &mut [f32], clamp: ClampF32) {
+        clamp.apply_all(results);
     }
 }
 
@@ -43,9 +44,7 @@ macro_rules! unbounded {
     ($($ty:ty),*) => { $(
         impl Bounded for $ty {
             #[inline]
-            fn bounded(self, _clamp: ClampF32) -> $ty {
-                self
-            }
+            fn bound_all(_results: &mut [$ty], _clamp: ClampF32) {}
         }
     )* };
 }
@@ -58,34 +57,56 @@ pub fn combine<F: Combines<T>, T: Copy>(
     operands: [&[T]; 2],
     y: &mut [F::Result],
 ) -> bool {
-    each_pair(grid, operands, y, |a, b| F::of(a, b).bounded(clamp))
+    if !each_pair::<_, _, true>(grid, operands, y, F::of) {
+        return false;
+    }
+    F::Result::bound_all(y.get_mut(..grid.result_len()).unwrap_or_default(), clamp);
+    true
 }
 
-/// Writes what `of` makes of each pair.
+/// Writes what `of` makes of each pair. Loops take four pairs at a time when it `IS_SHORT`.
 #[inline]
-fn each_pair<T: Copy, Y>(grid: &Grid<2>, [a, b]: [&[T]; 2], y: &mut [Y], of: impl Fn(T, T) -> Y) -> bool {
+fn each_pair<T: Copy, Y, const IS_SHORT: bool>(grid: &Grid<2>, [a, b]: [&[T]; 2], y: &mut [Y], of: impl Fn(T, T) -> Y) -> bool {
     if !grid.fits([a.len(), b.len()], y.len()) {
         return false;
     }
-    let [a_repeats, b_repeats] = grid.repeats;
+    let [a_len, b_len] = grid.repeats.map(|repeats| grid.operand_row_len(repeats));
     let mut rows = grid.rows();
-    let mut rest = y.get_mut(..grid.result_len()).unwrap_or_default();
-    while !rest.is_empty() {
-        let Some((row, behind)) = rest.split_at_mut_checked(grid.row_len()) else { return false };
+    for row in y.get_mut(..grid.result_len()).unwrap_or_default().chunks_exact_mut(grid.row_len().max(1)) {
         let [a_at, b_at] = rows.at;
-        pair_rows(grid.row(a_repeats, a, a_at), grid.row(b_repeats, b, b_at), row, &of);
+        pair_rows::<_, _, IS_SHORT>(range(a, a_at, a_len), range(b, b_at, b_len), row, &of);
         rows.advance();
-        rest = behind;
     }
     true
 }
 
 /// A row of the result. The one element of an operand that repeats is in a register.
 #[inline]
-fn pair_rows<T: Copy, Y>(a: &[T], b: &[T], y: &mut [Y], of: &impl Fn(T, T) -> Y) {
+fn pair_rows<T: Copy, Y, const IS_SHORT: bool>(a: &[T], b: &[T], y: &mut [Y], of: &impl Fn(T, T) -> Y) {
     match (a, b) {
-        (&[a], b) => y.iter_mut().zip(b).for_each(|(y, &b)| *y = of(a, b)),
-        (a, &[b]) => y.iter_mut().zip(a).for_each(|(y, &a)| *y = of(a, b)),
-        _ => y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = of(a, b)),
+        (&[a], b) => map_row::<_, _, IS_SHORT>(b, y, |b| of(a, b)),
+        (a, &[b]) => map_row::<_, _, IS_SHORT>(a, y, |a| of(a, b)),
+        _ => zip_rows::<_, _, IS_SHORT>(a, b, y, of),
     }
+}
+
+#[inline]
+fn map_row<T: Copy, Y, const IS_SHORT: bool>(x: &[T], y: &mut [Y], of: impl Fn(T) -> Y) {
+    let (x_fours, x_rest) = if IS_SHORT { x.as_chunks::<4>() } else { (&[][..], x) };
+    let (y_fours, y_rest) = if IS_SHORT { y.as_chunks_mut::<4>() } else { (&mut [][..], y) };
+    for (y, x) in y_fours.iter_mut().zip(x_fours) {
+        *y = x.map(&of);
+    }
+    y_rest.iter_mut().zip(x_rest).for_each(|(y, &x)| *y = of(x));
+}
+
+#[inline]
+fn zip_rows<T: Copy, Y, const IS_SHORT: bool>(a: &[T], b: &[T], y: &mut [Y], of: impl Fn(T, T) -> Y) {
+    let (a_fours, a_rest) = if IS_SHORT { a.as_chunks::<4>() } else { (&[][..], a) };
+    let (b_fours, b_rest) = if IS_SHORT { b.as_chunks::<4>() } else { (&[][..], b) };
+    let (y_fours, y_rest) = if IS_SHORT { y.as_chunks_mut::<4>() } else { (&mut [][..], y) };
+    for (y, (a, b)) in y_fours.iter_mut().zip(a_fours.iter().zip(b_fours)) {
+        *y = [of(a[0], b[0]), of(a[1], b[1]), of(a[2], b[2]), of(a[3], b[3])];
+    }
+    y_rest.iter_mut().zip(a_rest.iter().zip(b_rest)).for_each(|(y, (&a, &b))| *y = of(a, b));
 }

@@ -67,6 +67,9 @@ impl Scaling {
 
 /// A function of two codes.
 pub trait CombinesCodes {
+    /// True for a function of two or three instructions, for which a loop over single pairs would cost as much again.
+    const IS_SHORT: bool = false;
+
     /// A code, or a truth value.
     fn of_codes(scaling: &Scaling, a: i32, b: i32) -> i32;
 }
@@ -102,13 +105,20 @@ pub fn combine_codes<F: CombinesCodes, T: Code, Y: Code>(
     operands: [&[T]; 2],
     y: &mut [Y],
 ) -> bool {
-    each_pair(grid, operands, y, |a: T, b: T| Y::from_number(F::of_codes(scaling, a.number(), b.number())))
+    let of = |a: T, b: T| Y::from_number(F::of_codes(scaling, a.number(), b.number()));
+    if F::IS_SHORT {
+        each_pair::<_, _, true>(grid, operands, y, of)
+    } else {
+        each_pair::<_, _, false>(grid, operands, y, of)
+    }
 }
 
 /// Each function with its formula.
 macro_rules! functions {
-    ($($name:ident: $formula:expr;)*) => { $(
+    ($($name:ident $($is_short:ident)?: $formula:expr;)*) => { $(
         impl CombinesCodes for $name {
+            $(const $is_short: bool = true;)?
+
             #[inline]
             fn of_codes(scaling: &Scaling, a: i32, b: i32) -> i32 {
                 let formula: fn(&Scaling, i32, i32) -> i32 = $formula;
@@ -144,8 +154,8 @@ functions! {
         let [a, b] = s.centered(a, b);
         s.code(if a >= 0 { s.a_factor.apply(a) } else { s.output_factor.apply(a.wrapping_mul(b)) })
     };
-    Max: |_, a, b| if a > b { a } else { b };
-    Min: |_, a, b| if a < b { a } else { b };
+    Max IS_SHORT: |_, a, b| if a > b { a } else { b };
+    Min IS_SHORT: |_, a, b| if a < b { a } else { b };
     Equal: |s, a, b| {
         let [a, b] = s.scaled(a, b);
         i32::from(a == b)

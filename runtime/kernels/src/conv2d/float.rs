@@ -212,13 +212,24 @@ fn multiply_add(sums: &mut Sums, rows: &[[f32; PIXELS]], weights: [&[f32]; OUTPU
     let [a, b, c, d] = weights;
     let mut local = *sums;
     for ((((x, a), b), c), d) in rows.iter().zip(a).zip(b).zip(c).zip(d) {
-        for (sums, w) in local.iter_mut().zip([a, b, c, d]) {
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum += *x * *w;
-            }
-        }
+        let [of_a, of_b, of_c, of_d] = &mut local;
+        add_scaled(of_a, x, *a);
+        add_scaled(of_b, x, *b);
+        add_scaled(of_c, x, *c);
+        add_scaled(of_d, x, *d);
     }
     *sums = local;
+}
+
+/// Four by four, so that no compiler makes a loop of so few steps.
+#[inline(always)]
+fn add_scaled(sums: &mut [f32; PIXELS], x: &[f32; PIXELS], w: f32) {
+    for (sums, x) in sums.as_chunks_mut::<4>().0.iter_mut().zip(x.as_chunks::<4>().0) {
+        sums[0] += x[0] * w;
+        sums[1] += x[1] * w;
+        sums[2] += x[2] * w;
+        sums[3] += x[3] * w;
+    }
 }
 
 /// The sums of output channels `o ..` of each pixel in `output`, `[pixels, outputs]`.

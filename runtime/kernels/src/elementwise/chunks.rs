@@ -13,6 +13,12 @@ pub(super) fn binary<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply
     rows(io, b, |a, b| pairs(a, b, &apply));
 }
 
+/// The same for a function of so few steps that a loop over single pairs would cost as much again.
+#[inline]
+pub(super) fn binary_short<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(T, T) -> T) {
+    rows(io, b, |a, b| fours(a, b, &apply));
+}
+
 /// Calls `apply` with each part of the first operand, which is to be replaced, and as many elements of the second, in order.
 #[inline]
 pub(crate) fn rows<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: impl Fn(&mut [T], &[T])) {
@@ -52,4 +58,16 @@ pub(crate) fn rows<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: 
 #[inline(never)]
 fn pairs<T: Copy>(row: &mut [T], b: &[T], apply: &impl Fn(T, T) -> T) {
     row.iter_mut().zip(b).for_each(|(a, b)| *a = apply(*a, *b));
+}
+
+/// The same, four at a time.
+#[inline(never)]
+fn fours<T: Copy>(row: &mut [T], b: &[T], apply: &impl Fn(T, T) -> T) {
+    let ((row, row_rest), (b, b_rest)) = (row.as_chunks_mut::<4>(), b.as_chunks::<4>());
+    // The second slice may be longer than the first.
+    let b_rest = b.get(row.len()).map_or(b_rest, |next| next);
+    for (a, b) in row.iter_mut().zip(b) {
+        *a = [apply(a[0], b[0]), apply(a[1], b[1]), apply(a[2], b[2]), apply(a[3], b[3])];
+    }
+    row_rest.iter_mut().zip(b_rest).for_each(|(a, b)| *a = apply(*a, *b));
 }

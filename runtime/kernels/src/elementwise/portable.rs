@@ -1,6 +1,6 @@
 //! Add and Mul of int8, chunk by chunk.
 
-use super::chunks::binary;
+use super::chunks::{binary, binary_short};
 use super::{AddI8, MulI8, Operand};
 use crate::Io;
 use crate::numerics::ShortStage;
@@ -17,7 +17,7 @@ pub fn mul_i8(layer: &MulI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
         return binary(io, b, |a, b| layer.apply(a, b));
     };
     let (a_zero_point, b_zero_point) = (layer.a_zero_point, layer.b_zero_point);
-    binary(io, b, |a, b| {
+    binary_short(io, b, |a, b| {
         let (a, b) = (i32::from(a).wrapping_sub(a_zero_point), i32::from(b).wrapping_sub(b_zero_point));
         stage.apply(a.wrapping_mul(b))
     });

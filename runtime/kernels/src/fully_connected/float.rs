@@ -34,9 +34,10 @@ fn block(layer: &FullyConnectedF32, input: &[f32], o: usize, count: usize) -> [f
     let row = |k: usize| range(layer.weights, index(k).wrapping_mul(layer.taps), layer.taps);
     let mut sums = [0, 1, 2, 3].map(|k| layer.bias.get(index(k)).copied().unwrap_or(0.0));
     for ((((x, a), b), c), d) in input.iter().zip(row(0)).zip(row(1)).zip(row(2)).zip(row(3)) {
-        for (sum, w) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum += *x * *w;
-        }
+        sums[0] += *x * *a;
+        sums[1] += *x * *b;
+        sums[2] += *x * *c;
+        sums[3] += *x * *d;
     }
     sums
 }

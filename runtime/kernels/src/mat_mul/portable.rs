@@ -87,20 +87,74 @@ fn columns<T: Copy + Default, S: Copy + Default, const N: usize>(
     let [.., of_a] = shape.a;
     let [_, _, _, of_k, of_column] = shape.b;
     let mut sums = [S::default(); N];
-    let mut start = column.wrapping_mul(of_column);
-    let a = a.iter().step_by(of_a.max(1)).take(shape.depth);
+    let start = column.wrapping_mul(of_column);
+    let b = b.get(start..).unwrap_or_default();
     if of_column == 1 && of_k > 0 {
-        let rows = b.get(start..).unwrap_or_default().chunks(of_k);
-        for (x, row) in a.zip(rows) {
+        let a = a.iter().step_by(of_a.max(1)).take(shape.depth);
+        for (x, row) in a.zip(b.chunks(of_k)) {
             let Some(row) = row.first_chunk::<N>() else { break };
-            sums.iter_mut().zip(row).for_each(|(sum, y)| *sum = add(*sum, *x, *y));
+            add_row(&mut sums, *x, row, &add);
         }
         return sums;
     }
-    for sum in &mut sums {
+    let (fours, rest) = sums.as_chunks_mut::<4>();
+    let mut start: usize = 0;
+    for four in fours {
+        let rows = [0, 1, 2, 3].map(|index| b.get(start.wrapping_add(of_column.wrapping_mul(index))..).unwrap_or_default());
+        four_columns(shape, a, rows, four, &add);
+        start = start.wrapping_add(of_column.wrapping_mul(4));
+    }
+    for sum in rest {
+        let a = a.iter().step_by(of_a.max(1)).take(shape.depth);
         let column = b.get(start..).unwrap_or_default().iter().step_by(of_k.max(1));
-        *sum = a.clone().zip(column).fold(*sum, |sum, (x, y)| add(sum, *x, *y));
+        *sum = a.zip(column).fold(*sum, |sum, (x, y)| add(sum, *x, *y));
         start = start.wrapping_add(of_column);
     }
     sums
+}
+
+/// Adds `x` times each element of a row, four by four, so that no compiler makes a loop of so few steps.
+#[inline(always)]
+fn add_row<T: Copy, S: Copy, const N: usize>(sums: &mut [S; N], x: T, row: &[T; N], add: impl Fn(S, T, T) -> S) {
+    let ((fours, rest), (row, row_rest)) = (sums.as_chunks_mut::<4>(), row.as_chunks::<4>());
+    for (sums, y) in fours.iter_mut().zip(row) {
+        *sums = [add(sums[0], x, y[0]), add(sums[1], x, y[1]), add(sums[2], x, y[2]), add(sums[3], x, y[3])];
+    }
+    rest.iter_mut().zip(row_rest).for_each(|(sum, y)| *sum = add(*sum, x, *y));
+}
+
+/// Four columns whose elements are not beside each other.
+#[inline]
+fn four_columns<T: Copy, S: Copy>(
+    shape: &MatMulShape,
+    a: &[T],
+    rows: [&[T]; 4],
+    sums: &mut [S; 4],
+    add: impl Fn(S, T, T) -> S,
+) {
+    let ([.., of_a], [_, _, _, of_k, _]) = (shape.a, shape.b);
+    let [p, q, r, s] = rows;
+    let [mut sum_p, mut sum_q, mut sum_r, mut sum_s] = *sums;
+    let mut each = |x: &T, p: &T, q: &T, r: &T, s: &T| {
+        sum_p = add(sum_p, *x, *p);
+        sum_q = add(sum_q, *x, *q);
+        sum_r = add(sum_r, *x, *r);
+        sum_s = add(sum_s, *x, *s);
+    };
+    if of_a == 1 && of_k == 1 {
+        let a = a.get(..shape.depth).unwrap_or_default();
+        a.iter().zip(p).zip(q).zip(r).zip(s).for_each(|((((x, p), q), r), s)| each(x, p, q, r, s));
+    } else {
+        let (mut a_at, mut b_at) = (0_usize, 0_usize);
+        for _ in 0..shape.depth {
+            let (Some(x), Some(p), Some(q), Some(r), Some(s)) =
+                (a.get(a_at), p.get(b_at), q.get(b_at), r.get(b_at), s.get(b_at))
+            else {
+                break;
+            };
+            each(x, p, q, r, s);
+            (a_at, b_at) = (a_at.wrapping_add(of_a), b_at.wrapping_add(of_k));
+        }
+    }
+    *sums = [sum_p, sum_q, sum_r, sum_s];
 }

@@ -5,6 +5,7 @@
 
 use super::{TransposeConvI8, Window, for_each_window};
 use crate::io::{Io, range};
+use crate::numerics::ShortRequant;
 
 /// Computes the transposed convolution. No scratch.
 pub(crate) fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
@@ -21,20 +22,32 @@ pub(crate) fn with_sums(
     if !layer.fits(io) {
         return io.refuse();
     }
+    let short = ShortRequant::new(layer.requant, layer.stage, layer.bias, layer.geometry.taps());
     for_each_window(&layer.geometry, |window| {
         let mut done: usize = 0;
         while done < window.outputs.1 {
             let sums = four(io.input(), window, done);
             let block = window.outputs.1.wrapping_sub(done).min(4);
-            for (index, sum) in sums.into_iter().enumerate().take(block) {
-                let o = window.outputs.0.wrapping_add(done).wrapping_add(index);
-                let acc = sum.wrapping_add(layer.bias.get(o).copied().unwrap_or(0));
-                let place = window.at.wrapping_add(done).wrapping_add(index);
-                io.set(place, layer.stage.apply(acc, layer.requant.at(o)));
-            }
+            let (first, place) = (window.outputs.0.wrapping_add(done), window.at.wrapping_add(done));
+            let output = io.output().get_mut(place..place.wrapping_add(block)).unwrap_or_default();
+            finish(layer, &short, (first, &sums), output);
             done = done.wrapping_add(block);
         }
     });
+}
+
+/// Makes outputs of sums of channels from the first number on.
+#[inline(never)]
+fn finish(layer: &TransposeConvI8, short: &Option<ShortRequant>, (first, sums): (usize, &[i32; 4]), output: &mut [i8]) {
+    let mut o = first;
+    for (element, sum) in output.iter_mut().zip(sums) {
+        let acc = sum.wrapping_add(layer.bias.get(o).copied().unwrap_or(0));
+        *element = match short {
+            Some(stage) => stage.apply(o, acc),
+            None => layer.stage.apply(acc, layer.requant.at(o)),
+        };
+        o = o.wrapping_add(1);
+    }
 }
 
 /// The sums of four output channels of a window, from channel `done` of its group on.
