@@ -206,17 +206,22 @@ macro_rules! opcodes {
                 match self { $(OpCode::$name => $text,)* }
             }
 
+            /// For each operator, in the order of its tag, a bit for each type of its first operand. Firmware that refuses a
+            /// model has a byte for an operator thereby, and not the steps of a comparison for each of its types.
+            const TYPES: &'static [u8] = &[$(0 $(| 1 << DType::$dtype as u8)*),*];
+
             /// True for an operator of the format whose first operand may have this type.
-            pub const fn takes(self, dtype: DType) -> bool {
-                match (self, dtype) {
-                    $($((OpCode::$name, DType::$dtype) => true,)*)*
-                    _ => false,
-                }
+            pub fn takes(self, dtype: DType) -> bool {
+                let types = Self::TYPES.get(usize::from(self as u8).wrapping_sub(FIRST_TAG));
+                types.is_some_and(|types| types >> dtype as u8 & 1 != 0)
             }
         }
     };
 }
 for_each_operator!(opcodes);
+
+/// The tag of the first operator of the list; each further one has the next.
+const FIRST_TAG: usize = 1;
 
 impl OpCode {
     /// True when the head says how weights are packed and stored.

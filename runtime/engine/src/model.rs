@@ -99,8 +99,7 @@ impl<'b> Model<'b> {
         for operator in operators.by_ref() {
             let known = OpCode::from_tag(operator.opcode).zip(operator.dtype());
             let (opcode, dtype) = known.ok_or(fail(LoadRule::UnknownOperator, operator.offset))?;
-            let missing = if opcode.takes(dtype) { LoadRule::OperatorNotLinked } else { LoadRule::UnknownOperator };
-            let entry = op::operator(opcode, dtype).ok_or(fail(missing, operator.offset))?;
+            let entry = op::operator(opcode, dtype).ok_or_else(|| fail(missing(opcode, dtype), operator.offset))?;
             op::check_head(opcode, dtype, &operator).map_err(|rule| fail(rule, operator.offset))?;
             (entry.check)(&operator, &limits).map_err(|rule| fail(rule, operator.offset))?;
             count = count.wrapping_add(1);
@@ -269,4 +268,10 @@ fn span_of(record: &PortRecord) -> Option<(DType, Span)> {
 
 fn offset_u32(base: usize, offset: usize) -> u32 {
     u32::try_from(base.saturating_add(offset)).unwrap_or(u32::MAX)
+}
+
+/// Why there is nothing to check and run an operator with.
+#[cold]
+fn missing(opcode: OpCode, dtype: DType) -> LoadRule {
+    if opcode.takes(dtype) { LoadRule::OperatorNotLinked } else { LoadRule::UnknownOperator }
 }

@@ -85,20 +85,29 @@ pub(crate) fn add_rows(sums: &mut [i64; 4], mut x: &[i16], rows: [&[i8]; 4]) {
     let mut rest = rows;
     while !x.is_empty() {
         let Some((part, after)) = x.split_at_checked(x.len().min(PART)) else { return };
-        let [a, b, c, d] = rest;
-        let mut local = [0_i32; 4];
-        for ((((x, a), b), c), d) in part.iter().zip(a).zip(b).zip(c).zip(d) {
-            local[0] = multiply_add(local[0], *x, *a);
-            local[1] = multiply_add(local[1], *x, *b);
-            local[2] = multiply_add(local[2], *x, *c);
-            local[3] = multiply_add(local[3], *x, *d);
-        }
-        for (sum, part) in sums.iter_mut().zip(local) {
+        for (sum, part) in sums.iter_mut().zip(part_sums(part, rest)) {
             *sum = sum.wrapping_add(i64::from(part));
         }
         rest = rest.map(|row| row.get(PART..).unwrap_or_default());
         x = after;
     }
+}
+
+#[cfg(kinglet_isa = "armv7em")]
+use crate::arch::armv7em::sums as part_sums;
+
+/// The sums of at most [`PART`] products of `x` and each of four rows.
+#[cfg(not(kinglet_isa = "armv7em"))]
+#[inline]
+fn part_sums(x: &[i16], [a, b, c, d]: [&[i8]; 4]) -> [i32; 4] {
+    let mut sums = [0_i32; 4];
+    for ((((x, a), b), c), d) in x.iter().zip(a).zip(b).zip(c).zip(d) {
+        sums[0] = multiply_add(sums[0], *x, *a);
+        sums[1] = multiply_add(sums[1], *x, *b);
+        sums[2] = multiply_add(sums[2], *x, *c);
+        sums[3] = multiply_add(sums[3], *x, *d);
+    }
+    sums
 }
 
 /// `sum + x * w`.

@@ -20,6 +20,8 @@ pub(crate) mod armv7m;
 pub(crate) mod helium;
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 pub(crate) mod thumb2;
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(crate) mod vfp;
 mod words;
 #[cfg(kinglet_isa = "x86_64")]
 pub(crate) mod x86_64;

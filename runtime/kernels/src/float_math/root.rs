@@ -1,9 +1,22 @@
 //! The square root.
 
-/// The square root, rounded to the nearest as IEEE 754 asks: equal to any machine's own instruction.
-///
-/// Digit by digit, on integers of 32 bits: 25 steps, the last of which decides how to round.
+/// The square root, rounded to the nearest as IEEE 754 asks: equal to any machine's own instruction, which is used where
+/// there is one. A NaN stays the same.
+#[inline]
 pub fn sqrt(x: f32) -> f32 {
+    #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+    {
+        if x.is_nan() { x } else { crate::arch::vfp::sqrt(x) }
+    }
+    #[cfg(not(all(target_arch = "arm", target_abi = "eabihf")))]
+    {
+        by_digits(x)
+    }
+}
+
+/// Digit by digit, on integers of 32 bits: 25 steps, the last of which decides how to round.
+#[cfg_attr(all(target_arch = "arm", target_abi = "eabihf"), allow(dead_code))]
+fn by_digits(x: f32) -> f32 {
     if x < 0.0 {
         return f32::NAN;
     }

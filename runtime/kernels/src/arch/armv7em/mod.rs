@@ -44,6 +44,7 @@ mod dots;
 mod fully_connected;
 mod mat_mul;
 mod pool;
+mod rows;
 mod tile;
 mod transpose_conv;
 
@@ -53,4 +54,5 @@ pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
 pub(crate) use mat_mul::mat_mul_i8;
 pub(crate) use pool::average_pool_i8;
+pub(crate) use rows::sums;
 pub(crate) use transpose_conv::transpose_conv_i8;
