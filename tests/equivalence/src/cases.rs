@@ -13,7 +13,7 @@ use kinglet_kernels::pool::{PoolI8, average_pool_i8, average_pool_i8_reference, 
 use kinglet_kernels::registry::{Isa, Kernel, Operator, Row, kernels};
 use kinglet_kernels::{Io, Token};
 
-use crate::{Buffers, Difference, MAX_LEN, Random, compare, moves, refuses};
+use crate::{Buffers, Difference, MAX_LEN, Random, compare, moves, products, refuses};
 
 /// The cases of one line of the kernels' list, run through the function that dispatches.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,10 @@ enum Kind {
     Copy,
     Transpose,
     Pad,
+    MatMul,
+    TransposeConv,
+    Mul,
+    FullyConnectedI16,
 }
 
 /// Every family: all int8 operators and packings that have a kernel of their own for some instruction set, and the
@@ -55,6 +59,10 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         Kernel::MaxPoolI8(_) => Some(Kind::MaxPool),
         Kernel::MeanI8(_) => Some(Kind::Mean),
         Kernel::CopyI8(_) => Some(Kind::Copy),
+        Kernel::MatMulI8(_) => Some(Kind::MatMul),
+        Kernel::TransposeConvI8(_) => Some(Kind::TransposeConv),
+        Kernel::MulI8(_) => Some(Kind::Mul),
+        Kernel::FullyConnectedI16(_) => Some(Kind::FullyConnectedI16),
         Kernel::RearrangeI8(_) => Some(Kind::Transpose),
         Kernel::PadI8(_) => Some(Kind::Pad),
         Kernel::Conv2dF32(_)
@@ -63,7 +71,6 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::FullyConnectedF32(_)
         | Kernel::AveragePoolF32(_)
         | Kernel::MaxPoolF32(_)
-        | Kernel::MulI8(_)
         | Kernel::AddF32(_)
         | Kernel::MulF32(_)
         | Kernel::MeanF32(_)
@@ -73,17 +80,14 @@ fn kind(kernel: Kernel) -> Option<Kind> {
         | Kernel::ReduceI8(_)
         | Kernel::ReduceI16(_)
         | Kernel::MatMulF32(_)
-        | Kernel::MatMulI8(_)
         | Kernel::MatMulI16(_)
         | Kernel::TakeI8(_)
         | Kernel::ResampleI8(_)
         | Kernel::ResampleF32(_)
         | Kernel::ResizeBilinearI8(_)
-        | Kernel::TransposeConvI8(_)
         | Kernel::TransposeConvF32(_)
         | Kernel::Conv2dI16(_)
         | Kernel::DepthwiseI16(_)
-        | Kernel::FullyConnectedI16(_)
         | Kernel::AddI16(_)
         | Kernel::AsymmetricConv2dI8(_)
         | Kernel::MulI16(_)
@@ -126,6 +130,10 @@ impl Family {
             Kind::AveragePool => pool(seed, buffers, average_pool_i8, average_pool_i8_reference),
             Kind::MaxPool => pool(seed, buffers, max_pool_i8, max_pool_i8_reference),
             Kind::Mean => mean(seed, buffers),
+            Kind::MatMul => products::mat_mul(seed, buffers),
+            Kind::TransposeConv => products::transpose_conv(seed, buffers),
+            Kind::Mul => products::mul(seed, buffers),
+            Kind::FullyConnectedI16 => products::fully_connected_i16_rows(seed, buffers),
             Kind::Copy => moves::copy(seed, buffers),
             Kind::Transpose => moves::transpose(seed, buffers),
             Kind::Pad => moves::around(seed, buffers),
@@ -134,7 +142,7 @@ impl Family {
 }
 
 /// An output stage: the whole range, a ReLU, or any clamp.
-fn stage(random: &mut Random) -> OutputStage {
+pub(crate) fn stage(random: &mut Random) -> OutputStage {
     let zero_point = if random.one_in(3) { -128 } else { random.range(-128, 127) };
     match random.range(0, 2) {
         0 => OutputStage::unclamped(zero_point),

@@ -9,6 +9,7 @@
 
 mod cases;
 mod moves;
+mod products;
 mod random;
 
 pub use cases::{Family, families};

@@ -66,7 +66,12 @@ pub fn combine<F: Combines<T>, T: Copy>(
 
 /// Writes what `of` makes of each pair. Loops take four pairs at a time when it `IS_SHORT`.
 #[inline]
-fn each_pair<T: Copy, Y, const IS_SHORT: bool>(grid: &Grid<2>, [a, b]: [&[T]; 2], y: &mut [Y], of: impl Fn(T, T) -> Y) -> bool {
+fn each_pair<T: Copy, Y, const IS_SHORT: bool>(
+    grid: &Grid<2>,
+    [a, b]: [&[T]; 2],
+    y: &mut [Y],
+    of: impl Fn(T, T) -> Y,
+) -> bool {
     if !grid.fits([a.len(), b.len()], y.len()) {
         return false;
     }

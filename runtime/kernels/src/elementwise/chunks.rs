@@ -34,7 +34,11 @@ pub(crate) fn rows<T: Copy + Default>(io: &mut Io<T>, b: Operand<'_, T>, apply: 
     // Parts end where the second operand begins again.
     let period = broadcast.len.saturating_mul(broadcast.inner).max(1);
     let is_whole = broadcast.inner == 1 && broadcast.len >= io.input().len();
-    let part_len = if is_whole || period == 1 { PART } else { PART.checked_div(period).unwrap_or(1).max(1).saturating_mul(period) };
+    let part_len = if is_whole || period == 1 {
+        PART
+    } else {
+        PART.checked_div(period).unwrap_or(1).max(1).saturating_mul(period)
+    };
     io.map_indexed(part_len, |index, part| match elements {
         None => part.chunks_mut(CHUNK).for_each(|part| {
             chunk.iter_mut().zip(&*part).for_each(|(to, from)| *to = *from);

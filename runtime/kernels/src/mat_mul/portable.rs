@@ -89,7 +89,7 @@ fn columns<T: Copy + Default, S: Copy + Default, const N: usize>(
     let mut sums = [S::default(); N];
     let start = column.wrapping_mul(of_column);
     let b = b.get(start..).unwrap_or_default();
-    if of_column == 1 && of_k > 0 {
+    if of_column == 1 && of_k >= N {
         let a = a.iter().step_by(of_a.max(1)).take(shape.depth);
         for (x, row) in a.zip(b.chunks(of_k)) {
             let Some(row) = row.first_chunk::<N>() else { break };
@@ -100,7 +100,8 @@ fn columns<T: Copy + Default, S: Copy + Default, const N: usize>(
     let (fours, rest) = sums.as_chunks_mut::<4>();
     let mut start: usize = 0;
     for four in fours {
-        let rows = [0, 1, 2, 3].map(|index| b.get(start.wrapping_add(of_column.wrapping_mul(index))..).unwrap_or_default());
+        let rows =
+            [0, 1, 2, 3].map(|index| b.get(start.wrapping_add(of_column.wrapping_mul(index))..).unwrap_or_default());
         four_columns(shape, a, rows, four, &add);
         start = start.wrapping_add(of_column.wrapping_mul(4));
     }

@@ -48,7 +48,8 @@ fn lines(layer: &Rearrange) -> (usize, [Line; AXES]) {
     for (len, (input, output)) in layer.extents.iter().zip(strides).rev().filter(|(len, _)| **len > 1) {
         let of_line = |line: &Line| (line.input_stride, line.output_stride, line.len);
         let (input_step, output_step, count) = inner.as_deref().map_or((1, 1, run), of_line);
-        let continues = *input == input_step.wrapping_mul(count.cast_signed()) && *output == output_step.wrapping_mul(count);
+        let continues =
+            *input == input_step.wrapping_mul(count.cast_signed()) && *output == output_step.wrapping_mul(count);
         match &mut inner {
             Some(line) if continues => line.len = line.len.wrapping_mul(*len),
             None if continues => run = run.wrapping_mul(*len),

@@ -149,6 +149,7 @@ kernels! {
 
     /// Computes the maximum pooling with the fastest kernel this target has for the layer. No scratch.
     max_pool_i8(layer: &PoolI8, io: &mut Io<i8>) = (layer, io); MaxPoolI8, I8, MaxPool2D;
+        "armv7em" => crate::arch::armv7em::max_pool_i8,
         "helium" => crate::arch::helium::max_pool_i8,
         portable => crate::pool::portable::max_pool_i8;
 

@@ -14,11 +14,7 @@ pub(crate) fn transpose_conv_i8(layer: &TransposeConvI8, io: &mut Io<i8>) {
 
 /// The same, with sums of four output channels of a window, from a channel of its group on, that `four` computes.
 #[inline]
-pub(crate) fn with_sums(
-    layer: &TransposeConvI8,
-    io: &mut Io<i8>,
-    four: impl Fn(&[i8], &Window, usize) -> [i32; 4],
-) {
+pub(crate) fn with_sums(layer: &TransposeConvI8, io: &mut Io<i8>, four: impl Fn(&[i8], &Window, usize) -> [i32; 4]) {
     if !layer.fits(io) {
         return io.refuse();
     }

@@ -53,6 +53,6 @@ pub(crate) use conv2d::conv2d_i8;
 pub(crate) use depthwise::depthwise_i8;
 pub(crate) use fully_connected::fully_connected_i8;
 pub(crate) use mat_mul::mat_mul_i8;
-pub(crate) use pool::average_pool_i8;
+pub(crate) use pool::{average_pool_i8, max_pool_i8};
 pub(crate) use rows::sums;
 pub(crate) use transpose_conv::transpose_conv_i8;
