@@ -9,6 +9,7 @@
 //! - Overlapping input and output: the output may start at `a`'s first element or before it; in place is fine.
 
 mod chunks;
+mod compact;
 pub(crate) mod float;
 mod int16;
 pub(crate) mod portable;

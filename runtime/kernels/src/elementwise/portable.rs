@@ -1,13 +1,14 @@
 //! Add and Mul of int8, chunk by chunk.
 
 use super::chunks::{binary, binary_short};
+use super::compact;
 use super::{AddI8, MulI8, Operand};
 use crate::Io;
 use crate::numerics::ShortStage;
 
 /// Computes the sum. No scratch.
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
-    binary(io, b, |a, b| layer.apply(a, b));
+    compact::binary(io, b, |a, b| layer.apply(a, b));
 }
 
 /// Computes the product. No scratch.

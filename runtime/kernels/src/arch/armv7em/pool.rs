@@ -31,8 +31,6 @@ struct Window {
 in_order! { Window: source columns column_step rows row_step groups output count min max least greatest }
 
 unsafe extern "C" {
-    /// Adds four channels of `pixels` pixels, 1 to 255, `pixel_bytes` apart, to `sums`.
-    fn kinglet_armv7em_sum4(source: *const i8, pixels: usize, pixel_bytes: usize, sums: *mut i32);
     /// Averages of a window of 1 to 255 pixels, `4 * groups` channels of it.
     fn kinglet_armv7em_pool_average(window: *const Window);
     /// Maxima of a window that is not empty, likewise.
@@ -63,7 +61,10 @@ pub(crate) fn average_pool_i8(layer: &PoolI8, io: &mut Io<i8>) {
         // SAFETY: the window has so many pixels.
         let run = |window: &Window| unsafe { kinglet_armv7em_pool_average(window) };
         if !(1..=PIXELS_AT_ONCE).contains(&count) || !all_channels(layer, io, spans, at, run) {
-            (0..channels).step_by(4).for_each(|channel| average(layer, io, spans, channel, at));
+            for channel in 0..channels {
+                let value = average(layer, io.input_from(0), spans, channel);
+                io.set(at.wrapping_add(channel), value);
+            }
         }
     });
 }
@@ -141,45 +142,20 @@ fn all_channels(layer: &PoolI8, io: &mut Io<i8>, spans: (Span, Span), at: usize,
     }
     true
 }
-/// Channels `channel .. channel + 4` of a window, as far as they exist; the pixel is written from element `at` on.
+/// The average of one channel of a window: for windows of more pixels, and pixels of fewer channels, than the assembly takes.
 #[inline(never)]
-fn average(layer: &PoolI8, io: &mut Io<i8>, (rows, columns): (Span, Span), channel: usize, at: usize) {
-    let geometry = &layer.geometry;
-    let [_, width, channels] = geometry.input;
-    let step = geometry.dilation[1].wrapping_mul(channels);
-    // The last block overlaps the one before it, so that a word is there to read.
-    let first = channel.min(channels.saturating_sub(4));
-    // Whole rows of neighbours are one long row; a row of one pixel is whole whatever the step to the next would be.
-    let is_whole = columns.1 == width && geometry.dilation == [1, 1];
-    let (row_count, pixels) = if is_whole { (1, rows.1.wrapping_mul(columns.1)) } else { (rows.1, columns.1) };
-    let mut sums = [0i32; 4];
+fn average(layer: &PoolI8, input: &[i8], (rows, columns): (Span, Span), channel: usize) -> i8 {
+    let Geometry { input: [_, width, channels], dilation, .. } = layer.geometry;
+    let mut sum = 0_i32;
     let mut row = rows.0;
-    let input = io.input_from(0);
-    for _ in 0..row_count {
-        let mut left = pixels;
-        let mut start = row.wrapping_mul(width).wrapping_add(columns.0).wrapping_mul(channels).wrapping_add(first);
-        while left > 0 {
-            let pixels = if channels < 4 { 1 } else { left.min(PIXELS_AT_ONCE) };
-            let len = pixels.wrapping_sub(1).saturating_mul(step).saturating_add(channels.min(4));
-            let source = input.get(start..start.saturating_add(len)).unwrap_or_default();
-            if channels >= 4 && !source.is_empty() {
-                // SAFETY: the last pixel's word ends with the slice.
-                unsafe { kinglet_armv7em_sum4(source.as_ptr(), pixels, step, sums.as_mut_ptr()) };
-            } else {
-                sums.iter_mut().zip(source).for_each(|(sum, value)| *sum = sum.wrapping_add((*value).into()));
-            }
-            start = start.wrapping_add(pixels.wrapping_mul(step));
-            left = left.wrapping_sub(pixels);
+    for _ in 0..rows.1 {
+        let mut column = columns.0;
+        for _ in 0..columns.1 {
+            let at = row.wrapping_mul(width).wrapping_add(column).wrapping_mul(channels).wrapping_add(channel);
+            sum = sum.wrapping_add(input.get(at).copied().unwrap_or(0).into());
+            column = column.wrapping_add(dilation[1]);
         }
-        row = row.wrapping_add(geometry.dilation[0]);
+        row = row.wrapping_add(dilation[0]);
     }
-    let count = rows.1.wrapping_mul(columns.1) as i32;
-    let mut lane = first;
-    let output = io.output_range(at, channels);
-    for sum in sums {
-        if let Some(place) = output.get_mut(lane).filter(|_| lane >= channel) {
-            *place = layer.average(sum, count);
-        }
-        lane = lane.wrapping_add(1);
-    }
+    layer.average(sum, rows.1.wrapping_mul(columns.1) as i32)
 }
