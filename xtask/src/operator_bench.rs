@@ -173,8 +173,15 @@ fn risen(known: &Counts, now: &Counts) -> Vec<String> {
     lines.collect()
 }
 
-/// The page's table for a core: a row for each operator and case, a column for each type.
-pub(crate) fn page(core: &str) -> Result<String> {
+/// The page's tables: one for each core that has been measured.
+pub(crate) fn page() -> Result<String> {
+    let measured = board::all().iter().filter(|board| results_path(board.core).exists());
+    let tables = measured.map(|board| Ok(format!("### {}\n\n{}", board.title, table_of(board.core)?)));
+    Ok(tables.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+/// A row for each operator and case, a column for each type.
+fn table_of(core: &str) -> Result<String> {
     const TYPES: [&str; 3] = ["int8", "int16", "float32"];
     let (counts, peer) = (read(core)?, Peer::read(&peer_path())?);
     let mut rows: BTreeMap<&str, [String; 3]> = BTreeMap::new();

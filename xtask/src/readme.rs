@@ -33,15 +33,14 @@ pub(crate) struct Arguments {
 type Writer = fn() -> Result<String>;
 
 /// Pages, the names of the tables in them, and who writes each.
-const TABLES: [(&str, &str, Writer); 10] = [
+const TABLES: [(&str, &str, Writer); 9] = [
     ("README.md", "fast kernels", || kernels(registry::write_accelerated)),
     ("README.md", "results", mcu_bench::summary),
     ("README.md", "sharing", || Ok(machines::sharing())),
     ("docs/cli.md", "targets", machines::targets),
     ("docs/rust-firmware.md", "rust targets", machines::rust_targets),
     ("targets/README.md", "emulated machines", machines::emulated),
-    ("docs/performance.md", "operators on cortex-m4", || operator_bench::page("cortex-m4")),
-    ("docs/performance.md", "operators on cortex-m55", || operator_bench::page("cortex-m55")),
+    ("docs/performance.md", "operators by core", operator_bench::page),
     (OPERATORS, "operators", operators),
     (OPERATORS, "kernels", || kernels(registry::write_table)),
 ];

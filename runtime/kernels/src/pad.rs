@@ -51,7 +51,8 @@ pub fn pad<T: Copy>(geometry: &PadGeometry, value: T, io: &mut Io<T>) {
     if !io.has(input_len, output_len) {
         return io.refuse();
     }
-    let Io::Split { input, output } = io else { return io.refuse() };
+    // A verified blob may ask for what no compiler would: it gets some result.
+    let Io::Split { input, output } = io else { return pad_reference(geometry, value, io) };
     output.iter_mut().take(output_len).for_each(|element| *element = value);
     let [batches, height, width, channels] = geometry.kept();
     let [[_, in_height, in_width, in_channels], [_, out_height, out_width, out_channels]] =

@@ -19,7 +19,7 @@ pub(crate) mod armv7m;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
-pub(crate) mod thumb2;
+pub(crate) mod strided;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub(crate) mod vfp;
 mod words;

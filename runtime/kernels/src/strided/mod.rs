@@ -7,7 +7,7 @@
 mod portable;
 
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
-pub(crate) use crate::arch::thumb2::{copy, copy_within};
+pub(crate) use crate::arch::strided::{copy, copy_within};
 #[cfg(not(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium")))]
 pub(crate) use portable::{copy, copy_within};
 

@@ -1,4 +1,4 @@
-//! Moving runs of elements at strides, see [`crate::strided`].
+//! Moving runs of elements at strides, see [`crate::strided`]: for all instruction sets with Thumb-2.
 //!
 //! Elements of 1, 2 and 4 bytes are moved four at a time: two addresses serve four loads. Longer runs go by words; those
 //! whose places are all multiples of four, by several words in one instruction.
