@@ -4,7 +4,7 @@
 //! int8:  bias i32[O] | requantization u32[O or 1] | extra shifts u8[O or 1], if flagged, padded to 4 | weights i8[]
 //! int16: upper halves of biases i32[O], if flagged | then as int8, the bias being the lower halves
 //! f32:   bias f32[O] | weights f32[]
-//! hybrid: bias f32[O] | scales f32[O or 1] | weights i8[] | zero points i8[O or 1], if flagged
+//! hybrid: bias f32[O], unless flagged | scales f32[O or 1] | weights i8[] | zero points i8[O or 1], if flagged
 //! ```
 //!
 //! One offset a record instead of four keeps the records short; writer and engine share these functions.
@@ -23,6 +23,9 @@ pub const LONG_BIAS: u8 = 8;
 
 /// Flag of a hybrid layer: weights have zero points.
 pub const ZERO_POINTS: u8 = 16;
+
+/// Flag of a hybrid layer: there are no biases.
+pub const NO_BIAS: u8 = 32;
 
 /// Byte ranges of an int8 operator's constants, relative to its `constants` offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl ConstantsHybrid {
     /// The layout for `outputs` channels and `weight_bytes` bytes of weights; `None` on overflow.
     pub fn new(outputs: usize, flags: u8, weight_bytes: usize) -> Option<Self> {
         let scales = if flags & PER_TENSOR != 0 { 1 } else { outputs };
-        let bias_end = size::product(outputs, 4)?;
+        let bias_end = if flags & NO_BIAS != 0 { 0 } else { size::product(outputs, 4)? };
         let scales_end = size::sum(size::product(scales, 4)?, bias_end)?;
         let weights_end = size::sum(scales_end, weight_bytes)?;
         let end = if flags & ZERO_POINTS != 0 { size::sum(weights_end, scales)? } else { weights_end };

@@ -85,6 +85,10 @@ macro_rules! for_each_function {
             Acosh = 35 acosh "acosh" 0 "map-acosh-f32",
             /// The inverse of the hyperbolic tangent.
             Atanh = 36 atanh "atanh" 0 "map-atanh-f32",
+            /// The nearest IEEE half-precision float, the even one of two; infinite beyond the largest.
+            Float16 = 37 float16 "float16" 0 "map-float16-f32",
+            /// The nearest float of 8 digits, the even one of two, with the exponents of single precision.
+            Bfloat16 = 38 bfloat16 "bfloat16" 0 "map-bfloat16-f32",
         }
     };
 }

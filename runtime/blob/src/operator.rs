@@ -67,11 +67,12 @@ macro_rules! for_each_operator {
             Logistic = 14 "logistic" { F32: UnaryF32 "logistic-f32", }
             /// The hyperbolic tangent.
             Tanh = 15 "tanh" { F32: UnaryF32 "tanh-f32", }
-            /// float to int8 or int16; from int16 or to it, to another quantization.
+            /// float to int8 or int16; from int16 or int32 or to them, to another quantization.
             Quantize = 16 "quantize" {
                 F32: Convert "quantize",
                 I16: Requantize "requantize",
                 I8: Requantize "requantize",
+                I32: Requantize "requantize",
             }
             /// int8 or int16 to float.
             Dequantize = 17 "dequantize" { I8: Convert "dequantize", I16: Convert "dequantize-i16", }

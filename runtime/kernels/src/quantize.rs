@@ -1,4 +1,4 @@
-//! Between floats, int8 and int16: Quantize and Dequantize.
+//! Between floats, int8, int16 and int32: Quantize and Dequantize.
 //!
 //! Element by element, input and output of different types and so never overlapping.
 
@@ -100,7 +100,8 @@ pub fn dequantize_i16_f32(params: &Affine, input: &[i16], output: &mut [f32]) ->
 /// From one integer quantization to another: `(q - input_zero_point) * factor + zero_point`, the product a
 /// [`FixedPoint`] multiplication that rounds twice, clamped to the output's type.
 ///
-/// The host refuses factors that shift a distance of two codes beyond 32 bits.
+/// The host refuses factors that shift a distance of two codes beyond 32 bits; distances of int32 wrap. int16 and int32 have
+/// no zero point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requantize {
     /// Subtracted from the input.
@@ -116,6 +117,12 @@ impl Requantize {
     #[inline]
     fn apply(&self, q: i32) -> i32 {
         self.factor.apply(q.wrapping_sub(self.input_zero_point)).saturating_add(self.zero_point)
+    }
+
+    /// The int32 code of a code.
+    #[inline]
+    pub fn to_i32(&self, q: i32) -> i32 {
+        self.apply(q)
     }
 
     /// The int16 code of a code.
@@ -159,4 +166,28 @@ pub fn requantize_i16_i8(params: &Requantize, input: &[i16], output: &mut [i8]) 
 #[must_use]
 pub fn requantize_i8_i16(params: &Requantize, input: &[i8], output: &mut [i16]) -> bool {
     each(input, output, |q| params.to_i16(q))
+}
+
+/// The same from int32 to int16.
+#[must_use]
+pub fn requantize_i32_i16(params: &Requantize, input: &[i32], output: &mut [i16]) -> bool {
+    each(input, output, |q| params.to_i16(q))
+}
+
+/// The same from int32 to int8.
+#[must_use]
+pub fn requantize_i32_i8(params: &Requantize, input: &[i32], output: &mut [i8]) -> bool {
+    each(input, output, |q| params.to_i8(q))
+}
+
+/// The same from int16 to int32.
+#[must_use]
+pub fn requantize_i16_i32(params: &Requantize, input: &[i16], output: &mut [i32]) -> bool {
+    each(input, output, |q| params.to_i32(q))
+}
+
+/// The same from int8 to int32.
+#[must_use]
+pub fn requantize_i8_i32(params: &Requantize, input: &[i8], output: &mut [i32]) -> bool {
+    each(input, output, |q| params.to_i32(q))
 }

@@ -149,6 +149,34 @@ fn hyperbolic_functions() {
     check_map("atanh", 3.0, map::atanh, [0.0; 2], f64::atanh);
 }
 
+/// The nearest number of `digits` digits, the last of which is at least that of `2^low`.
+fn nearest(x: f64, digits: i32, low: i32, largest: f64) -> f64 {
+    let exponent = if x == 0.0 { low } else { (x.abs().log2().floor() as i32).max(low) };
+    let step = 2f64.powi(exponent + 1 - digits);
+    let near = (x / step).round_ties_even() * step;
+    if near.abs() > largest { f64::INFINITY.copysign(x) } else { near }
+}
+
+#[test]
+fn floats_of_16_bits() {
+    let largest = f64::from(f32::from_bits(0x7f7f_0000));
+    check_map("float16", 0.0, map::float16, [0.0; 2], |x| nearest(x, 11, -14, 65504.0));
+    check_map("bfloat16", 0.0, map::bfloat16, [0.0; 2], |x| nearest(x, 8, -126, largest));
+    // Of two that are equally near the even one, infinity from halfway on, and zeros keep their sign.
+    let half = |x: f32| of(map::float16, [0.0; 2], x);
+    assert_eq!(
+        [2049.0, 2051.0, 65519.0, 65520.0, -1e9].map(half),
+        [2048.0, 2052.0, 65504.0, f32::INFINITY, f32::NEG_INFINITY]
+    );
+    assert_eq!([2f32.powi(-25), 1.5 * 2f32.powi(-24), -1e-9].map(half), [0.0, 2f32.powi(-23), -0.0]);
+    let short = |x: f32| of(map::bfloat16, [0.0; 2], x);
+    assert_eq!([257.0, 259.0, f32::MAX].map(short), [256.0, 260.0, f32::INFINITY]);
+    assert!(half(-0.0).is_sign_negative() && short(-0.0).is_sign_negative());
+    for function in [half, short] {
+        assert!(function(f32::NAN).is_nan() && function(f32::from_bits(0x7f80_0001)).is_nan());
+    }
+}
+
 /// These are rounded to the nearest float, or need no rounding.
 #[test]
 fn exact_functions() {

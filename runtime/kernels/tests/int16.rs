@@ -13,7 +13,8 @@ use kinglet_kernels::pool::{
     PoolI16, average_pool_i16, average_pool_i16_reference, max_pool_i16, max_pool_i16_reference,
 };
 use kinglet_kernels::quantize::{
-    Affine, Requantize, dequantize_i16_f32, quantize_f32_i16, requantize_i8_i16, requantize_i16, requantize_i16_i8,
+    Affine, Requantize, dequantize_i16_f32, quantize_f32_i16, requantize_i8_i16, requantize_i8_i32, requantize_i16,
+    requantize_i16_i8, requantize_i16_i32, requantize_i32_i8, requantize_i32_i16,
 };
 use proptest::prelude::*;
 
@@ -228,6 +229,19 @@ fn codes_go_from_one_quantization_to_another() {
     let mut output = [0; 3];
     assert!(requantize_i16(&params, &[32_767, -32_768, 10], &mut output));
     assert_eq!(output, [8192, -8192, 3]);
+    let mut wide = [0; 2];
+    let twice = Requantize { factor: FixedPoint { multiplier: 1 << 30, shift: 2 }, ..params };
+    assert!(requantize_i16_i32(&twice, &[32_767, -32_768], &mut wide));
+    assert_eq!(wide, [65_534, -65_536]);
+    assert!(requantize_i8_i32(&Requantize { input_zero_point: 3, ..twice }, &[-128, 127], &mut wide));
+    assert_eq!(wide, [-262, 248]);
+    let mut halves = [0; 4];
+    assert!(requantize_i32_i16(&params, &[400_000, -400_000, 6, -6], &mut halves));
+    assert_eq!(halves, [32_767, -32_768, 2, -2]);
+    let mut codes = [0; 3];
+    assert!(requantize_i32_i8(&Requantize { zero_point: -5, ..params }, &[400_000, 6, -6], &mut codes));
+    assert_eq!(codes, [127, -3, -7]);
+    assert!(!requantize_i32_i8(&params, &[1], &mut codes) && !requantize_i16_i32(&params, &[1], &mut wide));
     // Slices of different lengths.
     assert!(!requantize_i16(&params, &[1], &mut output) && !requantize_i8_i16(&params, &[1], &mut output));
     assert!(!requantize_i16_i8(&params, &[1], &mut [0; 2]));

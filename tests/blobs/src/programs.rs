@@ -11,7 +11,7 @@ mod rows;
 pub use in_place::in_place;
 pub use networks::{network_f32, network_i8};
 
-use kinglet_blob::constants::{PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::constants::{NO_BIAS, PER_TENSOR, ZERO_POINTS};
 use kinglet_blob::records::Window;
 use kinglet_blob::{DType, MapFunction, OpCode};
 use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
@@ -165,6 +165,9 @@ fn hybrid() -> Vec<Program> {
         }),
         single("hybrid-conv2d zero points", F32, shapes, |p, i, o| {
             p.conv2d_hybrid(i, o, grouped, Storage::Bits8, ZERO_POINTS);
+        }),
+        single("hybrid-conv2d without biases", F32, shapes, |p, i, o| {
+            p.conv2d_hybrid(i, o, grouped, Storage::Bits4, ZERO_POINTS | NO_BIAS);
         }),
         single("hybrid-conv2d depthwise", F32, [&[4, 5, 3], &[4, 5, 6]], |p, i, o| {
             p.conv2d_hybrid(i, o, depthwise, Storage::Bits8, PER_TENSOR | ZERO_POINTS);

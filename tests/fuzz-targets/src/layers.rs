@@ -1,6 +1,6 @@
 //! Records of transposed convolutions, of weights with zero points and of operators on int16 activations.
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE, ZERO_POINTS};
+use kinglet_blob::constants::{EXTRA_SHIFTS, LONG_BIAS, NO_BIAS, PER_TENSOR, ROUND_TWICE, ZERO_POINTS};
 use kinglet_blob::records::{
     AsymmetricConv2dI8, BinaryI16, Conv2dI16, Convert, FullyConnectedI16, HybridConv2d, LayerQuantI16, MapI16, PoolI16,
     Requantize, SoftmaxI16, TransposeConvF32, TransposeConvI8, TransposeConvI16, Window,
@@ -99,7 +99,7 @@ impl Memory {
         }
         let at = self.addresses(place, batch_lens(&window), (4, 4));
         let (min, max) = clamp_f32(quant.clamp);
-        let flags = quant.flags & (PER_TENSOR | ZERO_POINTS);
+        let flags = quant.flags & (PER_TENSOR | ZERO_POINTS | NO_BIAS);
         let record = HybridConv2d { constants: at.constants, window, min, max, flags, reserved: [0; 3] };
         let form = WeightForm { packing: 0, storage: quant.packing % 4 };
         operator_bytes(OpCode::HybridConv2d, form, &at.unary(DType::F32), &record)

@@ -1,6 +1,6 @@
 //! Layers of floats with integer weights.
 
-use kinglet_blob::constants::{ConstantsHybrid, PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::constants::{ConstantsHybrid, NO_BIAS, PER_TENSOR, ZERO_POINTS};
 use kinglet_blob::records::HybridConv2d as Record;
 use kinglet_blob::{OperatorBytes, cast, size};
 use kinglet_kernels::conv2d::{self, Conv2dHybrid};
@@ -15,7 +15,7 @@ use crate::memory::{Limits, Memory, Span, Spans, constants};
 fn resolve<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, Conv2dHybrid<'b>, Spans), LoadRule> {
     let (places, record): (_, Record) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
-    if record.flags & !(PER_TENSOR | ZERO_POINTS) != 0 || record.reserved != [0; 3] {
+    if record.flags & !(PER_TENSOR | ZERO_POINTS | NO_BIAS) != 0 || record.reserved != [0; 3] {
         return Err(LoadRule::Parameter);
     }
     let storage = Storage::from_tag(operator.storage).ok_or(LoadRule::PackingNotRunnable)?;

@@ -112,7 +112,7 @@ dispatch! {
     "logistic-f32" Logistic F32: UNARY_F32 => unary::check_f32, unary::run_logistic;
     "tanh-f32" Tanh F32: UNARY_F32 => unary::check_f32, unary::run_tanh;
     "quantize" Quantize F32: unary::QUANTIZE => unary::check_quantize, unary::run_quantize;
-    "requantize" Quantize I16 | I8: unary::REQUANTIZE => unary::check_requantize, unary::run_requantize;
+    "requantize" Quantize I16 | I8 | I32: unary::REQUANTIZE => unary::check_requantize, unary::run_requantize;
     "dequantize" Dequantize I8: unary::DEQUANTIZE => unary::check_dequantize, unary::run_dequantize;
     "dequantize-i16" Dequantize I16: unary::DEQUANTIZE_I16 => unary::check_dequantize, unary::run_dequantize_i16;
     "transpose-conv-i8" TransposeConv I8: UNARY_I8 => transpose_conv::check_i8, transpose_conv::run_i8;

@@ -169,11 +169,17 @@ pub(super) fn run_dequantize_i16(operator: &OperatorBytes<'_>, memory: &mut Memo
 }
 
 /// From int8 to int8 is a [`Lookup`](kinglet_blob::OpCode::Lookup).
+/// The zero points that integers may have as ends of a requantization.
+fn integer_zero_points(dtype: Option<DType>) -> Option<RangeInclusive<i32>> {
+    if dtype == Some(DType::I32) { Some(0..=0) } else { zero_points(dtype) }
+}
+
 fn resolve_requantize(operator: &OperatorBytes<'_>) -> Result<(Requantize, Ends), LoadRule> {
     let (places, record): (_, RecordRequantize) = record(operator, &REQUANTIZE)?;
     let types @ [from, to] = types(operator);
-    let (Some(input), Some(output)) = (zero_points(from), zero_points(to)) else { return Err(LoadRule::Operands) };
-    if types == [Some(DType::I8); 2] {
+    let ends = (integer_zero_points(from), integer_zero_points(to));
+    let (Some(input), Some(output)) = ends else { return Err(LoadRule::Operands) };
+    if types == [Some(DType::I8); 2] || types == [Some(DType::I32); 2] {
         return Err(LoadRule::Operands);
     }
     let ends = Ends::new(places, record.len, types)?;
@@ -194,7 +200,11 @@ pub(super) fn run_requantize(operator: &OperatorBytes<'_>, memory: &mut Memory<'
     let (from, to) = memory.pair(input, output)?;
     let is_done = match sizes {
         [2, 2] => quantize::requantize_i16(&params, cast::i16s(from)?, cast::i16s_mut(to)?),
-        [2, _] => quantize::requantize_i16_i8(&params, cast::i16s(from)?, cast::i8s_mut(to)),
+        [2, 1] => quantize::requantize_i16_i8(&params, cast::i16s(from)?, cast::i8s_mut(to)),
+        [2, _] => quantize::requantize_i16_i32(&params, cast::i16s(from)?, cast::i32s_mut(to)?),
+        [4, 1] => quantize::requantize_i32_i8(&params, cast::i32s(from)?, cast::i8s_mut(to)),
+        [4, _] => quantize::requantize_i32_i16(&params, cast::i32s(from)?, cast::i16s_mut(to)?),
+        [1, 4] => quantize::requantize_i8_i32(&params, cast::i8s(from), cast::i32s_mut(to)?),
         _ => quantize::requantize_i8_i16(&params, cast::i8s(from), cast::i16s_mut(to)?),
     };
     is_done.then_some(output)

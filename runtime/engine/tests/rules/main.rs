@@ -566,7 +566,7 @@ fn parameter_of_a_hybrid_layer() {
     let name = "hybrid-conv2d zero points";
     assert_eq!(parameter(name, 28, &700.0f32.to_le_bytes()), LoadRule::Parameter, "min > max");
     assert_eq!(parameter(name, 28, &f32::NAN.to_le_bytes()), LoadRule::Parameter);
-    for flag in [2, 4, 8, 32, 64, 128] {
+    for flag in [2, 4, 8, 64, 128] {
         assert_eq!(parameter(name, 36, &[16 | flag]), LoadRule::Parameter, "a flag that does not exist");
     }
     for at in 37..40 {
@@ -598,7 +598,9 @@ fn parameter_of_a_requantization() {
         assert_eq!(parameter(name, 8, &[224]), LoadRule::Parameter, "{name}: shift");
         assert_eq!(parameter(name, 11, &[1]), LoadRule::Parameter, "{name}: reserved");
     }
-    // int16 has no zero point.
+    // int16 and int32 have no zero point.
+    assert_eq!(parameter("requantize from int32 to int8", 9, &[1]), LoadRule::Parameter);
+    assert_eq!(parameter("requantize from int8 to int32", 10, &[1]), LoadRule::Parameter);
     assert_eq!(parameter("requantize", 9, &[1]), LoadRule::Parameter);
     assert_eq!(parameter("requantize", 10, &[1]), LoadRule::Parameter);
     assert_eq!(parameter("quantize to int16", 8, &[1]), LoadRule::Parameter);
@@ -608,6 +610,7 @@ fn parameter_of_a_requantization() {
     let float = kinglet_blob::DType::F32 as u8;
     assert_eq!(patched("requantize from int8", 7, &[int8]), LoadRule::Operands);
     assert_eq!(patched("requantize", 7, &[float]), LoadRule::Operands);
+    assert_eq!(patched("requantize from int32", 7, &[kinglet_blob::DType::I32 as u8]), LoadRule::Operands);
     assert_eq!(patched("quantize to int16", 7, &[float]), LoadRule::Operands);
 }
 

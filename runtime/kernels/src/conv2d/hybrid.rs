@@ -37,7 +37,7 @@ pub struct Conv2dHybrid<'a> {
     pub scales: &'a [f32],
     /// As many as scales, or none when all are 0.
     pub zero_points: &'a [i8],
-    /// `[O]`.
+    /// `[O]`, or none when all are 0.
     pub bias: &'a [f32],
 }
 
@@ -57,7 +57,7 @@ impl Conv2dHybrid<'_> {
         let len = outputs.saturating_mul(geometry.taps());
         let has_scales = scales.len() == 1 || scales.len() >= outputs;
         let has_zero_points = zero_points.is_empty() || zero_points.len() == scales.len();
-        let has_constants = has_scales && has_zero_points && bias.len() >= outputs;
+        let has_constants = has_scales && has_zero_points && (bias.is_empty() || bias.len() >= outputs);
         geometry.fits(io) && has_constants && weights.len() >= storage.bytes(len)
     }
 

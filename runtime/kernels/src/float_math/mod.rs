@@ -10,6 +10,7 @@
 //! is fixed stand beside them. Their own error, at most 2e-8 and mostly below 6e-9, is a fraction of a unit.
 
 mod error_function;
+mod half;
 mod hyperbolic;
 mod logarithm;
 mod root;
@@ -17,6 +18,7 @@ mod rounding;
 mod trigonometry;
 
 pub use error_function::{erf, normal};
+pub use half::{bfloat16, float16};
 pub use hyperbolic::{acosh, asinh, atanh, cosh, sinh};
 pub use logarithm::{log, log_1p};
 pub use root::sqrt;

@@ -123,4 +123,8 @@ functions! {
     acosh |x, _p| float_math::acosh(x);
     /// The inverse of the hyperbolic tangent.
     atanh |x, _p| float_math::atanh(x);
+    /// The nearest IEEE half-precision float.
+    float16 |x, _p| float_math::float16(x);
+    /// The nearest float of 8 digits.
+    bfloat16 |x, _p| float_math::bfloat16(x);
 }

@@ -41,7 +41,7 @@ fn operand_len(grid: &Grid, operand: usize) -> usize {
     own.map(|(_, &extent)| extent as usize).product()
 }
 
-fn read_i32(arena: &[u8], at: u32, len: usize) -> Vec<i32> {
+pub(super) fn read_i32(arena: &[u8], at: u32, len: usize) -> Vec<i32> {
     arena[at as usize..][..4 * len].as_chunks().0.iter().map(|&word| i32::from_le_bytes(word)).collect()
 }
 

@@ -12,6 +12,7 @@ use kinglet_kernels::quantize::{self, Affine};
 use kinglet_kernels::{Io, conv2d, depthwise, fully_connected, transpose_conv};
 
 use super::elementwise::kernel_operand;
+use super::grid::read_i32;
 use super::layer::Constants;
 use super::transpose_conv::transposed;
 use super::{batch_lens, each_image, geometry, read_f32, read_i8, read_i16, unary_i16, write_f32, write_i8, write_i16};
@@ -201,7 +202,7 @@ impl Program {
         self.push(opcode, &operands, &record, reference);
     }
 
-    /// From codes of type `from` to codes of type `to`, `len` elements; one of both is int16.
+    /// From codes of type `from` to codes of type `to`, `len` elements; not both are int8, nor both int32.
     pub fn requantize(&mut self, [from, to]: [DType; 2], input: u32, output: u32, len: usize) {
         let zero_point = |dtype: DType, zero: i8| if dtype == DType::I8 { zero } else { 0 };
         let (input_zero_point, zero_point) = (zero_point(from, 7), zero_point(to, -9));
@@ -211,18 +212,22 @@ impl Program {
         let reference: Apply = Box::new(move |arena| {
             let (input_zero_point, zero_point) = (input_zero_point.into(), zero_point.into());
             let params = quantize::Requantize { input_zero_point, factor, zero_point };
-            if to == DType::I8 {
-                let mut codes = vec![0; len];
-                assert!(quantize::requantize_i16_i8(&params, &read_i16(arena, input, len), &mut codes));
-                return write_i8(arena, output, &codes);
+            let read: Vec<i32> = match from {
+                DType::I8 => read_i8(arena, input, len).into_iter().map(i32::from).collect(),
+                DType::I16 => read_i16(arena, input, len).into_iter().map(i32::from).collect(),
+                _ => read_i32(arena, input, len),
+            };
+            match to {
+                DType::I8 => write_i8(arena, output, &read.iter().map(|&q| params.to_i8(q)).collect::<Vec<_>>()),
+                DType::I16 => write_i16(arena, output, &read.iter().map(|&q| params.to_i16(q)).collect::<Vec<_>>()),
+                _ => write_i32(arena, output, &read.iter().map(|&q| params.to_i32(q)).collect::<Vec<_>>()),
             }
-            let mut codes = vec![0; len];
-            assert!(match from {
-                DType::I8 => quantize::requantize_i8_i16(&params, &read_i8(arena, input, len), &mut codes),
-                _ => quantize::requantize_i16(&params, &read_i16(arena, input, len), &mut codes),
-            });
-            write_i16(arena, output, &codes);
         });
         self.push(OpCode::Quantize, &Operands::unary((from, input), (to, output)), &record, reference);
     }
+}
+
+fn write_i32(arena: &mut [u8], at: u32, values: &[i32]) {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+    arena[at as usize..].iter_mut().zip(bytes).for_each(|(byte, value)| *byte = value);
 }

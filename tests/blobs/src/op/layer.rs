@@ -1,6 +1,6 @@
 //! Conv2D, DepthwiseConv2D, FullyConnected.
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::constants::{EXTRA_SHIFTS, NO_BIAS, PER_TENSOR, ZERO_POINTS};
 use kinglet_blob::records::{
     Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, HybridConv2d, LayerQuant, Window,
 };
@@ -177,7 +177,7 @@ impl Program {
         let scales = if flags & PER_TENSOR != 0 { 1 } else { outputs };
         let mut floats =
             |count: usize| -> Vec<f32> { (0..count).map(|_| self.random.range(-100, 100) as f32 / 64.0).collect() };
-        let (bias, scales) = (floats(outputs), floats(scales));
+        let (bias, scales) = (floats(if flags & NO_BIAS != 0 { 0 } else { outputs }), floats(scales));
         let weight_len = storage.bytes(outputs * geometry.taps());
         let mut codes = |count: usize| -> Vec<i8> { (0..count).map(|_| self.random.range(-128, 127) as i8).collect() };
         let weights = codes(weight_len);

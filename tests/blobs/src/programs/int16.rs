@@ -105,5 +105,9 @@ fn weightless() -> Vec<Program> {
         requantized("requantize", I16),
         requantized("requantize to int8", [DType::I16, DType::I8]),
         requantized("requantize from int8", [DType::I8, DType::I16]),
+        requantized("requantize from int32", [DType::I32, DType::I16]),
+        requantized("requantize from int32 to int8", [DType::I32, DType::I8]),
+        requantized("requantize to int32", [DType::I16, DType::I32]),
+        requantized("requantize from int8 to int32", [DType::I8, DType::I32]),
     ]
 }
