@@ -18,7 +18,7 @@ use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelByt
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
-use crate::pass::{PassError, PassReport, integers, optimize, recode};
+use crate::pass::{PassError, PassReport, blocks, coarsen, integers, optimize, recode};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::stripe::Ram;
@@ -212,11 +212,18 @@ fn compile_graph(
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
-    let mut passes = optimize(&mut graph)?;
+    let mut passes = Vec::new();
+    if options.calibration.is_some() {
+        passes.push(coarsen(&mut graph)?);
+    }
+    passes.extend(optimize(&mut graph)?);
     if source.kind == SourceKind::Onnx {
         // Such files say what is quantized by quantizing and dequantizing reals.
         passes.push(integers(&mut graph)?);
         passes.extend(optimize(&mut graph)?);
+    }
+    if options.calibration.is_none() {
+        passes.push(blocks(&mut graph)?);
     }
     passes.push(recode(&mut graph)?);
     let quantized = match &options.calibration {

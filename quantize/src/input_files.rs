@@ -101,7 +101,11 @@ impl InputFiles<'_> {
             }
             inputs.push(bytes);
         }
-        Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count: count.unwrap_or(0) })
+        Ok(Inferences {
+            inputs,
+            bytes: ports.iter().map(PortSpec::bytes).collect(),
+            count: count.unwrap_or(usize::from(ports.is_empty())),
+        })
     }
 
     fn read_one(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {

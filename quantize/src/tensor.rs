@@ -25,6 +25,8 @@ pub struct PortSpec {
     pub source_shape: Vec<usize>,
     /// Axis `i` of the blob's tensor is axis `permutation[i]` of the source's.
     pub permutation: Option<Vec<usize>>,
+    /// Whether the source's tensor ends before the first row that begins with -1.
+    pub ends_at_minus_one: bool,
     affine: Affine,
 }
 
@@ -47,7 +49,9 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
             source_shape[axis] = extent;
         }
         let affine = Affine { scale: port.scale, zero_point: port.zero_point };
-        PortSpec { name: plain::name(port.name), dtype: port.dtype, shape, source_shape, permutation, affine }
+        let ends_at_minus_one = note.is_some_and(|note| note.ends_at_minus_one);
+        let (name, dtype) = (plain::name(port.name), port.dtype);
+        PortSpec { name, dtype, shape, source_shape, permutation, ends_at_minus_one, affine }
     };
     let inputs = (0..model.input_count()).filter_map(|index| {
         Some(spec(model.input(index)?, manifest.as_ref().and_then(|manifest| manifest.inputs.get(index))))
@@ -85,6 +89,24 @@ impl PortSpec {
     /// Bytes in the blob's type.
     pub fn bytes(&self) -> usize {
         self.len() * self.dtype.size_bytes()
+    }
+
+    /// The port as the source has it after a run that gave these bytes: with the rows up to the first that begins with -1,
+    /// where there are such.
+    pub fn after_run(&self, bytes: &[u8]) -> PortSpec {
+        let mut port = self.clone();
+        let rows = self.shape.first().copied().unwrap_or(0);
+        if !self.ends_at_minus_one || self.permutation.is_some() || self.dtype != DType::I32 || rows == 0 {
+            return port;
+        }
+        let ends = |row: &[u8]| row.starts_with(&(-1i32).to_le_bytes());
+        let count = bytes.chunks_exact((self.bytes() / rows).max(1)).position(ends).unwrap_or(rows);
+        for shape in [&mut port.shape, &mut port.source_shape] {
+            if let Some(first) = shape.first_mut() {
+                *first = count;
+            }
+        }
+        port
     }
 
     /// Reals as the tensor's bytes.
@@ -236,6 +258,7 @@ mod tests {
             shape: vec![1, 1, 3, 2],
             source_shape: vec![1, 2, 1, 3],
             permutation: Some(vec![0, 2, 3, 1]),
+            ends_at_minus_one: false,
             affine: Affine { scale: 0.5, zero_point: -3 },
         }
     }
@@ -247,6 +270,25 @@ mod tests {
         assert_eq!(port.from_source(&source), [1, 10, 2, 20, 3, 30]);
         assert_eq!(port.to_source(&port.from_source(&source)), source);
         assert_eq!(port.batch_shape(4), [4, 2, 1, 3]);
+    }
+
+    #[test]
+    fn rows_end_at_minus_one_where_the_port_says_so() {
+        let plain = Affine { scale: 1.0, zero_point: 0 };
+        let port = PortSpec {
+            shape: vec![3, 2],
+            source_shape: vec![3, 2],
+            permutation: None,
+            ends_at_minus_one: true,
+            affine: plain,
+            ..port(DType::I32)
+        };
+        let rows = |numbers: [i32; 6]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+        let after = |port: &PortSpec, numbers| port.after_run(&rows(numbers)).source_shape;
+        assert_eq!(after(&port, [4, -1, -1, 0, -1, -1]), [1, 2]);
+        assert_eq!(after(&port, [-1; 6]), [0, 2]);
+        assert_eq!(after(&port, [1, 2, 3, 4, 5, -1]), [3, 2]);
+        assert_eq!(after(&PortSpec { ends_at_minus_one: false, ..port }, [-1; 6]), [3, 2]);
     }
 
     #[test]

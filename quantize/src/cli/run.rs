@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     blob: PathBuf,
     /// Data for the inputs, one file for each in the model's order (or one .npz with all of them by name).
     /// .npy and .npz hold reals of any numeric type, .bin holds the tensor in the blob's own type
-    #[arg(long, value_name = "IN.npy|IN.bin", required = true)]
+    #[arg(long, value_name = "IN.npy|IN.bin")]
     input: Vec<PathBuf>,
     /// Where the outputs go, one file for each in the model's order [default: print them]
     #[arg(long, value_name = "OUT.npy|OUT.bin")]
@@ -88,7 +88,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let files = InputFiles { files: &arguments.input, is_raw: arguments.raw, option: "--input", raw_option: "--raw" };
     let batches = files.read(&inputs).map_err(of_inputs)?;
-    let results = infer_all(&blob, &batches, arguments)?;
+    let mut results = infer_all(&blob, &batches, arguments)?;
+    let outputs = if batches.count == 1 { of_one_run(&outputs, &mut results) } else { outputs };
     for (path, (port, bytes)) in arguments.output.iter().zip(outputs.iter().zip(&results)) {
         write_output(path, port, bytes, batches.count, arguments.raw)?;
     }
@@ -102,6 +103,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let inferences = if batches.count == 1 { "1 inference".into() } else { format!("{} inferences", batches.count) };
     let files: Vec<String> = arguments.output.iter().map(|path| path.display().to_string()).collect();
     print(&format!("{inferences}, written to {}", files.join(", ")))
+}
+
+/// The outputs of one inference as the source has them: tensors whose rows may end early end there. Those of several are
+/// written whole, as they would not make one array.
+fn of_one_run(outputs: &[PortSpec], results: &mut [Vec<u8>]) -> Vec<PortSpec> {
+    let after = |(port, bytes): (&PortSpec, &mut Vec<u8>)| {
+        let port = port.after_run(bytes);
+        bytes.truncate(port.bytes());
+        port
+    };
+    outputs.iter().zip(results).map(after).collect()
 }
 
 /// The bytes of each output, all inferences one after the other, in the blob's layout.
@@ -133,7 +145,8 @@ fn infer_each(
 }
 
 fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: bool) -> Outcome {
-    let source: Vec<u8> = bytes.chunks_exact(port.bytes()).flat_map(|chunk| port.bytes_to_source(chunk)).collect();
+    let source: Vec<u8> =
+        bytes.chunks_exact(port.bytes().max(1)).flat_map(|chunk| port.bytes_to_source(chunk)).collect();
     let contents = match Format::of(path).map_err(of_inputs)? {
         Format::Bin => source,
         Format::Npz => return Err(Failure::Usage("outputs are written as .npy or .bin".into())),
@@ -153,7 +166,7 @@ fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool)
         name: port.name.clone(),
         shape: port.batch_shape(count),
         values: with_values
-            .then(|| bytes.chunks_exact(port.bytes()).flat_map(|one| numbers(port, one, false)).collect()),
+            .then(|| bytes.chunks_exact(port.bytes().max(1)).flat_map(|one| numbers(port, one, false)).collect()),
     };
     Ran { inferences: count, outputs: ports.iter().zip(results).map(line).collect() }
 }
@@ -161,7 +174,7 @@ fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool)
 /// A line for each inference and output.
 fn print_values(ports: &[PortSpec], results: &[Vec<u8>], raw: bool) -> Outcome {
     for (port, bytes) in ports.iter().zip(results) {
-        for (index, chunk) in bytes.chunks_exact(port.bytes()).enumerate() {
+        for (index, chunk) in bytes.chunks_exact(port.bytes().max(1)).enumerate() {
             let values: Vec<String> = numbers(port, chunk, raw).iter().map(Number::to_string).collect();
             print(&format!("{}[{index}]: {}", port.name, values.join(" ")))?;
         }

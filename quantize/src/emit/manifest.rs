@@ -85,6 +85,9 @@ pub struct PortNote {
     /// empty otherwise. Encoded behind everything else, and only where a port has some: most models pay nothing.
     #[serde(skip)]
     pub extents: Vec<u32>,
+    /// Whether the source's tensor ends before the first row that begins with -1. Encoded like the extents, behind them.
+    #[serde(skip)]
+    pub ends_at_minus_one: bool,
 }
 
 impl PortNote {
@@ -93,7 +96,12 @@ impl PortNote {
         let axes = port.permutation.iter().flatten().map(|&axis| axis as u8);
         let shape = &graph.value(port.value).shape;
         let hidden = if shape.len() > PORT_AXES_MAX { &shape[..] } else { &[] };
-        PortNote { permutation: axes.collect(), extents: hidden.iter().map(|&extent| extent as u32).collect() }
+        let producer = graph.producer(port.value).map(|index| graph.nodes[index].op.operator());
+        PortNote {
+            permutation: axes.collect(),
+            extents: hidden.iter().map(|&extent| extent as u32).collect(),
+            ends_at_minus_one: producer.is_some_and(|operator| operator.fills_rows()),
+        }
     }
 
     /// All extents in the blob of a tensor that has `dims` in the table of ports. A note that contradicts the table is
@@ -142,7 +150,10 @@ impl Manifest {
         // Serializing plain strings and numbers into memory has nothing that can fail.
         let mut bytes = postcard::to_allocvec(self).unwrap_or_default();
         let extents: Vec<&[u32]> = self.inputs.iter().chain(&self.outputs).map(|port| &port.extents[..]).collect();
-        if extents.iter().any(|extents| !extents.is_empty()) {
+        let ends: Vec<bool> = self.outputs.iter().map(|port| port.ends_at_minus_one).collect();
+        if ends.contains(&true) {
+            bytes.extend(postcard::to_allocvec(&(extents, ends)).unwrap_or_default());
+        } else if extents.iter().any(|extents| !extents.is_empty()) {
             bytes.extend(postcard::to_allocvec(&extents).unwrap_or_default());
         }
         bytes
@@ -153,9 +164,13 @@ impl Manifest {
         let damaged = |error: postcard::Error| ManifestError(error.to_string());
         let (mut manifest, rest): (Manifest, _) = postcard::take_from_bytes(section).map_err(damaged)?;
         if !rest.is_empty() {
-            let (extents, _): (Vec<Vec<u32>>, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+            let (extents, rest): (Vec<Vec<u32>>, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
             for (port, extents) in manifest.inputs.iter_mut().chain(&mut manifest.outputs).zip(extents) {
                 port.extents = extents;
+            }
+            if !rest.is_empty() {
+                let (ends, _): (Vec<bool>, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+                manifest.outputs.iter_mut().zip(ends).for_each(|(port, ends)| port.ends_at_minus_one = ends);
             }
         }
         let names = [&mut manifest.name, &mut manifest.version, &mut manifest.tool];
@@ -175,8 +190,8 @@ mod tests {
     fn manifest() -> Manifest {
         let source = Source { kind: SourceKind::Onnx, bytes: 70_000, crc32: 0xdead_beef };
         let mut manifest = Manifest::new(&Graph { name: "m".into(), ..Graph::default() }, source);
-        manifest.inputs.push(PortNote { permutation: vec![0, 2, 3, 1], extents: vec![] });
-        manifest.outputs.push(PortNote { permutation: vec![], extents: vec![1, 2, 3, 300, 5] });
+        manifest.inputs.push(PortNote { permutation: vec![0, 2, 3, 1], ..PortNote::default() });
+        manifest.outputs.push(PortNote { extents: vec![1, 2, 3, 300, 5], ..PortNote::default() });
         manifest.labels = vec!["yes".into(), "no".into()];
         manifest
     }
@@ -187,6 +202,15 @@ mod tests {
         assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
         bytes.extend([0; 3]);
         assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+    }
+
+    #[test]
+    fn ends_of_rows_are_told_with_and_without_extents() {
+        let mut manifest = manifest();
+        manifest.outputs.push(PortNote { ends_at_minus_one: true, ..PortNote::default() });
+        assert_eq!(Manifest::decode(&[manifest.encode(), vec![0; 3]].concat()), Ok(manifest.clone()));
+        manifest.outputs.remove(0);
+        assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest));
     }
 
     #[test]
@@ -201,14 +225,14 @@ mod tests {
 
     #[test]
     fn source_shapes_are_put_back() {
-        let note = PortNote { permutation: vec![0, 2, 3, 1], extents: vec![] };
+        let note = PortNote { permutation: vec![0, 2, 3, 1], ..PortNote::default() };
         assert_eq!(note.source_shape(&[1, 32, 30, 3]), [1, 3, 32, 30]);
         assert_eq!(PortNote::default().source_shape(&[1, 5]), [1, 5]);
     }
 
     #[test]
     fn merged_axes_come_apart_unless_the_table_says_otherwise() {
-        let note = PortNote { permutation: vec![], extents: vec![2, 3, 4, 5, 6] };
+        let note = PortNote { extents: vec![2, 3, 4, 5, 6], ..PortNote::default() };
         assert_eq!(note.shape(&[6, 4, 5, 6]), [2, 3, 4, 5, 6]);
         assert_eq!(note.shape(&[7, 4, 5, 6]), [7, 4, 5, 6]);
         assert_eq!(PortNote::default().shape(&[6, 4]), [6, 4]);

@@ -20,6 +20,7 @@ mod half;
 mod kind;
 mod moves;
 mod onnx;
+mod padding;
 mod resize;
 mod rows;
 mod siblings;

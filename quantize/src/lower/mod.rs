@@ -155,7 +155,7 @@ impl<'g> Lowering<'g> {
         let weighted = node.op.operator().layer().is_some();
         let computed = |id: &ValueId| self.graph.value(*id).elements.is_none();
         let data = if weighted { &node.inputs[..1] } else { &node.inputs[..] };
-        if !data.iter().any(computed) {
+        if !data.iter().any(computed) && !node.op.operator().stores_constants() {
             return refuse("all its operands are constants", "fold it before compiling");
         }
         let types = |id: &ValueId| ARENA_TYPES.contains(&self.graph.value(*id).dtype);

@@ -40,6 +40,10 @@ impl Operator for Concat {
             return fail("takes at least 1 operand".into());
         };
         let mut shape = first.to_vec();
+        if rest.is_empty() && shape.is_empty() && axis == 0 {
+            // Of one scalar: the copy of a constant that is an output.
+            return Ok(vec![shape]);
+        }
         let Some(mut total) = shape.get(axis).copied() else {
             return fail(format!("axis {axis} of an operand with {} axes", shape.len()));
         };
@@ -90,6 +94,10 @@ impl Operator for Concat {
 
     fn changes_nothing(&self, operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         operand_count == 1
+    }
+
+    fn stores_constants(&self) -> bool {
+        true
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -5,6 +5,7 @@ use core::fmt;
 use kinglet_blob::MapFunction;
 
 use crate::value::{DType, Shape, ShapeError, Value, fail};
+use super::common::attributes::Activation;
 use super::common::int16::MapI16;
 use super::common::real::{Real, Reals, each};
 use super::common::{functions, operands, tables, types};
@@ -65,6 +66,14 @@ impl Operator for Map {
         each(inputs, |x| functions::real(self.function, self.parameters, x))
     }
 
+    fn changes_nothing(&self, _operand_count: usize, operand: &Value, _clamp: Activation) -> bool {
+        self.vanishes_in_codes() && operand.dtype == DType::I8
+    }
+
+    fn vanishes_in_codes(&self) -> bool {
+        matches!(self.function, MapFunction::Float16 | MapFunction::Bfloat16)
+    }
+
     fn reshape_rule(&self) -> ReshapeRule {
         ReshapeRule::Passes
     }
@@ -74,7 +83,7 @@ impl Operator for Map {
     }
 
     fn codes(&self) -> Codes {
-        Codes::Rescaled
+        if self.vanishes_in_codes() { Codes::Selected } else { Codes::Rescaled }
     }
 
     /// Only some functions compute with a factor from scale to scale, but no other needs finer steps.

@@ -122,6 +122,21 @@ pub(crate) trait Operator {
         false
     }
 
+    /// Whether its operands may be constants all of them, which it then puts into the arena.
+    fn stores_constants(&self) -> bool {
+        false
+    }
+
+    /// Whether its result has as many rows as there can be, and those behind the last one begin with -1.
+    fn fills_rows(&self) -> bool {
+        false
+    }
+
+    /// Whether codes of 8 bits in the place of its one operand and its one result are too coarse to show what it does.
+    fn vanishes_in_codes(&self) -> bool {
+        false
+    }
+
     /// Whether it can trade places with a reshape of its first operand.
     fn reshape_rule(&self) -> ReshapeRule {
         ReshapeRule::Stays

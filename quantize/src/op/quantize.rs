@@ -1,4 +1,4 @@
-//! To int8 or int16, from reals, from uint8 or from another quantization; and from int8 to uint8.
+//! To int8 or int16, from reals, from uint8 or from another quantization; from int8 to uint8; from int32 and to it.
 
 use core::fmt;
 
@@ -15,7 +15,8 @@ use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, QUANTIZED_ALREADY, Scaling};
 
-/// Real, int8, int16 or uint8 `x` -> int8 or int16 under the output's quantization; or int8 -> uint8.
+/// Real, int8, int16, int32 or uint8 `x` -> int8 or int16 under the output's quantization; or int8 -> uint8; or int8 or
+/// int16 -> int32.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantize;
 
@@ -33,10 +34,11 @@ impl Operator for Quantize {
     }
 
     fn check_types(&self, inputs: &[&Value], outputs: &[&Value]) -> Result<(), String> {
-        types::expect(inputs[0], &[DType::F32, DType::I8, DType::U8, DType::I16])?;
+        types::expect(inputs[0], &[DType::F32, DType::I8, DType::U8, DType::I16, DType::I32])?;
         // uint8 through int8, so that there is one conversion from reals and one table for everything else.
         let results = match inputs[0].dtype {
-            DType::I8 => &[DType::I8, DType::U8, DType::I16][..],
+            DType::I8 => &[DType::I8, DType::U8, DType::I16, DType::I32][..],
+            DType::I16 => &[DType::I8, DType::I16, DType::I32],
             DType::U8 => &[DType::I8],
             _ => &[DType::I8, DType::I16],
         };
@@ -87,7 +89,7 @@ impl Operator for Quantize {
         if site.operand(0).dtype == DType::F32 {
             return unary::lower_convert(site, OpCode::Quantize, site.result_quantization()?);
         }
-        if [site.operand(0).dtype, site.dtype()].contains(&DType::I16) {
+        if [site.operand(0).dtype, site.result().dtype].iter().any(|dtype| matches!(dtype, DType::I16 | DType::I32)) {
             return lower_wide(site);
         }
         let ends = [site.operand(0), site.result()];
@@ -99,12 +101,16 @@ impl Operator for Quantize {
     }
 }
 
-/// From int16 or to it, where a table would be too long.
+/// From int16 or int32 or to them, where a table would be too long.
 fn lower_wide(site: &mut Site<'_>) -> Result<(), Reason> {
     let [x, y] = [site.operand_quantization(0)?, site.result_quantization()?];
     let params = fixed::requantize_wide(x, y);
-    // A distance of two codes is shifted left without leaving 32 bits.
-    let shift_max = if site.operand(0).dtype == DType::I16 { 15 } else { 22 };
+    // A distance of two codes is shifted left without leaving 32 bits; those of int32 wrap, as the oracle's do.
+    let shift_max = match site.operand(0).dtype {
+        DType::I32 => 30,
+        DType::I16 => 15,
+        _ => 22,
+    };
     if params.factor.shift > shift_max {
         return unary::refuse_shift(params.factor.shift);
     }

@@ -80,6 +80,10 @@ impl Operator for Suppress {
         Some(vec![rows])
     }
 
+    fn fills_rows(&self) -> bool {
+        true
+    }
+
     fn layout(&mut self) -> LayoutRule<'_> {
         LayoutRule::Fixed
     }

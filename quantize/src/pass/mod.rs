@@ -17,11 +17,15 @@
 //! ```
 //!
 //! [`integers`] is none of them: it runs once, between two rounds, and only on graphs of files that quantize and dequantize
-//! reals where they mean integers. Behind it [`recode`] gives layers that stay on floats their codes of weights back.
+//! reals where they mean integers. Behind it [`blocks`] and [`recode`] give layers that stay on floats their codes of weights back.
+//!
+//! [`coarsen`] runs before all of them, on graphs that will be quantized.
 //!
 //! A quantized graph keeps every output bit: of these passes only those act on it that move no rounding,
 //! and each says so at its head.
 
+mod blocks;
+mod coarsen;
 mod dead;
 mod edit;
 pub mod eliminate;
@@ -38,6 +42,8 @@ mod simplify;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::blocks;
+pub use coarsen::coarsen;
 pub use integers::integers;
 pub use recode::recode;
 use serde::Serialize;

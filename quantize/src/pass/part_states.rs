@@ -1,8 +1,10 @@
-//! Copies what a state was where that leaves the run: as an output, or as what another state becomes.
+//! Copies what leaves the run and is in no place of its own: what a state was, as an output or as what another state
+//! becomes, and constants.
 //!
 //! ```text
 //! y = state                    y = Slice(state)
 //! next of b = Reshape(a)  -->  next of b = Slice(Reshape(a))
+//! y = constant                 y = Concat(constant)
 //! ```
 //!
 //! When a run ends, a state's place holds what it becomes. A model that gives a state out, or hands it down a line of states,
@@ -14,8 +16,8 @@ use std::collections::HashMap;
 
 use super::edit::state_under;
 use super::{Pass, PassError, PassReport};
-use crate::ir::{Graph, Node, ValueId};
-use crate::op::{Cut, Slice};
+use crate::ir::{Graph, Node, Value, ValueId};
+use crate::op::{Concat, Cut, Slice};
 
 /// See the module's head.
 pub(super) struct PartStates;
@@ -30,7 +32,11 @@ impl Pass for PartStates {
         let mut copies = HashMap::new();
         for index in 0..graph.outputs.len() {
             let value = graph.outputs[index].value;
-            if state_under(graph, value).is_some() {
+            if graph.value(value).elements.is_some() {
+                let name = graph.outputs[index].name.clone();
+                report.change(&name, "is a copy of a constant");
+                graph.outputs[index].value = *copies.entry(value).or_insert_with(|| stored(graph, value));
+            } else if state_under(graph, value).is_some() {
                 let name = graph.outputs[index].name.clone();
                 report.change(&name, "is a copy of what a state was");
                 graph.outputs[index].value = *copies.entry(value).or_insert_with(|| copied(graph, value));
@@ -55,5 +61,15 @@ fn copied(graph: &mut Graph, id: ValueId) -> ValueId {
     let (name, cuts) = (copy.name.clone(), vec![Cut::ALL; copy.shape.len()]);
     let output = graph.add_value(copy);
     graph.nodes.push(Node { name, op: Slice { cuts }.into(), inputs: vec![id], outputs: vec![output] });
+    output
+}
+
+/// A new value that the run fills with a constant.
+fn stored(graph: &mut Graph, id: ValueId) -> ValueId {
+    let mut copy = Value { elements: None, ..graph.value(id).clone() };
+    copy.name = graph.unique_name(&format!("{}/copy", copy.name));
+    let name = copy.name.clone();
+    let output = graph.add_value(copy);
+    graph.nodes.push(Node { name, op: Concat { axis: 0 }.into(), inputs: vec![id], outputs: vec![output] });
     output
 }

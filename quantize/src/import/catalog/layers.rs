@@ -88,6 +88,6 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "RotaryEmbedding com.microsoft.RotaryEmbedding",
         tflite: "",
         parts: &[&[Run::Op(OpCode::Mul)], &[Run::Op(OpCode::Add), Run::Instead(OpCode::Combine)]],
-        limits: "three or four axes; constant positions",
+        limits: "three or four axes",
     },
 ];

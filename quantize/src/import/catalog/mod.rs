@@ -7,6 +7,8 @@
 
 mod functions;
 mod layers;
+#[cfg(test)]
+mod limits;
 mod moves;
 mod page;
 mod pairs;

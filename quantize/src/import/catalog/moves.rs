@@ -21,6 +21,14 @@ const SCATTER: &[Run] = &[
     Run::Instead(OpCode::Cast),
     Run::Instead(OpCode::Select),
 ];
+const SUPPRESS: &[Run] = &[
+    Run::Op(OpCode::Suppress),
+    Run::Instead(OpCode::Combine),
+    Run::Instead(OpCode::Gather),
+    Run::Instead(OpCode::Select),
+    Run::Instead(OpCode::Cast),
+    Run::Instead(OpCode::Reduce),
+];
 const RANK: &[Run] =
     &[Run::Op(OpCode::Rank), Run::Instead(OpCode::Gather), Run::Instead(OpCode::Combine), Run::Instead(OpCode::Cast)];
 const PAD: &[Run] = &[Run::Op(OpCode::Pad), Run::Instead(OpCode::Take), Run::Instead(OpCode::Rearrange)];
@@ -68,7 +76,7 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "Pad",
         tflite: "PAD PADV2 MIRROR_PAD",
         parts: &[PAD],
-        limits: "constant pads, one constant value; up to four axes at once. By reflection, edge or wrapping: any type",
+        limits: "constant pads, one constant value. By reflection, edge or wrapping: any type",
     },
     Family { name: "Expand", onnx: "Expand Tile", tflite: "BROADCAST_TO TILE", parts: &[TAKE], limits: FIXED },
     Family {
@@ -80,8 +88,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "Scatter",
-        onnx: "Scatter ScatterElements ScatterND",
-        tflite: "SCATTER_ND",
+        onnx: "Scatter ScatterElements ScatterND TensorScatter",
+        tflite: "SCATTER_ND DYNAMIC_UPDATE_SLICE",
         parts: &[SCATTER],
         limits: "an index outside means the nearest place; of TensorFlow Lite float32 and int32",
     },
@@ -102,9 +110,10 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "NonMaxSuppression",
         onnx: "NonMaxSuppression",
-        tflite: "",
-        parts: &[&[Run::Op(OpCode::Suppress)]],
-        limits: "constant numbers and thresholds; as many rows as there can be boxes, of -1 behind the last one",
+        tflite: "NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5",
+        parts: &[SUPPRESS],
+        limits: "constant numbers and thresholds, no soft suppression; of ONNX as many rows as there can be boxes, of -1 \
+                 behind the last one; `kinglet run` ends an output before them",
     },
     Family {
         name: "DetectionPostProcess",

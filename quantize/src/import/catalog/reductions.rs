@@ -24,7 +24,6 @@ const GAPS: &[Run] = &[
 const SCALE: &[Run] = &[Run::Op(OpCode::Mul)];
 const SHIFT: &[Run] = &[Run::Op(OpCode::Add)];
 const GROUPS: &str = "constant axes, in at most three groups that lie apart";
-const TOGETHER: &str = "axes that lie next to each other";
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -32,21 +31,15 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "AveragePool com.microsoft.QLinearAveragePool",
         tflite: "AVERAGE_POOL_2D",
         parts: &[GAPS],
-        limits: "one to three spatial axes",
+        limits: "",
     },
-    Family {
-        name: "LpPool",
-        onnx: "LpPool GlobalLpPool",
-        tflite: "L2_POOL_2D",
-        parts: NORM,
-        limits: "one to three spatial axes",
-    },
+    Family { name: "LpPool", onnx: "LpPool GlobalLpPool", tflite: "L2_POOL_2D", parts: NORM, limits: "" },
     Family {
         name: "MaxPool2D",
         onnx: "MaxPool",
         tflite: "MAX_POOL_2D",
         parts: &[&[Run::Op(OpCode::MaxPool), Run::Instead(OpCode::Combine)]],
-        limits: "one to three spatial axes, without indices",
+        limits: "without indices",
     },
     Family {
         name: "Mean",
@@ -128,7 +121,7 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "MeanVarianceNormalization",
         tflite: "",
         parts: &[STANDARD],
-        limits: TOGETHER,
+        limits: "",
     },
     Family {
         name: "LpNormalization",

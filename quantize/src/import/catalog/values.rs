@@ -1,10 +1,10 @@
 //! Quantization, changes of type, constants, control, and variables.
 
-use kinglet_blob::{Function, OpCode};
+use kinglet_blob::{Function, MapFunction, OpCode};
 
 use super::{Family, Run};
 
-const CAST: &[Run] = &[Run::Op(OpCode::Cast)];
+const CAST: &[Run] = &[Run::Op(OpCode::Cast), Run::Map(MapFunction::Float16), Run::Map(MapFunction::Bfloat16)];
 /// A variable whose next value is computed elsewhere.
 const COPY: &[Run] = &[Run::Op(OpCode::Copy)];
 const NUMBERS: &str = "on import, of what is known then: shapes and constants";
@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "DequantizeLinear",
         tflite: "DEQUANTIZE",
         parts: &[&[Run::Op(OpCode::Dequantize)]],
-        limits: "codes of 8 bits (TensorFlow Lite: 16 as well); constants per tensor or per channel, not in blocks",
+        limits: "codes of 8 bits (TensorFlow Lite: 16 as well); computed codes per tensor, constants per channel or in blocks too",
     },
     Family {
         name: "DynamicQuantize",
@@ -42,7 +42,7 @@ pub(super) const FAMILIES: &[Family] = &[
         onnx: "Cast CastLike",
         tflite: "CAST",
         parts: &[CAST],
-        limits: "no quantized codes; 64-bit integers are kept in 32 bits, floats of other widths in float32",
+        limits: "no quantized codes; 64-bit integers are kept in 32 bits; float16 and bfloat16 are float32 rounded to them",
     },
     Family { name: "Densify", onnx: "", tflite: "DENSIFY", parts: &[], limits: "made dense on import" },
     Family {

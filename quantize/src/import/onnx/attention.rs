@@ -1,5 +1,7 @@
 //! `Attention`, taken apart: two products of matrices with a softmax between them.
 
+use kinglet_tract::type_code;
+
 use super::attributes::Call;
 use super::constant::{Constant, Numbers};
 use super::{Entry, Importer};
@@ -28,6 +30,12 @@ struct Sizes {
 
 pub(super) fn attention(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Vec<Entry>> {
     let keys = importer.float_operand(call, 1)?;
+    if importer.rests_on(keys, type_code::BFLOAT16) {
+        return refuse(
+            "is on BFLOAT16, to which it rounds between its steps, some of them sums whose roundings nobody defines",
+            "cast its operands to FLOAT, and its results back",
+        );
+    }
     let of_keys = importer.shape(keys);
     let rank = of_keys.len();
     let q = importer.heads(call, 0, "q_num_heads")?;

@@ -4,14 +4,12 @@
 //! and what they give is cast back, which keeps the lowest bits: exactly what the narrow operator computes. 64-bit
 //! integers are kept as 32-bit ones; constants that do not fit are refused.
 
-use std::rc::Rc;
-
-use kinglet_tract::{type_code, type_name};
+use kinglet_tract::type_code;
 
 use super::attributes::Call;
 use super::constant::{Constant, Numbers};
 use super::types::is_float;
-use super::{Entry, Importer, fold};
+use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{Activation, DType, Elements, Op, Quantization, ValueId};
 use crate::op::{Add, Cast, Combine, Function, Mul, Relu, Select};
@@ -75,7 +73,7 @@ pub(super) fn kept_as(code: i32) -> Option<DType> {
 }
 
 /// The ONNX type of elements that a graph keeps as `dtype`.
-fn code_of(dtype: DType) -> i32 {
+pub(super) fn code_of(dtype: DType) -> i32 {
     match dtype {
         DType::U8 => type_code::UINT8,
         DType::I8 => type_code::INT8,
@@ -336,36 +334,5 @@ pub(super) fn is_inf(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<En
         [one] => Ok(Entry::Value(one)),
         [one, other] => Ok(Entry::Value(importer.combined(call.name, Function::Or, [one, other])?)),
         _ => Ok(Entry::Value(importer.combined(call.name, Function::Less, [x, x])?)),
-    }
-}
-
-/// The same numbers in the type that attribute `to` names.
-pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let (x, to) = (call.value(0)?, call.int("to", 1)?);
-    let code = i32::try_from(to).ok();
-    match code.and_then(kept_as) {
-        Some(dtype) => Ok(Entry::Value(importer.cast(call.name, x, dtype)?)),
-        None => {
-            let name = code.map_or("an unknown type", type_name);
-            refuse(format!("casts to {name}"), "use FLOAT, BOOL, or integers of up to 32 bits")
-        }
-    }
-}
-
-/// The same numbers in the type of the second operand.
-pub(super) fn cast_like(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
-    let code = match call.operand(1) {
-        Some(&Entry::Value(like)) => code_of(importer.builder.graph.value(like).dtype),
-        Some(Entry::Constant(like)) => like.type_code,
-        _ => return refuse("operand 1 is missing", EXPORT_AGAIN),
-    };
-    if let Some(Entry::Constant(constant)) = call.operand(0) {
-        importer.budget.charge(constant.numbers.len(), 8)?;
-        return Ok(Entry::Constant(Rc::new(fold::converted(constant, code))));
-    }
-    let x = call.value(0)?;
-    match kept_as(code) {
-        Some(to) => Ok(Entry::Value(importer.cast(call.name, x, to)?)),
-        None => refuse(format!("casts to {}", type_name(code)), "use FLOAT, BOOL, or integers of up to 32 bits"),
     }
 }

@@ -13,7 +13,7 @@ use super::constant::{Constant, Numbers, is_plausible};
 use super::operator::{Fold, Row};
 use super::reshape::{resolve_shape, squeezed, unsqueezed};
 use super::slice::spans;
-use super::types::{integer_range, is_float, wrapped};
+use super::types::{integer_range, is_float, rounding, wrapped};
 use super::{Entry, Importer};
 use crate::import::budget::Budget;
 use crate::import::build::{Convert, refuse};
@@ -284,7 +284,11 @@ pub(super) fn converted(constant: &Constant, to: i32) -> Constant {
             Numbers::F32(v) => v.clone(),
             Numbers::I64(v) => v.iter().map(|&value| value as f32).collect(),
         };
-        return Constant::floats(shape, floats);
+        let rounded = match rounding(to) {
+            Some((_, nearest)) => floats.into_iter().map(nearest).collect(),
+            None => floats,
+        };
+        return Constant::floats(shape, rounded);
     }
     let integers = match &constant.numbers {
         Numbers::F32(v) if to == type_code::BOOL => v.iter().map(|&value| i64::from(value != 0.0)).collect(),

@@ -5,8 +5,8 @@ use super::constant::{Constant, Numbers};
 use super::{Entry, Importer, combine, moves};
 use crate::import::build::{Convert, refuse};
 use crate::import::rows;
-use crate::ir::{DType, ValueId};
-use crate::op::{Rank, Scatter, Select, Suppress, Update};
+use crate::ir::{DType, Elements, ValueId, inverse};
+use crate::op::{Combine, Function, Rank, Scatter, Select, Suppress, Transpose, Update};
 
 const EXPORT_AGAIN: &str = "export the model again";
 
@@ -119,6 +119,68 @@ pub(super) fn scatter_elements(importer: &mut Importer<'_>, call: &Call<'_>) -> 
     Ok(Entry::Value(rows::scattered_along(&mut importer.builder, call.name, operands, (axis, update))?))
 }
 
+/// Rows of an update at the place of each sequence in a cache, which may begin again behind its end.
+pub(super) fn tensor_scatter(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
+    let (x, part) = (importer.any_operand(call, 0)?, importer.any_operand(call, 1)?);
+    let (whole, piece) = (importer.shape(x), importer.shape(part));
+    let axis = importer.axis(call, -2, x)?;
+    let fits = piece.len() == whole.len() && (0..whole.len()).all(|at| at == axis || piece[at] == whole[at]);
+    if axis == 0 || !fits || piece[axis] > whole[axis] {
+        return refuse(format!("puts {piece:?} into {whole:?} along axis {axis}"), EXPORT_AGAIN);
+    }
+    let is_circular = match call.string("mode", "linear")? {
+        "linear" => false,
+        "circular" => true,
+        mode => return refuse(format!("its mode is {mode}"), "use linear or circular"),
+    };
+    let indices = importer.places_in_cache(call, [whole[0], piece[axis], whole[axis]], is_circular)?;
+    let order: Vec<usize> = [0, axis].into_iter().chain((1..whole.len()).filter(|&other| other != axis)).collect();
+    let (back, name) = (inverse(&order), call.name);
+    let turn = |importer: &mut Importer<'_>, what: &str, x: ValueId, permutation: &[usize]| {
+        let op = Transpose { permutation: permutation.to_vec() };
+        importer.apply(&format!("{name}/{what}"), op.into(), vec![x])
+    };
+    let (x, part) = (turn(importer, "cache", x, &order)?, turn(importer, "update", part, &order)?);
+    importer.charge_rows(&[x, indices])?;
+    let scatter = Scatter { batch: 1, axis: 1, update: Update::Replace };
+    let y = rows::scattered(&mut importer.builder, &format!("{name}/updated"), [x, indices, part], scatter)?;
+    Ok(Entry::Value(turn(importer, "turned back", y, &back)?))
+}
+
+impl Importer<'_> {
+    /// Where each of `steps` rows of each sequence goes in a cache of `extent`, `[batch, steps, 1]`.
+    fn places_in_cache(
+        &mut self,
+        call: &Call<'_>,
+        [batch, steps, extent]: [usize; 3],
+        is_circular: bool,
+    ) -> Convert<ValueId> {
+        let name = format!("{}/places", call.name);
+        self.budget.charge(steps, 4)?;
+        let index = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        let mut constant = |what: &str, shape: Vec<usize>, numbers: Vec<i32>| {
+            self.builder.constant(&format!("{name}/{what}"), shape, Elements::I32(numbers))
+        };
+        let offsets = constant("steps", vec![1, steps, 1], (0..steps).map(index).collect())?;
+        let end = constant("end", vec![1, 1, 1], vec![index(extent)])?;
+        let first = match call.operand(2) {
+            None => constant("begin", vec![batch, 1, 1], vec![0; batch])?,
+            Some(_) => {
+                let first = self.index_operand(call, 2)?;
+                if self.shape(first) != [batch] {
+                    return refuse(format!("has no index for each of {batch} sequences"), EXPORT_AGAIN);
+                }
+                self.builder.reshape(&format!("{name}/begin"), first, vec![batch, 1, 1])?
+            }
+        };
+        let sum = self.apply(&format!("{name}/sum"), Combine::new(Function::Add).into(), vec![first, offsets])?;
+        match is_circular {
+            false => Ok(sum),
+            true => self.apply(&name, Combine::new(Function::FloorMod).into(), vec![sum, end]),
+        }
+    }
+}
+
 pub(super) fn arg_max(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {
     extreme(importer, call, false)
 }
@@ -221,8 +283,8 @@ pub(super) fn non_max_suppression(importer: &mut Importer<'_>, call: &Call<'_>) 
     let is_centered = call.int("center_point_box", 0)? != 0;
     let suppress = Suppress { limit, likeness_max, score_min, is_centered };
     importer.builder.warn(format!(
-        "`{}` has as many rows as there can be boxes; those behind the last box are -1, and what reads them reads the last \
-         element of an axis",
+        "`{}` has as many rows as there can be boxes; those behind the last box are -1, and a node that reads them reads the \
+         last element of an axis",
         call.name
     ));
     let operands = vec![boxes, scores];

@@ -1,4 +1,4 @@
-//! ONNX files: floats, operator sets 7 to 28. Floats of 16 and 64 bits become float32.
+//! ONNX files: floats, operator sets 7 to 28. Floats of 16 and 64 bits become float32 (`cast`).
 //!
 //! Every tensor keeps the layout it has in the file. Operators that exist in the graph only channels-last
 //! (convolution, pooling, batch normalisation) are wrapped in explicit transpositions here, which the
@@ -10,6 +10,7 @@
 mod activation;
 mod attention;
 mod attributes;
+mod cast;
 mod combine;
 mod constant;
 mod contrib;
@@ -41,7 +42,7 @@ mod rotary;
 mod scope;
 mod slice;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod types;
 mod volume;
 
@@ -98,6 +99,7 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
         budget: Budget::for_file(size_bytes),
         unsigned: HashSet::new(),
         whole: HashMap::new(),
+        narrow: HashMap::new(),
     };
     importer.check_opset();
     for tensor in core::mem::take(&mut model.graph.initializers) {
@@ -183,6 +185,8 @@ struct Importer<'m> {
     unsigned: HashSet<ValueId>,
     /// For uint8 values that were made of them, floats that are the same numbers.
     whole: HashMap<ValueId, ValueId>,
+    /// Floats that are known to be of a narrower type, and its code.
+    narrow: HashMap<ValueId, i32>,
 }
 
 impl Importer<'_> {

@@ -7,7 +7,8 @@
 //!   x [rows, K] -> [1, 1, rows, blocks * block] -> Conv2D in `blocks` groups -> [rows, blocks, N] -> sum -> [rows, N]
 //! ```
 //!
-//! The weights stay integers in the blob, those of up to 4 bits in 4 bits.
+//! The weights stay integers in the blob, in as many bits as the file has. Beside them stand a scale for each block and, where
+//! the file has zero points that are not the middle, a byte for each.
 
 use kinglet_kernels::packing::Storage;
 
@@ -123,7 +124,11 @@ impl Importer<'_> {
             zero_points.push(i32::from(zero));
         }
         let shape = if count == 1 { vec![outputs, len] } else { vec![count * outputs, 1, 1, len] };
-        let storage = if blocks.bits == 8 { Storage::Bits8 } else { Storage::Bits4 };
+        let storage = match blocks.bits {
+            2 => Storage::Bits2,
+            4 => Storage::Bits4,
+            _ => Storage::Bits8,
+        };
         let quantization = Quantization { scales: own_scales, zero_points, axis: Some(0), storage };
         let value = Value {
             name: format!("{}/weights", call.name),

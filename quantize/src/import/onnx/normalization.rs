@@ -5,8 +5,8 @@ use super::convolution::Slide;
 use super::volume::{Pooling, Reach};
 use super::{Entry, Importer};
 use crate::import::build::{Convert, refuse};
-use crate::ir::{Activation, Elements, ValueId};
-use crate::op::{Add, Along, Function as Combined, LineFunction as Function, Mul};
+use crate::ir::{Activation, Elements, ValueId, inverse};
+use crate::op::{Add, Along, Function as Combined, LineFunction as Function, Mul, Transpose};
 
 impl Importer<'_> {
     /// `x` times operand `scale`, plus operand `shift`, where the node has them. Both get `shape`, when there is one.
@@ -115,8 +115,16 @@ pub(super) fn mean_variance_normalization(importer: &mut Importer<'_>, call: &Ca
         None => normal_axes(&[0, 2, 3], rank)?,
     };
     // What is added to the deviation, squared.
-    let op = Along { function: Function::Standard, axes, epsilon: 1e-18 };
-    Ok(Entry::Value(importer.apply(call.name, op.into(), vec![x])?))
+    let along = |axes: Vec<usize>| Along { function: Function::Standard, axes, epsilon: 1e-18 };
+    if axes.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+        return Ok(Entry::Value(importer.apply(call.name, along(axes).into(), vec![x])?));
+    }
+    // A line of a record lies in axes side by side: they go to the end.
+    let permutation: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect();
+    let (back, first) = (inverse(&permutation), rank - axes.len());
+    let turned = importer.apply(&format!("{}/turned", call.name), Transpose { permutation }.into(), vec![x])?;
+    let y = importer.apply(&format!("{}/lines", call.name), along((first..rank).collect()).into(), vec![turned])?;
+    Ok(Entry::Value(importer.apply(call.name, Transpose { permutation: back }.into(), vec![y])?))
 }
 
 pub(super) fn lp_normalization(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry> {

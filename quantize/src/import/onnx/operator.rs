@@ -7,9 +7,9 @@ use super::constant::Constant;
 use super::fold::{self, Known};
 use super::fold_moves;
 use super::{
-    Entry, Importer, activation, attention, combine, contrib, control, conv_transpose, convolution, dense, dynamic,
-    elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, reduction, reshape,
-    resize, rotary, slice,
+    Entry, Importer, activation, attention, cast, combine, contrib, control, conv_transpose, convolution, dense,
+    dynamic, elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, reduction,
+    reshape, resize, rotary, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -158,7 +158,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("IsNaN", combine::is_nan),
     Row::one("IsInf", combine::is_inf),
     Row::one("Where", combine::select).or_folded(fold::select_by),
-    Row::one("CastLike", combine::cast_like),
+    Row::one("CastLike", cast::cast_like),
     Row::one("Pad", reshape::pad),
     Row::one("Concat", reshape::concat).or_folded(fold::concat),
     Row::one("Slice", slice::slice).or_folded(fold::slice),
@@ -179,7 +179,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Transpose", reshape::transpose).or_folded(fold::transpose),
     Row::one("Identity", elementwise::identity).or_folded(fold::identity),
     Row::one("Dropout", elementwise::dropout),
-    Row::one("Cast", combine::cast).or_folded(fold::cast),
+    Row::one("Cast", cast::cast).or_folded(fold::cast),
     Row::several("If", control::branch),
     Row::several("Loop", control::unrolled),
     Row::one("QuantizeLinear", quantized::quantize_linear).or_folded(quantized::fold_quantize),
@@ -203,6 +203,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("ArgMax", indices::arg_max),
     Row::one("ArgMin", indices::arg_min),
     Row::several("TopK", indices::top_k),
+    Row::one("TensorScatter", indices::tensor_scatter),
     Row::one("NonMaxSuppression", indices::non_max_suppression),
     Row::one("OneHot", indices::one_hot),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),

@@ -1,9 +1,13 @@
 //! Inputs and outputs of the model.
 
+use std::rc::Rc;
+
 use kinglet_tract::{Extent, OnnxNode, OnnxPort, type_name};
 
+use super::constant::Constant;
+use super::types::rounding;
 use super::{Entry, Importer, combine, undefined};
-use crate::import::build::{Convert, Refusal, refuse};
+use crate::import::build::{Convert, refuse};
 use crate::ir::{DType, Port, Quantization, Value, ValueId, checked_len};
 
 impl Importer<'_> {
@@ -37,7 +41,11 @@ impl Importer<'_> {
                 "export a model whose inputs are floats, BOOL, or integers of up to 32 bits or INT64",
             );
         };
-        self.input_value(port, dtype, combine::plain(dtype))
+        let id = self.input_value(port, dtype, combine::plain(dtype))?;
+        if rounding(port.element_type).is_some() {
+            self.narrow.insert(id, port.element_type);
+        }
+        Ok(id)
     }
 
     /// Adds an input of the graph.
@@ -57,30 +65,40 @@ impl Importer<'_> {
 
     pub(super) fn outputs(&mut self, ports: &[OnnxPort]) {
         for port in ports {
-            let refusal = match self.scopes.get(&port.name) {
-                Some(&Entry::Value(value)) => {
-                    let value = match self.output_value(port, value) {
-                        Ok(value) => value,
-                        Err(refusal) => {
-                            self.builder.problem(&port.name, "output", refusal);
-                            continue;
-                        }
-                    };
+            let value = match self.scopes.get(&port.name) {
+                Some(&Entry::Value(value)) => self.output_value(port, value),
+                Some(Entry::Unknown | Entry::Absent) => continue,
+                Some(Entry::Refused(refusal)) => Err(refusal.clone()),
+                Some(Entry::Constant(constant)) => {
+                    let constant = Rc::clone(constant);
+                    self.constant_output(port, &constant)
+                }
+                None => Err(undefined(&port.name)),
+            };
+            match value {
+                Ok(value) => {
                     let source_shape = self.builder.graph.value(value).shape.clone();
                     let port = Port { value, name: port.name.clone(), source_shape, permutation: None };
                     self.builder.graph.outputs.push(port);
-                    continue;
                 }
-                Some(Entry::Unknown | Entry::Absent) => continue,
-                Some(Entry::Refused(refusal)) => refusal.clone(),
-                Some(Entry::Constant(_)) => Refusal {
-                    problem: "does not depend on any input".into(),
-                    remedy: "leave it out of the model".into(),
-                },
-                None => undefined(&port.name),
-            };
-            self.builder.problem(&port.name, "output", refusal);
+                Err(refusal) => self.builder.problem(&port.name, "output", refusal),
+            }
         }
+    }
+
+    /// An output that is the same in every run.
+    fn constant_output(&mut self, port: &OnnxPort, constant: &Constant) -> Convert<ValueId> {
+        let is_wide = |dtype: &DType| matches!(dtype, DType::F32 | DType::I32 | DType::Bool);
+        let Some(dtype) = combine::kept_as(constant.type_code).filter(is_wide) else {
+            return refuse(format!("is a constant of {}", type_name(constant.type_code)), "leave it out of the model");
+        };
+        if let Some(&extent) = constant.shape.iter().find(|&&extent| extent == 0) {
+            return refuse(format!("is empty: an axis has {extent} elements"), "leave it out of the model");
+        }
+        self.budget.charge(constant.numbers.len(), 8)?;
+        let (shape, elements) = (constant.shape.clone(), combine::elements(constant, dtype)?);
+        let name = port.name.clone();
+        self.builder.value(Value { name, dtype, shape, quantization: None, elements: Some(elements) })
     }
 }
 

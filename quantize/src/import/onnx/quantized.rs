@@ -27,6 +27,8 @@ struct Parameters {
     zero_points: Vec<i64>,
     /// For a constant of more than one scale.
     axis: Option<usize>,
+    /// How many indices of the axis share a scale, each index of the other axes having its own; 0 when all of those do.
+    block: usize,
 }
 
 impl Importer<'_> {
@@ -117,9 +119,12 @@ impl Importer<'_> {
         Ok(codes)
     }
 
-    /// What the caller reads: uint8 where the file says so.
+    /// What the caller reads: uint8 where the file says so, and floats of the type that it says.
     pub(super) fn output_value(&mut self, port: &OnnxPort, value: ValueId) -> Convert<ValueId> {
         let Value { dtype, shape, quantization, .. } = self.builder.graph.value(value).clone();
+        if dtype == DType::F32 {
+            return self.rounded(&format!("{}/rounded", port.name), value, port.element_type);
+        }
         let (DType::I8, Some(quantization)) = (dtype, quantization) else { return Ok(value) };
         if port.element_type != UINT8 && !(port.element_type == 0 && self.unsigned.contains(&value)) {
             return Ok(value);
@@ -243,10 +248,7 @@ pub(super) fn fold_dequantize(known: &Known<'_>) -> Convert<Constant> {
 /// Scales and zero points of a constant of `shape`.
 fn parameters(known: &Known<'_>, shape: &[usize]) -> Convert<Parameters> {
     let call = known.call;
-    if call.int("block_size", 0)? != 0 {
-        return refuse("is quantized in blocks", "quantize weights per tensor or per channel");
-    }
-    let (_, scales) = call.floats_of(1, "scales")?;
+    let (scale_shape, scales) = call.floats_of(1, "scales")?;
     check_scales(scales)?;
     let zero_points = match call.constant(2, "zero points")? {
         None => vec![0; scales.len()],
@@ -256,6 +258,18 @@ fn parameters(known: &Known<'_>, shape: &[usize]) -> Convert<Parameters> {
     if zero_points.len() != scales.len() {
         let (scales, zeros) = (scales.len(), zero_points.len());
         return refuse(format!("has {scales} scales and {zeros} zero points"), QUANTIZE_AGAIN);
+    }
+    let block = call.int("block_size", 0)?;
+    if block != 0 {
+        let axis = normal_axis(call.int("axis", 1)?, shape.len())?;
+        let block = usize::try_from(block).unwrap_or(0);
+        let mut expected = shape.to_vec();
+        expected[axis] = shape[axis].div_ceil(block.max(1));
+        if block == 0 || scale_shape != expected {
+            let problem = format!("has scales {scale_shape:?} for blocks of {block} along axis {axis} of {shape:?}");
+            return refuse(problem, QUANTIZE_AGAIN);
+        }
+        return Ok(Parameters { scales: scales.to_vec(), zero_points, axis: Some(axis), block });
     }
     let axis = match scales {
         [_] => None,
@@ -267,13 +281,20 @@ fn parameters(known: &Known<'_>, shape: &[usize]) -> Convert<Parameters> {
         let problem = format!("has {} scales for {} indices of axis {axis}", scales.len(), shape[axis]);
         return refuse(problem, QUANTIZE_AGAIN);
     }
-    Ok(Parameters { scales: scales.to_vec(), zero_points, axis })
+    Ok(Parameters { scales: scales.to_vec(), zero_points, axis, block: 0 })
 }
 
 impl Parameters {
     /// Scale and zero point of element `flat` of a constant of `shape`.
     fn at(&self, flat: usize, shape: &[usize]) -> (f32, i64) {
-        let index = self.axis.map_or(0, |axis| flat / shape[axis + 1..].iter().product::<usize>().max(1) % shape[axis]);
+        let index = self.axis.map_or(0, |axis| {
+            let inner = shape[axis + 1..].iter().product::<usize>().max(1);
+            let at = flat / inner % shape[axis];
+            match self.block {
+                0 => at,
+                block => (flat / inner / shape[axis] * shape[axis].div_ceil(block) + at / block) * inner + flat % inner,
+            }
+        });
         (self.scales[index], self.zero_points[index])
     }
 }

@@ -2,11 +2,23 @@
 
 use core::ops::RangeInclusive;
 
+use kinglet_kernels::float_math;
 use kinglet_tract::type_code;
 
-/// True for types of floats, which are all FLOAT here: a Cast from one to another changes nothing.
+use crate::op::MapFunction;
+
+/// True for types of floats, which are all float32 here.
 pub(super) fn is_float(code: i32) -> bool {
     [type_code::FLOAT, type_code::FLOAT16, type_code::BFLOAT16, type_code::DOUBLE].contains(&code)
+}
+
+/// The function that makes floats of a narrower type of floats, and its kernel.
+pub(super) fn rounding(code: i32) -> Option<(MapFunction, fn(f32) -> f32)> {
+    match code {
+        type_code::FLOAT16 => Some((MapFunction::Float16, float_math::float16)),
+        type_code::BFLOAT16 => Some((MapFunction::Bfloat16, float_math::bfloat16)),
+        _ => None,
+    }
 }
 
 /// What elements of an integer type may be; of 64 bits without a sign only what has a sign too.

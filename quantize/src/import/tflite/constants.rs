@@ -69,6 +69,9 @@ pub(super) fn zeros_like(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -
         DType::F32 => Some(Elements::F32(vec![0.0; len])),
         DType::I32 => Some(Elements::I32(vec![0; len])),
         DType::Bool => Some(Elements::Bool(vec![0; len])),
+        // The code 0, whatever that stands for.
+        DType::I8 => Some(Elements::I8(vec![0; len])),
+        DType::I16 => Some(Elements::I16(vec![0; len])),
         _ => None,
     })
 }

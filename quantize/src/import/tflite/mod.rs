@@ -30,10 +30,12 @@ mod schema;
 mod shape;
 mod slice;
 mod sparse;
+mod suppression;
 mod tensor;
 #[cfg(test)]
 mod tests;
 mod unsigned;
+mod update;
 mod variables;
 
 use std::collections::{HashMap, HashSet};

@@ -9,7 +9,7 @@ use super::names::operator_name;
 use super::schema::Operator;
 use super::{
     Importer, activation, along, combine, constants, convolution, dense, detection, elementwise, indices, moves, pool,
-    shape, slice, sparse, unsigned, variables,
+    shape, slice, sparse, suppression, unsigned, update, variables,
 };
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
@@ -125,6 +125,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("FLOOR_MOD", combine::combine),
     Row::new("SQUARED_DIFFERENCE", combine::combine),
     Row::new("ADD_N", combine::add_n),
+    Row::new("NON_MAX_SUPPRESSION_V4", suppression::suppress),
+    Row::new("NON_MAX_SUPPRESSION_V5", suppression::suppress),
     Row::new("SCATTER_ND", indices::scatter_nd).data(0..2),
     Row::new("SELECT_V2", combine::select),
     Row::new("BITWISE_XOR", combine::combine),
@@ -144,6 +146,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("REDUCE_ALL", pool::reduce_all).attributes(27),
     Row::new("BROADCAST_ARGS", combine::broadcast_args),
     Row::new("GELU", activation::gelu).attributes(116),
+    Row::new("DYNAMIC_UPDATE_SLICE", update::dynamic_update_slice),
     Row::new("RELU_0_TO_1", |importer, call| activation::clip(importer, call, [0.0, 1.0])),
     Row::new("SIGN", |importer, call| activation::plain(importer, call, MapFunction::Sign)),
 ];

@@ -4,7 +4,8 @@ use super::Importer;
 use super::call::{Call, EXPORT_AGAIN, normal_axis};
 use super::elementwise::unary;
 use crate::import::build::{Convert, refuse};
-use crate::ir::ValueId;
+use crate::import::padding;
+use crate::ir::{DType, ValueId};
 use crate::op::{Concat, Pad, Reshape, Transpose};
 
 /// The shape that the file declares for the result is the one that it gets.
@@ -22,12 +23,40 @@ pub(super) fn pad(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Conve
     let (pairs, []) = amounts.as_chunks::<2>() else {
         return refuse("paddings are not pairs", EXPORT_AGAIN);
     };
-    let (before, after) = pairs.iter().map(|pair| (pair[0], pair[1])).unzip();
+    let (before, after): (Vec<usize>, Vec<usize>) = pairs.iter().map(|pair| (pair[0], pair[1])).unzip();
+    if importer.builder.graph.value(x).dtype == DType::I32 {
+        return pad_integers(importer, call, x, [before, after]);
+    }
     let value = match call.given(2) {
         None => 0.0,
         Some(tensor) => importer.real(tensor)?,
     };
-    importer.finish(call, Pad { before, after, value }, vec![x])
+    let pad = Pad { before, after, value };
+    if pad.before.len() != importer.shape_of(x).len() {
+        return importer.finish(call, pad, vec![x]);
+    }
+    let (x, last) = padding::but_last(&mut importer.builder, call.name, x, pad)?;
+    importer.finish(call, last, vec![x])
+}
+
+fn pad_integers(
+    importer: &mut Importer<'_, '_>,
+    call: &Call<'_, '_>,
+    x: ValueId,
+    [before, after]: [Vec<usize>; 2],
+) -> Convert<()> {
+    let value = match call.given(2) {
+        None => 0,
+        Some(tensor) => match importer.integers(tensor, "the pad value")?.as_slice() {
+            &[value] => i32::try_from(value).unwrap_or(0),
+            values => return refuse(format!("pads with {} values", values.len()), EXPORT_AGAIN),
+        },
+    };
+    let y = importer.result(call)?;
+    importer.model.budget.charge(importer.builder.graph.value(y).len(), 4 * before.len())?;
+    let inner = format!("{}/padded", call.name);
+    let padded = padding::of_integers(&mut importer.builder, &inner, x, ([&before, &after], value))?;
+    importer.finish(call, Reshape, vec![padded])
 }
 
 pub(super) fn concat(importer: &mut Importer<'_, '_>, call: &Call<'_, '_>) -> Convert<()> {

@@ -74,6 +74,12 @@ impl<'b> Importer<'_, 'b> {
         operators.any(|it| it.inputs.contains(&index) || it.outputs.contains(&index))
     }
 
+    /// Whether a QUANTIZE reads or makes tensor `index`.
+    fn is_requantized(&self, index: i32) -> bool {
+        let mut operators = self.model.operators.iter().filter(|it| operator_name(it.code) == "QUANTIZE");
+        operators.any(|it| it.inputs.contains(&index) || it.outputs.contains(&index))
+    }
+
     pub(super) fn declared_value(&self, index: i32) -> Convert<Value> {
         let tensor = self.tensor(index)?;
         let dtype = self.element_type(tensor)?;
@@ -89,7 +95,10 @@ impl<'b> Importer<'_, 'b> {
             data => Some(self.elements(tensor, dtype, data)?),
         };
         let quantization = match dtype {
-            // No kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
+            DType::I32 if tensor.dtype == INT32 && !tensor.scales.is_empty() && self.is_requantized(index) => {
+                quantization(tensor)?
+            }
+            // No other kernel reads that of an int32 tensor: a bias is in the unit of its layer's products.
             DType::F32 | DType::I32 | DType::I64 | DType::Bool => None,
             DType::I8 if tensor.dtype == UINT8 => quantization(tensor)?.map(unsigned::as_int8),
             // Bytes without a scale are numbers: CAST makes floats of them.

@@ -61,6 +61,8 @@ pub(crate) fn real(function: MapFunction, parameters: [f32; 2], x: f64) -> f64 {
         MapFunction::Asinh => x.asinh(),
         MapFunction::Acosh => x.acosh(),
         MapFunction::Atanh => x.atanh(),
+        MapFunction::Float16 => to_digits(x, 11, -14, 65504.0),
+        MapFunction::Bfloat16 => to_digits(x, 8, -126, f64::from(f32::from_bits(0x7f7f_0000))),
     }
 }
 
@@ -71,6 +73,18 @@ fn sign(x: f64) -> f64 {
 /// `x` times a weight that tends to 0 faster than `x` to infinity.
 fn weighted(x: f64, weight: f64) -> f64 {
     if weight == 0.0 { 0.0 } else { x * weight }
+}
+
+/// The nearest number of so many digits whose last one is at least that of `2^low`, infinite beyond `largest`.
+fn to_digits(x: f64, digits: i32, low: i32, largest: f64) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    // The logarithm of a power of two is exact, and one that is next below it gives the same number.
+    let exponent = (x.abs().log2().floor() as i32).max(low);
+    let step = 2f64.powi(exponent - digits + 1);
+    let near = (x / step).round_ties_even() * step;
+    if near.abs() > largest { f64::INFINITY.copysign(x) } else { near }
 }
 
 fn logistic(x: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! Layers on floats whose weights the source model has as codes: these stay what they are, in the blob and on the device.
 
-use kinglet_blob::constants::{PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::constants::{NO_BIAS, PER_TENSOR, ZERO_POINTS};
 use kinglet_blob::records::{HybridConv2d, Window};
 use kinglet_blob::{OpCode, WeightForm};
 
@@ -26,13 +26,19 @@ pub(crate) fn lower(
     quantization: &Quantization,
     activation: Activation,
 ) -> Result<(), Reason> {
-    let bias = match site.optional(2) {
+    let mut bias = match site.optional(2) {
         Some(_) => site.f32s(2)?.to_vec(),
-        None => vec![0.0; channels.outputs],
+        None => Vec::new(),
     };
+    // Blocks of weights have a bias for each scale, and none of them is needed.
+    if bias.iter().all(|bias| *bias == 0.0) {
+        bias.clear();
+    }
     let has_zeros = quantization.zero_points.iter().any(|&zero| zero != 0);
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-    let flags = flag(quantization.scales.len() == 1, PER_TENSOR) | flag(has_zeros, ZERO_POINTS);
+    let flags = flag(quantization.scales.len() == 1, PER_TENSOR)
+        | flag(has_zeros, ZERO_POINTS)
+        | flag(bias.is_empty(), NO_BIAS);
     let storage = quantization.storage;
     let mut weights = vec![0; storage.bytes(channels.outputs * channels.taps)];
     for (place, index) in (0..channels.outputs).flat_map(|output| channels.indices(output)).enumerate() {

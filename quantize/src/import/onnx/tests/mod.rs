@@ -8,6 +8,7 @@ mod functions;
 mod indices;
 mod operators;
 mod order;
+mod outputs;
 mod quantized;
 mod refusals;
 mod slices;

@@ -36,6 +36,57 @@ fn floats_of_every_width_are_computed_as_floats() {
     }
 }
 
+/// Numbers that neither type of 16 bits has.
+const FINE: [f32; 2] = [0.819_105_45, -1000.3];
+
+#[test]
+fn casts_and_outputs_round_to_floats_of_16_bits() {
+    let cast = |x: Onnx, code: i32| x.node("Cast", &["x"], "c", &[("to", Attr::Int(code.into()))]);
+    for (code, rounded) in
+        [(type_code::FLOAT16, [0.819_335_94, -1000.5]), (type_code::BFLOAT16, [0.820_312_5, -1000.0])]
+    {
+        let back = |onnx: Onnx| onnx.node("Cast", &["c"], "y", &[("to", Attr::Int(1))]).output("y");
+        assert_eq!(computed(back(cast(Onnx::new(13).input("x", &[2]), code)), FINE), rounded, "a cast to {code}");
+        let like = Onnx::new(15).input("x", &[2]).typed_input("z", &[1], code as u64);
+        let like = read(back(like.node("CastLike", &["x", "z"], "c", &[])));
+        let found = interpret(&like.graph, &[FINE.to_vec(), vec![0.0]]).expect("a float graph").concat();
+        assert_eq!(found, rounded, "a cast like {code}");
+        let output = Onnx::new(13).input("x", &[2]).node("Neg", &["x"], "y", &[]).typed_output("y", code as u64);
+        assert_eq!(computed(output, FINE), rounded.map(|x| -x), "an output of {code}");
+        let folded = Onnx::new(13).input("x", &[2]).floats("v", &[2], &FINE);
+        let folded = folded.node("Cast", &["v"], "c", &[("to", Attr::Int(code.into()))]);
+        let folded = folded.node("Add", &["x", "c"], "y", &[]).output("y");
+        assert_eq!(computed(folded, [0.0; 2]), rounded, "a constant of {code}");
+    }
+}
+
+#[test]
+fn what_is_of_16_bits_already_is_not_rounded_again() {
+    let code = type_code::FLOAT16;
+    let graph = |onnx: Onnx| read(onnx.typed_output("y", code as u64)).graph.operators();
+    let input = || Onnx::new(13).typed_input("x", &[2, 3], code as u64);
+    assert_eq!(graph(input().node("Transpose", &["x"], "y", &[])), ["Transpose"]);
+    assert_eq!(
+        graph(input().node("Transpose", &["x"], "t", &[]).node("Neg", &["t"], "y", &[])),
+        ["Transpose", "Map", "Map"]
+    );
+    let cast = Onnx::new(13).input("x", &[2, 3]).node("Cast", &["x"], "c", &[("to", Attr::Int(code.into()))]);
+    assert_eq!(graph(cast.node("Transpose", &["c"], "y", &[])), ["Map", "Transpose"]);
+}
+
+#[test]
+fn attention_on_bfloat16_is_refused_and_on_a_cast_of_it_is_not() {
+    let code = type_code::BFLOAT16;
+    let input = |onnx: Onnx, name: &str| onnx.typed_input(name, &[1, 1, 2, 4], code as u64);
+    let onnx = || input(input(input(Onnx::new(23), "q"), "k"), "v");
+    let bytes = onnx().node("Attention", &["q", "k", "v"], "y", &[]).output("y").bytes();
+    let error = from_bytes(&bytes, Kind::Onnx, "m").expect_err("on BFLOAT16").to_string();
+    assert!(error.contains("cast its operands to FLOAT"), "{error}");
+    let cast = |onnx: Onnx, from: &str, to: &str| onnx.node("Cast", &[from], to, &[("to", Attr::Int(1))]);
+    let wide = cast(cast(cast(onnx(), "q", "q1"), "k", "k1"), "v", "v1");
+    read(wide.node("Attention", &["q1", "k1", "v1"], "y", &[]).output("y"));
+}
+
 #[test]
 fn weights_that_are_no_finite_numbers_are_named_in_every_type() {
     let huge = 1e300f64.to_le_bytes();

@@ -121,3 +121,53 @@ fn extents_are_numbers() {
     let found = run(&file.bytes(&[x], &[y]), &[3, 2], &[]);
     assert_eq!(found, [[-3.0, -1.0, -1.0, 1.0, 1.0, 3.0]]);
 }
+
+#[test]
+fn a_part_takes_a_place_that_is_clamped() {
+    let whole = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+    let updated = |start: [i32; 2], is_constant: bool| {
+        let mut file = Tflite::new();
+        let (x, part) = (file.float("x", &[2, 3]), file.float("part", &[1, 2]));
+        let begin = if is_constant { file.ints("begin", &start) } else { file.tensor("begin", &[2], INT32, &[]) };
+        let y = file.float("y", &[2, 3]);
+        file.operator(151, &[x, part, begin], y, (0, Table::new()));
+        let inputs = if is_constant { vec![x, part] } else { vec![x, part, begin] };
+        let graph = import(&file.bytes(&inputs, &[y]));
+        let given = [whole.to_vec(), vec![8.0, 9.0], start.map(|at| at as f32).to_vec()];
+        interpret(&graph, &given[..inputs.len()]).expect("a float graph").concat()
+    };
+    for is_constant in [false, true] {
+        assert_eq!(updated([1, 0], is_constant), [0.0, 1.0, 2.0, 8.0, 9.0, 5.0]);
+        assert_eq!(updated([-4, 7], is_constant), [0.0, 8.0, 9.0, 3.0, 4.0, 5.0]);
+    }
+}
+
+#[test]
+fn boxes_that_share_the_threshold_go_and_zeros_stand_behind_the_last() {
+    let mut file = Tflite::new();
+    let (boxes, scores) = (file.float("boxes", &[3, 4]), file.float("scores", &[3]));
+    let most = file.tensor("most", &[], INT32, &4i32.to_le_bytes());
+    let (likeness, least) = (file.floats("likeness", &[1], &[0.5]), file.floats("least", &[1], &[0.1]));
+    let sigma = file.floats("sigma", &[1], &[0.0]);
+    let outputs = [file.tensor("i", &[4], INT32, &[]), file.float("s", &[4]), file.tensor("n", &[], INT32, &[])];
+    file.operator_of(121, &[boxes, scores, most, likeness, least, sigma], &outputs, (0, Table::new()));
+    let graph = import(&file.bytes(&[boxes, scores], &outputs));
+    // The second box is half of the first, the third is apart.
+    let corners = vec![0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 1.0, 1.0, 5.0, 5.0, 6.0, 6.0];
+    let found = interpret(&graph, &[corners, vec![0.5, 0.25, 0.75]]).expect("a float graph");
+    assert_eq!(found, [vec![2.0, 0.0, 0.0, 0.0], vec![0.75, 0.5, 0.0, 0.0], vec![2.0]]);
+}
+
+#[test]
+fn integers_have_borders_of_integers() {
+    let mut file = Tflite::new();
+    let x = file.tensor("x", &[1, 2], INT32, &[]);
+    let pads = file.tensor("pads", &[2, 2], INT32, &[1i32, 0, 0, 1].map(i32::to_le_bytes).concat());
+    let value = file.tensor("value", &[1], INT32, &(-7i32).to_le_bytes());
+    let (zeros, sevens) = (file.tensor("z", &[2, 3], INT32, &[]), file.tensor("s", &[2, 3], INT32, &[]));
+    file.operator(34, &[x, pads], zeros, (0, Table::new()));
+    file.operator(60, &[x, pads, value], sevens, (0, Table::new()));
+    let graph = import(&file.bytes(&[x], &[zeros, sevens]));
+    let found = interpret(&graph, &[vec![3.0, 4.0]]).expect("a graph of numbers");
+    assert_eq!(found, [[0.0, 0.0, 0.0, 3.0, 4.0, 0.0], [-7.0, -7.0, -7.0, 3.0, 4.0, -7.0]]);
+}
