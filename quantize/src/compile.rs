@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::affine::{self, LayerErrors, QuantizeError};
 use crate::calibrate::npy::ArrayError;
-use crate::calibrate::{CalibrationError, EngineRunner, RangeMethod, Samples, calibrate};
+use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, RangeMethod, Samples, calibrate};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
 use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelBytes};
@@ -38,6 +38,8 @@ pub struct Options {
     pub calibration: Option<PathBuf>,
     /// How ranges are chosen from the samples.
     pub range_method: RangeMethod,
+    /// Ranges include samples that alone decide them.
+    pub keep_outliers: bool,
     /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
@@ -73,6 +75,7 @@ impl Default for Options {
             target: Target::Portable,
             calibration: None,
             range_method: RangeMethod::MinMax,
+            keep_outliers: false,
             golden: 0,
             golden_data: None,
             ram: None,
@@ -259,24 +262,24 @@ fn compile_graph(
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
     };
     let blob = assembly.blob(&manifest, &vectors)?;
-    let samples = quantized.as_ref().map(|quantized| quantized.samples.len());
-    let errors = quantized.map(|quantized| quantized.errors);
+    let mut warnings = warning::of(&graph, quantized.is_some());
+    warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
     let report = Report::new(&Facts {
         assembly: &assembly,
         graph: &graph,
         manifest: &manifest,
         blob: &blob,
         elimination: &elimination,
-        errors: errors.as_ref(),
+        quantized: quantized.as_ref().map(|done| (&done.calibration, options.range_method, &done.errors)),
         golden_vectors: vectors.len(),
     });
-    let warnings = warning::of(&graph, samples);
     Ok(Compiled { blob, report, graph, passes, warnings })
 }
 
 /// What quantization leaves behind for the rest of the pipeline.
 struct Quantized {
     samples: Samples,
+    calibration: Calibration,
     errors: LayerErrors,
 }
 
@@ -292,17 +295,18 @@ fn quantize(
     }
     let samples = Samples::read(path, graph)?;
     let mut runner = EngineRunner::new(graph)?;
-    let table = calibrate(graph, &mut runner, &samples, options.range_method, &mut |done, total| {
+    let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
+    let calibration = calibrate(graph, &mut runner, &samples, method, &mut |done, total| {
         progress(Stage::Calibrating { done, total });
     })?;
     progress(Stage::Quantizing);
-    let int8 = affine::quantize(graph, &table)?;
+    let int8 = affine::quantize(graph, &calibration.table)?;
     let mut int8_runner = EngineRunner::new(&int8)?;
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
     drop(runner);
     drop(int8_runner);
     *graph = int8;
-    Ok(Quantized { samples, errors })
+    Ok(Quantized { samples, calibration, errors })
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

@@ -5,8 +5,9 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::affine::LayerErrors;
+use crate::calibrate::{Calibration, Range, RangeMethod};
 use crate::emit::{Assembly, Manifest};
-use crate::ir::{DType, Graph};
+use crate::ir::{DType, Graph, Port};
 use crate::pass::eliminate::EliminationReport;
 use crate::stripe::{Cost, SegmentCost};
 
@@ -53,6 +54,9 @@ pub struct Report {
     pub golden_vectors: usize,
     /// Layers that elimination changed.
     pub eliminated: Vec<Eliminated>,
+    /// What the model was quantized by, when it was quantized here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<CalibrationLine>,
     /// The error of each layer, when the model was quantized here.
     pub layers: Vec<LayerLine>,
 }
@@ -83,6 +87,30 @@ pub struct Eliminated {
     pub weight_bytes: u64,
 }
 
+/// The data that ranges were chosen by.
+#[derive(Clone, Debug, Serialize)]
+pub struct CalibrationLine {
+    /// How ranges were chosen, as `--range` has it.
+    pub range: String,
+    /// How many samples there were.
+    pub samples: usize,
+    /// Samples that each layer's error is the median of.
+    pub error_samples: usize,
+    /// What each input was between.
+    pub inputs: Vec<InputLine>,
+}
+
+/// What the samples of an input are between.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputLine {
+    /// The source model's name of it.
+    pub name: String,
+    /// The least element of all samples.
+    pub lo: f32,
+    /// The largest.
+    pub hi: f32,
+}
+
 /// How far a layer's int8 result is from its float result.
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerLine {
@@ -90,7 +118,7 @@ pub struct LayerLine {
     pub node: String,
     /// What it computes.
     pub op: &'static str,
-    /// Signal to quantization noise on calibration samples; absent when there is no noise.
+    /// Signal to quantization noise, the median of calibration samples; absent when there is no noise.
     pub sqnr_db: Option<f64>,
 }
 
@@ -101,17 +129,17 @@ pub(crate) struct Facts<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) blob: &'a [u8],
     pub(crate) elimination: &'a EliminationReport,
-    pub(crate) errors: Option<&'a LayerErrors>,
+    pub(crate) quantized: Option<(&'a Calibration, RangeMethod, &'a LayerErrors)>,
     pub(crate) golden_vectors: usize,
 }
 
 impl Report {
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let Facts { assembly, graph, manifest, blob, elimination, errors, golden_vectors } = facts;
+        let Facts { assembly, graph, manifest, blob, elimination, quantized, golden_vectors } = facts;
         let certificate = assembly.certificate();
         let (before, after) = (elimination.before(), elimination.after());
         let peak = assembly.program.steps.get(assembly.plan.peak_step).and_then(|step| graph.nodes.get(step.node));
-        let layers = errors.map_or(&[][..], |errors| &errors.layers);
+        let layers = quantized.map_or(&[][..], |(_, _, errors)| &errors.layers);
         Report {
             name: graph.name.clone(),
             target: assembly.target().name(),
@@ -135,6 +163,12 @@ impl Report {
             stripes: assembly.stripes.clone(),
             golden_vectors: *golden_vectors,
             eliminated: eliminated(elimination),
+            calibration: quantized.map(|(calibration, range, errors)| CalibrationLine {
+                range: range.to_string(),
+                samples: calibration.samples,
+                error_samples: errors.samples,
+                inputs: inputs(graph, calibration),
+            }),
             layers: layers
                 .iter()
                 .map(|layer| LayerLine {
@@ -145,6 +179,11 @@ impl Report {
                 .collect(),
         }
     }
+}
+
+fn inputs(graph: &Graph, calibration: &Calibration) -> Vec<InputLine> {
+    let of = |(port, range): (&Port, &Range)| InputLine { name: port.name.clone(), lo: range.lo, hi: range.hi };
+    graph.inputs.iter().zip(&calibration.inputs).map(of).collect()
 }
 
 fn eliminated(elimination: &EliminationReport) -> Vec<Eliminated> {
@@ -201,6 +240,13 @@ impl fmt::Display for Report {
         }
         if self.golden_vectors > 0 {
             write!(f, "\n  self-test  {} vectors", self.golden_vectors)?;
+        }
+        if let Some(CalibrationLine { range, samples, inputs, .. }) = &self.calibration {
+            let plural = if *samples == 1 { "" } else { "s" };
+            write!(f, "\n  calibrated {samples} sample{plural}, {range}")?;
+            for InputLine { name, lo, hi } in inputs {
+                write!(f, "\n             `{name}` {lo} to {hi}")?;
+            }
         }
         let mut noisy: Vec<(&LayerLine, f64)> =
             self.layers.iter().filter_map(|layer| Some((layer, layer.sqnr_db?))).collect();

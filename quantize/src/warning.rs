@@ -2,21 +2,9 @@
 
 use crate::ir::{DType, Graph, Node, Port, ValueId};
 
-/// Fewer typical inputs than any network's ranges follow from.
-const SAMPLES_MIN: usize = 10;
-
-/// Sentences about `graph`, each with a remedy. `samples` is how many calibration samples it was quantized with here.
-pub(crate) fn of(graph: &Graph, samples: Option<usize>) -> Vec<String> {
-    fixed_batch(graph).into_iter().chain(reals_between(graph, samples.is_some())).chain(few(samples)).collect()
-}
-
-/// Ranges that follow from too few samples.
-fn few(samples: Option<usize>) -> Option<String> {
-    let count = samples.filter(|&count| count < SAMPLES_MIN)?;
-    let (plural, they) = if count == 1 { ("", "it") } else { ("s", "them") };
-    Some(format!(
-        "the calibration data has {count} sample{plural}, and all ranges follow from {they}: give a few hundred typical inputs"
-    ))
+/// Sentences about `graph`, each with a remedy.
+pub(crate) fn of(graph: &Graph, is_quantized_here: bool) -> Vec<String> {
+    fixed_batch(graph).into_iter().chain(reals_between(graph, is_quantized_here)).collect()
 }
 
 /// Operators on reals between codes: a model that is quantized, but not all of it.
@@ -85,14 +73,7 @@ mod tests {
             permutation: None,
         };
         let (inputs, outputs) = (inputs.iter().map(port).collect(), outputs.iter().map(port).collect());
-        of(&Graph { inputs, outputs, ..Graph::default() }, None)
-    }
-
-    #[test]
-    fn few_samples_are_told() {
-        let of = |samples| of(&Graph::default(), samples);
-        assert!(matches!(of(Some(1)).as_slice(), [one] if one.contains("has 1 sample, and all ranges follow from it")));
-        assert!(of(Some(SAMPLES_MIN)).is_empty() && of(None).is_empty());
+        of(&Graph { inputs, outputs, ..Graph::default() }, false)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kinglet_quantize::op::{Quantize, Reshape};
 use std::collections::HashMap;
 
 use kinglet_quantize::affine::quantize;
-use kinglet_quantize::calibrate::{EngineRunner, RangeMethod, Runner, Samples, calibrate};
+use kinglet_quantize::calibrate::{Calibration, EngineRunner, Method, Runner, Samples, calibrate};
 use kinglet_quantize::emit::BuildError;
 use kinglet_quantize::ir::{DType, Elements, Graph, Node, Op, Port, Value, ValueId, interpret};
 use proptest::prelude::*;
@@ -150,7 +150,8 @@ fn check(seed: u64, steps: &[Step]) -> usize {
         Err(error) => panic!("{error}\n{float}"),
     };
     let samples = samples(&float, 3, seed);
-    let Ok(table) = calibrate(&float, &mut runner, &samples, RangeMethod::MinMax, &mut |_, _| {}) else { return 0 };
+    let calibration = calibrate(&float, &mut runner, &samples, Method::default(), &mut |_, _| {});
+    let Ok(Calibration { table, .. }) = calibration else { return 0 };
     let int8 = quantize(&float, &table).unwrap_or_else(|error| panic!("{error}\n{float}"));
     let mut runner = EngineRunner::new(&int8).unwrap_or_else(|error| panic!("{error}\n{int8}"));
     let input = int8.inputs[0].value;

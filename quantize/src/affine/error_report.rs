@@ -13,7 +13,8 @@ pub struct LayerError {
     pub node: String,
     /// Its operator.
     pub op: &'static str,
-    /// `10 log10(sum y^2 / sum (y - y_int8)^2)`; infinite when both are the same.
+    /// `10 log10(sum y^2 / sum (y - y_int8)^2)` of the sample in the middle, when samples are ordered by it: one loud or
+    /// strange sample says nothing of the others. Infinite when both are the same.
     pub sqnr_db: f64,
 }
 
@@ -66,7 +67,8 @@ pub fn layer_errors(
     samples: &Samples,
     limit: usize,
 ) -> Result<LayerErrors, CalibrationError> {
-    let mut powers: HashMap<ValueId, Power> = HashMap::new();
+    // Of each value its samples.
+    let mut powers: HashMap<ValueId, Vec<Power>> = HashMap::new();
     // Integers and truth values at the inputs are handed over as they are; what is computed of them has no codes.
     let has_codes = int8.inputs.iter().all(|port| int8.value(port.value).dtype == DType::I8);
     let count = if has_codes { samples.len().min(limit) } else { 0 };
@@ -81,14 +83,22 @@ pub fn layer_errors(
         let codes: Vec<&[i8]> = codes.iter().map(Vec::as_slice).collect();
         let run = int8_runner.run(&codes, &mut |id, codes| {
             if let (Some(reals), Some(quantization)) = (reals.get(&id), &int8.value(id).quantization) {
-                add(powers.entry(id).or_default(), reals, codes, quantization);
+                let of_value = powers.entry(id).or_default();
+                of_value.resize(sample + 1, Power::default());
+                if let Some(power) = of_value.last_mut() {
+                    add(power, reals, codes, quantization);
+                }
             }
         });
         run.map_err(|source| CalibrationError::Run { sample, source })?;
     }
     let of_node = |node: &Node| {
-        let power = node.outputs.iter().filter_map(|id| powers.get(id)).copied().reduce(Power::plus)?;
-        Some(LayerError { node: node.name.clone(), op: node.op.name(), sqnr_db: power.sqnr_db() })
+        let outputs: Vec<&Vec<Power>> = node.outputs.iter().filter_map(|id| powers.get(id)).collect();
+        let of_sample = |sample: usize| outputs.iter().filter_map(|of| of.get(sample)).copied().reduce(Power::plus);
+        let mut of_samples: Vec<f64> = (0..count).filter_map(of_sample).map(Power::sqnr_db).collect();
+        of_samples.sort_by(f64::total_cmp);
+        let sqnr_db = *of_samples.get(of_samples.len() / 2)?;
+        Some(LayerError { node: node.name.clone(), op: node.op.name(), sqnr_db })
     };
     Ok(LayerErrors { layers: float.nodes.iter().filter_map(of_node).collect(), samples: count })
 }

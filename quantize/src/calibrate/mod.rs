@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   calib.npz --> Samples --\
-//!                            Runner<f32> --> ends of each value (pass 1)
+//!                            Runner<f32> --> ends of each value in each sample (pass 1)
 //!   float graph ------------/           \-> distribution of each value (pass 2, unless min-max)
 //!                                            --> RangeMethod --> CalibrationTable
 //! ```
@@ -12,20 +12,26 @@
 //! operator has to express.
 
 mod engine;
+mod finding;
 mod histogram;
 pub mod npy;
+mod observation;
 mod range;
+mod rare;
 mod runner;
 pub(crate) mod samples;
 
 pub use engine::{Element, EngineRunner};
+pub use finding::Finding;
 pub use range::{CalibrationTable, Range, RangeMethod};
+pub use rare::RareSample;
 pub use runner::{Runner, RunnerError};
 pub use samples::Samples;
 
-use histogram::Histogram;
+use observation::{Extremes, Observation};
+use rare::Kept;
 
-use crate::ir::{DType, Graph, ValueId};
+use crate::ir::{Graph, ValueId};
 
 /// Why a graph could not be calibrated.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +65,28 @@ pub enum CalibrationError {
     },
 }
 
+/// How samples become ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Method {
+    /// How the range of a value follows from what was observed.
+    pub range: RangeMethod,
+    /// Ranges include samples that alone decide them.
+    pub keep_rare: bool,
+}
+
+/// What calibration found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// How many samples there were.
+    pub samples: usize,
+    /// The ranges.
+    pub table: CalibrationTable,
+    /// What the samples of each input are between, in the order of the graph's inputs.
+    pub inputs: Vec<Range>,
+    /// What is probably not meant.
+    pub findings: Vec<Finding>,
+}
+
 /// Told how many of how many runs are done.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
@@ -67,98 +95,45 @@ pub fn calibrate(
     graph: &Graph,
     runner: &mut dyn Runner<f32>,
     samples: &Samples,
-    method: RangeMethod,
+    method: Method,
     progress: Progress<'_>,
-) -> Result<CalibrationTable, CalibrationError> {
+) -> Result<Calibration, CalibrationError> {
     if samples.is_empty() {
         return Err(CalibrationError::NoSample);
     }
-    if let RangeMethod::Percentile(percent) = method
+    if let RangeMethod::Percentile(percent) = method.range
         && !(percent > 0.0 && percent <= 100.0)
     {
         return Err(CalibrationError::BadPercentile(percent));
     }
-    let passes = if method.needs_histogram() { 2 } else { 1 };
+    let passes = if method.range.needs_histogram() { 2 } else { 1 };
     let total = passes * samples.len();
     let mut observation = Observation { graph, runner, samples };
-    let ends = observation.ends(&mut |done| progress(done, total))?;
-    if !method.needs_histogram() {
-        return Ok(ends);
-    }
-    let histograms = observation.histograms(&ends, &mut |done| progress(samples.len() + done, total))?;
+    let (extremes, movements) = observation.extremes(&mut |done| progress(done, total))?;
+    let kept = kept(graph, &extremes, method.keep_rare);
     let mut table = CalibrationTable::default();
-    for (index, histogram) in histograms.iter().enumerate() {
-        if let Some(histogram) = histogram {
-            table.set(ValueId(index as u32), method.choose(histogram));
+    for (id, kept) in &kept {
+        table.set(*id, method.range.of_extremes(extremes.of(*id), kept));
+    }
+    if method.range.needs_histogram() {
+        let histograms = observation.histograms(&table, &mut |done| progress(samples.len() + done, total))?;
+        for (index, histogram) in histograms.iter().enumerate() {
+            if let Some(histogram) = histogram {
+                table.set(ValueId(index as u32), method.range.choose(histogram));
+            }
         }
     }
-    Ok(table)
+    let inputs = graph.inputs.iter().map(|port| rare::whole(extremes.of(port.value)).range).collect();
+    let findings = finding::of(graph, samples.len(), &extremes, &movements, rare::samples(graph, &extremes, &kept));
+    Ok(Calibration { samples: samples.len(), table, inputs, findings })
 }
 
-/// A graph with what runs it and what it is run on.
-struct Observation<'a> {
-    graph: &'a Graph,
-    runner: &'a mut dyn Runner<f32>,
-    samples: &'a Samples,
-}
-
-impl Observation<'_> {
-    /// Shows every float input and computed value of every sample, and reports each sample done.
-    fn each(
-        &mut self,
-        show: &mut dyn FnMut(usize, ValueId, &[f32]),
-        done: &mut dyn FnMut(usize),
-    ) -> Result<(), CalibrationError> {
-        for sample in 0..self.samples.len() {
-            let inputs = self.samples.get(sample);
-            for (port, input) in self.graph.inputs.iter().zip(&inputs) {
-                show(sample, port.value, input);
-            }
-            let run = self.runner.run(&inputs, &mut |id, elements| show(sample, id, elements));
-            run.map_err(|source| CalibrationError::Run { sample, source })?;
-            done(sample + 1);
-        }
-        Ok(())
-    }
-
-    /// Smallest and largest element of each value.
-    fn ends(&mut self, done: &mut dyn FnMut(usize)) -> Result<CalibrationTable, CalibrationError> {
-        let mut table = CalibrationTable::default();
-        let mut broken = None;
-        let mut show = |sample: usize, id: ValueId, elements: &[f32]| {
-            if let Some(&element) = elements.iter().find(|element| !element.is_finite()) {
-                broken.get_or_insert((sample, id, element));
-            }
-            let range = table.get(id).unwrap_or(Range::EMPTY);
-            table.set(id, elements.iter().fold(range, |range, &element| range.including(element)));
-        };
-        self.each(&mut show, done)?;
-        match broken {
-            None => Ok(table),
-            Some((sample, id, element)) => {
-                Err(CalibrationError::NotFinite { value: self.graph.value(id).name.clone(), sample, element })
-            }
-        }
-    }
-
-    /// The distribution of each float value whose ends are known.
-    fn histograms(
-        &mut self,
-        ends: &CalibrationTable,
-        done: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Option<Histogram>>, CalibrationError> {
-        let ids = (0..self.graph.values.len()).map(|index| ValueId(index as u32));
-        let float = |id: &ValueId| self.graph.value(*id).dtype == DType::F32;
-        let mut histograms: Vec<Option<Histogram>> =
-            ids.map(|id| ends.get(id).filter(|_| float(&id)).map(Histogram::new)).collect();
-        let mut show = |_: usize, id: ValueId, elements: &[f32]| {
-            if let Some(Some(histogram)) = histograms.get_mut(id.0 as usize) {
-                histogram.add(elements);
-            }
-        };
-        self.each(&mut show, done)?;
-        Ok(histograms)
-    }
+/// The samples that count for the range of each value that was observed: all, or those that do not decide it alone.
+fn kept(graph: &Graph, extremes: &Extremes, all: bool) -> Vec<(ValueId, Kept)> {
+    let ids = (0..graph.values.len()).map(|index| ValueId(index as u32));
+    let observed = ids.filter(|id| !extremes.of(*id).is_empty());
+    let of = |id: ValueId| if all { rare::whole(extremes.of(id)) } else { rare::without_rare(extremes.of(id)) };
+    observed.map(|id| (id, of(id))).collect()
 }
 
 #[cfg(test)]

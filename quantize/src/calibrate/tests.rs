@@ -1,7 +1,7 @@
 //! Calibration with a runner that computes `y = -2 x`.
 
 use super::*;
-use crate::ir::{Node, Op, Port, Value};
+use crate::ir::{DType, Node, Op, Port, Value};
 use crate::op::Tanh;
 
 struct TimesMinusTwo;
@@ -26,20 +26,27 @@ fn graph() -> Graph {
         let (name, shape) = (name.to_owned(), vec![1, 2]);
         graph.add_value(Value { name, dtype: DType::F32, shape, quantization: None, elements: None });
     }
-    graph.inputs.push(Port { value: X, name: "x".into(), source_shape: vec![1, 2], permutation: None });
+    let port = |value, name: &str| Port { value, name: name.into(), source_shape: vec![1, 2], permutation: None };
+    graph.inputs.push(port(X, "x"));
+    graph.outputs.push(port(Y, "y"));
     graph.nodes.push(Node { name: "n".into(), op: Op::Tanh(Tanh), inputs: vec![X], outputs: vec![Y] });
     graph
 }
 
 fn run(elements: &[f32], method: RangeMethod) -> Result<CalibrationTable, String> {
+    calibration(elements, method).map(|calibration| calibration.table)
+}
+
+fn calibration(elements: &[f32], method: RangeMethod) -> Result<Calibration, String> {
     let graph = graph();
     let samples = Samples::from_elements(&graph, &[elements.to_vec()]).map_err(|error| error.to_string())?;
     let mut seen = Vec::new();
     let mut progress = |done, total| seen.push((done, total));
-    let table = calibrate(&graph, &mut TimesMinusTwo, &samples, method, &mut progress);
-    let table = table.map_err(|error| error.to_string())?;
+    let method = Method { range: method, keep_rare: false };
+    let calibration = calibrate(&graph, &mut TimesMinusTwo, &samples, method, &mut progress);
+    let calibration = calibration.map_err(|error| error.to_string())?;
     assert_eq!(seen.last().map(|(done, total)| done == total), Some(true));
-    Ok(table)
+    Ok(calibration)
 }
 
 #[test]
@@ -56,6 +63,62 @@ fn other_methods_see_the_same_values() {
         let table = run(&[1.0, -3.0, 0.5, 2.0], method).expect("finite");
         let range = table.get(Y).expect("observed");
         assert!((range.lo + 4.0).abs() < 0.1 && (range.hi - 6.0).abs() < 0.1, "{method:?}: {range:?}");
+    }
+}
+
+#[test]
+fn the_mean_of_extremes_forgives_single_samples() {
+    let table = run(&[1.0, -3.0, 0.5, 2.0], RangeMethod::MeanOfExtremes).expect("finite");
+    assert_eq!(table.get(X), Some(Range { lo: -1.25, hi: 1.5 }));
+}
+
+/// Samples that differ, `[k, 1 - k]`.
+fn typical(count: usize) -> Vec<f32> {
+    (0..count).flat_map(|sample| [(sample % 7) as f32 / 7.0, 1.0 - (sample % 5) as f32 / 5.0]).collect()
+}
+
+fn findings(elements: &[f32]) -> Vec<Finding> {
+    calibration(elements, RangeMethod::MinMax).expect("finite").findings
+}
+
+#[test]
+fn typical_data_is_taken_without_a_word() {
+    assert_eq!(findings(&typical(64)), []);
+    let all = calibration(&typical(64), RangeMethod::MinMax).expect("finite");
+    assert_eq!((all.samples, all.inputs), (64, vec![Range { lo: 0.0, hi: 1.0 }]));
+}
+
+#[test]
+fn data_that_is_no_data_is_told() {
+    assert!(matches!(findings(&typical(3)).as_slice(), [Finding::FewSamples(3)]));
+    let constant = findings(&[0.5; 128]);
+    assert!(matches!(constant.as_slice(), [Finding::ConstantInput { element: 0.5, .. }]), "{constant:?}");
+    let nearly: Vec<f32> = typical(64).iter().map(|x| 100.0 + x).collect();
+    assert!(matches!(findings(&nearly).as_slice(), [Finding::StillOutput { .. }]), "{:?}", findings(&nearly));
+}
+
+#[test]
+fn one_sample_does_not_decide_for_all() {
+    let mut elements = typical(64);
+    elements[35] = 1000.0;
+    for method in
+        [RangeMethod::MinMax, RangeMethod::Percentile(99.99), RangeMethod::MeanSquaredError, RangeMethod::Entropy]
+    {
+        let calibration = calibration(&elements, method).expect("finite");
+        let range = calibration.table.get(Y).expect("observed");
+        assert!(range.lo >= -2.0 && range.lo < -1.5, "{method}: {range:?}");
+        let [Finding::Rare(rare)] = calibration.findings.as_slice() else { panic!("{:?}", calibration.findings) };
+        assert_eq!((rare.sample, rare.values, rare.first.as_str()), (17, 2, "x"));
+    }
+}
+
+#[test]
+fn methods_are_written_as_they_are_read() {
+    for text in ["min-max", "mean", "percentile:99.5", "mse", "entropy"] {
+        assert_eq!(text.parse::<RangeMethod>().map(|method| method.to_string()), Ok(text.into()));
+    }
+    for text in ["", "max", "percentile:", "percentile:0", "percentile:101", "percentile:NaN", "mse:3"] {
+        assert!(text.parse::<RangeMethod>().is_err(), "{text}");
     }
 }
 

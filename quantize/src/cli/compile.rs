@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::model::ModelArguments;
@@ -32,9 +32,14 @@ pub(super) struct Arguments {
     /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
     #[arg(long, value_name = "CALIB.npz")]
     calib: Option<PathBuf>,
-    /// How activation ranges are chosen from the calibration data
-    #[arg(long, value_enum, default_value_t = RangeChoice::MinMax, requires = "calib")]
-    range: RangeChoice,
+    /// How activation ranges are chosen from the calibration data: `min-max`, all of it; `mean`, from the mean of the
+    /// samples' least to the mean of their largest; `percentile:99.9`, the middle so many percent (99.99 without a
+    /// number); `mse`, least mean squared error; `entropy`, least divergence
+    #[arg(long, default_value_t = RangeMethod::MinMax, value_name = "METHOD", requires = "calib")]
+    range: RangeMethod,
+    /// Let ranges include samples that alone decide them, which are set aside otherwise
+    #[arg(long, requires = "calib")]
+    keep_outliers: bool,
     /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
     /// [default: 0, or all of --golden-data but no more than 65535]
     #[arg(long, value_name = "N")]
@@ -77,16 +82,6 @@ const MADE_VECTORS_MAX: u16 = 1000;
 /// The largest file of class names that is read.
 const LABELS_SIZE_BYTES_MAX: u64 = 1 << 20;
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum RangeChoice {
-    /// Everything that was observed
-    MinMax,
-    /// The middle 99.99 percent of it
-    Percentile,
-    /// The range with the least mean squared error
-    Mse,
-}
-
 fn parse_target(name: &str) -> Result<Target, String> {
     target::parse(name).ok_or_else(|| {
         let suggestion = target::suggestion(name);
@@ -119,7 +114,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     if arguments.json {
         let passes = arguments.explain.then_some(compiled.passes.as_slice());
-        return print_json(&Explained { report: &compiled.report, passes });
+        return print_json(&Explained { report: &compiled.report, warnings: &compiled.warnings, passes });
     }
     let explained = if arguments.explain { explanation(&compiled.passes) } else { String::new() };
     print(&format!("{}\n  written to {}{explained}", compiled.report, output.display()))
@@ -130,6 +125,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 struct Explained<'a> {
     #[serde(flatten)]
     report: &'a Report,
+    /// What stands on standard error too.
+    warnings: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     passes: Option<&'a [PassReport]>,
 }
@@ -175,11 +172,8 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
     Ok(Options {
         target: arguments.target,
         calibration: arguments.calib.clone(),
-        range_method: match arguments.range {
-            RangeChoice::MinMax => RangeMethod::MinMax,
-            RangeChoice::Percentile => RangeMethod::Percentile(99.99),
-            RangeChoice::Mse => RangeMethod::MeanSquaredError,
-        },
+        range_method: arguments.range,
+        keep_outliers: arguments.keep_outliers,
         golden: vector_count(arguments)?,
         golden_data: (!arguments.golden_data.is_empty())
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),

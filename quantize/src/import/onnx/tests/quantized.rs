@@ -105,7 +105,7 @@ fn what_is_not_quantized_stays_on_reals_and_is_named() {
     );
     let graph = compiled(quantized_output(onnx));
     assert!(graph.operators().contains(&"Logistic"));
-    let warnings = crate::warning::of(&graph, None);
+    let warnings = crate::warning::of(&graph, false);
     assert!(matches!(warnings.as_slice(), [one] if one.contains("on floats between quantized ones")), "{warnings:?}");
 }
 
