@@ -40,6 +40,8 @@ pub struct Options {
     pub range_method: RangeMethod,
     /// Ranges include samples that alone decide them.
     pub keep_outliers: bool,
+    /// Takes from biases what rounding the weights adds to a layer's results on average.
+    pub correct_biases: bool,
     /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
@@ -74,8 +76,9 @@ impl Default for Options {
         Options {
             target: Target::Portable,
             calibration: None,
-            range_method: RangeMethod::MinMax,
+            range_method: RangeMethod::default(),
             keep_outliers: false,
+            correct_biases: true,
             golden: 0,
             golden_data: None,
             ram: None,
@@ -300,7 +303,10 @@ fn quantize(
         progress(Stage::Calibrating { done, total });
     })?;
     progress(Stage::Quantizing);
-    let int8 = affine::quantize(graph, &calibration.table)?;
+    let mut int8 = affine::quantize(graph, &calibration.table)?;
+    if options.correct_biases {
+        affine::correct_biases(graph, &calibration.means, &mut int8);
+    }
     let mut int8_runner = EngineRunner::new(&int8)?;
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
     drop(runner);

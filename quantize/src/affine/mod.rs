@@ -4,7 +4,7 @@
 //! |---|---|
 //! | weights | int8 in -127..=127, symmetric, one scale for each output channel, dense layers included |
 //! | activations | int8, asymmetric, one scale and zero point; the range includes 0, which is exact |
-//! | biases | int32 with the scale `input * weight` |
+//! | biases | int32 with the scale `input * weight`, then corrected (`bias_correction.rs`) |
 //!
 //! Fused activations belong to their operator, so the range of a ReLU's result starts at 0 and uses all 256
 //! codes. Values that an operator does not rescale share their parameters (`sharing.rs`); scales that
@@ -16,6 +16,7 @@
 //! are int8 with scale and zero point; converting reals is the caller's part.
 
 mod activation;
+mod bias_correction;
 mod error_report;
 mod island;
 mod scales;
@@ -26,6 +27,7 @@ mod weights;
 
 pub use crate::op::fixed;
 pub use activation::activation;
+pub use bias_correction::correct_biases;
 pub use error_report::{LayerError, LayerErrors, layer_errors};
 
 use crate::calibrate::{CalibrationTable, Range};

@@ -1,5 +1,7 @@
 //! Quantizing small graphs.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::ir::{Activation, Padding, Port, Window, infer_one};
 use crate::op::{
@@ -54,6 +56,31 @@ fn parameters(graph: &Graph, id: ValueId) -> (f32, i32) {
 }
 
 const NONE: Activation = Activation::None;
+
+#[test]
+fn biases_take_up_what_rounding_adds_on_average() {
+    let mut builder = Builder::default();
+    let x = builder.input(&[1, 2], -1.0, 12.0);
+    // Of the second channel's weights the second is rounded to nothing.
+    let w = builder.constant(&[2, 2], &[127.0, 1.0, 127.0, 0.4]);
+    let b = builder.constant(&[2], &[0.0, 5.0]);
+    // The activation must not hide what the layer sums up.
+    let op = FullyConnected { activation: Activation::Relu };
+    let y = builder.node(op.into(), &[x, w, b], 0.0, 20.0);
+    builder.output(y);
+    let mut int8 = builder.quantize();
+    let plain = int8.value(int8.nodes[0].inputs[2]).elements.clone();
+    let means = HashMap::from([(x, vec![-1.0, 10.0])]);
+    correct_biases(&builder.graph, &means, &mut int8);
+    let codes = |elements: &Option<Elements>| elements.as_ref().and_then(|e| e.i32s().map(<[i32]>::to_vec));
+    let (plain, corrected) =
+        (codes(&plain).expect("codes"), codes(&int8.value(int8.nodes[0].inputs[2]).elements).expect("codes"));
+    let step = f64::from(int8.value(int8.nodes[0].inputs[2]).quantization.as_ref().expect("quantized").scale(1));
+    assert_eq!(corrected[0], plain[0], "weights that are codes");
+    // 0.4 x 10 is missing.
+    let moved = f64::from(corrected[1] - plain[1]) * step;
+    assert!((moved - 4.0).abs() <= step / 2.0, "{moved}");
+}
 
 #[test]
 fn dense_layer_becomes_integers() {

@@ -110,9 +110,10 @@ impl Histogram {
         }
         // The ends' bins bear what is outside in the one distribution and not in the other.
         let ends = (occupied().find(|(index, _)| code_of(*index).1.is_some()), {
-            self.counts.iter().enumerate().rfind(|(index, count)| {
-                **count != 0 && Some(*index) != zero && code_of(*index).1.is_some()
-            })
+            self.counts
+                .iter()
+                .enumerate()
+                .rfind(|(index, count)| **count != 0 && Some(*index) != zero && code_of(*index).1.is_some())
         });
         let whole = within + below + above;
         let of_bin = |(index, &count): (usize, &u64)| {

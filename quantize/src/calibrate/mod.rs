@@ -14,6 +14,7 @@
 mod engine;
 mod finding;
 mod histogram;
+mod means;
 pub mod npy;
 mod observation;
 mod range;
@@ -23,12 +24,13 @@ pub(crate) mod samples;
 
 pub use engine::{Element, EngineRunner};
 pub use finding::Finding;
+pub use means::Means;
 pub use range::{CalibrationTable, Range, RangeMethod};
 pub use rare::RareSample;
 pub use runner::{Runner, RunnerError};
 pub use samples::Samples;
 
-use observation::{Extremes, Observation};
+use observation::{Extremes, Observation, Seen};
 use rare::Kept;
 
 use crate::ir::{Graph, ValueId};
@@ -83,6 +85,8 @@ pub struct Calibration {
     pub table: CalibrationTable,
     /// What the samples of each input are between, in the order of the graph's inputs.
     pub inputs: Vec<Range>,
+    /// The mean of what each layer reads, element by element.
+    pub means: Means,
     /// What is probably not meant.
     pub findings: Vec<Finding>,
 }
@@ -109,7 +113,7 @@ pub fn calibrate(
     let passes = if method.range.needs_histogram() { 2 } else { 1 };
     let total = passes * samples.len();
     let mut observation = Observation { graph, runner, samples };
-    let (extremes, movements) = observation.extremes(&mut |done| progress(done, total))?;
+    let Seen { extremes, movements, means } = observation.extremes(&mut |done| progress(done, total))?;
     let kept = kept(graph, &extremes, method.keep_rare);
     let mut table = CalibrationTable::default();
     for (id, kept) in &kept {
@@ -125,7 +129,7 @@ pub fn calibrate(
     }
     let inputs = graph.inputs.iter().map(|port| rare::whole(extremes.of(port.value)).range).collect();
     let findings = finding::of(graph, samples.len(), &extremes, &movements, rare::samples(graph, &extremes, &kept));
-    Ok(Calibration { samples: samples.len(), table, inputs, findings })
+    Ok(Calibration { samples: samples.len(), table, inputs, means, findings })
 }
 
 /// The samples that count for the range of each value that was observed: all, or those that do not decide it alone.

@@ -1,6 +1,7 @@
 //! What a float graph computes on the samples: the ends of each value in each sample, and then distributions.
 
 use super::histogram::Histogram;
+use super::means::{MeanSums, Means};
 use super::range::{CalibrationTable, Range};
 use super::{CalibrationError, Runner, Samples};
 use crate::ir::{DType, Graph, ValueId};
@@ -70,6 +71,15 @@ impl Movement {
     }
 }
 
+/// What a first run over the samples leaves.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) extremes: Extremes,
+    /// In the order of the graph's outputs.
+    pub(super) movements: Vec<Movement>,
+    pub(super) means: Means,
+}
+
 impl Observation<'_> {
     /// Shows every float input and computed value of every sample, and reports each sample done.
     fn each(
@@ -89,12 +99,10 @@ impl Observation<'_> {
         Ok(())
     }
 
-    /// The ends of every value in every sample, and how the outputs move, in the order of the graph's outputs.
-    pub(super) fn extremes(
-        &mut self,
-        done: &mut dyn FnMut(usize),
-    ) -> Result<(Extremes, Vec<Movement>), CalibrationError> {
+    /// Runs all samples and keeps what does not take a second run.
+    pub(super) fn extremes(&mut self, done: &mut dyn FnMut(usize)) -> Result<Seen, CalibrationError> {
         let graph = self.graph;
+        let mut means = MeanSums::of_layers(graph);
         let mut extremes = Extremes::default();
         let mut movements: Vec<Movement> = graph.outputs.iter().map(|_| Movement::default()).collect();
         let mut broken = None;
@@ -103,12 +111,13 @@ impl Observation<'_> {
                 broken.get_or_insert((sample, id, element));
             }
             extremes.add(sample, id, elements.iter().fold(Range::EMPTY, |range, &element| range.including(element)));
+            means.add(id, elements.iter().copied().map(f64::from));
             let outputs = graph.outputs.iter().zip(&mut movements).filter(|(port, _)| port.value == id);
             outputs.for_each(|(_, movement)| movement.add(elements));
         };
         self.each(&mut show, done)?;
         match broken {
-            None => Ok((extremes, movements)),
+            None => Ok(Seen { extremes, movements, means: means.means() }),
             Some((sample, id, element)) => {
                 Err(CalibrationError::NotFinite { value: graph.value(id).name.clone(), sample, element })
             }

@@ -35,11 +35,14 @@ pub(super) struct Arguments {
     /// How activation ranges are chosen from the calibration data: `min-max`, all of it; `mean`, from the mean of the
     /// samples' least to the mean of their largest; `percentile:99.9`, the middle so many percent (99.99 without a
     /// number); `mse`, least mean squared error; `entropy`, least divergence
-    #[arg(long, default_value_t = RangeMethod::MinMax, value_name = "METHOD", requires = "calib")]
+    #[arg(long, default_value_t = RangeMethod::default(), value_name = "METHOD", requires = "calib")]
     range: RangeMethod,
     /// Let ranges include samples that alone decide them, which are set aside otherwise
     #[arg(long, requires = "calib")]
     keep_outliers: bool,
+    /// Keep the biases: do not take from them what rounding the weights adds to results on average
+    #[arg(long, requires = "calib")]
+    no_bias_correction: bool,
     /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
     /// [default: 0, or all of --golden-data but no more than 65535]
     #[arg(long, value_name = "N")]
@@ -174,6 +177,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         calibration: arguments.calib.clone(),
         range_method: arguments.range,
         keep_outliers: arguments.keep_outliers,
+        correct_biases: !arguments.no_bias_correction,
         golden: vector_count(arguments)?,
         golden_data: (!arguments.golden_data.is_empty())
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
