@@ -12,8 +12,11 @@ pub(super) fn is_float(code: i32) -> bool {
     [type_code::FLOAT, type_code::FLOAT16, type_code::BFLOAT16, type_code::DOUBLE].contains(&code)
 }
 
-/// The function that makes floats of a narrower type of floats, and its kernel.
-pub(super) fn rounding(code: i32) -> Option<(MapFunction, fn(f32) -> f32)> {
+/// What makes floats of a narrower type of floats: the operator's function, and what it computes.
+pub(super) type Rounding = (MapFunction, fn(f32) -> f32);
+
+/// How the floats of a type of 16 bits are made; `None` for any other type.
+pub(super) fn rounding(code: i32) -> Option<Rounding> {
     match code {
         type_code::FLOAT16 => Some((MapFunction::Float16, float_math::float16)),
         type_code::BFLOAT16 => Some((MapFunction::Bfloat16, float_math::bfloat16)),

@@ -14,16 +14,17 @@ const STEPS_OF_2_24: f32 = 0.5;
 /// Halfway from the largest number of half precision, 65504, to what would be the next one.
 const HALF_OVERFLOW: f32 = 65520.0;
 
-/// `x` without its lowest `count` bits, rounded to the nearest, the even one of two. Beyond the largest it is infinite.
-fn without_bits(x: f32, count: u32) -> f32 {
+/// `x` without its lowest `COUNT` bits, rounded to the nearest, the even one of two. Beyond the largest it is infinite.
+fn without_bits<const COUNT: u32>(x: f32) -> f32 {
     let (bits, sign) = (x.to_bits() & MAGNITUDE, x.to_bits() & !MAGNITUDE);
     if bits > INFINITY {
         return x;
     }
-    let is_odd = bits >> count & 1;
+    let is_odd = bits >> COUNT & 1;
+    let lost = const { (1u32 << COUNT) - 1 };
     // At most the bits of infinity and half of what goes: no overflow.
-    let up = bits.wrapping_add((1 << count.wrapping_sub(1)) - 1).wrapping_add(is_odd);
-    f32::from_bits(sign | up & !((1 << count) - 1))
+    let up = bits.wrapping_add(lost >> 1).wrapping_add(is_odd);
+    f32::from_bits(sign | up & !lost)
 }
 
 /// The nearest IEEE half-precision float: one sign, five bits of exponent, ten of fraction.
@@ -35,10 +36,10 @@ pub fn float16(x: f32) -> f32 {
     if magnitude >= HALF_OVERFLOW {
         return f32::INFINITY.copysign(x);
     }
-    without_bits(x, 13)
+    without_bits::<13>(x)
 }
 
 /// The nearest float whose lower half is 0: one sign, eight bits of exponent, seven of fraction.
 pub fn bfloat16(x: f32) -> f32 {
-    without_bits(x, 16)
+    without_bits::<16>(x)
 }
