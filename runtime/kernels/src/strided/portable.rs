@@ -1,5 +1,7 @@
 //! Runs at strides by loops over slices.
 
+use core::cell::Cell;
+
 use super::Plane;
 use crate::io::range;
 
@@ -26,11 +28,14 @@ pub(crate) fn copy_within<T: Copy>(plane: &Plane, buffer: &mut [T], from: usize,
     if !plane.fits((from, buffer.len()), (to, buffer.len())) {
         return;
     }
+    // Cells may be the same ones, and looking them up cannot panic as `copy_within` of slices can.
+    let buffer = Cell::from_mut(buffer).as_slice_of_cells();
     for row in 0..plane.rows {
         for index in 0..plane.count {
             let step = |row_step: usize, step: usize| row.wrapping_mul(row_step).wrapping_add(index.wrapping_mul(step));
             let from = from.wrapping_add(step(plane.from_row.cast_unsigned(), plane.from_step.cast_unsigned()));
-            buffer.copy_within(from..from.wrapping_add(plane.run), to.wrapping_add(step(plane.to_row, plane.to_step)));
+            let target = range(buffer, to.wrapping_add(step(plane.to_row, plane.to_step)), plane.run);
+            range(buffer, from, plane.run).iter().zip(target).for_each(|(from, to)| to.set(from.get()));
         }
     }
 }
