@@ -164,17 +164,26 @@ impl<T: Copy> Io<'_, T> {
     /// The same with the index of the first of `part_len` elements.
     #[inline]
     pub(crate) fn map_indexed(&mut self, part_len: usize, mut map: impl FnMut(usize, &mut [T])) {
-        let len = self.input().len();
-        if len != self.output().len() {
-            return self.refuse();
-        }
+        let Some(len) = self.len_of_both() else { return self.refuse() };
         let mut index: usize = 0;
         while index < len {
             let part = len.wrapping_sub(index).min(part_len.max(1));
             self.move_part(index, part);
-            map(index, self.output().get_mut(index..index.wrapping_add(part)).unwrap_or_default());
+            map(index, self.output_from(index).get_mut(..part).unwrap_or_default());
             index = index.wrapping_add(part);
         }
+    }
+
+    /// How many elements there are to read and to write, when it is as many.
+    #[inline]
+    fn len_of_both(&self) -> Option<usize> {
+        let (input, output) = match self {
+            Io::Split { input, output } => (input.len(), output.len()),
+            Io::Overlapped { buffer, input, output } => {
+                (range(buffer, input.0, input.1).len(), range(buffer, output.0, output.1).len())
+            }
+        };
+        (input == output).then_some(input)
     }
 
     /// Copies `len` elements of the input from `index` on to their places in the output.

@@ -7,8 +7,6 @@
 
 mod functions;
 mod layers;
-#[cfg(test)]
-mod limits;
 mod moves;
 mod page;
 mod pairs;

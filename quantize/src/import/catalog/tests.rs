@@ -1,5 +1,7 @@
 //! The families against the importers' lists, the records, the kernels, and blobs.
 
+mod limits;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

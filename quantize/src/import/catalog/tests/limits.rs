@@ -1,6 +1,6 @@
 //! Every limit that the families state, tried with a model beyond it: it is refused by what the page says.
 
-use super::families;
+use super::super::{Family, families};
 use crate::compile::{Options, compile};
 use crate::import::Kind;
 use crate::import::onnx::tests::writer::{Attr, Onnx};
@@ -235,7 +235,7 @@ fn a_model_beyond_a_limit_is_refused_by_it() {
 fn every_limit_of_onnx_is_tried() {
     let tried: Vec<&str> =
         layers().into_iter().chain(reductions()).chain(moves()).chain(values()).map(|it| it.family).collect();
-    let has_limits = |family: &&'static super::Family| !family.limits.is_empty() && family.onnx().next().is_some();
+    let has_limits = |family: &&'static Family| !family.limits.is_empty() && family.onnx().next().is_some();
     let missing: Vec<&str> = families()
         .filter(has_limits)
         .map(|family| family.name)
