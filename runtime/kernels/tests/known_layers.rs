@@ -1,7 +1,7 @@
 //! Layers small enough to compute by hand: the reference kernels and what dispatch makes of the same layer.
 
 use kinglet_kernels::along::{AlongF32, Function, along_f32};
-use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Geometry};
+use kinglet_kernels::conv2d::{self, AsymmetricConv2dI8, Conv2dF32, Conv2dHybrid, Conv2dI8, Geometry};
 use kinglet_kernels::copy::{CopyBlocks, copy_blocks};
 use kinglet_kernels::depthwise::{self, DepthwiseI8};
 use kinglet_kernels::elementwise::{self, AddI8, Broadcast, ElementwiseF32, MulI8, Operand};
@@ -519,6 +519,25 @@ fn chunk_lengths_that_do_not_fit_their_weights() {
     );
     assert!(Packing::FourChannels.is_head_of(&packed, taps, &row_major), "as it was packed");
     assert!(Packing::RowMajor.takes_head(&[]), "which has no head");
+}
+
+/// Of a cropped image the pixel below is not the next one in memory.
+#[test]
+fn hybrid_layers_find_their_pixels_in_a_cropped_image() {
+    let layer = Conv2dHybrid {
+        geometry: geometry([2, 3, 1], [2, 1, 1], [1, 1]),
+        clamp: UNCLAMPED,
+        storage: Storage::Bits8,
+        weights: &[2],
+        scales: &[0.5],
+        zero_points: &[],
+        bias: &[],
+    };
+    let input = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let kernels: [fn(&Conv2dHybrid, &mut Io<f32>); 2] = [conv2d::conv2d_hybrid, conv2d::conv2d_hybrid_reference];
+    for run in kernels {
+        assert_eq!(output_of(&input, 2, |io| run(&layer, io)), [1.0, 4.0]);
+    }
 }
 
 /// Every combination of extremes, over numbers of taps around a vector's length and numbers of channels around a

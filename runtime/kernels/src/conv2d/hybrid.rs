@@ -77,7 +77,10 @@ impl Conv2dHybrid<'_> {
 
     /// True when windows are single pixels side by side, so few of them that the others of a tile would wait for them.
     fn is_rows(&self) -> bool {
-        self.geometry.is_pointwise() && self.geometry.stride == [1, 1] && self.geometry.pixels() <= 2
+        let Geometry { input, output, stride, .. } = self.geometry;
+        // Of an image that is cropped the pixel below is not the next one.
+        let is_whole = input[..2] == output[..2];
+        self.geometry.is_pointwise() && stride == [1, 1] && is_whole && self.geometry.pixels() <= 2
     }
 }
 
