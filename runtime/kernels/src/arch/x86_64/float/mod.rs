@@ -47,15 +47,7 @@ pub(crate) fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
     }
     let Conv2dF32 { geometry, clamp, weights, bias, .. } = *layer;
     let dense = Dense { geometry, clamp, weights, bias, is_inside: geometry.windows_lie_inside() };
-    // The kernels write outputs while inputs are still needed.
-    let is_done = match (layer.token.0, &mut *io) {
-        (_, Io::Overlapped { .. }) | (Found::Plain, _) => false,
-        (Found::Avx512Vnni(proof), Io::Split { input, output }) if FEW < dense.geometry.output[2] => {
-            dense.run(proof, input, output)
-        }
-        (found, Io::Split { input, output }) => found.avx2().is_some_and(|proof| dense.run(proof, input, output)),
-    };
-    if !is_done {
+    if !dense.run_on(layer.token.0, io) {
         crate::conv2d::float::conv2d_f32(layer, io);
     }
 }
@@ -69,14 +61,7 @@ pub(crate) fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
     let (one, input, output) = ([1, 1], [1, rows, taps], [1, rows, outputs]);
     let geometry = Geometry { input, output, kernel: one, stride: one, dilation: one, pad: [0, 0], groups: 1 };
     let dense = Dense { geometry, clamp, weights, bias, is_inside: true };
-    let is_done = match (layer.token.0, &mut *io) {
-        (_, Io::Overlapped { .. }) | (Found::Plain, _) => false,
-        (Found::Avx512Vnni(proof), Io::Split { input, output }) if FEW < dense.geometry.output[2] => {
-            dense.run(proof, input, output)
-        }
-        (found, Io::Split { input, output }) => found.avx2().is_some_and(|proof| dense.run(proof, input, output)),
-    };
-    if !is_done {
+    if !dense.run_on(layer.token.0, io) {
         crate::fully_connected::float::fully_connected_f32(layer, io);
     }
 }
@@ -114,6 +99,19 @@ pub(crate) struct Dense<'a> {
 }
 
 impl Dense<'_> {
+    /// Runs with the vectors that the processor has and the channels fill. False for layers that are left to the portable
+    /// kernel.
+    fn run_on(&self, found: Found, io: &mut Io<f32>) -> bool {
+        match (found, io) {
+            // The kernels write outputs while inputs are still needed.
+            (_, Io::Overlapped { .. }) | (Found::Plain, _) => false,
+            (Found::Avx512Vnni(proof), Io::Split { input, output }) if FEW < self.geometry.output[2] => {
+                self.run(proof, input, output)
+            }
+            (found, Io::Split { input, output }) => found.avx2().is_some_and(|proof| self.run(proof, input, output)),
+        }
+    }
+
     /// False for layers that are left to the portable kernel. All slices are as long as the layer needs.
     fn run<W: Wide<L, P>, const L: usize, const P: usize>(&self, wide: W, input: &[f32], output: &mut [f32]) -> bool {
         let Geometry { stride, output: [_, width, _], .. } = self.geometry;

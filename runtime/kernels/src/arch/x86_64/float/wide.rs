@@ -7,8 +7,8 @@ use core::arch::x86_64::*;
 
 use super::Dense;
 use crate::Io;
-use crate::arch::x86_64::dense_avx512::transposed;
 use crate::arch::x86_64::found::{Avx2, Avx512Vnni};
+use crate::arch::x86_64::{dense_avx512, finish};
 use crate::depthwise::DepthwiseF32;
 use crate::elementwise::ElementwiseF32;
 use crate::io::range;
@@ -214,37 +214,20 @@ fn store_part_of_sixteen(to: &mut [f32], x: __m512) {
     unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask_of_sixteen(to.len()), x) }
 }
 
-/// In each half, number `i` of every vector in vector `i`.
+/// Vector `i` of the result has lane `i` of every vector.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn four_of_eight([a, b, c, d]: [__m256; 4]) -> [__m256; 4] {
-    let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
-    let (ef, gh) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
-    [
-        _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd),
-        _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd),
-        _mm256_shuffle_ps::<0b01_00_01_00>(ef, gh),
-        _mm256_shuffle_ps::<0b11_10_11_10>(ef, gh),
-    ]
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn transposed_eight([a, b, c, d, e, f, g, h]: [__m256; 8]) -> [__m256; 8] {
-    let [a0, a1, a2, a3] = four_of_eight([a, b, c, d]);
-    let [b0, b1, b2, b3] = four_of_eight([e, f, g, h]);
-    let lower = |a, b| _mm256_permute2f128_ps::<0x20>(a, b);
-    let upper = |a, b| _mm256_permute2f128_ps::<0x31>(a, b);
-    [
-        lower(a0, b0),
-        lower(a1, b1),
-        lower(a2, b2),
-        lower(a3, b3),
-        upper(a0, b0),
-        upper(a1, b1),
-        upper(a2, b2),
-        upper(a3, b3),
-    ]
+fn transposed_eight(rows: [__m256; 8]) -> [__m256; 8] {
+    // No closures: those of other functions are not compiled for the instructions.
+    let mut words = [_mm256_setzero_si256(); 8];
+    for (word, row) in words.iter_mut().zip(rows) {
+        *word = _mm256_castps_si256(row);
+    }
+    let mut columns = rows;
+    for (column, word) in columns.iter_mut().zip(finish::transposed(words)) {
+        *column = _mm256_castsi256_ps(word);
+    }
+    columns
 }
 
 #[inline]
@@ -256,7 +239,7 @@ fn transposed_sixteen(rows: [__m512; 16]) -> [__m512; 16] {
         *word = _mm512_castps_si512(row);
     }
     let mut columns = rows;
-    for (column, word) in columns.iter_mut().zip(transposed(words)) {
+    for (column, word) in columns.iter_mut().zip(dense_avx512::transposed(words)) {
         *column = _mm512_castsi512_ps(word);
     }
     columns
