@@ -4,11 +4,11 @@
 //! positions, channel `o` gets (Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, 2019)
 //!
 //! ```text
-//!   b'_o = b_o + E[(w x)_o] - E[(w' x)_o]
+//!   b'_o = b_o + E[(w x)_o] - E[(w' x)_o] = b_o + ((w - w') E[x])_o
 //! ```
 //!
 //! A layer is linear before its activation: the mean of its results is its result for the mean operand, which calibration
-//! keeps. So the formula of the operator is evaluated twice, whatever it is and whatever the number of samples.
+//! keeps. So the formula of the operator is evaluated once, whatever it is and whatever the number of samples.
 
 use super::weights::ACCUMULATOR_MAX;
 use crate::calibrate::Means;
@@ -37,14 +37,14 @@ fn codes(float: &Graph, means: &Means, int8: &Graph, node: &Node) -> Option<Vec<
     let (Some(Elements::I32(codes)), Some(quantization)) = (&bias.elements, &bias.quantization) else { return None };
     let twin = float.nodes.iter().find(|twin| twin.outputs == node.outputs)?;
     let mean = means.get(twin.inputs.first()?)?;
-    let exact = sums(float, twin, mean, float.constant_f32(*twin.inputs.get(1)?)?)?;
-    let rounded = sums(float, twin, mean, weights.elements.as_ref()?.f32s()?)?;
-    let code = |(channel, &code): (usize, &i32)| {
-        let step = f64::from(quantization.scale(if quantization.scales.len() == 1 { 0 } else { channel }));
-        let moved = (exact.get(channel)? - rounded.get(channel)?) / step;
-        Some((f64::from(code) + moved).round().clamp(-ACCUMULATOR_MAX, ACCUMULATOR_MAX) as i32)
+    let (exact, rounded) = (float.constant_f32(*twin.inputs.get(1)?)?, weights.elements.as_ref()?.f32s()?);
+    let lost: Vec<f32> = exact.iter().zip(rounded).map(|(exact, rounded)| exact - rounded).collect();
+    let moved = sums(float, twin, mean, &lost)?;
+    let code = |(channel, (&code, moved)): (usize, (&i32, &f64))| {
+        let corrected = f64::from(code) + moved / f64::from(quantization.scale(channel));
+        corrected.round().clamp(-ACCUMULATOR_MAX, ACCUMULATOR_MAX) as i32
     };
-    codes.iter().enumerate().map(code).collect()
+    Some(codes.iter().zip(&moved).enumerate().map(code).collect())
 }
 
 /// What a layer without its activation and its bias sums up in each channel, for a mean operand: the mean over positions.

@@ -5,7 +5,7 @@ use core::fmt;
 use super::observation::{Extremes, Movement};
 use super::range::Range;
 use super::rare::{RareSample, whole};
-use crate::ir::{DType, Graph};
+use crate::ir::{DType, Graph, Port};
 
 /// Fewer typical inputs than any network's ranges follow from.
 const SAMPLES_MIN: usize = 32;
@@ -59,12 +59,9 @@ pub(super) fn of(
     if samples < SAMPLES_MIN {
         findings.push(Finding::FewSamples(samples));
     }
-    let constant = |range: Range| (range.lo == range.hi).then_some(range.lo);
     let mut constant_inputs = 0;
     for port in &graph.inputs {
-        // One number may well be a setting.
-        let is_data = graph.value(port.value).len() > 1;
-        if let Some(element) = constant(whole(extremes.of(port.value)).range).filter(|_| is_data) {
+        if let Some(element) = constant(graph, extremes, port) {
             constant_inputs += 1;
             findings.push(Finding::ConstantInput { name: port.name.clone(), element });
         }
@@ -77,15 +74,20 @@ pub(super) fn of(
     findings
 }
 
+/// The element that a tensor has everywhere, in all samples. A single number may well be a setting.
+fn constant(graph: &Graph, extremes: &Extremes, port: &Port) -> Option<f32> {
+    let Range { lo, hi } = whole(extremes.of(port.value)).range;
+    (lo == hi && graph.value(port.value).len() > 1).then_some(lo)
+}
+
 /// Outputs that do not move.
 fn still(graph: &Graph, samples: usize, extremes: &Extremes, movements: &[Movement]) -> Vec<Finding> {
     let input = graph.inputs.first().map_or(Range::EMPTY, |port| whole(extremes.of(port.value)).range);
-    let is_real = |port: &crate::ir::Port| graph.value(port.value).dtype == DType::F32;
-    let of = |(port, movement): (&crate::ir::Port, &Movement)| {
-        let range = whole(extremes.of(port.value)).range;
+    let is_real = |port: &Port| graph.value(port.value).dtype == DType::F32;
+    let of = |(port, movement): (&Port, &Movement)| {
         let name = port.name.clone();
-        if range.lo == range.hi && graph.value(port.value).len() > 1 {
-            return Some(Finding::DeadOutput { name, element: range.lo });
+        if let Some(element) = constant(graph, extremes, port) {
+            return Some(Finding::DeadOutput { name, element });
         }
         let share = movement.share().filter(|share| samples > 1 && *share < MOVEMENT_MIN)?;
         Some(Finding::StillOutput { name, share, input })

@@ -62,10 +62,7 @@ impl Importer<'_> {
                 continue;
             }
             let Some(node) = graph.producer(id).map(|index| &graph.nodes[index]) else { return false };
-            let shapes = |ids: &[ValueId]| ids.iter().map(|&id| graph.value(id).shape.clone()).collect::<Vec<_>>();
-            let [from, to] = [shapes(&node.inputs), shapes(&node.outputs)];
-            let [from, to] = [&from, &to].map(|shapes| shapes.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            if node.op.operator().moves(&from, &to).is_none() {
+            if node.moves(graph).is_none() {
                 return false;
             }
             waiting.extend(&node.inputs);

@@ -145,22 +145,17 @@ pub(super) fn pad(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entry
     let side = |side: usize| amounts.iter().map(|pair| usize::try_from(pair[side]).unwrap_or(0)).collect::<Vec<_>>();
     let op = Pad { before: side(0), after: side(1), value };
     let cut: Vec<[i64; 2]> = amounts.iter().map(|pair| pair.map(|amount| amount.min(0))).collect();
-    if cut.iter().any(|pair| pair.iter().any(|&amount| amount < 0)) {
+    let x = if cut.iter().flatten().any(|&amount| amount < 0) {
         // What is cut goes first.
-        let Entry::Value(x) = repeated_border(importer, call, x, (Border::Edge, cut))? else {
-            return refuse("cuts nothing", EXPORT_AGAIN);
-        };
-        return Ok(Entry::Value(importer.bordered(call, x, op)?));
-    }
-    Ok(Entry::Value(importer.bordered(call, x, op)?))
-}
-
-impl Importer<'_> {
-    /// A border of constants, of any number of axes.
-    fn bordered(&mut self, call: &Call<'_>, x: ValueId, pad: Pad) -> Convert<ValueId> {
-        let (x, last) = padding::but_last(&mut self.builder, call.name, x, pad)?;
-        self.apply(call.name, last, vec![x])
-    }
+        match repeated_border(importer, call, x, (Border::Edge, cut))? {
+            Entry::Value(x) => x,
+            _ => return refuse("cuts nothing", EXPORT_AGAIN),
+        }
+    } else {
+        x
+    };
+    let (x, last) = padding::but_last(&mut importer.builder, call.name, x, op)?;
+    Ok(Entry::Value(importer.apply(call.name, last, vec![x])?))
 }
 
 /// The elements that a `Pad` adds before and behind each axis; it cuts where they are negative.
