@@ -83,9 +83,8 @@ fn compile(kinglet: &Path, board: &RealBoard, source: (&Path, Option<&Path>), bl
 fn build(board: &RealBoard, blob: &Path) -> Result<PathBuf> {
     let package = format!("kinglet-{}", board.name);
     let mut cargo = tree::firmware_cargo();
-    let operators: Vec<String> = operators::features(blob)?.into_iter().map(|name| format!("kinglet/{name}")).collect();
     cargo.args(["build", "--release", "--quiet", "--package", &package, "--target", board.rust_target]);
-    cargo.args(["--no-default-features", "--features", &operators.join(",")]);
+    cargo.args(["--no-default-features", "--features", &operators::engine_features(blob)?.join(",")]);
     cargo.env("KINGLET_BLOB", blob);
     finish(&mut cargo)?;
     Ok(tree::firmware_target().join(board.rust_target).join("release").join(package))

@@ -18,6 +18,7 @@ use crate::cases::Maker;
 use crate::mcu_bench::measure::{self, Bench};
 use crate::mcu_bench::only_one;
 use crate::mcu_bench::peer::Peer;
+use crate::mcu_bench::results::has_risen;
 use crate::mcu_bench::subject::{self, Naming, Subject};
 use crate::mcu_bench::table::{Table, grouped};
 use crate::{prerequisites, python, tflite_operators, tree};
@@ -167,7 +168,7 @@ fn ratio(ours: u64, theirs: u64) -> f64 {
 fn risen(known: &Counts, now: &Counts) -> Vec<String> {
     let lines = now.iter().filter_map(|(name, now)| match known.get(name) {
         None => Some(format!("{name}: no earlier number; run with --write-results")),
-        Some(before) if *now > before + before / 100 => Some(format!("{name}: has risen from {before} to {now}")),
+        Some(before) if has_risen(*before, *now) => Some(format!("{name}: has risen from {before} to {now}")),
         Some(_) => None,
     });
     lines.collect()

@@ -140,7 +140,7 @@ impl Sequence {
         let image = image::build(&Recipe {
             board,
             binary: "sequence",
-            features: operators::features(&blob)?.into_iter().map(|name| format!("kinglet/{name}")).collect(),
+            features: operators::engine_features(&blob)?,
             variables: vec![
                 ("KINGLET_BLOB", path),
                 ("KINGLET_ARENA_BYTES", arena.to_string()),

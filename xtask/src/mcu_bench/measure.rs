@@ -137,8 +137,7 @@ impl Bench<'_> {
         let names: Vec<&str> = subject.vectors.iter().map(|vector| &*vector.name).collect();
         let blob = compiled.blob.to_str().context("the repository's path is not Unicode")?;
         let arena = compiled.number("arena_bytes")?;
-        let mut features: Vec<String> =
-            operators::features(&compiled.blob)?.into_iter().map(|name| format!("kinglet/{name}")).collect();
+        let mut features = operators::engine_features(&compiled.blob)?;
         features.extend(traced.then(|| "trace".to_owned()));
         image::build(&Recipe {
             board: self.board,

@@ -10,7 +10,7 @@ pub(crate) mod measure;
 pub(crate) mod operators;
 pub(crate) mod peer;
 mod record;
-mod results;
+pub(crate) mod results;
 pub(crate) mod subject;
 mod summary;
 pub(crate) mod table;

@@ -36,3 +36,8 @@ pub(crate) fn of_blob(path: &Path) -> Result<Vec<&'static str>> {
 pub(crate) fn features(path: &Path) -> Result<BTreeSet<&'static str>> {
     with_blob(path, |blob| Ok(blob.features().collect()))
 }
+
+/// The same features as another crate that depends on the engine names them.
+pub(crate) fn engine_features(path: &Path) -> Result<Vec<String>> {
+    Ok(features(path)?.into_iter().map(|name| format!("kinglet/{name}")).collect())
+}

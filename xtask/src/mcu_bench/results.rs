@@ -88,6 +88,11 @@ pub(crate) fn check(record: &BoardRecord) -> Result<Vec<String>> {
     Ok(risen(&read(&record.core)?, record))
 }
 
+/// More than the one per cent that the check allows.
+pub(crate) fn has_risen(before: u64, now: u64) -> bool {
+    now > before + before / 100
+}
+
 fn risen(known: &Models, record: &BoardRecord) -> Vec<String> {
     let mut lines = Vec::new();
     for model in &record.models {
@@ -96,7 +101,7 @@ fn risen(known: &Models, record: &BoardRecord) -> Vec<String> {
             continue;
         };
         for ((name, now), (_, before)) in Numbers::of(model).named().into_iter().zip(before.named()) {
-            if now > before + before / 100 {
+            if has_risen(before, now) {
                 lines.push(format!("{}: {name} has risen from {before} to {now}", model.name));
             }
         }
