@@ -105,6 +105,71 @@ static void right_use(void)
     CHECK(number == SMALL_LEVELS * 4);
 }
 
+/* Real numbers in and out: scale 0.5 and zero point -3 of "samples", halves away from zero, clamped. */
+static void reals(void)
+{
+    static const float given[SMALL_SAMPLES] = {0.0F, 0.24F, 0.25F, -0.25F, 0.74F, 1e9F, -1e9F, 62.0F, 65.0F, -62.5F, -63.0F, 1.0F};
+    static const int8_t codes[SMALL_SAMPLES] = {-3, -3, -2, -4, -2, 127, -128, 121, 127, -128, -128, -1};
+    float levels[SMALL_LEVELS] = {-1.0F, 0.5F, 5.75F, 9.0F}, flipped[SMALL_SAMPLES], clamped[SMALL_LEVELS];
+    int8_t *samples;
+    kinglet_tensor tensor;
+    size_t len, index;
+    start();
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, given, SMALL_SAMPLES), KINGLET_OK);
+    CHECK_STATUS(kinglet_session_input_i8(&session, 0, &samples, &len), KINGLET_OK);
+    CHECK(memcmp(samples, codes, sizeof codes) == 0);
+    CHECK_STATUS(kinglet_session_write_input(&session, 1, levels, SMALL_LEVELS), KINGLET_OK);
+    CHECK_STATUS(kinglet_session_run(&session), KINGLET_OK);
+    CHECK_STATUS(kinglet_session_read_output(&session, 0, flipped, SMALL_SAMPLES), KINGLET_OK);
+    CHECK_STATUS(kinglet_model_output(&model, 0, &tensor), KINGLET_OK);
+    for (index = 0; index < SMALL_SAMPLES; index++) {
+        float real = tensor.scale * (float)(-codes[index] - 1 - tensor.zero_point);
+        CHECK(memcmp(&flipped[index], &real, sizeof real) == 0);
+    }
+    CHECK_STATUS(kinglet_session_read_output(&session, 2, clamped, SMALL_LEVELS), KINGLET_OK);
+    levels[0] = 0.0F;
+    levels[3] = 6.0F;
+    CHECK(memcmp(clamped, levels, sizeof levels) == 0);
+    /* Wrong lengths, places and indices. */
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, given, SMALL_SAMPLES - 1), KINGLET_ERROR_WRONG_LENGTH);
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, given, 0), KINGLET_ERROR_WRONG_LENGTH);
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, given, SIZE_MAX / 4), KINGLET_ERROR_LENGTH);
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, given, SIZE_MAX), KINGLET_ERROR_LENGTH);
+    CHECK_STATUS(kinglet_session_write_input(&session, 2, given, SMALL_SAMPLES), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, NULL, SMALL_SAMPLES), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_session_write_input(NULL, 0, given, SMALL_SAMPLES), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_session_read_output(&session, 0, flipped, SMALL_SAMPLES + 1), KINGLET_ERROR_WRONG_LENGTH);
+    CHECK_STATUS(kinglet_session_read_output(&session, 3, flipped, SMALL_SAMPLES), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_session_read_output(&session, 0, NULL, SMALL_SAMPLES), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_session_read_output(NULL, 0, flipped, SMALL_SAMPLES), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_session_read_output(&session, 0, (float *)(void *)arena, SMALL_SAMPLES), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_write_input(&session, 0, (const float *)(void *)arena, SMALL_SAMPLES), KINGLET_ERROR_OVERLAP);
+    CHECK_STATUS(kinglet_session_read_output(&session, 0, (float *)(void *)((uint8_t *)flipped + 1), SMALL_SAMPLES - 1),
+                 KINGLET_ERROR_MISALIGNED);
+}
+
+/* Tensors by name: all of it, and no more. */
+static void names(void)
+{
+    size_t index = 77;
+    start();
+    CHECK_STATUS(kinglet_model_find_input(&model, "samples", &index), KINGLET_OK);
+    CHECK(index == 0);
+    CHECK_STATUS(kinglet_model_find_input(&model, "level", &index), KINGLET_OK);
+    CHECK(index == 1);
+    CHECK_STATUS(kinglet_model_find_output(&model, "clamped", &index), KINGLET_OK);
+    CHECK(index == 2);
+    index = 77;
+    CHECK_STATUS(kinglet_model_find_output(&model, "samples", &index), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_model_find_input(&model, "sample", &index), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_model_find_input(&model, "samples2", &index), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_model_find_input(&model, "", &index), KINGLET_ERROR_NO_SUCH_TENSOR);
+    CHECK_STATUS(kinglet_model_find_input(&model, NULL, &index), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_model_find_input(NULL, "samples", &index), KINGLET_ERROR_NULL_POINTER);
+    CHECK_STATUS(kinglet_model_find_output(&model, "clamped", NULL), KINGLET_ERROR_NULL_POINTER);
+    CHECK(index == 77);
+}
+
 /* A limit is for the sum of all that there is to do, and says at which operator it is crossed. */
 static void limits(void)
 {
@@ -547,6 +612,8 @@ int main(int argc, char **argv)
 
     right_use();
     limits();
+    reals();
+    names();
     null_pointers_of_models();
     null_pointers_of_sessions();
     misalignment();

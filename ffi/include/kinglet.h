@@ -117,6 +117,8 @@ enum {
     KINGLET_ERROR_NO_VECTORS = 139,         /* self-test: the blob carries no test vectors */
     KINGLET_ERROR_VECTOR_MISMATCH = 140,    /* self-test: an output is not what the compiler computed */
 
+    KINGLET_ERROR_WRONG_LENGTH = 141,       /* the call is wrong: the tensor has another number of elements */
+
     KINGLET_ERROR_OTHER = 255               /* an error that this interface has no number for */
 };
 
@@ -200,6 +202,11 @@ kinglet_status kinglet_model_output_count(const kinglet_model *model, size_t *co
 kinglet_status kinglet_model_input(const kinglet_model *model, size_t index, kinglet_tensor *tensor);
 kinglet_status kinglet_model_output(const kinglet_model *model, size_t index, kinglet_tensor *tensor);
 
+/* Stores the index of the input or output whose name is `name`, a string that ends with a zero;
+ * KINGLET_ERROR_NO_SUCH_TENSOR when none has it. */
+kinglet_status kinglet_model_find_input(const kinglet_model *model, const char *name, size_t *index);
+kinglet_status kinglet_model_find_output(const kinglet_model *model, const char *name, size_t *index);
+
 /* Makes every later use of the handle KINGLET_ERROR_NOT_A_MODEL. Also fine for a model that failed. */
 kinglet_status kinglet_model_deinit(kinglet_model *model);
 
@@ -228,6 +235,14 @@ kinglet_status kinglet_session_output_f32(const kinglet_session *session, size_t
                                           size_t *len);
 kinglet_status kinglet_session_output(const kinglet_session *session, size_t index, const void **bytes,
                                       size_t *size_bytes);
+
+/* Writes real numbers into an input, whatever its element type: q = round(real / scale) + zero_point, halves away from
+ * zero, clamped to the type, NaN as the zero point; floats as they are. `len` must be the tensor's number of elements,
+ * else KINGLET_ERROR_WRONG_LENGTH. reals[0 .. len] lies apart from the arena, the blob and the handles. */
+kinglet_status kinglet_session_write_input(kinglet_session *session, size_t index, const float *reals, size_t len);
+
+/* Reads an output of the last run as real numbers, whatever its element type: real = scale * (q - zero_point). */
+kinglet_status kinglet_session_read_output(const kinglet_session *session, size_t index, float *reals, size_t len);
 
 /* Runs all operators from the first one on. */
 kinglet_status kinglet_session_run(kinglet_session *session);

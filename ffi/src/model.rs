@@ -228,6 +228,70 @@ pub unsafe extern "C" fn kinglet_model_output(model: *const ModelHandle, index: 
     }
 }
 
+/// Stores which of `ports` is called `name`, a string of C.
+///
+/// # Safety
+///
+/// `model` and `index` are what the header says, and `name` is null or a string that ends with a zero.
+unsafe fn find<'m>(
+    model: *const ModelHandle,
+    name: *const c_char,
+    index: *mut usize,
+    port: impl Fn(&Model<'static>, usize) -> Option<Port<'m>>,
+) -> Status {
+    let found = |model: &Model<'static>| {
+        pointer::check(name)?;
+        let ports = (0..).map_while(|index| port(model, index));
+        // SAFETY: checked, and the caller's promise is passed on.
+        let mut named = ports.map(|port| unsafe { is_called(name, port.name) });
+        named.position(|is| is).ok_or(Status::NO_SUCH_TENSOR)
+    };
+    // SAFETY: the caller's promise is passed on.
+    unsafe { read(model, index, found) }
+}
+
+/// `name` has these characters and then a zero.
+///
+/// # Safety
+///
+/// `name` is a string that ends with a zero.
+unsafe fn is_called(name: *const c_char, known: &str) -> bool {
+    // A character beyond the first that differs is never looked at; neither is any beyond the zero, which no name has.
+    let mut expected = known.bytes().chain([0]).enumerate();
+    // SAFETY: all characters before this one were those of `known`, none of them a zero unless the loop has ended.
+    expected.all(|(place, byte)| byte == unsafe { name.add(place).read() } as u8 && (byte != 0 || place == known.len()))
+}
+
+/// Which input has a name.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_find_input(
+    model: *const ModelHandle,
+    name: *const c_char,
+    index: *mut usize,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { find(model, name, index, |model, index| model.input(index)) }
+}
+
+/// Which output has a name.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_model_find_output(
+    model: *const ModelHandle,
+    name: *const c_char,
+    index: *mut usize,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    unsafe { find(model, name, index, |model, index| model.output(index)) }
+}
+
 /// Makes the handle unusable.
 ///
 /// # Safety

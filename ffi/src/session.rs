@@ -224,6 +224,67 @@ pub unsafe extern "C" fn kinglet_session_output(
     unsafe { give(session, (Side::Output, index, None), bytes.cast::<*mut u8>(), size_bytes) }
 }
 
+/// The caller's `len` floats, which lie apart from all that the session is made of.
+///
+/// # Safety
+///
+/// `session` is what the header says.
+unsafe fn check_reals(session: *const SessionHandle, reals: *const f32, len: usize) -> Result<(), Status> {
+    pointer::check(reals)?;
+    let bytes = len.checked_mul(size_of::<f32>()).ok_or(Status::LENGTH)?;
+    // SAFETY: the caller's promise is passed on.
+    unsafe { may_store(session, &[Extent::new(reals, bytes)?]) }
+}
+
+/// Quantizes real numbers into an input.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_session_write_input(
+    session: *mut SessionHandle,
+    index: usize,
+    reals: *const f32,
+    len: usize,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    let result = unsafe { check_reals(session, reals, len) }.and_then(|()| {
+        // SAFETY: checked; the caller promises the memory, and nobody writes to it meanwhile.
+        let reals = unsafe { core::slice::from_raw_parts(reals, len) };
+        // SAFETY: the caller's promise is passed on.
+        let handle = unsafe { SessionHandle::at(session) }?;
+        // SAFETY: likewise.
+        Ok(unsafe { handle.open() }?.write_input(index, reals)?)
+    });
+    Status::of(result)
+}
+
+/// Reads an output as real numbers.
+///
+/// # Safety
+///
+/// As the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kinglet_session_read_output(
+    session: *const SessionHandle,
+    index: usize,
+    reals: *mut f32,
+    len: usize,
+) -> Status {
+    // SAFETY: the caller's promise is passed on.
+    let result = unsafe { check_reals(session, reals, len) }.and_then(|()| {
+        // SAFETY: checked; the caller promises memory that holds floats already or takes any, for floats have no
+        // bytes that are none.
+        let reals = unsafe { core::slice::from_raw_parts_mut(reals, len) };
+        // SAFETY: the caller's promise is passed on.
+        let handle = unsafe { SessionHandle::at(session) }?;
+        // SAFETY: likewise.
+        Ok(unsafe { handle.open() }?.read_output(index, reals)?)
+    });
+    Status::of(result)
+}
+
 /// Lets `work` use the session and remembers where the session then stands; after an error, at the start.
 ///
 /// # Safety

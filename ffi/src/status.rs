@@ -42,6 +42,7 @@ statuses! {
     BLOB_CHANGED = 138 c"blob_changed",
     NO_VECTORS = 139 c"no_vectors",
     VECTOR_MISMATCH = 140 c"vector_mismatch",
+    WRONG_LENGTH = 141 c"wrong_length",
     OTHER = 255 c"other",
     ;
     1 c"blob_alignment",
@@ -108,6 +109,7 @@ impl From<TensorError> for Status {
         match error {
             TensorError::NoSuchTensor => Status::NO_SUCH_TENSOR,
             TensorError::WrongType => Status::WRONG_TYPE,
+            TensorError::WrongLength { .. } => Status::WRONG_LENGTH,
             _ => Status::OTHER,
         }
     }

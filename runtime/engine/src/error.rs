@@ -124,6 +124,13 @@ pub enum TensorError {
     NoSuchTensor,
     /// The tensor has the other element type.
     WrongType,
+    /// The tensor has another number of elements.
+    WrongLength {
+        /// Elements of the tensor.
+        needed: usize,
+        /// Elements of the slice.
+        given: usize,
+    },
 }
 
 /// Why a run stopped.

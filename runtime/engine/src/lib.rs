@@ -46,6 +46,7 @@ mod error;
 mod memory;
 mod model;
 mod op;
+mod reals;
 mod self_test;
 mod session;
 mod tracer;

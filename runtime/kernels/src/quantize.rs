@@ -18,13 +18,19 @@ impl Affine {
     /// range of `i32` it gives the nearer end, and NaN gives the zero point.
     #[inline]
     pub fn quantize(self, x: f32) -> i8 {
-        round_half_away(x / self.scale).saturating_add(self.zero_point).clamp(-128, 127) as i8
+        self.quantize_within(x, -128, 127) as i8
     }
 
     /// The same for `i16`.
     #[inline]
     pub fn quantize_i16(self, x: f32) -> i16 {
-        round_half_away(x / self.scale).saturating_add(self.zero_point).clamp(-32768, 32767) as i16
+        self.quantize_within(x, -32768, 32767) as i16
+    }
+
+    /// The same, clamped to `least..=most`.
+    #[inline]
+    pub fn quantize_within(self, x: f32, least: i32, most: i32) -> i32 {
+        round_half_away(x / self.scale).saturating_add(self.zero_point).max(least).min(most)
     }
 
     /// `scale * (q - zero_point)`: one multiplication by an exact integer.
