@@ -1,9 +1,10 @@
 //! `kinglet compile`
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use kinglet::Model;
 use serde::Serialize;
 
 use super::model::ModelArguments;
@@ -12,9 +13,11 @@ use super::{Failure, Outcome, of_inputs, print, print_json};
 use crate::calibrate::RangeMethod;
 use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
+use crate::host::AlignedBytes;
 use crate::pass::{Note, PassReport};
 use crate::plain;
 use crate::report::Report;
+use crate::source::{self, Language};
 use crate::stripe::Ram;
 use crate::target::{self, Target};
 
@@ -26,6 +29,10 @@ pub(super) struct Arguments {
     /// Where the blob goes [default: the model's name with .kgl, in the current directory]
     #[arg(short, long, value_name = "OUT.kgl")]
     output: Option<PathBuf>,
+    /// Write the blob as a source file too, beside it: `c`, a header and a source file; `rust`, a module. With the
+    /// arena's size, the tensors' shapes and scales, and the names of the classes
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    emit: Vec<Language>,
     /// The machine that will run the blob: a core, a chip or a board, see below
     #[arg(long, default_value = "portable", value_name = "TARGET", value_parser = parse_target)]
     target: Target,
@@ -109,8 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         CompileError::Import(error) => arguments.changes.refused(&error),
         other => other.into(),
     })?;
-    file::write(&output, &compiled.blob)
-        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
+    let written = write(&output, &compiled.blob, &arguments.emit)?;
     for warning in &compiled.warnings {
         // There is nobody to warn when standard error is closed.
         let _ = writeln!(std::io::stderr(), "warning: {}", plain::lines(warning));
@@ -120,7 +126,28 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return print_json(&Explained { report: &compiled.report, warnings: &compiled.warnings, passes });
     }
     let explained = if arguments.explain { explanation(&compiled.passes) } else { String::new() };
-    print(&format!("{}\n  written to {}{explained}", compiled.report, output.display()))
+    print(&format!("{}\n  written to {written}{explained}", compiled.report))
+}
+
+/// Writes the blob, and what is made of it, beside each other. Returns the paths, for a sentence.
+fn write(output: &Path, blob: &[u8], languages: &[Language]) -> Result<String, Failure> {
+    let mut files = vec![(output.to_path_buf(), blob.to_vec())];
+    if !languages.is_empty() {
+        let aligned = AlignedBytes::copy_of(blob);
+        let model = Model::from_bytes(&aligned)?;
+        let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+        let sources = languages.iter().flat_map(|language| source::files(&model, &stem, *language));
+        files.extend(sources.map(|file| (output.with_file_name(file.name), file.text.into_bytes())));
+    }
+    if files.iter().skip(1).any(|(path, _)| path == output) {
+        let problem = format!("{} is the blob and a source file; end its name with .kgl", output.display());
+        return Err(Failure::Usage(problem));
+    }
+    for (path, bytes) in &files {
+        file::write(path, bytes)
+            .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(files.iter().map(|(path, _)| path.display().to_string()).collect::<Vec<_>>().join(", "))
 }
 
 /// The report, and with `--explain` what it came from.
