@@ -1,6 +1,6 @@
 //! Builds the C library in its many shapes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -71,8 +71,11 @@ impl Library {
             bail!("the C library ({}) was not built", self.name());
         }
         let profile = if self.debug { "debug" } else { "release" };
-        let file = if self.shared { "libkinglet.so" } else { "libkinglet.a" };
-        Ok(target.map_or(folder.clone(), |target| folder.join(target)).join(profile).join(file))
+        let folder = target.map_or(folder.clone(), |target| folder.join(target)).join(profile);
+        if self.shared {
+            name_for_programs(&folder)?;
+        }
+        Ok(folder.join(if self.shared { "libkinglet.so" } else { "libkinglet.a" }))
     }
 
     /// The name of its folder.
@@ -92,6 +95,15 @@ impl Library {
         }
         name
     }
+}
+
+/// The name that programs look for when they start.
+pub(crate) const SONAME: &str = "libkinglet.so.0";
+
+/// Puts the shared library of a folder under [`SONAME`] too.
+fn name_for_programs(folder: &Path) -> Result<()> {
+    let copied = std::fs::copy(folder.join("libkinglet.so"), folder.join(SONAME));
+    copied.map(drop).with_context(|| format!("cannot make {} in {}", SONAME, folder.display()))
 }
 
 /// A line of what the Rust compiler says of itself.

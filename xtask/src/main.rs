@@ -24,6 +24,7 @@ mod mobile_networks;
 mod onnx_nodes;
 mod operator_bench;
 mod oracle_differences;
+mod package;
 mod panic_proof;
 mod prerequisites;
 mod profile;
@@ -69,6 +70,8 @@ enum Command {
     Test(test::Arguments),
     /// Check the C interface: the header, its wrong uses, and models on this machine and on emulated boards.
     CTest(c_test::Arguments),
+    /// Make archives of the C library for projects that are built without Rust.
+    Package(package::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
     /// Compile and run folders of small models, each with what is right.
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Readme(arguments) => readme::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
+        Command::Package(arguments) => package::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
         Command::Commands(arguments) => commands::run(&arguments),

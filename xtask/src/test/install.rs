@@ -17,7 +17,7 @@ pub(super) fn rust_targets() -> Vec<&'static str> {
 }
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &[&str]); 9] = [
     ("qemu-system-arm", &["qemu-system-arm"]),
     ("qemu-aarch64", &["qemu-user"]),
     ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
@@ -25,6 +25,8 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
     ("gcc", &["gcc", "libc6-dev"]),
     ("g++", &["g++"]),
     ("valgrind", &["valgrind"]),
+    ("cmake", &["cmake", "make"]),
+    ("pkg-config", &["pkg-config"]),
 ];
 
 /// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.

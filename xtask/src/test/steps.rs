@@ -197,6 +197,17 @@ fn c_and_boards() -> Vec<Step> {
     vec![
         step("c", "the C interface: misuse, soak, and models", nothing, vec![xtask(&["c-test"])]),
         step(
+            "package",
+            "projects use the packaged C library and a model in C",
+            || {
+                ["cmake", "pkg-config"]
+                    .into_iter()
+                    .find(|program| !starts(program))
+                    .map(|it| format!("{it} is missing"))
+            },
+            vec![xtask(&["package", "--out", "target/packages", "--check"])],
+        ),
+        step(
             "panic-proof",
             "no panic and no allocator can be linked",
             nothing,
