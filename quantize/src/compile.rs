@@ -305,7 +305,7 @@ fn quantize(
     progress(Stage::Quantizing);
     let mut int8 = affine::quantize(graph, &calibration.table)?;
     if options.correct_biases {
-        affine::correct_biases(graph, &calibration.means, &mut int8);
+        affine::correct_biases(graph, &calibration.means, &mut int8, &samples);
     }
     let mut int8_runner = EngineRunner::new(&int8)?;
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;

@@ -3,6 +3,7 @@
 //! This file only tells commands apart; each has a module of its own with its arguments and a `run`.
 #![forbid(unsafe_code)]
 
+mod accuracy;
 mod board;
 mod boards;
 mod budget;
@@ -60,6 +61,8 @@ enum Command {
     FitCosts(fit_costs::Arguments),
     /// Check the instruction counter itself against code whose counts are known, on every emulated core.
     McuSelftest,
+    /// Compile models in every way, run the blobs over test sets, and print what comes out beside what is wanted.
+    Accuracy(accuracy::Arguments),
     /// Build the firmware of the real boards and check it against their budgets.
     Boards(boards::Arguments),
     /// Compare the kernels of each emulated core with the reference kernels, on the core.
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         Command::OperatorBench(arguments) => operator_bench::run(&arguments),
         Command::FitCosts(arguments) => fit_costs::run(&arguments),
         Command::McuSelftest => mcu_selftest::run(),
+        Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Boards(arguments) => boards::run(&arguments),
         Command::KernelCheck(arguments) => kernel_check::run(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),

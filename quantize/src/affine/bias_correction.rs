@@ -1,50 +1,71 @@
-//! Bias correction: what rounding the weights adds to a layer's results on average is taken from its bias.
+//! Bias correction: what quantization adds to a layer's results on average is taken from its bias.
 //!
-//! With `x`, `w` the float operands, `w'` the reals that the weights' codes stand for, and E the mean over samples and
-//! positions, channel `o` gets (Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, 2019)
+//! With `x`, `w` the float operands, `x'` the reals that the layer's operand is in the int8 graph, `w'` those that the
+//! weights' codes stand for, and E the mean over samples and positions, channel `o` gets (Nagel et al., Data-Free
+//! Quantization Through Weight Equalization and Bias Correction, 2019, there for `x' = x`)
 //!
 //! ```text
-//!   b'_o = b_o + E[(w x)_o] - E[(w' x)_o] = b_o + ((w - w') E[x])_o
+//!   b'_o = b_o + E[(w x)_o] - E[(w' x')_o] = b_o + (w E[x])_o - (w' E[x'])_o
 //! ```
 //!
-//! A layer is linear before its activation: the mean of its results is its result for the mean operand, which calibration
-//! keeps. So the formula of the operator is evaluated once, whatever it is and whatever the number of samples.
+//! A layer is linear before its activation: the mean of its results is its result for the mean operand. So the formula of
+//! the operator is evaluated twice, whatever it is and whatever the number of samples.
+//!
+//! `E[x']` depends on the biases before the layer, so the graph is gone through node by node (`prefix.rs`): a layer is
+//! corrected by what stands before it, and only then computed, once for each sample. Correcting all layers by one run of the
+//! whole graph does not do: each would make up again for what the layers before it have made up for.
 
+use super::prefix::Prefix;
 use super::weights::ACCUMULATOR_MAX;
-use crate::calibrate::Means;
-use crate::ir::{DType, Elements, Graph, Node, Op, ValueId, evaluate};
+use crate::calibrate::{Means, Samples};
+use crate::ir::{DType, Elements, Graph, Node, Op, evaluate};
 use crate::op::common::attributes::Activation;
 use crate::op::common::real::Real;
 
-/// Corrects the biases of `int8`, which `float` became; `means` are what layers of `float` read on average. Layers without
-/// a bias stay as they are.
-pub fn correct_biases(float: &Graph, means: &Means, int8: &mut Graph) {
-    let corrected = |node: &Node| {
-        let bias = *node.inputs.get(2)?;
-        Some((bias, codes(float, means, int8, node)?))
-    };
-    let all: Vec<(ValueId, Vec<i32>)> = int8.nodes.iter().filter_map(corrected).collect();
-    for (bias, codes) in all {
+/// Corrects the biases of `int8`, which `float` became; `means` are what layers of `float` read on average in some of the
+/// samples. Layers without a bias stay as they are.
+pub fn correct_biases(float: &Graph, means: &Means, int8: &mut Graph, samples: &Samples) {
+    let mut prefix = Prefix::new(int8, samples);
+    for index in 0..int8.nodes.len() {
+        let operand = int8.nodes[index].inputs.first().copied();
+        let read = operand.and_then(|operand| Some((operand, prefix.as_ref()?.mean(int8, operand)?)));
+        // Where a node cannot be computed alone, layers behind it are corrected as if all before them were exact.
+        let read = read.map(|read| Means::from([read]));
+        correct(float, [means, read.as_ref().unwrap_or(means)], int8, index);
+        if prefix.as_mut().is_some_and(|prefix| prefix.compute(int8, index).is_err()) {
+            prefix = None;
+        }
+    }
+}
+
+/// Corrects the bias of node `index`, if it is a layer, by what it reads in the float graph and in the int8 graph.
+pub(super) fn correct(float: &Graph, means: [&Means; 2], int8: &mut Graph, index: usize) {
+    let node = &int8.nodes[index];
+    if let Some(codes) = codes(float, means, int8, node)
+        && let Some(&bias) = node.inputs.get(2)
+    {
         int8.value_mut(bias).elements = Some(Elements::I32(codes));
     }
 }
 
 /// The corrected bias of an int8 layer; `None` when the node is none, or stays as it is.
-fn codes(float: &Graph, means: &Means, int8: &Graph, node: &Node) -> Option<Vec<i32>> {
-    let [_, weights, bias] = *node.inputs.as_slice() else { return None };
+fn codes(float: &Graph, [read_float, read_int8]: [&Means; 2], int8: &Graph, node: &Node) -> Option<Vec<i32>> {
+    let [operand, weights, bias] = *node.inputs.as_slice() else { return None };
     node.op.operator().layer()?;
     let (weights, bias) = (int8.value(weights).clone().widened(), int8.value(bias));
-    let (Some(Elements::I32(codes)), Some(quantization)) = (&bias.elements, &bias.quantization) else { return None };
+    let quantization = bias.quantization.as_ref()?;
     let twin = float.nodes.iter().find(|twin| twin.outputs == node.outputs)?;
-    let mean = means.get(twin.inputs.first()?)?;
-    let (exact, rounded) = (float.constant_f32(*twin.inputs.get(1)?)?, weights.elements.as_ref()?.f32s()?);
-    let lost: Vec<f32> = exact.iter().zip(rounded).map(|(exact, rounded)| exact - rounded).collect();
-    let moved = sums(float, twin, mean, &lost)?;
-    let code = |(channel, (&code, moved)): (usize, (&i32, &f64))| {
-        let corrected = f64::from(code) + moved / f64::from(quantization.scale(channel));
+    let [twin_operand, twin_weights, twin_bias] = *twin.inputs.as_slice() else { return None };
+    let (exact, rounded) = (float.constant_f32(twin_weights)?, weights.elements.as_ref()?.f32s()?);
+    let meant = sums(float, twin, read_float.get(&twin_operand)?, exact)?;
+    let found = sums(float, twin, read_int8.get(&operand)?, rounded)?;
+    let reals = float.constant_f32(twin_bias)?;
+    let code = |(channel, (&real, moved)): (usize, (&f32, f64))| {
+        let corrected = (f64::from(real) + moved) / f64::from(quantization.scale(channel));
         corrected.round().clamp(-ACCUMULATOR_MAX, ACCUMULATOR_MAX) as i32
     };
-    Some(codes.iter().zip(&moved).enumerate().map(code).collect())
+    let moved = meant.iter().zip(&found).map(|(meant, found)| meant - found);
+    Some(reals.iter().zip(moved).enumerate().map(code).collect())
 }
 
 /// What a layer without its activation and its bias sums up in each channel, for a mean operand: the mean over positions.

@@ -104,7 +104,7 @@ pub fn layer_errors(
 }
 
 /// The int8 inputs for real ones.
-fn quantize_inputs(int8: &Graph, inputs: &[&[f32]]) -> Vec<Vec<i8>> {
+pub(super) fn quantize_inputs(int8: &Graph, inputs: &[&[f32]]) -> Vec<Vec<i8>> {
     let of = |(port, input): (&Port, &&[f32])| match &int8.value(port.value).quantization {
         Some(quantization) => input.iter().map(|&real| quantize_real(real, quantization)).collect(),
         None => Vec::new(),

@@ -4,7 +4,16 @@ use std::collections::HashMap;
 
 use crate::ir::{Graph, ValueId};
 
-/// The mean over all samples of each element of the first operand of every layer.
+/// Samples that means are taken of, evenly among all. What counts is the difference of two means of the same samples, to
+/// which each layer's positions add theirs.
+const SAMPLES: usize = 64;
+
+/// Whether means include sample `index` of `count`.
+pub(crate) fn is_averaged(index: usize, count: usize) -> bool {
+    count <= SAMPLES || (index + 1) * SAMPLES / count != index * SAMPLES / count
+}
+
+/// The mean over samples of each element of the first operand of every layer.
 pub type Means = HashMap<ValueId, Vec<f32>>;
 
 /// Adds up elements over samples.

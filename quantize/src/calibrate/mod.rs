@@ -25,6 +25,7 @@ pub(crate) mod samples;
 pub use engine::{Element, EngineRunner};
 pub use finding::Finding;
 pub use means::Means;
+pub(crate) use means::is_averaged;
 pub use range::{CalibrationTable, Range, RangeMethod};
 pub use rare::RareSample;
 pub use runner::{Runner, RunnerError};
@@ -122,8 +123,11 @@ pub fn calibrate(
     if method.range.needs_histogram() {
         let histograms = observation.histograms(&table, &mut |done| progress(samples.len() + done, total))?;
         for (index, histogram) in histograms.iter().enumerate() {
-            if let Some(histogram) = histogram {
-                table.set(ValueId(index as u32), method.range.choose(histogram));
+            let id = ValueId(index as u32);
+            if let Some(histogram) = histogram
+                && !(method.range.keeps_outputs() && graph.is_output(id))
+            {
+                table.set(id, method.range.choose(histogram));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a float graph computes on the samples: the ends of each value in each sample, and then distributions.
 
 use super::histogram::Histogram;
-use super::means::{MeanSums, Means};
+use super::means::{MeanSums, Means, is_averaged};
 use super::range::{CalibrationTable, Range};
 use super::{CalibrationError, Runner, Samples};
 use crate::ir::{DType, Graph, ValueId};
@@ -101,7 +101,7 @@ impl Observation<'_> {
 
     /// Runs all samples and keeps what does not take a second run.
     pub(super) fn extremes(&mut self, done: &mut dyn FnMut(usize)) -> Result<Seen, CalibrationError> {
-        let graph = self.graph;
+        let (graph, count) = (self.graph, self.samples.len());
         let mut means = MeanSums::of_layers(graph);
         let mut extremes = Extremes::default();
         let mut movements: Vec<Movement> = graph.outputs.iter().map(|_| Movement::default()).collect();
@@ -111,7 +111,9 @@ impl Observation<'_> {
                 broken.get_or_insert((sample, id, element));
             }
             extremes.add(sample, id, elements.iter().fold(Range::EMPTY, |range, &element| range.including(element)));
-            means.add(id, elements.iter().copied().map(f64::from));
+            if is_averaged(sample, count) {
+                means.add(id, elements.iter().copied().map(f64::from));
+            }
             let outputs = graph.outputs.iter().zip(&mut movements).filter(|(port, _)| port.value == id);
             outputs.for_each(|(_, movement)| movement.add(elements));
         };

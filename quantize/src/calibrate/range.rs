@@ -44,8 +44,10 @@ impl Range {
 /// How a range is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum RangeMethod {
-    /// Everything that was observed.
+    /// As [`RangeMethod::MeanSquaredError`] within the model, and everything that was observed at its outputs.
     #[default]
+    Auto,
+    /// Everything that was observed.
     MinMax,
     /// From the mean of the samples' least elements to the mean of their largest.
     MeanOfExtremes,
@@ -67,6 +69,12 @@ impl RangeMethod {
         !matches!(self, RangeMethod::MinMax | RangeMethod::MeanOfExtremes)
     }
 
+    /// True when outputs of the model keep everything that was observed. A clipped score equals the next one that is: the
+    /// decision between them, which is the output's purpose, is lost.
+    pub(super) fn keeps_outputs(self) -> bool {
+        self == RangeMethod::Auto
+    }
+
     /// The range of a value by its ends in each sample. For methods that look at the distribution, what it is counted in.
     pub(super) fn of_extremes(self, of_samples: &[Range], kept: &Kept) -> Range {
         if self != RangeMethod::MeanOfExtremes {
@@ -85,7 +93,9 @@ impl RangeMethod {
         match self {
             RangeMethod::MinMax | RangeMethod::MeanOfExtremes => histogram.range(),
             RangeMethod::Percentile(percent) => percentile(histogram, percent),
-            RangeMethod::MeanSquaredError => least(histogram, &|range| histogram.quantization_error(range)),
+            RangeMethod::Auto | RangeMethod::MeanSquaredError => {
+                least(histogram, &|range| histogram.quantization_error(range))
+            }
             RangeMethod::Entropy => least(histogram, &|range| histogram.divergence(range)),
         }
     }
@@ -94,6 +104,7 @@ impl RangeMethod {
 impl fmt::Display for RangeMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            RangeMethod::Auto => f.write_str("auto"),
             RangeMethod::MinMax => f.write_str("min-max"),
             RangeMethod::MeanOfExtremes => f.write_str("mean"),
             RangeMethod::Percentile(percent) => write!(f, "percentile:{percent}"),
@@ -109,6 +120,7 @@ impl FromStr for RangeMethod {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, number) = text.split_once(':').map_or((text, None), |(name, number)| (name, Some(number)));
         match (name, number) {
+            ("auto", None) => Ok(RangeMethod::Auto),
             ("min-max", None) => Ok(RangeMethod::MinMax),
             ("mean", None) => Ok(RangeMethod::MeanOfExtremes),
             ("mse", None) => Ok(RangeMethod::MeanSquaredError),
@@ -118,7 +130,7 @@ impl FromStr for RangeMethod {
                 Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(RangeMethod::Percentile(percent)),
                 _ => Err(format!("`{number}` is not a percentage above 0 and at most 100, as in percentile:99.9")),
             },
-            _ => Err("a range is min-max, mean, percentile, percentile:NUMBER, mse or entropy".into()),
+            _ => Err("a range is auto, min-max, mean, percentile, percentile:NUMBER, mse or entropy".into()),
         }
     }
 }
@@ -202,6 +214,15 @@ mod tests {
     #[test]
     fn minmax_keeps_everything() {
         assert_eq!(RangeMethod::MinMax.choose(&with_outlier(90.0)), Range { lo: -1.0, hi: 90.0 });
+    }
+
+    #[test]
+    fn methods_are_read_as_they_are_written() {
+        let methods = ["auto", "min-max", "mean", "percentile:99.9", "mse", "entropy"];
+        for text in methods {
+            assert_eq!(text.parse().map(|method: RangeMethod| method.to_string()), Ok(text.to_owned()));
+        }
+        assert!("percentile:0".parse::<RangeMethod>().is_err());
     }
 
     #[test]

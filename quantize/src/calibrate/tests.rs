@@ -130,3 +130,15 @@ fn failures_name_the_sample() {
     assert!(overflow.contains("-inf in `y` for calibration sample 1"), "{overflow}");
     assert!(run(&[1.0, 2.0], RangeMethod::Percentile(0.0)).is_err());
 }
+
+#[test]
+fn outputs_keep_their_ends_unless_told_otherwise() {
+    // Many small elements and a few that are twice as large: clipping those is worth it within a model.
+    let mut elements: Vec<f32> = (0..200_000).map(|i| (i % 2001) as f32 / 1000.0 - 1.0).collect();
+    elements.extend([2.0, 2.0]);
+    let table = run(&elements, RangeMethod::Auto).expect("finite");
+    assert!(table.get(X).is_some_and(|range| range.hi < 1.8), "{:?}", table.get(X));
+    assert_eq!(table.get(Y), Some(Range { lo: -4.0, hi: 2.0 }));
+    let table = run(&elements, RangeMethod::MeanSquaredError).expect("finite");
+    assert!(table.get(Y).is_some_and(|range| range.lo > -3.6), "{:?}", table.get(Y));
+}

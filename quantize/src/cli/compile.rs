@@ -39,7 +39,8 @@ pub(super) struct Arguments {
     /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
     #[arg(long, value_name = "CALIB.npz")]
     calib: Option<PathBuf>,
-    /// How activation ranges are chosen from the calibration data: `min-max`, all of it; `mean`, from the mean of the
+    /// How activation ranges are chosen from the calibration data: `auto`, as `mse`, but all of it for the model's outputs;
+    /// `min-max`, all of it; `mean`, from the mean of the
     /// samples' least to the mean of their largest; `percentile:99.9`, the middle so many percent (99.99 without a
     /// number); `mse`, least mean squared error; `entropy`, least divergence
     #[arg(long, default_value_t = RangeMethod::default(), value_name = "METHOD", requires = "calib")]

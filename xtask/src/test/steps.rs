@@ -138,6 +138,12 @@ fn host() -> Vec<Step> {
             commands: vec![xtask(&["cases"])],
         },
         Step {
+            name: "accuracy",
+            what: "the example's model in every way of compiling it keeps its accuracy",
+            missing: nothing,
+            commands: vec![xtask(&["accuracy", "--models", "examples", "--check"])],
+        },
+        Step {
             name: "commands",
             what: "the commands of the documents do what the documents say",
             missing: nothing,
