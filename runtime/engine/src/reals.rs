@@ -67,12 +67,12 @@ fn elements(port: &Port<'_>, given: usize) -> Result<usize, TensorError> {
 fn value(port: &Port<'_>, bytes: &[u8]) -> f32 {
     let mut word = [0; 4];
     word.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
-    let code = i32::from_le_bytes(word);
+    let [a, b, ..] = word;
     match port.dtype {
         DType::F32 => f32::from_le_bytes(word),
-        DType::I8 => port.dequantize(i32::from(code as i8)),
-        DType::I16 => port.dequantize(i32::from(code as i16)),
-        _ => port.dequantize(code),
+        DType::I8 => port.dequantize(i8::from_le_bytes([a]).into()),
+        DType::I16 => port.dequantize(i16::from_le_bytes([a, b]).into()),
+        _ => port.dequantize(i32::from_le_bytes(word)),
     }
 }
 

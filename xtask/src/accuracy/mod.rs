@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let chosen: Vec<&Mode> = MODES.iter().filter(|mode| has(&arguments.mode, |name| mode.name == name)).collect();
     let known = options_of(&kinglet)?;
     let is_known = |option: &&str| !option.starts_with("--") || known.iter().any(|known| known == option);
-    let exists = |mode: &&Mode| mode.options.iter().all(|option| is_known(option));
+    let exists = |mode: &&Mode| mode.options.iter().all(is_known);
     let (modes, absent): (Vec<&Mode>, Vec<&Mode>) = chosen.into_iter().partition(exists);
     let mut results = Results { rows: Vec::new(), absent: absent.iter().map(|mode| mode.name).collect() };
     let names = models_in(&folder)?;
@@ -148,8 +148,9 @@ fn rows(name: &str, model: &Model<'_>, modes: &[&Mode], is_quiet: bool) -> Resul
 /// What is wanted of a model in a mode. A row of the model itself comes before one of all models.
 fn verdicts(mode: &Mode, model: &str, figures: &Figures) -> Vec<Verdict> {
     let own = |quantity| mode.wanted.iter().any(|wanted| wanted.of(model).1 && wanted.quantity == quantity);
-    let fits = |wanted: &&Wanted| match wanted.of(model) {
-        (fits, by_name) => fits && (by_name || !own(wanted.quantity)),
+    let fits = |wanted: &&Wanted| {
+        let (fits, by_name) = wanted.of(model);
+        fits && (by_name || !own(wanted.quantity))
     };
     let verdict = |wanted: &Wanted| {
         let reaches = |bound: Option<f64>| bound.is_none_or(|bound| figures.reaches(wanted.quantity, bound));
