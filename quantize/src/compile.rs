@@ -21,6 +21,7 @@ use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_ste
 use crate::pass::{PassError, PassReport, blocks, coarsen, integers, optimize, recode};
 use crate::report::{Facts, Report};
 use crate::sample;
+use crate::shrink::{self, Bits, Mix, ShrinkError};
 use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
 use crate::tensor;
@@ -42,6 +43,8 @@ pub struct Options {
     pub keep_outliers: bool,
     /// Takes from biases what rounding the weights adds to a layer's results on average.
     pub correct_biases: bool,
+    /// In how many bits weights are.
+    pub bits: Bits,
     /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
@@ -79,6 +82,7 @@ impl Default for Options {
             range_method: RangeMethod::default(),
             keep_outliers: false,
             correct_biases: true,
+            bits: Bits::default(),
             golden: 0,
             golden_data: None,
             ram: None,
@@ -129,6 +133,9 @@ pub enum CompileError {
     /// The float model has no int8 form.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    /// Weights of few bits could not be chosen.
+    #[error(transparent)]
+    Shrink(#[from] ShrinkError),
     /// The data for test vectors does not fit the model.
     #[error("golden data: {0}")]
     GoldenData(#[from] InputError),
@@ -155,6 +162,13 @@ pub enum Stage {
     },
     /// Choosing integers, and measuring their error.
     Quantizing,
+    /// Choosing weights of few bits.
+    Rounding {
+        /// Layers done.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// Looking for dead work.
     Eliminating,
     /// Looking for operators to compute in stripes.
@@ -274,6 +288,7 @@ fn compile_graph(
         blob: &blob,
         elimination: &elimination,
         quantized: quantized.as_ref().map(|done| (&done.calibration, options.range_method, &done.errors)),
+        mix: quantized.as_ref().and_then(|done| done.mix.as_ref()),
         golden_vectors: vectors.len(),
     });
     Ok(Compiled { blob, report, graph, passes, warnings })
@@ -284,6 +299,8 @@ struct Quantized {
     samples: Samples,
     calibration: Calibration,
     errors: LayerErrors,
+    /// What was found out about bits, when they were to be chosen.
+    mix: Option<Mix>,
 }
 
 /// Replaces a float graph by its int8 form.
@@ -307,12 +324,15 @@ fn quantize(
     if options.correct_biases {
         affine::correct_biases(graph, &calibration.means, &mut int8, &samples);
     }
+    let mix = shrink::shrink((graph, &mut int8), &samples, (options.bits, options.target), &mut |done, total| {
+        progress(Stage::Rounding { done, total });
+    })?;
     let mut int8_runner = EngineRunner::new(&int8)?;
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
     drop(runner);
     drop(int8_runner);
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors })
+    Ok(Quantized { samples, calibration, errors, mix })
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

@@ -27,6 +27,7 @@ pub mod program;
 pub mod record;
 pub mod report;
 pub mod sample;
+pub mod shrink;
 pub mod source;
 pub mod stripe;
 pub mod target;

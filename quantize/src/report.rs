@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use kinglet_kernels::packing::Storage;
 use serde::Serialize;
 
 use crate::affine::LayerErrors;
@@ -9,6 +10,8 @@ use crate::calibrate::{Calibration, Range, RangeMethod};
 use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph, Port};
 use crate::pass::eliminate::EliminationReport;
+use crate::program::Step;
+use crate::shrink::Mix;
 use crate::stripe::{Cost, SegmentCost};
 
 /// Layers that the text report lists as the least accurate.
@@ -57,6 +60,9 @@ pub struct Report {
     /// What the model was quantized by, when it was quantized here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationLine>,
+    /// What was found out about the bits of weights, with `--bits auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// The error of each layer, when the model was quantized here.
     pub layers: Vec<LayerLine>,
 }
@@ -120,6 +126,18 @@ pub struct LayerLine {
     pub op: &'static str,
     /// Signal to quantization noise, the median of calibration samples; absent when there is no noise.
     pub sqnr_db: Option<f64>,
+    /// What its weights are, when it has some.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightLine>,
+}
+
+/// The weights of a layer, as they are in the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct WeightLine {
+    /// Bits of each.
+    pub bits: usize,
+    /// Bytes of all.
+    pub weight_bytes: u64,
 }
 
 /// Everything a report is made from.
@@ -130,12 +148,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) blob: &'a [u8],
     pub(crate) elimination: &'a EliminationReport,
     pub(crate) quantized: Option<(&'a Calibration, RangeMethod, &'a LayerErrors)>,
+    pub(crate) mix: Option<&'a Mix>,
     pub(crate) golden_vectors: usize,
 }
 
 impl Report {
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let Facts { assembly, graph, manifest, blob, elimination, quantized, golden_vectors } = facts;
+        let Facts { assembly, graph, manifest, blob, elimination, quantized, mix, golden_vectors } = facts;
         let certificate = assembly.certificate();
         let (before, after) = (elimination.before(), elimination.after());
         let peak = assembly.program.steps.get(assembly.plan.peak_step).and_then(|step| graph.nodes.get(step.node));
@@ -169,12 +188,14 @@ impl Report {
                 error_samples: errors.samples,
                 inputs: inputs(graph, calibration),
             }),
+            mix: mix.cloned(),
             layers: layers
                 .iter()
                 .map(|layer| LayerLine {
                     node: layer.node.clone(),
                     op: layer.op,
                     sqnr_db: layer.sqnr_db.is_finite().then_some(layer.sqnr_db),
+                    weights: weights(assembly, graph, &layer.node),
                 })
                 .collect(),
         }
@@ -184,6 +205,17 @@ impl Report {
 fn inputs(graph: &Graph, calibration: &Calibration) -> Vec<InputLine> {
     let of = |(port, range): (&Port, &Range)| InputLine { name: port.name.clone(), lo: range.lo, hi: range.hi };
     graph.inputs.iter().zip(&calibration.inputs).map(of).collect()
+}
+
+/// The weights that a node became: those of its first operator that has some, since stripes share them.
+fn weights(assembly: &Assembly<'_>, graph: &Graph, node: &str) -> Option<WeightLine> {
+    let is_of = |step: &&Step| graph.nodes.get(step.node).is_some_and(|of| of.name == node);
+    let of = |step: &Step| {
+        let layer = step.record.layer(step.head())?;
+        let bits = Storage::from_tag(step.form.storage)?.bits();
+        (layer.weight_bytes > 0).then_some(WeightLine { bits, weight_bytes: layer.weight_bytes })
+    };
+    assembly.program.steps.iter().filter(is_of).find_map(of)
 }
 
 fn eliminated(elimination: &EliminationReport) -> Vec<Eliminated> {
@@ -247,6 +279,30 @@ impl fmt::Display for Report {
             for InputLine { name, lo, hi } in inputs {
                 write!(f, "\n             `{name}` {lo} to {hi}")?;
             }
+        }
+        self.write_layers(f)
+    }
+}
+
+impl Report {
+    /// Bits of the layers where these are not all eight, and which layers are the noisiest.
+    fn write_layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(mix) = &self.mix {
+            write!(f, "{mix}")?;
+        }
+        // What all layers have in common is said above.
+        let narrow = self.layers.iter().any(|layer| layer.weights.is_some_and(|weights| weights.bits < 8));
+        for layer in self.layers.iter().filter(|_| narrow) {
+            let Some(WeightLine { bits, weight_bytes }) = layer.weights else { continue };
+            let noise = layer.sqnr_db.map_or_else(|| "no noise".into(), |sqnr_db| format!("{sqnr_db:.1} dB"));
+            write!(
+                f,
+                "\n  {:<11}{} bytes, {noise}  `{}` ({})",
+                format!("{bits} bits"),
+                grouped(weight_bytes),
+                layer.node,
+                layer.op
+            )?;
         }
         let mut noisy: Vec<(&LayerLine, f64)> =
             self.layers.iter().filter_map(|layer| Some((layer, layer.sqnr_db?))).collect();

@@ -30,6 +30,7 @@ pub use crate::op::fixed;
 pub use activation::activation;
 pub use bias_correction::correct_biases;
 pub use error_report::{LayerError, LayerErrors, layer_errors};
+pub(crate) use weights::ACCUMULATOR_MAX;
 
 use crate::calibrate::{CalibrationTable, Range};
 use crate::ir::{DType, Elements, Graph, GraphError, Node, Quantization, Value, ValueId};

@@ -12,7 +12,7 @@ use kinglet_kernels::packing::Storage;
 use crate::ir::{Elements, Quantization};
 
 /// No accumulator of a layer gets larger than this, whatever its input.
-pub(super) const ACCUMULATOR_MAX: f64 = (1u32 << 30) as f64;
+pub(crate) const ACCUMULATOR_MAX: f64 = (1u32 << 30) as f64;
 
 /// Largest distance of an int8 code from its zero point, one more for the rounding of the weights.
 const CODE_DISTANCE_MAX: f64 = 256.0;

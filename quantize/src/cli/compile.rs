@@ -7,6 +7,7 @@ use clap::Args;
 use kinglet::Model;
 use serde::Serialize;
 
+use super::bits::BitsArguments;
 use super::model::ModelArguments;
 use super::progress::Progress;
 use super::{Failure, Outcome, of_inputs, print, print_json};
@@ -51,6 +52,8 @@ pub(super) struct Arguments {
     /// Keep the biases: do not take from them what rounding the weights adds to results on average
     #[arg(long, requires = "calib")]
     no_bias_correction: bool,
+    #[command(flatten)]
+    bits: BitsArguments,
     /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
     /// [default: 0, or all of --golden-data but no more than 65535]
     #[arg(long, value_name = "N")]
@@ -184,6 +187,7 @@ pub(super) fn with_progress<E>(
         Stage::Reading => progress.doing("reading the model"),
         Stage::Calibrating { done, total } => progress.counting("calibrating", done, total),
         Stage::Quantizing => progress.doing("quantizing"),
+        Stage::Rounding { done, total } => progress.counting("rounding layers", done, total),
         Stage::Eliminating => progress.doing("eliminating dead work"),
         Stage::Striping { done, total } => progress.counting("fitting the memory", done, total),
         Stage::Emitting => progress.doing("planning memory and writing the blob"),
@@ -206,6 +210,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         range_method: arguments.range,
         keep_outliers: arguments.keep_outliers,
         correct_biases: !arguments.no_bias_correction,
+        bits: arguments.bits.bits()?,
         golden: vector_count(arguments)?,
         golden_data: (!arguments.golden_data.is_empty())
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),

@@ -4,6 +4,7 @@
 //! 1 everything else. `docs/cli.md` describes every command and every field of the JSON.
 
 mod bench;
+mod bits;
 mod compare;
 mod compile;
 mod demo;

@@ -1,0 +1,193 @@
+//! Weights of few bits: codes chosen so that every layer computes what the float layer does, on calibration samples.
+//!
+//! Layer by layer, in the order in which they run. Each one sees what the layers before it compute *as they are by then*:
+//! of few bits, and their results as codes. Of that only second moments are kept (`moments.rs`), and then
+//!
+//! - refit: the weights become those that make the float layer's results, before the activation, of what the layer now
+//!   reads, by least squares, `W* = (C + d W)(H + d I)^-1`, with `H` the covariance of what is read, `C` that of results
+//!   with it, and `d` a hundredth of the mean of `H`'s diagonal, by which the weights are held where they were;
+//! - round: codes and scales for the least error of the results (`row.rs`);
+//! - the bias makes the mean of the results that of the float layer's.
+//!
+//! Activations are what `affine` made them. Sums are exact or in a fixed order: the same bytes on any number of threads.
+
+mod bits;
+mod candidates;
+mod inverse;
+mod knapsack;
+mod layer;
+mod measure;
+mod mix;
+mod mixed;
+mod moments;
+mod parallel;
+mod patches;
+mod row;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use kinglet_kernels::packing::Storage;
+
+pub use bits::{Bits, Wish};
+
+use crate::calibrate::Samples;
+use crate::emit::BuildError;
+use crate::host::HostError;
+use crate::ir::{DType, Elements, Graph, Node};
+use crate::op::rule::layer::Kernel;
+use crate::target::Target;
+use layer::Rounded;
+pub use mix::{Mix, MixLayer, MixPoint};
+use moments::Moments;
+use patches::Patches;
+use walk::Walk;
+
+/// Why weights could not be rounded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShrinkError {
+    /// A node cannot be run by itself.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The engine stopped.
+    #[error("node `{node}`: {source}")]
+    Run {
+        /// The node's name.
+        node: String,
+        /// Why.
+        source: HostError,
+    },
+    /// No choice of bits does what is wanted.
+    #[error("--bits auto: {0}")]
+    Impossible(String),
+}
+
+/// What all samples of all values that are needed at one time may take.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
+/// Patches that a layer's moments are taken of, and for layers of many weights so many for each.
+const PATCHES_MIN: usize = 16_384;
+const PATCHES_PER_TAP: usize = 24;
+
+/// Told how many of how many layers are done.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
+/// Does what `bits` asks for; what it found out when that is to choose.
+pub fn shrink(
+    graphs: (&Graph, &mut Graph),
+    samples: &Samples,
+    (bits, target): (Bits, Target),
+    progress: Progress<'_>,
+) -> Result<Option<Mix>, ShrinkError> {
+    let all: Vec<usize> = (0..samples.len()).collect();
+    match bits {
+        Bits::Nearest => Ok(None),
+        Bits::All(storage) => {
+            round(graphs, (samples, &all), &|_| storage, progress)?;
+            Ok(None)
+        }
+        Bits::Mixed(wish) => mixed::shrink(graphs, samples, (&wish, target), progress).map(Some),
+    }
+}
+
+/// Gives the layers of `int8`, which `float` became, codes of as many bits as `storage_of` says for each by the index of
+/// its node, from `chosen` samples.
+fn round(
+    graphs: (&Graph, &mut Graph),
+    chosen: (&Samples, &[usize]),
+    storage_of: &dyn Fn(usize) -> Storage,
+    progress: Progress<'_>,
+) -> Result<(), ShrinkError> {
+    each_layer(graphs, chosen, &mut |site| site.rounded(storage_of(site.index)), progress)
+}
+
+/// A layer that is to be rounded, with what it reads and should compute.
+struct Site<'a> {
+    float: (&'a Graph, &'a Node),
+    int8: (&'a Graph, &'a Node),
+    /// Of the node in the int8 graph.
+    index: usize,
+    patches: &'a Patches<'a>,
+    moments: &'a Moments,
+}
+
+impl Site<'_> {
+    /// New constants of so many bits; `None` when the layer keeps its own.
+    fn rounded(&self, storage: Storage) -> Option<Rounded> {
+        Rounded::of(self.float, self.int8, self.patches, self.moments, storage)
+    }
+}
+
+/// Comes to each layer in the order in which they run, and puts what `work` makes of it into its place before going on.
+fn each_layer(
+    (float, int8): (&Graph, &mut Graph),
+    (samples, chosen): (&Samples, &[usize]),
+    work: &mut dyn FnMut(&Site<'_>) -> Option<Rounded>,
+    progress: Progress<'_>,
+) -> Result<(), ShrinkError> {
+    let count = chosen.len().min((MEMORY_BYTES_MAX / bytes_at_once(float).max(1)).max(1));
+    let chosen = &chosen[..count];
+    let mut exact = Walk::new(float, samples, chosen);
+    let mut coded = Walk::new(int8, samples, chosen);
+    let layers = layers(int8);
+    for (done, &index) in layers.iter().enumerate() {
+        let node = int8.nodes[index].clone();
+        let Some(twin) = float.nodes.iter().position(|twin| twin.outputs == node.outputs) else { continue };
+        coded.advance(int8, index)?;
+        let results = wanted(float, &mut exact, twin)?;
+        let rounded = {
+            let Some(patches) = Patches::of(int8, &node, coded.bytes(node.inputs[0])) else { continue };
+            let most = PATCHES_MIN.max(PATCHES_PER_TAP * patches.taps);
+            let moments = Moments::of(&patches, &patches.chosen(count, most), &results);
+            let (float, int8) = ((float, &float.nodes[twin]), (&*int8, &node));
+            work(&Site { float, int8, index, patches: &patches, moments: &moments })
+        };
+        if let Some(rounded) = rounded {
+            rounded.put(int8, index);
+        }
+        progress(done + 1, layers.len());
+    }
+    Ok(())
+}
+
+/// The nodes that can be rounded, in the order in which they run.
+fn layers(int8: &Graph) -> Vec<usize> {
+    (0..int8.nodes.len()).filter(|&index| is_layer(int8, &int8.nodes[index])).collect()
+}
+
+/// True for a layer whose constants are int8 codes.
+fn is_layer(graph: &Graph, node: &Node) -> bool {
+    let is_codes = |id| matches!(graph.value(id).elements, Some(Elements::I8(_)));
+    let layer = node.op.operator().layer();
+    layer.is_some_and(|layer| !matches!(layer.kernel, Kernel::Spreads(_)))
+        && node.inputs.get(1).copied().is_some_and(is_codes)
+        && node
+            .inputs
+            .first()
+            .is_some_and(|&id| graph.value(id).dtype == DType::I8 && graph.value(id).elements.is_none())
+}
+
+/// What the float layer `index` computes in all samples before its activation.
+fn wanted(float: &Graph, exact: &mut Walk, index: usize) -> Result<Vec<f32>, ShrinkError> {
+    exact.advance(float, index)?;
+    let node = &float.nodes[index];
+    let mut linear = node.clone();
+    let activation = linear.op.operator_mut().activation_mut().map(core::mem::take);
+    let mut results = exact.results(float, &linear)?;
+    let words = results.first().map(|bytes| bytes.as_chunks().0).unwrap_or_default();
+    let reals: Vec<f32> = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+    if let (Some(activation), Some(bytes)) = (activation, results.first_mut()) {
+        *bytes = reals.iter().flat_map(|&real| activation.of(real).to_le_bytes()).collect();
+    }
+    exact.put(node, results);
+    Ok(reals)
+}
+
+/// About how many bytes of one sample both graphs keep at one time: the two largest values, as floats, twice and as codes.
+fn bytes_at_once(float: &Graph) -> usize {
+    let computed = float.nodes.iter().flat_map(|node| node.outputs.iter()).map(|&id| float.value(id).len());
+    let mut lens: Vec<usize> = computed.chain(float.inputs.iter().map(|port| float.value(port.value).len())).collect();
+    lens.sort_unstable();
+    lens.iter().rev().take(2).sum::<usize>() * (2 * size_of::<f32>() + 1)
+}
