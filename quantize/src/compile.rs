@@ -10,8 +10,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::affine::{self, LayerErrors, QuantizeError};
-use crate::calibrate::npy::ArrayError;
 use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, RangeMethod, Samples, calibrate};
+use crate::data::Preparation;
+use crate::data::npy::ArrayError;
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
 use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelBytes};
@@ -37,6 +38,8 @@ pub struct Options {
     pub target: Target,
     /// Samples of the model's inputs (`.npz`, `.npy`): a float model becomes int8.
     pub calibration: Option<PathBuf>,
+    /// How data is prepared: the samples, and by default whatever the blob is run on.
+    pub preparation: Preparation,
     /// How ranges are chosen from the samples.
     pub range_method: RangeMethod,
     /// Ranges include samples that alone decide them.
@@ -79,6 +82,7 @@ impl Default for Options {
         Options {
             target: Target::Portable,
             calibration: None,
+            preparation: Preparation::default(),
             range_method: RangeMethod::default(),
             keep_outliers: false,
             correct_biases: true,
@@ -274,8 +278,9 @@ fn compile_graph(
     let mut manifest = Manifest::new(&graph, source);
     manifest.version.clone_from(&options.version);
     manifest.labels.clone_from(&options.labels);
+    manifest.preparation.clone_from(&options.preparation);
     let vectors = match &options.golden_data {
-        Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options.golden)?,
+        Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options)?,
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
     };
     let blob = assembly.blob(&manifest, &vectors)?;
@@ -313,7 +318,7 @@ fn quantize(
     if graph.computes_on(DType::I8) || graph.computes_on(DType::I16) {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
-    let samples = Samples::read(path, graph)?;
+    let samples = Samples::read_prepared(path, graph, &options.preparation)?;
     let mut runner = EngineRunner::new(graph)?;
     let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
     let calibration = calibrate(graph, &mut runner, &samples, method, &mut |done, total| {
@@ -336,11 +341,13 @@ fn quantize(
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.
-fn vectors_of(data: &GoldenData, blob: &AlignedBytes, count: usize) -> Result<Vec<Vec<Vec<u8>>>, CompileError> {
+fn vectors_of(data: &GoldenData, blob: &AlignedBytes, options: &Options) -> Result<Vec<Vec<Vec<u8>>>, CompileError> {
     let ports = host::with_session(blob, |session| Ok(tensor::ports(session.model()).0)).map_err(BuildError::Run)?;
     let (option, raw_option) = ("--golden-data", "--golden-raw");
-    let inferences = InputFiles { files: &data.files, is_raw: data.is_raw, option, raw_option }.read(&ports)?;
-    Ok((0..inferences.count.min(count)).map(|index| inferences.get(index)).collect())
+    let preparation = &options.preparation;
+    let files = InputFiles { files: &data.files, is_raw: data.is_raw, preparation, option, raw_option };
+    let inferences = files.read(&ports)?;
+    Ok((0..inferences.count.min(options.golden)).map(|index| inferences.get(index)).collect())
 }
 
 /// Inputs of the test vectors, as bytes: calibration samples where there are any, otherwise the ramp and the

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use kinglet::DType;
 
-use crate::calibrate::npy::{self, Array, ArrayError, ElementType, read_arrays};
 use crate::calibrate::samples::by_input;
+use crate::data::npy::{self, Array, ArrayError, ElementType, read_arrays};
+use crate::data::{self, Preparation};
 use crate::file;
-use crate::tensor::PortSpec;
+use crate::tensor::{self, InputUse, PortSpec};
 
 /// Why files are no inputs.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +43,8 @@ impl Format {
             Some("npz") => Ok(Format::Npz),
             Some("bin") => Ok(Format::Bin),
             _ => Err(InputError::Usage(format!(
-                "{} must end in .npy, .npz or .bin; pictures, sound and tables become such a file in Python: \
-                 numpy.save(\"in.npy\", array)",
+                "{} must end in .npy, .npz or .bin, or be a .png, a .jpg, a .wav, a .csv or a folder of such; anything else \
+                 becomes such a file in Python: numpy.save(\"in.npy\", array)",
                 path.display()
             ))),
         }
@@ -57,6 +58,8 @@ pub(crate) struct Inferences {
     /// Bytes of one inference, by port.
     bytes: Vec<usize>,
     pub(crate) count: usize,
+    /// How the data of each input fits its codes; nothing of data that was given as codes.
+    pub(crate) uses: Vec<InputUse>,
 }
 
 impl Inferences {
@@ -72,6 +75,8 @@ pub(crate) struct InputFiles<'a> {
     pub(crate) files: &'a [PathBuf],
     /// `.npy` files hold the blob's own type.
     pub(crate) is_raw: bool,
+    /// How what is not raw is prepared.
+    pub(crate) preparation: &'a Preparation,
     /// The option that named them, for errors.
     pub(crate) option: &'static str,
     /// The option that makes `is_raw`.
@@ -82,18 +87,20 @@ impl InputFiles<'_> {
     /// Reads them for a model with these inputs.
     pub(crate) fn read(&self, ports: &[PortSpec]) -> Result<Inferences, InputError> {
         if let [path] = self.files
-            && Format::of(path)? == Format::Npz
+            && (data::is_foreign(path) || Format::of(path)? == Format::Npz)
         {
-            return from_numbers(path, &read_arrays(path)?, ports);
+            let arrays = data::read(path, &tensor::wanted(ports, Vec::new()), self.preparation)?;
+            return from_numbers(path, &arrays, ports);
         }
         if self.files.len() != ports.len() {
             let (given, option, needed) = (self.files.len(), self.option, ports.len());
             return Err(InputError::Usage(format!("{given} {option} given, the model has {needed} inputs")));
         }
-        let mut inputs = Vec::new();
+        let (mut inputs, mut uses) = (Vec::new(), Vec::new());
         let mut count = None;
         for (path, port) in self.files.iter().zip(ports) {
-            let bytes = self.read_one(path, port)?;
+            let (bytes, of_file) = self.read_one(path, port)?;
+            uses.extend(of_file);
             let inferences = bytes.len() / port.bytes().max(1);
             if *count.get_or_insert(inferences) != inferences {
                 let problem = format!("{} holds {inferences} inferences, the files before it others", path.display());
@@ -105,18 +112,22 @@ impl InputFiles<'_> {
             inputs,
             bytes: ports.iter().map(PortSpec::bytes).collect(),
             count: count.unwrap_or(usize::from(ports.is_empty())),
+            uses,
         })
     }
 
-    fn read_one(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {
+    fn read_one(&self, path: &Path, port: &PortSpec) -> Result<(Vec<u8>, Vec<InputUse>), InputError> {
+        let codes = |bytes: &[u8]| Ok((raw_bytes(path, port, bytes)?, Vec::new()));
         match Format::of(path)? {
-            Format::Bin => raw_bytes(path, port, &read_bin(path)?),
+            Format::Bin => codes(&read_bin(path)?),
             Format::Npz => Err(InputError::Usage("one .npz holds all inputs; give it alone".into())),
-            Format::Npy if self.is_raw => raw_bytes(path, port, &self.raw_array(path, port)?),
+            Format::Npy if self.is_raw => codes(&self.raw_array(path, port)?),
             Format::Npy => {
-                let mut arrays = read_arrays(path)?;
-                arrays.iter_mut().for_each(|array| array.name.clone_from(&port.name));
-                Ok(from_numbers(path, &arrays, core::slice::from_ref(port))?.inputs.concat())
+                let port = core::slice::from_ref(port);
+                let mut arrays = data::read(path, &tensor::wanted(port, Vec::new()), self.preparation)?;
+                arrays.iter_mut().zip(port).for_each(|(array, port)| array.name.clone_from(&port.name));
+                let read = from_numbers(path, &arrays, port)?;
+                Ok((read.inputs.concat(), read.uses))
             }
         }
     }
@@ -147,9 +158,13 @@ fn from_numbers(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inf
     let (inputs, count) = by_input(path, arrays, &inputs, |input, array| {
         let port = &ports[input];
         let bytes = port.encode_array(array).map_err(|problem| format!("{problem} (input `{}`)", port.name))?;
-        Ok(bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect())
+        let bytes: Vec<u8> =
+            bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect();
+        Ok((bytes, port.code_reals().map(|_| port.use_of(&array.to_f32()))))
     })?;
-    Ok(Inferences { inputs, bytes: ports.iter().map(PortSpec::bytes).collect(), count })
+    let (inputs, uses): (Vec<Vec<u8>>, Vec<Option<InputUse>>) = inputs.into_iter().unzip();
+    let bytes = ports.iter().map(PortSpec::bytes).collect();
+    Ok(Inferences { inputs, bytes, count, uses: uses.into_iter().flatten().collect() })
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, InputError> {

@@ -6,8 +6,10 @@
 use kinglet::{DType, Model};
 use kinglet_blob::SectionKind;
 use kinglet_kernels::quantize::Affine;
+use serde::Serialize;
 
-use crate::calibrate::npy::Array;
+use crate::data::npy::Array;
+use crate::data::{Input, Wanted};
 use crate::emit::{Manifest, PortNote};
 use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
 use crate::plain;
@@ -28,6 +30,53 @@ pub struct PortSpec {
     /// Whether the source's tensor ends before the first row that begins with -1.
     pub ends_at_minus_one: bool,
     affine: Affine,
+}
+
+/// How an input's data fits the reals that its codes stand for. The field names are the JSON's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InputUse {
+    /// The source model's name of the input.
+    pub name: String,
+    /// Share of the elements that lie beyond all codes, and were moved to the nearest.
+    pub clipped: f64,
+    /// The least and the largest element.
+    pub data: [f32; 2],
+    /// The reals of the least and the greatest code; absent where reals stay reals or integers stand for themselves.
+    pub codes: Option<[f32; 2]>,
+}
+
+/// Data that moves this little of an input's codes was probably scaled otherwise than in calibration.
+const USED_MIN: f32 = 0.1;
+
+/// Fewer samples may well use few codes.
+const SAMPLES_MIN: usize = 32;
+
+/// From which share of clipped elements on somebody is told.
+const CLIPPED_MAX: f64 = 0.01;
+
+impl InputUse {
+    /// What is probably not meant with data of so many samples; a sentence with a remedy.
+    pub fn problem(&self, samples: usize) -> Option<String> {
+        let [low, high] = self.codes?;
+        let [least, largest] = self.data;
+        let InputUse { name, clipped, .. } = self;
+        let remedy = "is the data scaled as that for calibration was?";
+        if *clipped > CLIPPED_MAX {
+            return Some(format!(
+                "{:.2} % of input `{name}` is clipped: the data goes from {least} to {largest}, the input's codes from \
+                 {low} to {high}; {remedy}",
+                clipped * 100.0
+            ));
+        }
+        let used = (largest - least) / (high - low);
+        (used < USED_MIN && largest > least && samples >= SAMPLES_MIN).then(|| {
+            format!(
+                "input `{name}` uses {:.1} % of its codes: the data goes from {least} to {largest}, the codes from {low} to \
+                 {high}; {remedy}",
+                used * 100.0
+            )
+        })
+    }
 }
 
 /// Inputs and outputs of a model. A manifest that contradicts the tables is ignored.
@@ -60,6 +109,16 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
         Some(spec(model.output(index)?, manifest.as_ref().and_then(|manifest| manifest.outputs.get(index))))
     });
     (inputs.collect(), outputs.collect())
+}
+
+/// What data for these inputs must be.
+pub fn wanted(ports: &[PortSpec], classes: Vec<String>) -> Wanted {
+    let input = |port: &PortSpec| Input {
+        name: port.name.clone(),
+        shape: port.source_shape.clone(),
+        channels_first: port.permutation.is_some(),
+    };
+    Wanted { inputs: ports.iter().map(input).collect(), classes }
 }
 
 /// A graph with nothing but these inputs, as float values in the source model's layout: what
@@ -107,6 +166,24 @@ impl PortSpec {
             }
         }
         port
+    }
+
+    /// The reals of the least and the greatest code; none where elements are reals or stand for themselves.
+    pub fn code_reals(&self) -> Option<[f32; 2]> {
+        let (low, high) = self.code_range();
+        (self.dtype != DType::F32 && !self.is_plain_integer()).then(|| [self.real(low), self.real(high)])
+    }
+
+    /// How these elements, of any number of inferences, fit the tensor.
+    pub fn use_of(&self, reals: &[f32]) -> InputUse {
+        let codes = self.code_reals();
+        // Half a step beyond the last code is still nearest to it by rounding alone.
+        let spare = self.affine.scale / 2.0;
+        let is_clipped = |real: &&f32| codes.is_some_and(|[low, high]| **real < low - spare || **real > high + spare);
+        let count = reals.iter().filter(is_clipped).count();
+        let ends = reals.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[a, b], &x| [a.min(x), b.max(x)]);
+        let clipped = count as f64 / reals.len().max(1) as f64;
+        InputUse { name: self.name.clone(), clipped, data: ends, codes }
     }
 
     /// Reals as the tensor's bytes.
@@ -342,6 +419,21 @@ mod tests {
         assert_eq!(port(DType::F32).encode_array(&infinite), Ok(f32::NEG_INFINITY.to_le_bytes().into()));
         let problem = port(DType::I8).encode_array(&array(f32::NAN)).err().unwrap_or_default();
         assert!(problem.starts_with("holds NaN in sample 0 (element 0)"), "{problem}");
+    }
+
+    #[test]
+    fn what_lies_beyond_all_codes_is_counted() {
+        // Codes of -62.5 to 65.
+        let port = port(DType::I8);
+        let seen = port.use_of(&[0.0, 65.2, 65.3, -100.0]);
+        assert_eq!((seen.clipped, seen.data, seen.codes), (0.5, [-100.0, 65.3], Some([-62.5, 65.0])));
+        assert!(seen.problem(1).is_some_and(|text| text.starts_with("50.00 % of input `x` is clipped")));
+        let small = port.use_of(&[0.0, 1.0]);
+        assert!(small.problem(32).is_some_and(|text| text.starts_with("input `x` uses 0.8 % of its codes")));
+        assert_eq!(small.problem(1), None);
+        assert_eq!(port.use_of(&[-60.0, 60.0]).problem(32), None);
+        let real = PortSpec { dtype: DType::F32, ..port }.use_of(&[1e9]);
+        assert_eq!((real.clipped, real.codes, real.problem(32)), (0.0, None, None));
     }
 
     #[test]

@@ -15,13 +15,13 @@ mod engine;
 mod finding;
 mod histogram;
 mod means;
-pub mod npy;
 mod observation;
 mod range;
 mod rare;
 mod runner;
 pub(crate) mod samples;
 
+pub use crate::data::npy;
 pub use engine::{Element, EngineRunner};
 pub use finding::Finding;
 pub use means::Means;

@@ -1,8 +1,10 @@
 //! Sample inputs of a model, brought from files into the graph's own layout.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::npy::{Array, ArrayError, read_arrays};
+use crate::data::npy::{Array, ArrayError};
+use crate::data::{self, Input, Preparation, Wanted};
 use crate::ir::{DType, Graph, Port, transposed};
 
 /// Inputs for any number of inferences.
@@ -26,8 +28,28 @@ impl Samples {
     /// one there is. Shapes are those of the source model with any number of samples along the first axis.
     /// The arrays may be of any numeric type and are fed as floats.
     pub fn read(path: &Path, graph: &Graph) -> Result<Self, ArrayError> {
-        let arrays = read_arrays(path)?;
+        Self::read_prepared(path, graph, &Preparation::default())
+    }
+
+    /// [`Samples::read`] on anything that [`crate::data`] reads, prepared.
+    pub fn read_prepared(path: &Path, graph: &Graph, preparation: &Preparation) -> Result<Self, ArrayError> {
+        let input = |port: &Port| Input {
+            name: port.name.clone(),
+            shape: port.source_shape.clone(),
+            channels_first: port.permutation.is_some(),
+        };
+        let wanted = Wanted { inputs: graph.inputs.iter().map(input).collect(), classes: Vec::new() };
+        let arrays = data::read(path, &wanted, preparation)?;
         Self::from_arrays(path, &arrays, graph)
+    }
+
+    /// How many of these samples are among the others too, to the bit.
+    pub fn shared_with(&self, others: &Samples) -> usize {
+        let bits = |samples: &Samples, index: usize| -> Vec<u32> {
+            samples.get(index).concat().into_iter().map(f32::to_bits).collect()
+        };
+        let known: HashSet<Vec<u32>> = (0..others.len).map(|index| bits(others, index)).collect();
+        (0..self.len).filter(|&index| known.contains(&bits(self, index))).count()
     }
 
     /// [`Samples::read`] on arrays that came from `path`.
@@ -178,8 +200,8 @@ fn sample_count(shape: &[usize], source: &[usize]) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::npy::ElementType;
     use super::*;
+    use crate::data::npy::ElementType;
     use crate::ir::Value;
 
     fn graph(source: &[usize], permutation: Option<Vec<usize>>) -> Graph {

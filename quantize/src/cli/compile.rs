@@ -1,6 +1,5 @@
 //! `kinglet compile`
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,16 +7,18 @@ use kinglet::Model;
 use serde::Serialize;
 
 use super::bits::BitsArguments;
+use super::data::DataArguments;
 use super::model::ModelArguments;
 use super::progress::Progress;
-use super::{Failure, Outcome, of_inputs, print, print_json};
+use super::{Failure, Outcome, compare, of_inputs, print, print_json, warn};
 use crate::calibrate::RangeMethod;
+use crate::compare::{Comparison, Request};
 use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
 use crate::host::AlignedBytes;
 use crate::pass::{Note, PassReport};
-use crate::plain;
 use crate::report::Report;
+use crate::score::Metric;
 use crate::source::{self, Language};
 use crate::stripe::Ram;
 use crate::target::{self, Target};
@@ -37,8 +38,9 @@ pub(super) struct Arguments {
     /// The machine that will run the blob: a core, a chip or a board, see below
     #[arg(long, default_value = "portable", value_name = "TARGET", value_parser = parse_target)]
     target: Target,
-    /// Samples of the model's inputs (.npz or .npy): quantizes a float model to int8
-    #[arg(long, value_name = "CALIB.npz")]
+    /// Samples of the model's inputs: quantizes a float model to int8. .npz, .npy, .csv, or a .png, a .jpg or a .wav or a
+    /// folder of them
+    #[arg(long, value_name = "CALIB")]
     calib: Option<PathBuf>,
     /// How activation ranges are chosen from the calibration data: `auto`, as `mse`, but all of it for the model's outputs;
     /// `min-max`, all of it; `mean`, from the mean of the
@@ -83,9 +85,17 @@ pub(super) struct Arguments {
     /// File with the names of the classes, one a line, for the manifest
     #[arg(long, value_name = "LABELS.txt")]
     labels: Option<PathBuf>,
+    /// Test data, with labels as for `compare --data`: the blob is compared with the model on it
+    #[arg(long, value_name = "TEST")]
+    eval: Option<PathBuf>,
+    /// The figure that decides on test data, as for `compare`
+    #[arg(long, value_name = "METRIC", requires = "eval")]
+    metric: Option<Metric>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    data: DataArguments,
     #[command(flatten)]
     changes: ModelArguments,
 }
@@ -121,16 +131,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         other => other.into(),
     })?;
     let written = write(&output, &compiled.blob, &arguments.emit)?;
-    for warning in &compiled.warnings {
-        // There is nobody to warn when standard error is closed.
-        let _ = writeln!(std::io::stderr(), "warning: {}", plain::lines(warning));
-    }
+    let eval = evaluate(arguments, &compiled, &options)?;
+    let of_eval = eval.iter().flat_map(|comparison| &comparison.warnings);
+    warn(compiled.warnings.iter().chain(of_eval).cloned());
     if arguments.json {
         let passes = arguments.explain.then_some(compiled.passes.as_slice());
-        return print_json(&Explained { report: &compiled.report, warnings: &compiled.warnings, passes });
+        let (report, warnings) = (&compiled.report, &compiled.warnings);
+        return print_json(&Explained { report, warnings, eval: eval.as_ref(), passes });
     }
     let explained = if arguments.explain { explanation(&compiled.passes) } else { String::new() };
-    print(&format!("{}\n  written to {written}{explained}", compiled.report))
+    let eval = eval.map_or_else(String::new, |eval| format!("\n{}", compare::text(&eval, false)));
+    print(&format!("{}\n  written to {written}{explained}{eval}", compiled.report))
 }
 
 /// Writes the blob, and what is made of it, beside each other. Returns the paths, for a sentence.
@@ -154,6 +165,18 @@ fn write(output: &Path, blob: &[u8], languages: &[Language]) -> Result<String, F
     Ok(files.iter().map(|(path, _)| path.display().to_string()).collect::<Vec<_>>().join(", "))
 }
 
+/// The blob beside the model on test data, where there is some.
+fn evaluate(arguments: &Arguments, compiled: &Compiled, options: &Options) -> Result<Option<Comparison>, Failure> {
+    let Some(data) = &arguments.eval else { return Ok(None) };
+    let progress = Progress::new();
+    let request = Request {
+        metric: arguments.metric,
+        calibration: arguments.calib.as_deref(),
+        ..Request::new(&arguments.model, &options.changes, &compiled.blob, data)
+    };
+    Ok(Some(crate::compare::compare(&request, &|done, total| progress.counting("comparing", done, total))?))
+}
+
 /// The report, and with `--explain` what it came from.
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
@@ -161,6 +184,9 @@ struct Explained<'a> {
     report: &'a Report,
     /// What stands on standard error too.
     warnings: &'a [String],
+    /// With `--eval`: what `compare` prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eval: Option<&'a Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     passes: Option<&'a [PassReport]>,
 }
@@ -207,6 +233,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
     Ok(Options {
         target: arguments.target,
         calibration: arguments.calib.clone(),
+        preparation: arguments.data.preparation()?,
         range_method: arguments.range,
         keep_outliers: arguments.keep_outliers,
         correct_biases: !arguments.no_bias_correction,

@@ -9,6 +9,7 @@ use clap::Args;
 use super::compile::with_progress;
 use super::progress::Progress;
 use super::{Failure, Outcome, compare, print};
+use crate::compare::Request;
 use crate::compile::{Options, compile_file};
 use crate::file;
 use crate::import::Changes;
@@ -60,12 +61,10 @@ fn in_directory(dir: &Path) -> Outcome {
     print(&format!("{}\n", compiled.report))?;
     print("$ kinglet compare model.onnx digits.kgl --data test.npz")?;
     let progress = Progress::new();
-    let model = (dir.join("model.onnx"), Changes::default());
-    let comparison =
-        crate::compare::compare((&model.0, &model.1), &compiled.blob, &dir.join("test.npz"), &|done, total| {
-            progress.counting("comparing", done, total)
-        })?;
+    let (model, data, changes) = (dir.join("model.onnx"), dir.join("test.npz"), Changes::default());
+    let request = Request::new(&model, &changes, &compiled.blob, &data);
+    let comparison = crate::compare::compare(&request, &|done, total| progress.counting("comparing", done, total))?;
     drop(progress);
-    print(&compare::text(&comparison))?;
+    print(&compare::text(&comparison, false))?;
     print(&format!("\ndone in {:.1} s: the blob runs on a Cortex-M4 with the same bits", begun.elapsed().as_secs_f64()))
 }

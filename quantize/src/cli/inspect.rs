@@ -46,6 +46,7 @@ fn text(it: &Inspection) -> String {
     if !it.labels.is_empty() {
         lines.push(format!("  labels     {}", it.labels.join(", ")));
     }
+    lines.extend(it.preparation.iter().map(|preparation| format!("  data       {preparation}")));
     lines.push(String::new());
     lines.push(operators(it));
     lines.push(String::new());

@@ -7,6 +7,7 @@ mod bench;
 mod bits;
 mod compare;
 mod compile;
+mod data;
 mod demo;
 mod dump;
 mod inspect;
@@ -136,6 +137,14 @@ fn print(text: &str) -> Outcome {
             Err(Failure::Other(format!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Says on standard error what is probably not meant.
+fn warn(sentences: impl IntoIterator<Item = String>) {
+    for sentence in sentences {
+        // There is nobody to warn when standard error is closed.
+        let _ = writeln!(std::io::stderr(), "warning: {}", plain::lines(&sentence));
     }
 }
 

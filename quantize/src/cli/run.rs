@@ -9,22 +9,25 @@ use clap::Args;
 use kinglet::{DType, Model, Session};
 use serde::Serialize;
 
-use super::{Failure, Outcome, dump, of_inputs, print, print_json};
+use super::data::BlobDataArguments;
+use super::{Failure, Outcome, dump, of_inputs, print, print_json, warn};
 use crate::blob_file;
-use crate::calibrate::npy::ElementType;
+use crate::data::npy::ElementType;
+use crate::emit::Manifest;
 use crate::file;
 use crate::host::{self, AlignedBytes};
 use crate::input_files::{Format, Inferences, InputFiles, element_type};
 use crate::npy_file::npy_bytes;
-use crate::tensor::{self, PortSpec};
+use crate::tensor::{self, InputUse, PortSpec};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The blob
     blob: PathBuf,
     /// Data for the inputs, one file for each in the model's order (or one .npz with all of them by name).
-    /// .npy and .npz hold reals of any numeric type, .bin holds the tensor in the blob's own type
-    #[arg(long, value_name = "IN.npy|IN.bin")]
+    /// .npy and .npz hold reals of any numeric type, .bin holds the tensor in the blob's own type; a model with one input
+    /// also takes a .csv, or a .png, a .jpg or a .wav or a folder of them
+    #[arg(long, value_name = "IN")]
     input: Vec<PathBuf>,
     /// Where the outputs go, one file for each in the model's order [default: print them]
     #[arg(long, value_name = "OUT.npy|OUT.bin")]
@@ -41,6 +44,8 @@ pub(super) struct Arguments {
     /// Print shapes, and without --output the values, as one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    data: BlobDataArguments,
 }
 
 /// An output of all inferences, for JSON.
@@ -73,6 +78,8 @@ impl core::fmt::Display for Number {
 #[derive(Debug, Serialize)]
 struct Ran {
     inferences: usize,
+    /// How the inputs' data fits their codes.
+    inputs: Vec<InputUse>,
     outputs: Vec<OutputLine>,
 }
 
@@ -86,23 +93,37 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for path in &arguments.output {
         Format::of(path).map_err(of_inputs)?;
     }
-    let files = InputFiles { files: &arguments.input, is_raw: arguments.raw, option: "--input", raw_option: "--raw" };
+    let preparation = match arguments.data.preparation()? {
+        Some(preparation) => preparation,
+        None => Manifest::of(&Model::from_bytes(&blob)?).map(|manifest| manifest.preparation).unwrap_or_default(),
+    };
+    let files = InputFiles {
+        files: &arguments.input,
+        is_raw: arguments.raw,
+        preparation: &preparation,
+        option: "--input",
+        raw_option: "--raw",
+    };
     let batches = files.read(&inputs).map_err(of_inputs)?;
     let mut results = infer_all(&blob, &batches, arguments)?;
+    warn(batches.uses.iter().filter_map(|input| input.problem(batches.count)));
     let outputs = if batches.count == 1 { of_one_run(&outputs, &mut results) } else { outputs };
     for (path, (port, bytes)) in arguments.output.iter().zip(outputs.iter().zip(&results)) {
         write_output(path, port, bytes, batches.count, arguments.raw)?;
     }
     if arguments.json {
         let with_values = arguments.output.is_empty();
-        return print_json(&ran(&outputs, &results, batches.count, with_values));
+        let outputs = lines(&outputs, &results, batches.count, with_values);
+        return print_json(&Ran { inferences: batches.count, inputs: batches.uses, outputs });
     }
     if arguments.output.is_empty() {
         return print_values(&outputs, &results, arguments.raw);
     }
     let inferences = if batches.count == 1 { "1 inference".into() } else { format!("{} inferences", batches.count) };
     let files: Vec<String> = arguments.output.iter().map(|path| path.display().to_string()).collect();
-    print(&format!("{inferences}, written to {}", files.join(", ")))
+    let clipped = |of: &InputUse| format!("\n  {:.2} % of `{}` clipped", of.clipped * 100.0, of.name);
+    let clipped: String = batches.uses.iter().map(clipped).collect();
+    print(&format!("{inferences}, written to {}{clipped}", files.join(", ")))
 }
 
 /// The outputs of one inference as the source has them: tensors whose rows may end early end there. Those of several are
@@ -161,14 +182,14 @@ fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: b
     file::write(path, &contents).map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
 }
 
-fn ran(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool) -> Ran {
+fn lines(ports: &[PortSpec], results: &[Vec<u8>], count: usize, with_values: bool) -> Vec<OutputLine> {
     let line = |(port, bytes): (&PortSpec, &Vec<u8>)| OutputLine {
         name: port.name.clone(),
         shape: port.batch_shape(count),
         values: with_values
             .then(|| bytes.chunks_exact(port.bytes().max(1)).flat_map(|one| numbers(port, one, false)).collect()),
     };
-    Ran { inferences: count, outputs: ports.iter().zip(results).map(line).collect() }
+    ports.iter().zip(results).map(line).collect()
 }
 
 /// A line for each inference and output.

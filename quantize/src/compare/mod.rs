@@ -1,6 +1,6 @@
 //! A blob against its float model, on real data.
 
-mod metrics;
+mod deviation;
 mod reference;
 
 use core::num::NonZero;
@@ -11,13 +11,15 @@ use kinglet::Model;
 use serde::Serialize;
 
 use crate::calibrate::Samples;
-use crate::calibrate::npy::{Array, ArrayError, read_arrays};
-use crate::emit::BuildError;
+use crate::data::npy::{Array, ArrayError};
+use crate::data::{self, LABELS, Preparation};
+use crate::emit::{BuildError, Manifest};
 use crate::host::{self, AlignedBytes, HostError};
 use crate::import::{self, Changes, Folder, ImportError, ModelBytes};
 use crate::pass::PassError;
-use crate::tensor::{self, PortSpec};
-use metrics::{Deviation, argmax, auc, mean_squared_error};
+use crate::score::{self, Answers, Metric, Scoring, Truth, TruthError, argmax};
+use crate::tensor::{self, InputUse, PortSpec};
+use deviation::Deviation;
 use reference::Reference;
 
 /// How alike a blob and its model are. The field names are the JSON's.
@@ -33,14 +35,21 @@ pub struct Comparison {
     pub agreement: f64,
     /// Signal to quantization noise of the first output over all samples; absent when there is no noise.
     pub sqnr_db: Option<f64>,
-    /// `accuracy`, `auc`, or absent without labels.
+    /// The name of the [`Metric`], or absent without labels.
     pub metric: Option<&'static str>,
     /// The metric of the float model.
     pub metric_float: Option<f64>,
     /// The metric of the blob.
     pub metric_blob: Option<f64>,
+    /// All figures of both, and what their difference is worth; absent without labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scoring>,
+    /// How the data fits the codes of each input.
+    pub inputs: Vec<InputUse>,
     /// Each output by itself.
     pub outputs: Vec<OutputComparison>,
+    /// What is probably not meant in the data or the labels; sentences.
+    pub warnings: Vec<String>,
 }
 
 /// How alike one output is.
@@ -76,13 +85,8 @@ pub enum CompareError {
     #[error("data: {0}")]
     Data(#[from] ArrayError),
     /// The labels do not fit the data.
-    #[error("{} labels for {samples} samples in `y`; give one for each", .labels)]
-    Labels {
-        /// How many labels there are.
-        labels: usize,
-        /// How many samples there are.
-        samples: usize,
-    },
+    #[error("data: {0}")]
+    Labels(#[from] TruthError),
     /// tract's words.
     #[error("the float reference: {0}")]
     Reference(String),
@@ -94,45 +98,140 @@ pub enum CompareError {
     Run(#[from] HostError),
 }
 
-/// Compares the blob with the model in `model_path` on the arrays in `data_path`: inputs under their names or
-/// `x`, and labels, if any, as `y`. Uses all threads of the machine; the result does not depend on their number.
-/// `changes` are those with which the blob was made.
-pub fn compare(
-    (model_path, changes): (&Path, &Changes),
-    blob: &AlignedBytes,
-    data_path: &Path,
-    progress: Progress<'_>,
-) -> Result<Comparison, CompareError> {
-    let file = model_path.display().to_string();
-    let (bytes, kind) = import::read(model_path)?;
-    let siblings = Folder::of(model_path);
+/// What is compared, and on what.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The model that the blob was made from.
+    pub model: &'a Path,
+    /// Those with which the blob was made.
+    pub changes: &'a Changes,
+    /// The blob.
+    pub blob: &'a AlignedBytes,
+    /// Inputs under their names or as `x`, and labels, if any, as `y`.
+    pub data: &'a Path,
+    /// The figure that decides; otherwise the most usual one for such labels.
+    pub metric: Option<Metric>,
+    /// How the data is prepared, where that is not as the blob says.
+    pub preparation: Option<&'a Preparation>,
+    /// What the blob was calibrated with: samples that are also compared on are counted.
+    pub calibration: Option<&'a Path>,
+    /// No more than so many samples, the first ones.
+    pub limit: Option<usize>,
+}
+
+impl<'a> Request<'a> {
+    /// A comparison on all the data, without a wish.
+    pub fn new(model: &'a Path, changes: &'a Changes, blob: &'a AlignedBytes, data: &'a Path) -> Self {
+        Request { model, changes, blob, data, metric: None, preparation: None, calibration: None, limit: None }
+    }
+}
+
+/// What both models answered to one sample: all outputs in the source's layout.
+struct Both {
+    float: Vec<Vec<f32>>,
+    ours: Vec<Vec<f32>>,
+}
+
+/// Compares a blob with its float model. Uses all threads of the machine; the result does not depend on their number.
+pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparison, CompareError> {
+    let file = request.model.display().to_string();
+    let (bytes, kind) = import::read(request.model)?;
+    let siblings = Folder::of(request.model);
     let reference = {
-        let model = ModelBytes { siblings: &siblings, changes, ..ModelBytes::new(&bytes, kind, &file) };
+        let model =
+            ModelBytes { siblings: &siblings, changes: request.changes, ..ModelBytes::new(&bytes, kind, &file) };
         Reference::new(&model)?
     };
-    let (inputs, outputs) = tensor::ports(&Model::from_bytes(blob).map_err(HostError::from)?);
+    let model = Model::from_bytes(request.blob).map_err(HostError::from)?;
+    let (inputs, outputs) = tensor::ports(&model);
     check_inputs(&inputs, &reference)?;
-    let arrays = read_arrays(data_path)?;
-    let samples = Samples::from_arrays(data_path, &arrays, &tensor::input_graph(&inputs))?;
-    let labels = labels(&arrays, samples.len())?;
-    let is_reconstruction = is_reconstruction(&inputs, &outputs, labels.as_deref());
+    let manifest = Manifest::of(&model);
+    let (classes, recorded) = manifest.map(|manifest| (manifest.labels, manifest.preparation)).unwrap_or_default();
+    let preparation = request.preparation.unwrap_or(&recorded);
+    let wanted = tensor::wanted(&inputs, classes);
+    let read = |path: &Path| -> Result<(Vec<Array>, Samples), ArrayError> {
+        let arrays = data::read(path, &wanted, preparation)?;
+        let samples = Samples::from_arrays(path, &arrays, &tensor::input_graph(&inputs))?;
+        Ok((arrays, samples))
+    };
+    let (arrays, mut samples) = read(request.data)?;
+    let labels = labels(&arrays, &mut samples, request.limit)?;
+    let first_len = outputs.first().map_or(0, PortSpec::len);
+    let is_autoencoder =
+        matches!((&inputs[..], &outputs[..]), ([input], [output]) if input.source_shape == output.source_shape);
+    let truth = Truth::new(labels.as_deref(), samples.len(), first_len, is_autoencoder, request.metric)?;
     let both = in_parallel(samples.len(), progress, |index| {
         let reals = samples.get(index);
         let encode = |(port, reals): (&PortSpec, &&[f32])| port.encode(&port.from_source(reals));
         let encoded: Vec<Vec<u8>> = inputs.iter().zip(&reals).map(encode).collect();
-        let results = host::with_session(blob, |session| host::infer(session, &encoded))?;
+        let results = host::with_session(request.blob, |session| host::infer(session, &encoded))?;
         let decode = |(port, bytes): (&PortSpec, Vec<u8>)| port.to_source(&port.decode(&bytes));
-        let ours: Vec<Vec<f32>> = outputs.iter().zip(results).map(decode).collect();
-        Ok((reference.run(&reals)?, ours))
+        Ok(Both { float: reference.run(&reals)?, ours: outputs.iter().zip(results).map(decode).collect() })
     })?;
-    let mut tally = Tally::new(outputs.len());
-    for (index, (float, ours)) in both.iter().enumerate() {
-        tally.add(float, ours, &outputs)?;
-        if let Some(labels) = &labels {
-            tally.score(float, ours, (labels[index], is_reconstruction.then(|| samples.get(index)[0])));
-        }
-    }
-    Ok(tally.finish(&outputs, &reference, labels.as_deref(), is_reconstruction))
+    let outputs = output_lines(&both, &outputs)?;
+    let metric = truth.as_ref().and_then(|truth| request.metric.or_else(|| truth.metrics().first().copied()));
+    let scores =
+        truth.as_ref().zip(metric).map(|(truth, metric)| scores(&both, &samples, (truth, metric), &wanted.classes));
+    let shared = match request.calibration {
+        Some(path) => shared(&samples, &read(path)?.1),
+        None => None,
+    };
+    let inputs = uses(&inputs, &samples);
+    let problems = scores.iter().flat_map(|scores| scores.problems.iter().cloned());
+    Ok(Comparison {
+        samples: samples.len(),
+        reference: reference.name(),
+        reference_note: reference.note().map(str::to_owned),
+        agreement: outputs.first().map_or(0.0, |output| output.agreement),
+        sqnr_db: outputs.first().and_then(|output| output.sqnr_db),
+        metric: metric.map(Metric::name),
+        metric_float: metric.and_then(|metric| scores.as_ref()?.float.get(metric)),
+        metric_blob: metric.and_then(|metric| scores.as_ref()?.blob.get(metric)),
+        warnings: inputs
+            .iter()
+            .filter_map(|input| input.problem(samples.len()))
+            .chain(problems)
+            .chain(shared)
+            .collect(),
+        scores,
+        inputs,
+        outputs,
+    })
+}
+
+/// Compares what was answered with what is right.
+fn scores(both: &[Both], samples: &Samples, (truth, metric): (&Truth, Metric), names: &[String]) -> Scoring {
+    let inputs: Vec<&[f32]> =
+        (0..samples.len()).map(|index| samples.get(index).first().copied().unwrap_or_default()).collect();
+    let first = |of: fn(&Both) -> &Vec<Vec<f32>>| -> Vec<&[f32]> {
+        both.iter().map(|both| of(both).first().map_or(&[][..], Vec::as_slice)).collect()
+    };
+    let (float, ours) = (first(|both| &both.float), first(|both| &both.ours));
+    let answers = |outputs| Answers { outputs, inputs: &inputs };
+    score::score(truth, answers(&float), answers(&ours), metric, names)
+}
+
+/// Samples that were calibrated with say too much good of a blob.
+fn shared(samples: &Samples, calibration: &Samples) -> Option<String> {
+    let count = samples.shared_with(calibration);
+    (count > 0).then(|| {
+        format!(
+            "{count} of the {} samples are calibration samples too: figures on them are better than on new data; calibrate \
+             with others",
+            samples.len()
+        )
+    })
+}
+
+/// How the samples of each input fit its codes.
+fn uses(inputs: &[PortSpec], samples: &Samples) -> Vec<InputUse> {
+    let of = |(index, port): (usize, &PortSpec)| {
+        let elements: Vec<f32> = (0..samples.len())
+            .flat_map(|sample| samples.get(sample).get(index).copied().unwrap_or_default().iter().copied())
+            .collect();
+        port.use_of(&elements)
+    };
+    inputs.iter().enumerate().map(of).collect()
 }
 
 /// The data is in the layout of the blob's source; so must the model be.
@@ -174,107 +273,43 @@ fn in_parallel<T: Send>(
     })
 }
 
-/// The array `y` as whole numbers.
-fn labels(arrays: &[Array], samples: usize) -> Result<Option<Vec<i64>>, CompareError> {
-    let Some(array) = arrays.iter().find(|array| array.name == "y") else { return Ok(None) };
-    if array.len() != samples {
-        return Err(CompareError::Labels { labels: array.len(), samples });
+/// The array `y`, shortened together with the samples.
+fn labels(arrays: &[Array], samples: &mut Samples, limit: Option<usize>) -> Result<Option<Vec<f64>>, CompareError> {
+    let whole = samples.len();
+    samples.truncate(limit.unwrap_or(whole));
+    let Some(array) = arrays.iter().find(|array| array.name == LABELS) else { return Ok(None) };
+    let mut labels: Vec<f64> = array.elements().collect();
+    // Labels that do not come out even are refused as a whole.
+    if whole > 0 && labels.len().is_multiple_of(whole) {
+        labels.truncate(labels.len() / whole * samples.len());
     }
-    Ok(Some(array.elements().map(|label| label as i64).collect()))
+    Ok(Some(labels))
 }
 
-/// True for an autoencoder with anomalies marked 1: an output like the input, and no other labels than 0 and 1.
-fn is_reconstruction(inputs: &[PortSpec], outputs: &[PortSpec], labels: Option<&[i64]>) -> bool {
-    let same = matches!((inputs, outputs), ([input], [output]) if input.source_shape == output.source_shape);
-    same && labels.is_some_and(|labels| labels.iter().all(|label| (0..=1).contains(label)))
-}
-
-/// What has been counted so far.
-struct Tally {
-    samples: usize,
-    deviations: Vec<Deviation>,
-    agreed: Vec<usize>,
-    /// Samples whose label the float model and the blob name.
-    right: [usize; 2],
-    /// Reconstruction errors of the float model and the blob.
-    errors: [Vec<f64>; 2],
-}
-
-impl Tally {
-    fn new(outputs: usize) -> Self {
-        Tally {
-            samples: 0,
-            deviations: vec![Deviation::default(); outputs],
-            agreed: vec![0; outputs],
-            right: [0; 2],
-            errors: [Vec::new(), Vec::new()],
-        }
+/// How alike each output is over all samples.
+fn output_lines(both: &[Both], ports: &[PortSpec]) -> Result<Vec<OutputComparison>, CompareError> {
+    if let Some(Both { float, .. }) = both.iter().find(|both| both.float.len() != ports.len()) {
+        let counts = format!("it has {} outputs, the model {}", ports.len(), float.len());
+        return Err(CompareError::OtherModel(counts));
     }
-
-    /// Compares the outputs of one sample.
-    fn add(&mut self, float: &[Vec<f32>], ours: &[Vec<f32>], ports: &[PortSpec]) -> Result<(), CompareError> {
-        self.samples += 1;
-        if float.len() != ports.len() {
-            let counts = format!("it has {} outputs, the model {}", ports.len(), float.len());
-            return Err(CompareError::OtherModel(counts));
-        }
-        for (index, ((port, reals), ours)) in ports.iter().zip(float).zip(ours).enumerate() {
+    let of = |(index, port): (usize, &PortSpec)| {
+        let (mut deviation, mut agreed) = (Deviation::default(), 0);
+        for Both { float, ours } in both {
+            let (reals, ours) = (&float[index], &ours[index]);
             if reals.len() != port.len() {
                 let (name, ours, theirs) = (&port.name, port.len(), reals.len());
                 let sizes = format!("its output `{name}` has {ours} elements, the model's {theirs}");
                 return Err(CompareError::OtherModel(sizes));
             }
-            self.deviations[index].add(reals, ours);
-            self.agreed[index] += usize::from(argmax(reals) == argmax(ours));
+            deviation.add(reals, ours);
+            agreed += usize::from(argmax(reals) == argmax(ours));
         }
-        Ok(())
-    }
-
-    /// Compares the outputs of one sample with its label; with its input for an autoencoder.
-    fn score(&mut self, float: &[Vec<f32>], ours: &[Vec<f32>], (label, input): (i64, Option<&[f32]>)) {
-        let both = [&float[0], &ours[0]];
-        for (index, output) in both.into_iter().enumerate() {
-            match input {
-                Some(input) => self.errors[index].push(mean_squared_error(input, output)),
-                None => self.right[index] += usize::from(argmax(output) as i64 == label),
-            }
-        }
-    }
-
-    fn finish(
-        &self,
-        ports: &[PortSpec],
-        reference: &Reference,
-        labels: Option<&[i64]>,
-        is_reconstruction: bool,
-    ) -> Comparison {
-        let samples = self.samples;
-        let share = |count: usize| count as f64 / samples.max(1) as f64;
-        let output = |(index, port): (usize, &PortSpec)| OutputComparison {
+        Ok(OutputComparison {
             name: port.name.clone(),
-            agreement: share(self.agreed[index]),
-            sqnr_db: self.deviations[index].sqnr_db(),
-            max_abs_error: self.deviations[index].max(),
-        };
-        let outputs: Vec<OutputComparison> = ports.iter().enumerate().map(output).collect();
-        let metric = |index: usize| match labels {
-            None => None,
-            Some(labels) if is_reconstruction => {
-                let anomalous: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
-                auc(&self.errors[index], &anomalous)
-            }
-            Some(_) => Some(share(self.right[index])),
-        };
-        Comparison {
-            samples,
-            reference: reference.name(),
-            reference_note: reference.note().map(str::to_owned),
-            agreement: outputs.first().map_or(0.0, |output| output.agreement),
-            sqnr_db: outputs.first().and_then(|output| output.sqnr_db),
-            metric: labels.map(|_| if is_reconstruction { "auc" } else { "accuracy" }),
-            metric_float: metric(0),
-            metric_blob: metric(1),
-            outputs,
-        }
-    }
+            agreement: agreed as f64 / both.len().max(1) as f64,
+            sqnr_db: deviation.sqnr_db(),
+            max_abs_error: deviation.max(),
+        })
+    };
+    ports.iter().enumerate().map(of).collect()
 }

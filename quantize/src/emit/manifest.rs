@@ -3,9 +3,12 @@
 //! The engine does not read it. It is kept short because it travels to devices: everything that the tables
 //! say already is left out.
 
+use kinglet::Model;
+use kinglet_blob::SectionKind;
 use serde::{Deserialize, Serialize};
 
 use super::PORT_AXES_MAX;
+use crate::data::Preparation;
 use crate::import::Kind;
 use crate::ir::{Graph, Port};
 use crate::plain;
@@ -14,7 +17,7 @@ use crate::plain;
 const SCHEMA: u8 = 1;
 
 /// The section's content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     schema: u8,
     /// The model's name.
@@ -31,6 +34,9 @@ pub struct Manifest {
     pub outputs: Vec<PortNote>,
     /// Names of the classes, in the order of the first output's elements; may be empty.
     pub labels: Vec<String>,
+    /// How data was prepared for calibration. Encoded behind everything else, and only where something was done.
+    #[serde(skip)]
+    pub preparation: Preparation,
 }
 
 /// The file a blob was made from.
@@ -142,7 +148,13 @@ impl Manifest {
             inputs: graph.inputs.iter().map(|port| PortNote::of(graph, port)).collect(),
             outputs: graph.outputs.iter().map(|port| PortNote::of(graph, port)).collect(),
             labels: Vec::new(),
+            preparation: Preparation::default(),
         }
+    }
+
+    /// That of a model, where it has one that can be read.
+    pub fn of(model: &Model<'_>) -> Option<Self> {
+        Manifest::decode(model.blob().section(SectionKind::Manifest)).ok()
     }
 
     /// The section's bytes.
@@ -151,7 +163,9 @@ impl Manifest {
         let mut bytes = postcard::to_allocvec(self).unwrap_or_default();
         let extents: Vec<&[u32]> = self.inputs.iter().chain(&self.outputs).map(|port| &port.extents[..]).collect();
         let ends: Vec<bool> = self.outputs.iter().map(|port| port.ends_at_minus_one).collect();
-        if ends.contains(&true) {
+        if !self.preparation.is_plain() {
+            bytes.extend(postcard::to_allocvec(&(extents, ends, &self.preparation)).unwrap_or_default());
+        } else if ends.contains(&true) {
             bytes.extend(postcard::to_allocvec(&(extents, ends)).unwrap_or_default());
         } else if extents.iter().any(|extents| !extents.is_empty()) {
             bytes.extend(postcard::to_allocvec(&extents).unwrap_or_default());
@@ -169,8 +183,13 @@ impl Manifest {
                 port.extents = extents;
             }
             if !rest.is_empty() {
-                let (ends, _): (Vec<bool>, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+                let (ends, rest): (Vec<bool>, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
                 manifest.outputs.iter_mut().zip(ends).for_each(|(port, ends)| port.ends_at_minus_one = ends);
+                // Padding is shorter than what is plain.
+                if rest.iter().any(|&byte| byte != 0) {
+                    let (preparation, _): (Preparation, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+                    manifest.preparation = preparation.sound();
+                }
             }
         }
         let names = [&mut manifest.name, &mut manifest.version, &mut manifest.tool];
@@ -211,6 +230,13 @@ mod tests {
         assert_eq!(Manifest::decode(&[manifest.encode(), vec![0; 3]].concat()), Ok(manifest.clone()));
         manifest.outputs.remove(0);
         assert_eq!(Manifest::decode(&manifest.encode()), Ok(manifest));
+    }
+
+    #[test]
+    fn how_data_is_prepared_travels_along() {
+        let preparation = Preparation { mean: vec![127.5], std: vec![-0.5, 2.0], hop: 7, ..Preparation::default() };
+        let manifest = Manifest { preparation, ..manifest() };
+        assert_eq!(Manifest::decode(&[manifest.encode(), vec![0; 15]].concat()), Ok(manifest));
     }
 
     #[test]

@@ -16,7 +16,6 @@ mod build;
 pub mod catalog;
 mod error;
 mod finite;
-mod half;
 mod kind;
 mod moves;
 mod onnx;

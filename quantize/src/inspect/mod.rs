@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use live::Live;
 
+use crate::data::Preparation;
 use crate::emit::{Certificate, Manifest};
 use crate::plain;
 use crate::program::PlacedOperator;
@@ -55,6 +56,8 @@ pub struct Inspection {
     pub golden_vectors: u32,
     /// Names of the classes.
     pub labels: Vec<String>,
+    /// How data is prepared for the model; null where it is taken as it is.
+    pub preparation: Option<Preparation>,
     /// Inputs.
     pub inputs: Vec<PortLine>,
     /// Outputs.
@@ -193,6 +196,7 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
         elements: work.elements,
         weight_bytes: counted.weight_bytes,
         golden_vectors: kinglet_blob::golden::split(blob.section(SectionKind::Golden)).map_or(0, |(count, _)| count),
+        preparation: manifest.as_ref().map(|it| it.preparation.clone()).filter(|it| !it.is_plain()),
         labels: manifest.map_or_else(Vec::new, |manifest| manifest.labels),
         inputs,
         outputs,

@@ -2,8 +2,8 @@
 
 use kinglet_tract::{OnnxTensor, TensorData, type_code, type_name};
 
+use crate::half::{bfloat16, float16};
 use crate::import::build::{Convert, refuse};
-use crate::import::half::{bfloat16, float16};
 use crate::ir::{RANK_MAX, VALUE_LEN_MAX};
 
 /// A known tensor. Its element count agrees with its shape; it may be empty, as shapes of scalars are.

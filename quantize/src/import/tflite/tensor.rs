@@ -6,8 +6,8 @@ use super::flatbuffer::{Damage, i32s, i64s};
 use super::names::operator_name;
 use super::schema::{BOOL, FLOAT16, FLOAT32, INT4, INT8, INT16, INT32, INT64, Tensor, UINT8, type_name};
 use super::{Importer, unsigned};
+use crate::half;
 use crate::import::build::{Convert, Refusal, refuse};
-use crate::import::half;
 use crate::ir::{DType, Elements, Quantization, Value, ValueId, checked_len};
 
 const EXPORT_AGAIN: &str = "export the model again";

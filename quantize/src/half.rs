@@ -6,7 +6,7 @@
 const SMALLEST: f32 = f32::from_bits(0x3380_0000);
 
 /// The IEEE half-precision float with these bits: one sign, five bits of exponent, ten of fraction.
-pub(super) fn float16(bits: u16) -> f32 {
+pub(crate) fn float16(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let (exponent, fraction) = (u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
     match exponent {
@@ -19,12 +19,12 @@ pub(super) fn float16(bits: u16) -> f32 {
 }
 
 /// The first half of a single-precision float.
-pub(super) fn bfloat16(bits: u16) -> f32 {
+pub(crate) fn bfloat16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
 /// The little-endian half-precision floats of `bytes`; a last single byte is left out.
-pub(super) fn float16s(bytes: &[u8]) -> Vec<f32> {
+pub(crate) fn float16s(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().map(|&raw| float16(u16::from_le_bytes(raw))).collect()
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::file;
+use crate::{file, half};
 
 /// Largest array that is read.
 pub const SIZE_BYTES_MAX: u64 = 1 << 32;
@@ -74,10 +74,9 @@ impl ElementType {
         !matches!(self, ElementType::F32 | ElementType::F64)
     }
 
-    /// The type of NumPy's description, `<f4` for instance.
+    /// The type of NumPy's description without its order of bytes, `f4` for instance.
     fn from_description(description: &str) -> Result<Self, String> {
-        let little = description.strip_prefix(['<', '|', '=']).unwrap_or(description);
-        Ok(match little {
+        Ok(match description {
             "b1" => ElementType::Bool,
             "i1" => ElementType::I8,
             "u1" => ElementType::U8,
@@ -94,7 +93,69 @@ impl ElementType {
     }
 }
 
+/// How elements lie in a file; in an [`Array`] they are little-endian and row-major, and wide enough for a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stored {
+    /// What they become.
+    element_type: ElementType,
+    /// Half-precision floats, which become single ones.
+    is_half: bool,
+    is_big_endian: bool,
+    is_column_major: bool,
+}
+
+impl Stored {
+    fn size_bytes(self) -> usize {
+        if self.is_half { 2 } else { self.element_type.size_bytes() }
+    }
+
+    /// The elements as an array has them.
+    fn arrange(self, mut bytes: Vec<u8>, shape: &[usize]) -> Vec<u8> {
+        if self.is_big_endian {
+            bytes.chunks_exact_mut(self.size_bytes()).for_each(<[u8]>::reverse);
+        }
+        if self.is_half {
+            bytes = half::float16s(&bytes).into_iter().flat_map(f32::to_le_bytes).collect();
+        }
+        if self.is_column_major && shape.len() > 1 {
+            bytes = row_major(&bytes, shape, self.element_type.size_bytes());
+        }
+        bytes
+    }
+}
+
+/// Elements of `size` bytes that lie with the first axis innermost, with the last one innermost.
+fn row_major(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = 1;
+    for extent in shape {
+        strides.push(stride);
+        stride *= extent;
+    }
+    let mut moved = Vec::with_capacity(bytes.len());
+    let mut index = vec![0; shape.len()];
+    for _ in 0..bytes.len() / size {
+        let at: usize = index.iter().zip(&strides).map(|(index, stride)| index * stride).sum();
+        moved.extend_from_slice(bytes.get(at * size..(at + 1) * size).unwrap_or_default());
+        // The last axis runs fastest.
+        for (position, extent) in index.iter_mut().zip(shape).rev() {
+            *position += 1;
+            if *position < *extent {
+                break;
+            }
+            *position = 0;
+        }
+    }
+    moved
+}
+
 impl Array {
+    /// An array of `f32`.
+    pub fn of_reals(name: String, shape: Vec<usize>, elements: &[f32]) -> Self {
+        let bytes = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
+        Array { name, shape, element_type: ElementType::F32, bytes }
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.element_type.size_bytes()
@@ -211,9 +272,9 @@ pub fn read_npy(mut source: impl Read, name: String) -> Result<Array, String> {
     let mut header = vec![0; header_len];
     source.read_exact(&mut header).map_err(cut)?;
     let header = String::from_utf8_lossy(&header);
-    let (element_type, shape) = parse_header(&header)?;
+    let (stored, shape) = parse_header(&header)?;
     let len = shape.iter().try_fold(1u64, |len, &extent| len.checked_mul(extent as u64));
-    let size_bytes = len.and_then(|len| len.checked_mul(element_type.size_bytes() as u64));
+    let size_bytes = len.and_then(|len| len.checked_mul(stored.size_bytes() as u64));
     let Some(size_bytes) = size_bytes.filter(|&size| size <= SIZE_BYTES_MAX) else {
         return Err(format!("has shape {shape:?}, which is larger than {SIZE_BYTES_MAX} bytes"));
     };
@@ -222,11 +283,12 @@ pub fn read_npy(mut source: impl Read, name: String) -> Result<Array, String> {
     if (bytes.len() as u64) < size_bytes {
         return Err(format!("ends after {} of {size_bytes} bytes of elements", bytes.len()));
     }
-    Ok(Array { name, shape, element_type, bytes })
+    let bytes = stored.arrange(bytes, &shape);
+    Ok(Array { name, shape, element_type: stored.element_type, bytes })
 }
 
-/// Element type and shape of `{'descr': '<f4', 'fortran_order': False, 'shape': (256, 288), }`.
-fn parse_header(header: &str) -> Result<(ElementType, Vec<usize>), String> {
+/// Elements and shape of `{'descr': '<f4', 'fortran_order': False, 'shape': (256, 288), }`.
+fn parse_header(header: &str) -> Result<(Stored, Vec<usize>), String> {
     let after = |key: &str| {
         let (_, rest) =
             header.split_once(&format!("'{key}':")).ok_or_else(|| format!("has no '{key}' in its header"))?;
@@ -236,15 +298,17 @@ fn parse_header(header: &str) -> Result<(ElementType, Vec<usize>), String> {
     let Some((description, _)) = description else {
         return Err("has elements of a compound type; store a plain array".into());
     };
-    let element_type = ElementType::from_description(description)?;
-    if !after("fortran_order")?.starts_with("False") {
-        return Err("is stored column by column; store numpy.ascontiguousarray(x)".into());
-    }
+    let is_big_endian = description.starts_with('>');
+    let plain = description.strip_prefix(['<', '>', '|', '=']).unwrap_or(description);
+    let is_half = plain == "f2";
+    let element_type = if is_half { ElementType::F32 } else { ElementType::from_description(plain)? };
+    let is_column_major = after("fortran_order")?.starts_with("True");
+    let stored = Stored { element_type, is_half, is_big_endian, is_column_major };
     let inside = after("shape")?.strip_prefix('(').and_then(|rest| rest.split_once(')'));
     let Some((inside, _)) = inside else { return Err("has no tuple for its shape".into()) };
     let extents = inside.split(',').map(str::trim).filter(|extent| !extent.is_empty());
     let shape: Result<Vec<usize>, _> = extents.map(str::parse).collect();
-    shape.map(|shape| (element_type, shape)).map_err(|_| format!("has the unreadable shape ({inside})"))
+    shape.map(|shape| (stored, shape)).map_err(|_| format!("has the unreadable shape ({inside})"))
 }
 
 #[cfg(test)]
@@ -272,11 +336,24 @@ mod tests {
     }
 
     #[test]
+    fn halves_other_orders_of_bytes_and_of_axes_are_read() {
+        let of = |header: &str, elements: &[u8]| read(header, elements).map(|array| array.to_f32());
+        let half = of("{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", &[0x00, 0x3c, 0x00, 0xc0]);
+        assert_eq!(half, Ok(vec![1.0, -2.0]));
+        let big = of("{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }", &[1, 0, 0xff, 0xff]);
+        assert_eq!(big, Ok(vec![256.0, -1.0]));
+        // [[1, 2, 3], [4, 5, 6]] column by column.
+        let columns = of("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }", &[1, 4, 2, 5, 3, 6]);
+        assert_eq!(columns, Ok(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+        let halves = of("{'descr': '>f2', 'fortran_order': True, 'shape': (1, 2), }", &[0x3c, 0, 0xc0, 0]);
+        assert_eq!(halves, Ok(vec![1.0, -2.0]));
+    }
+
+    #[test]
     fn bad_headers_say_what_is_wrong() {
         let cases = [
-            ("{'descr': '>f4', 'fortran_order': False, 'shape': (1,)}", "type `>f4`"),
+            ("{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", "type `c8`"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "compound"),
-            ("{'descr': '<f4', 'fortran_order': True, 'shape': (1,)}", "ascontiguousarray"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", "unreadable shape"),
             ("{'descr': '<f4', 'fortran_order': False}", "no 'shape'"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", "ends after 4 of 12"),
