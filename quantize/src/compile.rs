@@ -13,6 +13,7 @@ use crate::affine::{self, LayerErrors, QuantizeError};
 use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, RangeMethod, Samples, calibrate};
 use crate::data::Preparation;
 use crate::data::npy::ArrayError;
+use crate::diagnose::{Diagnosis, DiagnosisError, diagnose};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
 use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelBytes};
@@ -56,6 +57,8 @@ pub struct Options {
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
     pub eliminate: bool,
+    /// Find out where noise comes from, for [`Report::diagnosis`].
+    pub diagnose: bool,
     /// Look into what elimination left and why, for [`Compiled::passes`].
     pub explain: bool,
     /// The model's name; the file's when absent.
@@ -91,6 +94,7 @@ impl Default for Options {
             golden_data: None,
             ram: None,
             eliminate: true,
+            diagnose: false,
             explain: false,
             name: None,
             version: String::new(),
@@ -134,6 +138,9 @@ pub enum CompileError {
     /// The model is int8 already.
     #[error("`{0}` is quantized already; leave the calibration data out")]
     AlreadyQuantized(String),
+    /// Nobody finds out where noise comes from.
+    #[error(transparent)]
+    Diagnosis(#[from] DiagnosisError),
     /// The float model has no int8 form.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
@@ -169,6 +176,13 @@ pub enum Stage {
     /// Choosing weights of few bits.
     Rounding {
         /// Layers done.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
+    /// Looking for the layers that noise comes from.
+    Diagnosing {
+        /// Layers looked at.
         done: usize,
         /// Of so many.
         total: usize,
@@ -286,7 +300,7 @@ fn compile_graph(
     let blob = assembly.blob(&manifest, &vectors)?;
     let mut warnings = warning::of(&graph, quantized.is_some());
     warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
-    let report = Report::new(&Facts {
+    let mut report = Report::new(&Facts {
         assembly: &assembly,
         graph: &graph,
         manifest: &manifest,
@@ -296,6 +310,7 @@ fn compile_graph(
         mix: quantized.as_ref().and_then(|done| done.mix.as_ref()),
         golden_vectors: vectors.len(),
     });
+    report.diagnosis = quantized.and_then(|done| done.diagnosis);
     Ok(Compiled { blob, report, graph, passes, warnings })
 }
 
@@ -306,6 +321,7 @@ struct Quantized {
     errors: LayerErrors,
     /// What was found out about bits, when they were to be chosen.
     mix: Option<Mix>,
+    diagnosis: Option<Diagnosis>,
 }
 
 /// Replaces a float graph by its int8 form.
@@ -336,8 +352,14 @@ fn quantize(
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
     drop(runner);
     drop(int8_runner);
+    let diagnosis = match options.diagnose {
+        true => Some(diagnose(graph, &int8, &samples, &mut |done, total| {
+            progress(Stage::Diagnosing { done, total });
+        })?),
+        false => None,
+    };
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors, mix })
+    Ok(Quantized { samples, calibration, errors, mix, diagnosis })
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

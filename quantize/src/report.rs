@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::affine::LayerErrors;
 use crate::calibrate::{Calibration, Range, RangeMethod};
+use crate::diagnose::{Diagnosis, LayerFacts};
 use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph, Port};
 use crate::pass::eliminate::EliminationReport;
@@ -65,6 +66,9 @@ pub struct Report {
     pub mix: Option<Mix>,
     /// The error of each layer, when the model was quantized here.
     pub layers: Vec<LayerLine>,
+    /// Where noise comes from, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// The operator that sets the arena's size.
@@ -189,6 +193,7 @@ impl Report {
                 inputs: inputs(graph, calibration),
             }),
             mix: mix.cloned(),
+            diagnosis: None,
             layers: layers
                 .iter()
                 .map(|layer| LayerLine {
@@ -310,6 +315,13 @@ impl Report {
         for (index, (layer, sqnr_db)) in noisy.iter().take(WORST).enumerate() {
             let head = if index == 0 { "noisiest" } else { "" };
             write!(f, "\n  {head:<11}{sqnr_db:.1} dB  `{}` ({})", layer.node, layer.op)?;
+        }
+        let mut loud: Vec<&LayerFacts> = self.diagnosis.iter().flat_map(|diagnosis| &diagnosis.layers).collect();
+        loud.sort_by(|a, b| b.noise_share.total_cmp(&a.noise_share));
+        for (index, layer) in loud.iter().take(WORST).enumerate() {
+            let head = if index == 0 { "noise from" } else { "" };
+            let share = layer.noise_share * 100.0;
+            write!(f, "\n  {head:<11}{share:.0} %  `{}`: {}; {}", layer.node, layer.cause.what, layer.cause.remedy)?;
         }
         Ok(())
     }

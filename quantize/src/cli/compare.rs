@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kinglet::Model;
 
+use super::compile::write_page;
 use super::data::BlobDataArguments;
 use super::model::ModelArguments;
 use super::progress::Progress;
@@ -11,6 +13,8 @@ use super::text::table;
 use super::{Outcome, print, print_json, warn};
 use crate::blob_file;
 use crate::compare::{CompareError, Comparison, Request, compare};
+use crate::inspect::inspect;
+use crate::page::Facts;
 use crate::score::{ClassScores, Difference, Metric, Scores};
 
 #[derive(Debug, Args)]
@@ -36,6 +40,9 @@ pub(super) struct Arguments {
     /// Print the figures of every class, and which class was answered for which
     #[arg(long)]
     per_class: bool,
+    /// Write a page about the blob and the data: one file of HTML, with plots
+    #[arg(long, value_name = "REPORT.html")]
+    report: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -64,6 +71,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     })?;
     drop(progress);
     warn(comparison.warnings.iter().cloned());
+    if let Some(path) = &arguments.report {
+        let inspection = inspect(&Model::from_bytes(&blob)?);
+        let facts = Facts { report: None, inspection: &inspection, comparison: Some(&comparison), warnings: &[] };
+        write_page(path, &facts)?;
+    }
     if arguments.json { print_json(&comparison) } else { print(&text(&comparison, arguments.per_class)) }
 }
 

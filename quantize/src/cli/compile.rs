@@ -16,6 +16,8 @@ use crate::compare::{Comparison, Request};
 use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
 use crate::host::AlignedBytes;
+use crate::inspect::inspect;
+use crate::page::{self, Facts};
 use crate::pass::{Note, PassReport};
 use crate::report::Report;
 use crate::score::Metric;
@@ -91,6 +93,9 @@ pub(super) struct Arguments {
     /// The figure that decides on test data, as for `compare`
     #[arg(long, value_name = "METRIC", requires = "eval")]
     metric: Option<Metric>,
+    /// Write a page about the model, its layers and the test data: one file of HTML, with plots
+    #[arg(long, value_name = "REPORT.html")]
+    report: Option<PathBuf>,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
@@ -134,6 +139,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let eval = evaluate(arguments, &compiled, &options)?;
     let of_eval = eval.iter().flat_map(|comparison| &comparison.warnings);
     warn(compiled.warnings.iter().chain(of_eval).cloned());
+    if let Some(path) = &arguments.report {
+        let inspection = inspect(&Model::from_bytes(&compiled.blob)?);
+        let facts = Facts {
+            report: Some(&compiled.report),
+            inspection: &inspection,
+            comparison: eval.as_ref(),
+            warnings: &compiled.warnings,
+        };
+        write_page(path, &facts)?;
+    }
     if arguments.json {
         let passes = arguments.explain.then_some(compiled.passes.as_slice());
         let (report, warnings) = (&compiled.report, &compiled.warnings);
@@ -177,6 +192,12 @@ fn evaluate(arguments: &Arguments, compiled: &Compiled, options: &Options) -> Re
     Ok(Some(crate::compare::compare(&request, &|done, total| progress.counting("comparing", done, total))?))
 }
 
+/// Writes a page where a user wants it.
+pub(super) fn write_page(path: &Path, facts: &Facts<'_>) -> Outcome {
+    file::write(path, page::render(facts).as_bytes())
+        .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))
+}
+
 /// The report, and with `--explain` what it came from.
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
@@ -214,6 +235,7 @@ pub(super) fn with_progress<E>(
         Stage::Calibrating { done, total } => progress.counting("calibrating", done, total),
         Stage::Quantizing => progress.doing("quantizing"),
         Stage::Rounding { done, total } => progress.counting("rounding layers", done, total),
+        Stage::Diagnosing { done, total } => progress.counting("looking for noise", done, total),
         Stage::Eliminating => progress.doing("eliminating dead work"),
         Stage::Striping { done, total } => progress.counting("fitting the memory", done, total),
         Stage::Emitting => progress.doing("planning memory and writing the blob"),
@@ -243,6 +265,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
+        diagnose: arguments.report.is_some(),
         explain: arguments.explain,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),
