@@ -6,7 +6,7 @@ use kinglet_kernels::packing::Storage;
 use serde::Serialize;
 
 use crate::affine::LayerErrors;
-use crate::calibrate::{Calibration, Range, RangeMethod};
+use crate::calibrate::{Calibration, Finding, Range, RangeMethod};
 use crate::diagnose::{Diagnosis, LayerFacts};
 use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph, Port};
@@ -108,6 +108,8 @@ pub struct CalibrationLine {
     pub error_samples: usize,
     /// What each input was between.
     pub inputs: Vec<InputLine>,
+    /// Whether the samples are so probably not what the model was trained on that figures measured on them say nothing.
+    pub is_suspect: bool,
 }
 
 /// What the samples of an input are between.
@@ -191,6 +193,7 @@ impl Report {
                 samples: calibration.samples,
                 error_samples: errors.samples,
                 inputs: inputs(graph, calibration),
+                is_suspect: calibration.findings.iter().any(Finding::spoils_figures),
             }),
             mix: mix.cloned(),
             diagnosis: None,

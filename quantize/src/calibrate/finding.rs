@@ -47,6 +47,13 @@ pub enum Finding {
     Rare(RareSample),
 }
 
+impl Finding {
+    /// Whether the data is so wrong that what is measured on it says nothing of the model.
+    pub fn spoils_figures(&self) -> bool {
+        matches!(self, Finding::ConstantInput { .. } | Finding::DeadOutput { .. } | Finding::StillOutput { .. })
+    }
+}
+
 /// Looks for all of it.
 pub(super) fn of(
     graph: &Graph,
