@@ -66,6 +66,8 @@ instruction_sets! {
     Armv7em = "armv7em", "Armv7E-M";
     /// Armv8.1-M with the vector extension.
     Helium = "helium", "Helium";
+    /// 64-bit Arm, with NEON. Dot products are found at run time.
+    Aarch64 = "aarch64", "AArch64";
     /// 64-bit x86. What its vectors can do differs from one processor to the next and is found at run time.
     X86_64 = "x86_64", "x86-64";
 }
@@ -268,6 +270,7 @@ machines! {
         name: "aarch64",
         title: "AArch64",
         aliases: &["arm64", "cortex-a53", "cortex-a72", "cortex-a76"],
+        isa: Isa::Aarch64,
         rust_targets: &["aarch64-unknown-none", "aarch64-unknown-linux-gnu"]
     }
 

@@ -7,15 +7,17 @@
 //! Nothing is remembered in a static. A token is made once, when a model is loaded, kept in the model and handed to the
 //! kernels in their parameters; so two models never race for it, and a test can run every kernel that its machine has.
 
+#[cfg(kinglet_isa = "aarch64")]
+pub(crate) use crate::arch::aarch64::Found;
 #[cfg(kinglet_isa = "x86_64")]
 pub(crate) use crate::arch::x86_64::Found;
 
 /// What was found.
-#[cfg(not(kinglet_isa = "x86_64"))]
+#[cfg(not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64")))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found;
 
-#[cfg(not(kinglet_isa = "x86_64"))]
+#[cfg(not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64")))]
 impl Found {
     const PLAIN: Found = Found;
 

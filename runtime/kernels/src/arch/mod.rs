@@ -5,6 +5,8 @@
 //! time. `cfg` stands on these `mod` lines and in those dispatch
 //! functions, nowhere else.
 
+#[cfg(kinglet_isa = "aarch64")]
+pub(crate) mod aarch64;
 #[cfg(any(kinglet_isa = "armv6m", kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 #[macro_use]
 mod assembly;

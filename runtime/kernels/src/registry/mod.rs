@@ -138,6 +138,7 @@ kernels! {
         "armv7m" => crate::arch::armv7m::add_i8,
         "armv7em" => crate::arch::armv7em::add_i8,
         "helium" => crate::arch::helium::add_i8,
+        "aarch64" => crate::arch::aarch64::add_i8,
         "x86_64" => crate::arch::x86_64::add_i8,
         portable => crate::elementwise::portable::add_i8;
 

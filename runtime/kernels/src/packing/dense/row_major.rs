@@ -24,6 +24,14 @@ impl Order for RowMajor {
             ..Row::packed("conv2d::portable::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
         },
         Row {
+            isa: Isa::Aarch64,
+            kernel: in_build!(
+                "aarch64",
+                Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, crate::arch::aarch64::conv2d_i8)
+            ),
+            ..Row::packed("arch::aarch64::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
+        },
+        Row {
             isa: Isa::X86_64,
             kernel: in_build!(
                 "x86_64",
@@ -49,6 +57,14 @@ impl Order for RowMajor {
                 &[Operator::FullyConnected],
                 Packing::RowMajor.name(),
             )
+        },
+        Row {
+            isa: Isa::Aarch64,
+            kernel: in_build!(
+                "aarch64",
+                Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::arch::aarch64::fully_connected_i8)
+            ),
+            ..Row::packed("arch::aarch64::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
         },
         Row {
             isa: Isa::X86_64,
@@ -99,9 +115,11 @@ impl Order for RowMajor {
         if Storage::ANY_NARROW && narrow::runs_conv2d(layer, io, scratch) {
             return true;
         }
+        #[cfg(all(feature = "row-major", kinglet_isa = "aarch64"))]
+        crate::arch::aarch64::conv2d_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::conv2d_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
+        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
         conv2d::portable::conv2d_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
@@ -113,9 +131,11 @@ impl Order for RowMajor {
         if Storage::ANY_NARROW && narrow::runs_fully_connected(layer, io, scratch) {
             return true;
         }
+        #[cfg(all(feature = "row-major", kinglet_isa = "aarch64"))]
+        crate::arch::aarch64::fully_connected_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::fully_connected_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
+        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
         fully_connected::portable::fully_connected_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);

@@ -26,6 +26,18 @@ impl Order for RowMajor {
             )
         },
         Row {
+            isa: Isa::Aarch64,
+            kernel: in_build!(
+                "aarch64",
+                Kernel::DepthwiseI8(DepthwisePacking::RowMajor, crate::arch::aarch64::row_major_depthwise_i8)
+            ),
+            ..Row::packed(
+                "arch::aarch64::row_major_depthwise_i8",
+                &[Operator::DepthwiseConv2D],
+                DepthwisePacking::RowMajor.name(),
+            )
+        },
+        Row {
             isa: Isa::X86_64,
             kernel: in_build!(
                 "x86_64",
@@ -57,9 +69,11 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn run(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
+        #[cfg(all(feature = "row-major", kinglet_isa = "aarch64"))]
+        crate::arch::aarch64::row_major_depthwise_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::row_major_depthwise_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(kinglet_isa = "x86_64")))]
+        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
         portable::depthwise_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
