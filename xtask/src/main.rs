@@ -14,6 +14,7 @@ mod counts;
 mod emulate;
 mod fit_costs;
 mod fuzz;
+mod host_bench;
 mod image;
 mod kernel_check;
 mod library;
@@ -57,6 +58,8 @@ enum Command {
     McuBench(Box<mcu_bench::Arguments>),
     /// Measure each operator by itself on an emulated Cortex-M, beside TensorFlow Lite Micro with CMSIS-NN.
     OperatorBench(operator_bench::Arguments),
+    /// Count the instructions of int8 models on application cores: AArch64 under emulation, this machine under valgrind.
+    HostBench(host_bench::Arguments),
     /// Fit the compiler's estimates of instructions to what mcu-bench has measured.
     FitCosts(fit_costs::Arguments),
     /// Check the instruction counter itself against code whose counts are known, on every emulated core.
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::McuBench(arguments) => mcu_bench::run(&arguments),
         Command::OperatorBench(arguments) => operator_bench::run(&arguments),
+        Command::HostBench(arguments) => host_bench::run(&arguments),
         Command::FitCosts(arguments) => fit_costs::run(&arguments),
         Command::McuSelftest => mcu_selftest::run(),
         Command::Accuracy(arguments) => accuracy::run(&arguments),

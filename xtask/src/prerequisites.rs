@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use crate::tree;
 
 pub(crate) const QEMU: &str = "qemu-system-arm";
+/// Runs programs for a Linux on AArch64.
+pub(crate) const QEMU_USER: &str = "qemu-aarch64";
 
 /// Fails unless the compiler has the core library for the target.
 pub(crate) fn rust_target(target: &str) -> Result<()> {
@@ -25,17 +27,29 @@ pub(crate) fn rust_target(target: &str) -> Result<()> {
 
 /// The emulator's version, or how to install it.
 pub(crate) fn qemu_version() -> Result<String> {
-    let Ok(output) = Command::new(QEMU).arg("--version").output() else {
-        bail!("{QEMU} is not installed; on Debian or Ubuntu run: sudo apt-get install -y qemu-system-arm");
+    version_of(QEMU, "qemu-system-arm")
+}
+
+fn version_of(qemu: &str, package: &str) -> Result<String> {
+    let Ok(output) = Command::new(qemu).arg("--version").output() else {
+        bail!("{qemu} is not installed; on Debian or Ubuntu run: sudo apt-get install -y {package}");
     };
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.split_whitespace().skip_while(|word| *word != "version").nth(1);
     Ok(version.unwrap_or("unknown").to_owned())
 }
 
-/// Builds the counter for this QEMU and returns the library.
+/// Builds the counter for the emulator of boards and returns the library.
 pub(crate) fn plugin() -> Result<PathBuf> {
-    let version = qemu_version()?;
+    plugin_for(&qemu_version()?)
+}
+
+/// The same for the emulator of programs.
+pub(crate) fn user_plugin() -> Result<PathBuf> {
+    plugin_for(&version_of(QEMU_USER, "qemu-user")?)
+}
+
+fn plugin_for(version: &str) -> Result<PathBuf> {
     let major: u32 = version.split('.').next().and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut cargo = tree::cargo();
     cargo.current_dir(tree::root()).args(["build", "--release", "--quiet", "--package", "kinglet-icount"]);

@@ -27,11 +27,15 @@
 //! Arguments: `out=FILE` (required; appended to), `hist=FILE` with `window=K` (executions per
 //! address within the K-th outermost window, from 0; lines of `address count`, both decimal).
 //!
+//! With `blocks=FILE` instead, programs of any processor are counted, see `blocks`.
+//!
 //! Callbacks are used throughout rather than QEMU's inline counters: their signatures are the same
 //! from QEMU 6 to 10, and in 7.2 the inline memory counters ignore their read/write filter.
 
 // The test executable is linked without QEMU, so it must not refer to QEMU's symbols; that leaves the
 // counter without a caller. `cargo xtask mcu-selftest` checks both on every core.
+#[cfg(not(test))]
+mod blocks;
 mod class;
 #[cfg(not(test))]
 mod counter;

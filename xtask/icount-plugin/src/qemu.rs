@@ -9,6 +9,7 @@ use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::mem::transmute;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::blocks;
 use crate::class::{Class, class};
 use crate::counter::{self, CLASSES, FLASH_LOADS, INSTRUCTIONS, LOADS, MOVED, STORES, TAKEN, VECTOR, bump};
 use crate::opcode::{Kind, classify};
@@ -28,22 +29,23 @@ struct Info {
 
 /// An instruction or a translation block, known to QEMU only.
 #[repr(C)]
-struct Opaque {
+pub(crate) struct Opaque {
     _private: [u8; 0],
 }
 
-type Id = u64;
+pub(crate) type Id = u64;
 type ExecCallback = extern "C" fn(c_uint, *mut c_void);
 type MemoryCallback = extern "C" fn(c_uint, u32, u64, *mut c_void);
 
-const NO_REGISTERS: c_uint = 0;
+pub(crate) const NO_REGISTERS: c_uint = 0;
 const READ_AND_WRITE: c_uint = 3;
 
 unsafe extern "C" {
     fn qemu_plugin_register_vcpu_tb_trans_cb(id: Id, callback: extern "C" fn(Id, *mut Opaque));
-    fn qemu_plugin_tb_n_insns(block: *const Opaque) -> usize;
-    fn qemu_plugin_tb_get_insn(block: *const Opaque, index: usize) -> *mut Opaque;
-    fn qemu_plugin_register_vcpu_tb_exec_cb(
+    fn qemu_plugin_register_atexit_cb(id: Id, callback: extern "C" fn(Id, *mut c_void), user: *mut c_void);
+    pub(crate) fn qemu_plugin_tb_n_insns(block: *const Opaque) -> usize;
+    pub(crate) fn qemu_plugin_tb_get_insn(block: *const Opaque, index: usize) -> *mut Opaque;
+    pub(crate) fn qemu_plugin_register_vcpu_tb_exec_cb(
         block: *mut Opaque,
         callback: ExecCallback,
         flags: c_uint,
@@ -52,7 +54,7 @@ unsafe extern "C" {
     /// Called through a pointer of the form that the running version has.
     fn qemu_plugin_insn_data();
     fn qemu_plugin_insn_size(instruction: *const Opaque) -> usize;
-    fn qemu_plugin_insn_vaddr(instruction: *const Opaque) -> u64;
+    pub(crate) fn qemu_plugin_insn_vaddr(instruction: *const Opaque) -> u64;
     fn qemu_plugin_register_vcpu_insn_exec_cb(
         instruction: *mut Opaque,
         callback: ExecCallback,
@@ -88,6 +90,13 @@ extern "C" fn qemu_plugin_install(id: Id, info: *const Info, count: c_int, argum
             unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
         })
         .collect();
+    if blocks::start(&arguments) {
+        // SAFETY: `id` is the one that QEMU gave, and the callback has the declared type.
+        unsafe { qemu_plugin_register_vcpu_tb_trans_cb(id, blocks::translated) };
+        // SAFETY: likewise; the callback ignores its pointer.
+        unsafe { qemu_plugin_register_atexit_cb(id, blocks::ended, core::ptr::null_mut()) };
+        return 0;
+    }
     if let Err(message) = counter::start(&arguments) {
         eprintln!("icount: {message}");
         return 1;

@@ -10,10 +10,11 @@ use crate::prerequisites;
 use crate::tree;
 
 /// Targets of the machines without an operating system (emulated cores, the panic proof), of the lane on another
-/// processor, and of that with 32 bits.
+/// processor, of that with 32 bits, and of phones.
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
-    bare.chain([super::steps::OTHER_TARGET, super::steps::NARROW_TARGET]).collect::<BTreeSet<_>>().into_iter().collect()
+    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET];
+    bare.chain(others).chain(super::steps::PHONES).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Programs and the Debian packages that have them.

@@ -70,7 +70,11 @@ fn style() -> Vec<Step> {
         step("format", "every source file is as rustfmt writes it", {
             formatted.map(|folder| cargo(folder, &["fmt", "--all", "--check"])).collect()
         }),
-        step("lints", "clippy is silent on the host, on a board and on the C interface", lints()),
+        step(
+            "lints",
+            "clippy is silent on the host, on a board, on the other processor and on the C interface",
+            lints(),
+        ),
         step("pages", "the libraries' pages are written without a warning", pages()),
         step(
             "readme",
@@ -94,7 +98,9 @@ fn lints() -> Vec<Command> {
     firmware.env("KINGLET_ARENA_BYTES", "16").env("KINGLET_VECTORS", "ramp");
     let mut library = cargo("ffi", &["clippy", "--release"]);
     library.args(board).args(deny);
-    vec![host, firmware, library]
+    let mut other = cargo(".", &["clippy", "--release", "--package", "kinglet-kernels", "--target", OTHER_TARGET]);
+    other.args(deny);
+    vec![host, firmware, library, other]
 }
 
 /// The pages of the workspaces that others read about. Release, as the lints, which check the same code before.
@@ -156,7 +162,23 @@ fn host() -> Vec<Step> {
                 let program = ["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().find(|program| !starts(program));
                 program.map(|program| format!("{program} is not installed")).or_else(|| target(OTHER_TARGET))
             },
-            commands: vec![other("kinglet", &ENGINE_TESTS), other("kinglet-kernels", &KERNEL_TESTS)],
+            commands: {
+                let mut commands = vec![other("kinglet", &ENGINE_TESTS), other("kinglet-kernels", &KERNEL_TESTS)];
+                commands.extend(["cortex-a53", "cortex-a76"].map(found_on));
+                commands.extend(PHONES.map(assembled_for));
+                commands
+            },
+        },
+        Step {
+            name: "host-bench",
+            what: "instructions on AArch64 have not risen",
+            missing: || {
+                let program = ["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().find(|program| !starts(program));
+                let models = tree::shared().join("models");
+                let models = (!models.is_dir()).then(|| format!("there is no {}", models.display()));
+                program.map(|program| format!("{program} is not installed")).or(models).or_else(|| target(OTHER_TARGET))
+            },
+            commands: vec![xtask(&["host-bench", "--target", "aarch64", "--check-results"])],
         },
         Step {
             name: "i686",
@@ -187,14 +209,37 @@ fn same_refusals() -> Vec<Command> {
 /// What could differ on another processor: arithmetic, and reading in place. Emulation is slow, so not the tests of
 /// hostile bytes.
 const ENGINE_TESTS: [&str; 3] = ["operators", "session", "blob_format_document"];
-const KERNEL_TESTS: [&str; 4] = ["float_math", "kernels_match_reference", "known_functions", "known_layers"];
+const KERNEL_TESTS: [&str; 5] =
+    ["float_math", "kernels_match_reference", "known_functions", "known_layers", "large_layers"];
+
+/// The systems of phones, for which the kernels are assembled.
+pub(super) const PHONES: [&str; 2] = ["aarch64-apple-ios", "aarch64-linux-android"];
+
+/// What an emulated processor is found to have: the tests run on one that has everything.
+fn found_on(cpu: &str) -> Command {
+    let mut command =
+        cargo(".", &["test", "--release", "--target", OTHER_TARGET, "--package", "kinglet-kernels", "--lib"]);
+    command.args(["found"]);
+    emulated(&mut command, &format!("-cpu {cpu} "));
+    command
+}
+
+fn assembled_for(phone: &str) -> Command {
+    cargo(".", &["build", "--release", "--package", "kinglet-kernels", "--target", phone])
+}
+
+/// Linker and emulator of the other processor.
+fn emulated(command: &mut Command, options: &str) {
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
+    let runner = format!("qemu-aarch64 {options}-L /usr/aarch64-linux-gnu");
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner);
+}
 
 /// Tests of a package, built for the other processor and run under emulation.
 fn other(package: &str, tests: &[&str]) -> Command {
     let mut command = cargo(".", &["test", "--release", "--no-fail-fast", "--target", OTHER_TARGET]);
     command.args(["--package", package]).args(tests.iter().flat_map(|test| ["--test", test]));
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc");
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64 -L /usr/aarch64-linux-gnu");
+    emulated(&mut command, "");
     command
 }
 
