@@ -20,7 +20,7 @@ use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelByt
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
-use crate::pass::{PassError, PassReport, blocks, coarsen, integers, optimize, recode};
+use crate::pass::{PassError, PassReport, blocks, coarsen, integers, keep_states, optimize, recode};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::shrink::{self, Bits, Mix, ShrinkError};
@@ -59,6 +59,8 @@ pub struct Options {
     pub eliminate: bool,
     /// Find out where noise comes from, for [`Report::diagnosis`].
     pub diagnose: bool,
+    /// Layers that go over time keep their states from run to run.
+    pub stateful: bool,
     /// Look into what elimination left and why, for [`Compiled::passes`].
     pub explain: bool,
     /// The model's name; the file's when absent.
@@ -95,6 +97,7 @@ impl Default for Options {
             ram: None,
             eliminate: true,
             diagnose: false,
+            stateful: false,
             explain: false,
             name: None,
             version: String::new(),
@@ -251,6 +254,9 @@ fn compile_graph(
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
     let mut passes = Vec::new();
+    if options.stateful {
+        passes.push(keep_states(&mut graph)?);
+    }
     if options.calibration.is_some() {
         passes.push(coarsen(&mut graph)?);
     }
@@ -299,6 +305,7 @@ fn compile_graph(
     };
     let blob = assembly.blob(&manifest, &vectors)?;
     let mut warnings = warning::of(&graph, quantized.is_some());
+    warnings.extend(passes.iter().flat_map(PassReport::warnings));
     warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
     let mut report = Report::new(&Facts {
         assembly: &assembly,

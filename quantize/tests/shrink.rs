@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use kinglet_kernels::packing::Storage;
-use kinglet_quantize::compare::{Comparison, compare};
+use kinglet_quantize::compare::{Comparison, Request, compare};
 use kinglet_quantize::compile::{CompileError, Compiled, Options, compile_file};
 use kinglet_quantize::import::Changes;
 use kinglet_quantize::shrink::{Bits, Wish};
@@ -27,7 +27,9 @@ fn compiled(model: &str, bits: Bits, target: Target) -> Compiled {
 fn compared(model: &str, compiled: &Compiled) -> Comparison {
     let path = example(model);
     let data = path.with_file_name("test.npz");
-    compare((&path, &Changes::default()), &compiled.blob, &data, &|_, _| {}).unwrap_or_else(|error| panic!("{error}"))
+    let changes = Changes::default();
+    let request = Request::new(&path, &changes, &compiled.blob, &data);
+    compare(&request, &|_, _| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What was measured is 99.9 % and 31.6 dB with four bits, 98.2 % and 17.0 dB with two for the digits, and 96.8 % and

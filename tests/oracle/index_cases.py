@@ -51,7 +51,8 @@ class File:
             operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(custom[1])), np.uint8)
         graph, model = schema.SubGraphT(), schema.ModelT()
         graph.tensors, graph.operators, graph.outputs = self.tensors, [operator], results
-        graph.inputs = [index for index in operands if self.tensors[index].buffer == 0]
+        is_input = lambda index: index >= 0 and self.tensors[index].buffer == 0 and not self.tensors[index].isVariable
+        graph.inputs = [index for index in operands if is_input(index)]
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, [opcode]
         builder = flatbuffers.Builder(1024)
         builder.Finish(model.Pack(builder), b"TFL3")

@@ -25,6 +25,7 @@ from layer_cases import f32, f64, int8s, seeded
 from make_op_goldens import oracle
 from onnx_cases import onnx_cases
 from quantized_cases import quantized_cases
+from recurrent_cases import recurrent_int8_cases, recurrent_onnx_cases, recurrent_tflite_cases
 from tflite_build import NONE, RELU6, VALID, Model, Tensor, serialize
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "cases"
@@ -181,7 +182,7 @@ def floats():
 
 def from_onnx():
     """Float models in ONNX."""
-    for name, situation, model_bytes, calib, inputs, outputs, right in onnx_cases():
+    for name, situation, model_bytes, calib, inputs, outputs, right in (*onnx_cases(), *recurrent_int8_cases()):
         if calib is not None:
             right = {"calib": "calib.npy"} | right
         write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
@@ -195,9 +196,15 @@ def by_indices():
         write_file(name, situation, "model.tflite", model_bytes, inputs, outputs, right)
 
 
+def over_time():
+    """Layers that go over time, in .tflite files."""
+    for name, situation, model_bytes, inputs, outputs, right in recurrent_tflite_cases():
+        write_file(name, situation, "model.tflite", model_bytes, inputs, outputs, right)
+
+
 def from_onnxruntime():
-    """Models in ONNX: quantized ones, and operators that are taken apart."""
-    for name, situation, model_bytes, inputs, outputs, right in (*quantized_cases(), *composite_cases()):
+    """Models in ONNX: quantized ones, operators that are taken apart, and layers that go over time."""
+    for name, situation, model_bytes, inputs, outputs, right in (*quantized_cases(), *composite_cases(), *recurrent_onnx_cases()):
         write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
 
 
@@ -214,6 +221,7 @@ def main():
     from_onnx()
     from_onnxruntime()
     by_indices()
+    over_time()
     print(f"{len(list(FOLDER.glob('*/case.json')))} cases")
 
 

@@ -8,7 +8,7 @@ use kinglet_kernels::machine::{Isa, KernelSet, MACHINES, Machine};
 use kinglet_tests::tree::{SourceFile, root, source_files};
 
 /// Files that name machines, and why they may.
-const MAY_NAME_MACHINES: [(&str, &str); 9] = [
+const MAY_NAME_MACHINES: [(&str, &str); 10] = [
     ("runtime/kernels/src/machine.rs", "the table"),
     ("quantize/src/cost/table.rs", "measured prices, written by a program from what the table says is emulated"),
     ("quantize/src/cli/demo.rs", "what the demonstration compiles for"),
@@ -16,6 +16,7 @@ const MAY_NAME_MACHINES: [(&str, &str); 9] = [
     ("xtask/src/sequences.rs", "the board that replays sequences"),
     ("xtask/src/c_test/models.rs", "one blob for a board is among what the C programs run"),
     ("xtask/src/test/steps.rs", "the example firmware's core, the lints' and the other processor"),
+    ("xtask/src/host_bench.rs", "which application cores are counted, and on which processors"),
     ("xtask/src/miri.rs", "where Miri runs, which is a host"),
     ("xtask/src/tflite_oracle.rs", "where a library of others runs"),
 ];
@@ -103,6 +104,7 @@ fn a_build_gets_the_kernels_of_its_core() {
     assert_eq!(isa(mainline, Some("cortex-m35p"), &[]), Some(Isa::Armv7em));
     assert_eq!(isa(mainline, Some("cortex-m85"), &["dsp"]), Some(Isa::Helium));
     assert_eq!(isa("x86_64-apple-darwin", None, &[]), Some(Isa::X86_64));
+    assert_eq!(isa("aarch64-apple-ios", None, &[]), Some(Isa::Aarch64));
     assert_eq!(isa("riscv64gc-unknown-linux-gnu", None, &[]), None);
     let assembler = |features: &[&str]| {
         Machine::of_build(mainline, None, |name| features.contains(&name)).and_then(Machine::assembler_cpu)

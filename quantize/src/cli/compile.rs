@@ -72,6 +72,9 @@ pub(super) struct Arguments {
     /// Bytes of working memory that the model must fit, or `min`: computes first layers in stripes if need be
     #[arg(long, value_name = "BYTES", value_parser = parse_ram)]
     ram: Option<Ram>,
+    /// Recurrent layers of a float model keep their states from run to run: a run is a frame of a stream, or some
+    #[arg(long, conflicts_with = "calib")]
+    stateful: bool,
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
@@ -266,6 +269,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
         diagnose: arguments.report.is_some(),
+        stateful: arguments.stateful,
         explain: arguments.explain,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),

@@ -20,6 +20,7 @@ mod kind;
 mod moves;
 mod onnx;
 mod padding;
+mod recurrent;
 mod resize;
 mod rows;
 mod siblings;

@@ -20,7 +20,10 @@ pub use common::attributes::{Activation, Padding, Window};
 pub use common::elementwise::broadcast;
 pub use common::fixed;
 pub use kinglet_blob::MapFunction;
+pub use lowering::recurrent_i8::{Codes as RecurrentCodes, Matrix as RecurrentMatrix};
+pub(crate) use lowering::recurrent_i8::{argument_factor, factors};
 pub(crate) use operator::Operator;
+pub use recurrent::{Cell, Function as GateFunction, Weights};
 pub use reduce::Kind as Reduction;
 pub use scatter::Update;
 pub use slice::Cut;
@@ -147,6 +150,8 @@ operators! {
     resample::Resample,
     /// `x [N, H, W, C]` -> `[N, H', W', C]`, between the four nearest pixels.
     resize_bilinear::ResizeBilinear,
+    /// A layer that goes over the steps of sequences and keeps a state for each.
+    recurrent::Recurrent,
 }
 
 impl Op {

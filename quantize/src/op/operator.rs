@@ -111,6 +111,12 @@ pub(crate) trait Operator {
         false
     }
 
+    /// Makes it take its states from a second operand, and give what they are in the end as the end of its result: how many
+    /// elements they have, or why it cannot. `None` for one that has none, or is given them.
+    fn keep_states(&mut self, _inputs: &[&[usize]]) -> Option<Result<usize, &'static str>> {
+        None
+    }
+
     /// The window that it slides over each channel on its own, without weights.
     fn pool(&self) -> Option<Window> {
         None

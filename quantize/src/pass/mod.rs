@@ -34,6 +34,7 @@ mod fold_constants;
 mod fuse_activation;
 mod fuse_pad;
 mod integers;
+mod keep_states;
 mod layout;
 mod lower_affine;
 mod part_states;
@@ -45,6 +46,7 @@ mod tests;
 pub use blocks::blocks;
 pub use coarsen::coarsen;
 pub use integers::integers;
+pub use keep_states::keep_states;
 pub use recode::recode;
 use serde::Serialize;
 
@@ -104,6 +106,17 @@ pub enum PassError {
 impl PassReport {
     fn new(pass: &'static str) -> Self {
         PassReport { pass, ..PassReport::default() }
+    }
+
+    /// What a user who has asked for this pass should know: layers that it left as they are, or that there were none.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        if self.pass != keep_states::NAME {
+            return Vec::new();
+        }
+        let nothing = (self.changes.is_empty() && self.misses.is_empty())
+            .then(|| "--stateful: the model has no recurrent layer whose states begin as zeros".to_owned());
+        let left = self.misses.iter().map(|note| format!("--stateful: `{}` {}", note.node, note.what));
+        left.chain(nothing).collect()
     }
 
     fn change(&mut self, node: &str, what: &str) {

@@ -161,6 +161,8 @@ macro_rules! for_each_operator {
             Suppress = 36 "suppress" { F32: Suppress "suppress", }
             /// The same for boxes that are relative to anchors, with their corners, classes and scores.
             Detect = 37 "detect" { F32: Detect "detect", }
+            /// A layer that goes over the steps of sequences.
+            Recurrent = 38 "recurrent" { F32: RecurrentF32 "recurrent-f32", I8: RecurrentI8 "recurrent-i8", }
         }
     };
 }

@@ -8,9 +8,9 @@ use crate::records::{
     AlongF32, AlongI8, AsymmetricConv2dI8, BinaryF32, BinaryI8, BinaryI16, Broadcast, Cast, Combine, CombineF32,
     CombineQuantized, Conv2dF32, Conv2dI8, Conv2dI16, Convert, Copy as Blocks, Detect, FullyConnectedF32,
     FullyConnectedI8, FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MapI16, MatMulF32, MatMulI8,
-    MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, ReduceF32, ReduceInt,
-    ReduceMax, Requantize, Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8, SoftmaxI16, Suppress,
-    Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32, Window,
+    MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, RecurrentF32, RecurrentI8,
+    ReduceF32, ReduceInt, ReduceMax, Requantize, Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8,
+    SoftmaxI16, Suppress, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, UnaryF32, Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -134,6 +134,11 @@ impl Gather {
     }
 }
 
+/// Gates of a cell, as many as the largest has for one that is not known.
+fn gates_of(cell: u8) -> u64 {
+    [1, 4, 3, 3].get(usize::from(cell)).copied().unwrap_or(4)
+}
+
 /// Each group of records with what it counts, `$it` being the record.
 macro_rules! counted {
     ($($($record:ty),+: |$it:ident, $opcode:ident| $work:expr;)*) => {
@@ -209,6 +214,11 @@ counted! {
         let scores = product([it.count, it.columns]);
         let taps = scores.saturating_mul(u64::from(it.count).saturating_add(it.limit.into()));
         Work { taps, ..moved(scores.saturating_add(product([it.count, 8])), product([it.limit, it.per_box, 6])) }
+    };
+    RecurrentF32, RecurrentI8: |it, _opcode| {
+        let (steps, gates) = (product([it.steps, it.batch]), product([gates_of(it.cell), it.units.into()]));
+        let macs = product([steps, gates]).saturating_mul(u64::from(it.inputs).saturating_add(it.units.into()));
+        Work { macs, ..moved(product([steps, it.inputs.into()]), product([steps, it.units.into()])) }
     };
     Lookup, UnaryF32, MapF32, MapI16, Convert, Cast, Requantize: |it, _opcode| moved(it.len.into(), it.len.into());
 }

@@ -250,6 +250,12 @@ impl Memory<'_, '_> {
         Some((Around { before, behind, start: range.end }, result))
     }
 
+    /// Spans that share nothing, as bytes.
+    #[inline]
+    pub(crate) fn disjoint<const N: usize>(&mut self, spans: [Span; N]) -> Option<[&mut [u8]; N]> {
+        self.arena.get_disjoint_mut(spans.map(Span::range)).ok()
+    }
+
     /// Two disjoint spans as bytes, for operators that change the element type.
     #[inline]
     pub(crate) fn pair(&mut self, input: Span, output: Span) -> Option<(&[u8], &mut [u8])> {

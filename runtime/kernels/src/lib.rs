@@ -48,6 +48,7 @@ pub mod pool;
 pub mod quantize;
 pub mod rank;
 pub mod rearrange;
+pub mod recurrent;
 pub mod reduce;
 pub mod reduce_max;
 pub mod registry;

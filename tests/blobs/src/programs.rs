@@ -6,6 +6,7 @@ mod in_place;
 mod int16;
 mod matrix;
 mod networks;
+mod recurrent;
 mod rows;
 
 pub use in_place::in_place;
@@ -54,6 +55,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(grid::all());
     all.extend(rows::all());
     all.extend(boxes::all());
+    all.extend(recurrent::all());
     all.extend(shapes());
     all
 }

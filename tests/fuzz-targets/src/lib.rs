@@ -12,6 +12,7 @@ mod matrix;
 mod plan;
 mod raw;
 mod record;
+mod recurrent;
 mod rows;
 mod structured;
 

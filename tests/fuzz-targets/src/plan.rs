@@ -98,6 +98,7 @@ pub(crate) enum Operator {
     Combine { kind: u8, function: u8, extents: [u8; 6], repeats: [u8; 3], sources: u8, clamp: (i8, i8), place: Place },
     Rows { kind: u8, dtype: u8, shape: [u8; 9], sources: u8, place: Place },
     Rank { dtype: u8, shape: [u8; 4], order: [bool; 2], place: Place },
+    Recurrent { kind: u8, shape: [u8; 4], functions: [u8; 3], flags: u8, bound: f32, place: Place },
     Boxes { detects: bool, shape: [u8; 6], flag: bool, bounds: [f32; 2], place: Place },
     Cast { from: u8, to: u8, len: u8, place: Place },
     Hybrid { window: Window, quant: Quant, place: Place },

@@ -112,6 +112,9 @@ impl Memory {
                 self.grid((kind, function), (extents, repeats), sources, clamp, place)
             }
             Operator::Rows { kind, dtype, shape, sources, place } => self.rows(kind, dtype, shape, sources, place),
+            Operator::Recurrent { kind, shape, functions, flags, bound, place } => {
+                self.recurrent((kind, functions), shape, (flags, bound), place)
+            }
             Operator::Boxes { detects, shape, flag, bounds, place } => self.boxes(detects, shape, flag, bounds, place),
             Operator::Rank { dtype, shape, order, place } => self.rank(dtype, shape, order, place),
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),

@@ -5,8 +5,8 @@
 //! both. It is built without the compiler, so that it can be built for another processor in seconds.
 #![forbid(unsafe_code)]
 
+use core::error::Error;
 use std::env;
-use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
 

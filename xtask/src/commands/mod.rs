@@ -34,8 +34,14 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 5] =
-    ["README.md", "docs/compile-your-model.md", "docs/quantization.md", "docs/streaming-models.md", "docs/import.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/compile-your-model.md",
+    "docs/quantization.md",
+    "docs/sequences.md",
+    "docs/streaming-models.md",
+    "docs/import.md",
+];
 
 /// What pages call the program.
 const KINGLET: &str = "cargo run --release --bin kinglet --";

@@ -84,6 +84,13 @@ pub(super) const FAMILIES: &[Family] = &[
         limits: "three or four axes, a constant number of keys",
     },
     Family {
+        name: "Recurrent",
+        onnx: "RNN GRU LSTM",
+        tflite: "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        parts: &[&[Run::Op(OpCode::Recurrent)]],
+        limits: "sequences of one length, constant weights, functions Sigmoid, Tanh and Relu, no peepholes, gates of their own",
+    },
+    Family {
         name: "RotaryEmbedding",
         onnx: "RotaryEmbedding com.microsoft.RotaryEmbedding",
         tflite: "",

@@ -169,6 +169,7 @@ fn kernels_of(code: OpCode) -> &'static [registry::Operator] {
         OpCode::Gather => &[K::Gather],
         OpCode::Scatter => &[K::Scatter],
         OpCode::Rank => &[K::Rank],
+        OpCode::Recurrent => &[K::Recurrent],
         OpCode::Suppress => &[K::Suppress],
         OpCode::Detect => &[K::Detect],
         // One kernel each, everywhere.

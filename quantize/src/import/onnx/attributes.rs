@@ -66,6 +66,14 @@ impl Call<'_> {
         }
     }
 
+    pub(super) fn strings(&self, name: &str) -> Convert<Option<&[String]>> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Strings(values)) => Ok(Some(values)),
+            Some(_) => self.mistyped(name),
+        }
+    }
+
     pub(super) fn floats(&self, name: &str) -> Convert<Option<&[f32]>> {
         match self.attribute(name) {
             None => Ok(None),

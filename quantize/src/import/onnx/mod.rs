@@ -35,6 +35,7 @@ mod pool;
 mod port;
 mod qoperator;
 mod quantized;
+mod recurrent;
 mod reduction;
 mod reshape;
 mod resize;

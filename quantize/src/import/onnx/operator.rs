@@ -8,8 +8,8 @@ use super::fold::{self, Known};
 use super::fold_moves;
 use super::{
     Entry, Importer, activation, attention, cast, combine, contrib, control, conv_transpose, convolution, dense,
-    dynamic, elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, reduction,
-    reshape, resize, rotary, slice,
+    dynamic, elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, recurrent,
+    reduction, reshape, resize, rotary, slice,
 };
 use crate::import::build::{Convert, Remedies};
 use crate::op::MapFunction;
@@ -206,6 +206,9 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("TensorScatter", indices::tensor_scatter),
     Row::one("NonMaxSuppression", indices::non_max_suppression),
     Row::one("OneHot", indices::one_hot),
+    Row::several("RNN", recurrent::rnn),
+    Row::several("GRU", recurrent::gru),
+    Row::several("LSTM", recurrent::lstm),
     Row::folded("ConstantOfShape", Fold::Constants(fold::constant_of_shape)),
 ];
 
@@ -272,7 +275,7 @@ const ALIASES: &[(&str, &[&str])] =
     &[("com.microsoft", &["DequantizeLinear", "Gelu", "Pad", "QuantizeLinear", "Range", "Trilu"])];
 
 /// What works in place of operators that are not read.
-pub(in crate::import) const REMEDIES: &Remedies = &[(&["LSTM", "GRU", "RNN"], "use convolutions over time")];
+pub(in crate::import) const REMEDIES: &Remedies = &[];
 
 /// What to do about arithmetic on shapes that is left.
 pub(super) const FIXED_SHAPES: &str =

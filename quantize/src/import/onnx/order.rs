@@ -102,7 +102,8 @@ fn captured<'n>(graph: &'n OnnxGraph, names: &mut Vec<&'n str>) {
     names.extend(inside.into_iter().filter(|name| !own.contains(name)));
 }
 
-/// Takes the names off further results that nobody reads: an exporter may write indices or a mask that nobody wants.
+/// Takes the names off results that nobody reads, of nodes that have several: an exporter may write indices, a mask or the
+/// state after every step that nobody wants.
 pub(super) fn forget_unread(nodes: &mut [OnnxNode], wanted: &[String]) {
     for graph in nodes.iter_mut().flat_map(|node| &mut node.attributes).filter_map(|(_, attribute)| match attribute {
         Attribute::Graph(graph) => Some(graph),
@@ -114,8 +115,8 @@ pub(super) fn forget_unread(nodes: &mut [OnnxNode], wanted: &[String]) {
     let mut names = Vec::new();
     nodes.iter().for_each(|node| read_names(node, &mut names));
     let read: HashSet<String> = names.into_iter().map(str::to_owned).chain(wanted.iter().cloned()).collect();
-    let further = nodes.iter_mut().flat_map(|node| node.outputs.iter_mut().skip(1));
-    further.filter(|output| !read.contains(*output)).for_each(String::clear);
+    let several = nodes.iter_mut().filter(|node| node.outputs.len() > 1).flat_map(|node| node.outputs.iter_mut());
+    several.filter(|output| !read.contains(*output)).for_each(String::clear);
 }
 
 #[cfg(test)]

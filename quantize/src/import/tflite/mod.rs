@@ -25,6 +25,7 @@ mod moves;
 mod names;
 mod operator;
 mod pool;
+mod recurrent;
 mod rescale;
 mod schema;
 mod shape;

@@ -11,7 +11,7 @@ pub(super) fn operator_name(code: i32) -> &'static str {
 /// What works in place of operators that are not read.
 pub(in crate::import) const REMEDIES: &Remedies = &[
     (&["CONV_3D", "CONV_3D_TRANSPOSE"], "use CONV_2D or DEPTHWISE_CONV_2D"),
-    (&["LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], CONVOLVE),
+    (&["LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"], "use UNIDIRECTIONAL_SEQUENCE_LSTM"),
     (&["RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN"], CONVOLVE),
 ];
 

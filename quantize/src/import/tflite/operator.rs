@@ -9,7 +9,7 @@ use super::names::operator_name;
 use super::schema::Operator;
 use super::{
     Importer, activation, along, combine, constants, convolution, dense, detection, elementwise, indices, moves, pool,
-    shape, slice, sparse, suppression, unsigned, update, variables,
+    recurrent, shape, slice, sparse, suppression, unsigned, update, variables,
 };
 use crate::import::build::{Convert, refuse};
 use crate::op::MapFunction;
@@ -62,6 +62,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("TRANSPOSE", shape::transpose).data(0..1),
     Row::new("MEAN", pool::mean).attributes(27),
     Row::new("SQUEEZE", shape::reshape).data(0..1),
+    Row::new("UNIDIRECTIONAL_SEQUENCE_LSTM", recurrent::lstm).attributes(71).data(0..18),
     Row::new("STRIDED_SLICE", slice::strided_slice).attributes(32).data(0..1),
     Row::new("EXP", |importer, call| activation::plain(importer, call, MapFunction::Exp)),
     Row::new("TOPK_V2", indices::top_k).data(0..1),

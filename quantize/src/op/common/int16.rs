@@ -101,7 +101,7 @@ fn quotient(x: &Quantization, y: &Quantization) -> FixedPoint {
 }
 
 /// The logistic function of 24ths in units of `2^-16`, less half of what a line to the next lacks halfway.
-fn halves_of_logistic() -> Vec<i16> {
+pub(crate) fn halves_of_logistic() -> Vec<i16> {
     let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
     let entry = |index: u32| {
         let x = f64::from(index) / 24.0;

@@ -35,6 +35,7 @@ pub(crate) mod layer_i16;
 pub(crate) mod packing;
 pub(crate) mod pool;
 pub(crate) mod rearrange;
+pub(crate) mod recurrent_i8;
 pub(crate) mod reduction;
 pub(crate) mod refusal;
 pub(crate) mod site;

@@ -10,6 +10,7 @@ mod convolution;
 mod elementwise;
 mod movement;
 mod product;
+mod recurrent;
 mod reduction;
 
 pub use boxes::*;
@@ -17,4 +18,5 @@ pub use convolution::*;
 pub use elementwise::*;
 pub use movement::*;
 pub use product::*;
+pub use recurrent::*;
 pub use reduction::*;

@@ -21,6 +21,7 @@ mod mean;
 mod pool;
 mod rank;
 mod rearrange;
+mod recurrent;
 mod reduce;
 mod reduce_max;
 mod shape;
@@ -149,6 +150,8 @@ dispatch! {
     "suppress" Suppress F32: boxes::SUPPRESS => boxes::check_suppress, boxes::run_suppress;
     "detect" Detect F32: boxes::DETECT => boxes::check_detect, boxes::run_detect;
     "rank" Rank I8 | F32 | I16 | I32 | U8: rank::RANK => rank::check, rank::run;
+    "recurrent-f32" Recurrent F32: recurrent::F32 => recurrent::check_f32, recurrent::run_f32;
+    "recurrent-i8" Recurrent I8: recurrent::I8 => recurrent::check_i8, recurrent::run_i8;
 }
 
 /// One int8 tensor to another.

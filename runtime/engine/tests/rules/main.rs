@@ -7,6 +7,7 @@ mod boxes;
 mod functions;
 mod grids;
 mod matrix;
+mod recurrent;
 mod rows;
 mod sizes;
 mod tensors;

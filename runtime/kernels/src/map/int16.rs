@@ -125,7 +125,8 @@ fn between(table: &[i16], place: i32, bits: u32) -> u32 {
     low.wrapping_shl(bits).wrapping_add(way.wrapping_mul(entry(index.wrapping_add(1)).wrapping_sub(low)))
 }
 
-fn logistic(table: &[i16], place: i32) -> i16 {
+/// The logistic function at a place of its table.
+pub(crate) fn logistic(table: &[i16], place: i32) -> i16 {
     let found = between(table, place, 9);
     let found = if found == u32::MAX { 0x7fff << 10 } else { found };
     let half = 1_u32 << 9;
@@ -137,7 +138,8 @@ fn logistic(table: &[i16], place: i32) -> i16 {
     (result >> 10) as i16
 }
 
-fn tanh(table: &[i16], place: i32) -> i16 {
+/// The hyperbolic tangent at a place of the logistic function's table.
+pub(crate) fn tanh(table: &[i16], place: i32) -> i16 {
     let found = between(table, place, 8);
     let found = if found == u32::MAX { 0xffff << 8 } else { found as i32 };
     let half = 1 << 7;

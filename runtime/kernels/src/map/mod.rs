@@ -11,8 +11,8 @@
 mod activation;
 mod int16;
 
-pub(crate) use int16::interpolate;
 pub use int16::{FunctionI16, MapI16, map_i16};
+pub(crate) use int16::{interpolate, logistic as logistic_i16, tanh as tanh_i16};
 
 use crate::Io;
 use crate::float_math;

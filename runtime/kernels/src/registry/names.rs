@@ -72,4 +72,5 @@ operators! {
     Rank,
     Suppress,
     Detect,
+    Recurrent,
 }

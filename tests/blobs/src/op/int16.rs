@@ -29,14 +29,14 @@ pub struct Sums {
 }
 
 /// A layer's constants as the references take them.
-struct Layer {
-    constants: Constants,
+pub(super) struct Layer {
+    pub(super) constants: Constants,
     high: Vec<i32>,
-    quant: LayerQuantI16,
+    pub(super) quant: LayerQuantI16,
 }
 
 impl Layer {
-    fn stage(&self) -> StageI16<'_> {
+    pub(super) fn stage(&self) -> StageI16<'_> {
         StageI16 {
             bias: LongBias { low: &self.constants.bias, high: &self.high },
             requant: self.constants.requant(),
@@ -49,7 +49,7 @@ impl Layer {
 
 impl Program {
     /// Random constants for `outputs` channels of `taps` weights, and where they stand.
-    fn layer_i16(&mut self, outputs: usize, taps: usize, factors: Factors, sums: Sums) -> (Layer, u32) {
+    pub(super) fn layer_i16(&mut self, outputs: usize, taps: usize, factors: Factors, sums: Sums) -> (Layer, u32) {
         let mut constants = self.constants_i8(outputs, taps, factors);
         constants.quant.shift_base = -9;
         let high: Vec<i32> = if sums.long_bias { (0..outputs).map(|o| o as i32 % 3 - 1).collect() } else { Vec::new() };

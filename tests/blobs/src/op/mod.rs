@@ -11,6 +11,7 @@ mod int16;
 mod layer;
 mod matrix;
 mod pool;
+mod recurrent;
 mod rows;
 mod shape;
 mod take;
@@ -20,6 +21,7 @@ pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
 pub(crate) use grid::At;
 pub use int16::Sums;
 pub use layer::{Factors, Form};
+pub(crate) use recurrent::lens as recurrent_lens;
 pub(crate) use rows::lens as row_lens;
 
 use kinglet_blob::records::Window;

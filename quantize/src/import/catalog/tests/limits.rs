@@ -61,7 +61,28 @@ fn layers() -> Vec<Beyond> {
     let ones = [1i64; 8];
     let a: Vec<i64> = ones.iter().enumerate().map(|(at, one)| if at % 2 == 0 && at < 6 { 2 } else { *one }).collect();
     let b: Vec<i64> = ones.iter().enumerate().map(|(at, one)| if at % 2 == 1 && at < 6 { 2 } else { *one }).collect();
+    // Two steps of three elements, two units, so many gates.
+    let over_time = |gates: i64| {
+        let (of_step, of_state) = (vec![0.5; 6 * gates as usize], vec![0.5; 4 * gates as usize]);
+        let onnx = on(&[2, 1, 3], 14).floats("w", &[1, 2 * gates, 3], &of_step);
+        onnx.floats("r", &[1, 2 * gates, 2], &of_state)
+    };
     vec![
+        beyond("Recurrent", "Softsign", {
+            let functions = [("activations", Attr::Texts(&["Softsign"]))];
+            over_time(1).node("RNN", &["x", "w", "r"], "y", &functions)
+        }),
+        beyond("Recurrent", "other lengths", {
+            let onnx = over_time(3).ints("lengths", &[1], &[1]);
+            onnx.node("GRU", &["x", "w", "r", "", "lengths"], "y", &[])
+        }),
+        beyond("Recurrent", "peepholes", {
+            let onnx = over_time(4).floats("p", &[1, 6], &[0.5; 6]);
+            onnx.node("LSTM", &["x", "w", "r", "", "", "", "", "p"], "y", &[])
+        }),
+        beyond("Recurrent", "couples", {
+            over_time(4).node("LSTM", &["x", "w", "r"], "y", &[("input_forget", Attr::Int(1))])
+        }),
         beyond("Conv2D", "spatial", weights(on(&four, 17), &[1, 1, 1, 1, 1, 1]).node("Conv", &["x", "w"], "y", &[])),
         beyond(
             "Conv2D",

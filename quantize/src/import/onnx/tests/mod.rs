@@ -10,6 +10,7 @@ mod operators;
 mod order;
 mod outputs;
 mod quantized;
+mod recurrent;
 mod refusals;
 mod slices;
 mod types;

@@ -6,6 +6,7 @@ pub(crate) enum Attr<'a> {
     Float(f32),
     Text(&'a str),
     Ints(&'a [i64]),
+    Texts(&'a [&'a str]),
     /// An INT64 tensor with one axis.
     Tensor(&'a [i64]),
     /// A branch or body.
@@ -244,6 +245,10 @@ fn attribute(name: &str, value: &Attr<'_>) -> Vec<u8> {
         Attr::OfFunction(name) => {
             bytes(&mut attribute, 21, name.as_bytes());
             2
+        }
+        Attr::Texts(texts) => {
+            texts.iter().for_each(|text| bytes(&mut attribute, 9, text.as_bytes()));
+            8
         }
         Attr::Ints(values) => {
             values.iter().for_each(|&value| number(&mut attribute, 8, value as u64));
