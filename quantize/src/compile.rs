@@ -297,8 +297,10 @@ fn compile_graph(
     };
     let mut manifest = Manifest::new(&graph, source);
     manifest.version.clone_from(&options.version);
-    manifest.labels.clone_from(&options.labels);
     manifest.preparation.clone_from(&options.preparation);
+    if !options.labels.is_empty() {
+        manifest.labels.clone_from(&options.labels);
+    }
     let vectors = match &options.golden_data {
         Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options)?,
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),

@@ -19,6 +19,7 @@ import numpy as np
 import formulas
 import ideal
 from formulas import act_range
+from classical_cases import classical_cases
 from composite_cases import composite_cases
 from index_cases import index_cases
 from layer_cases import f32, f64, int8s, seeded
@@ -203,8 +204,13 @@ def over_time():
 
 
 def from_onnxruntime():
-    """Models in ONNX: quantized ones, operators that are taken apart, and layers that go over time."""
-    for name, situation, model_bytes, inputs, outputs, right in (*quantized_cases(), *composite_cases(), *recurrent_onnx_cases()):
+    """Models in ONNX: quantized ones, operators that are taken apart, layers that go over time, and classical models."""
+    for name, situation, model_bytes, inputs, outputs, right in (
+        *quantized_cases(),
+        *composite_cases(),
+        *recurrent_onnx_cases(),
+        *classical_cases(),
+    ):
         write_file(name, situation, "model.onnx", model_bytes, inputs, outputs, right)
 
 

@@ -49,6 +49,7 @@ fn text(it: &Inspection) -> String {
     lines.extend(it.preparation.iter().map(|preparation| format!("  data       {preparation}")));
     lines.push(String::new());
     lines.push(operators(it));
+    lines.extend(it.operators.iter().filter_map(forest_text));
     lines.push(String::new());
     lines.push("memory in use while each operator runs (~ the result lies over the operand)".into());
     lines.push(timeline(it));
@@ -69,6 +70,23 @@ fn port_text(port: &PortLine) -> String {
         text += &format!(", scale {}, zero point {}", port.scale, port.zero_point);
     }
     text
+}
+
+/// The trees of an operator, and the features that they ask about.
+fn forest_text(line: &OperatorLine) -> Option<String> {
+    let forest = line.trees.as_ref()?;
+    let used: Vec<String> = forest.features_used.iter().map(usize::to_string).collect();
+    Some(format!(
+        "  #{}: {} trees, {} nodes, {} leaves, at most {} deep; {} of {} features: {}",
+        line.index,
+        grouped(forest.trees as u64),
+        grouped(forest.nodes as u64),
+        grouped(forest.leaves as u64),
+        forest.depth,
+        used.len(),
+        forest.features,
+        used.join(", ")
+    ))
 }
 
 fn operators(it: &Inspection) -> String {

@@ -7,7 +7,7 @@ use core::num::NonZero;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::path::Path;
 
-use kinglet::Model;
+use kinglet::{DType, Model};
 use serde::Serialize;
 
 use crate::calibrate::Samples;
@@ -156,7 +156,8 @@ pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparis
     };
     let (arrays, mut samples) = read(request.data)?;
     let labels = labels(&arrays, &mut samples, request.limit)?;
-    let first_len = outputs.first().map_or(0, PortSpec::len);
+    let named = outputs.first().filter(|port| names_class(port)).map(|_| named_classes(labels.as_deref(), &wanted.classes));
+    let first_len = named.unwrap_or_else(|| outputs.first().map_or(0, PortSpec::len));
     let is_autoencoder =
         matches!((&inputs[..], &outputs[..]), ([input], [output]) if input.source_shape == output.source_shape);
     let truth = Truth::new(labels.as_deref(), samples.len(), first_len, is_autoencoder, request.metric)?;
@@ -171,7 +172,7 @@ pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparis
     let outputs = output_lines(&both, &outputs)?;
     let metric = truth.as_ref().and_then(|truth| request.metric.or_else(|| truth.metrics().first().copied()));
     let scores =
-        truth.as_ref().zip(metric).map(|(truth, metric)| scores(&both, &samples, (truth, metric), &wanted.classes));
+        truth.as_ref().zip(metric).map(|(truth, metric)| scores((&both, named), &samples, (truth, metric), &wanted.classes));
     let shared = match request.calibration {
         Some(path) => shared(&samples, &read(path)?.1),
         None => None,
@@ -200,15 +201,50 @@ pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparis
 }
 
 /// Compares what was answered with what is right.
-fn scores(both: &[Both], samples: &Samples, (truth, metric): (&Truth, Metric), names: &[String]) -> Scoring {
+fn scores(
+    (both, named): (&[Both], Option<usize>),
+    samples: &Samples,
+    (truth, metric): (&Truth, Metric),
+    names: &[String],
+) -> Scoring {
     let inputs: Vec<&[f32]> =
         (0..samples.len()).map(|index| samples.get(index).first().copied().unwrap_or_default()).collect();
-    let first = |of: fn(&Both) -> &Vec<Vec<f32>>| -> Vec<&[f32]> {
-        both.iter().map(|both| of(both).first().map_or(&[][..], Vec::as_slice)).collect()
+    let first = |of: fn(&Both) -> &Vec<Vec<f32>>| -> Vec<Vec<f32>> {
+        let outputs = both.iter().map(|both| of(both).first().cloned().unwrap_or_default());
+        outputs.map(|output| named.map_or(output.clone(), |classes| one_of(classes, &output))).collect()
     };
     let (float, ours) = (first(|both| &both.float), first(|both| &both.ours));
+    let slices = |outputs: &'_ [Vec<f32>]| -> Vec<&[f32]> { outputs.iter().map(Vec::as_slice).collect() };
+    let (float, ours) = (slices(&float), slices(&ours));
     let answers = |outputs| Answers { outputs, inputs: &inputs };
     score::score(truth, answers(&float), answers(&ours), metric, names)
+}
+
+/// The most classes that an output of one integer is scored with.
+const NAMED_CLASSES_MAX: usize = 1 << 16;
+
+/// True for an output that is the class itself, as those of classical models are.
+fn names_class(port: &PortSpec) -> bool {
+    port.dtype == DType::I32 && port.len() == 1
+}
+
+/// Classes that answers may name: those of the labels and of the names, and one for all others.
+fn named_classes(labels: Option<&[f64]>, names: &[String]) -> usize {
+    let most = labels.unwrap_or_default().iter().fold(0.0, |most: f64, label| most.max(*label));
+    (most as usize + 1).max(names.len()).min(NAMED_CLASSES_MAX) + 1
+}
+
+/// The class that `output` names, as scores of `classes` classes.
+fn one_of(classes: usize, output: &[f32]) -> Vec<f32> {
+    let named = output.first().map_or(-1.0, |class| *class);
+    let others = classes.saturating_sub(1);
+    let class = if named >= 0.0 { (named as usize).min(others) } else { others };
+    (0..classes).map(|index| f32::from(u8::from(index == class))).collect()
+}
+
+/// Where both models answered alike, as far as a decision goes.
+fn is_same_answer(port: &PortSpec, reals: &[f32], ours: &[f32]) -> bool {
+    if names_class(port) { reals == ours } else { argmax(reals) == argmax(ours) }
 }
 
 /// Samples that were calibrated with say too much good of a blob.
@@ -302,7 +338,7 @@ fn output_lines(both: &[Both], ports: &[PortSpec]) -> Result<Vec<OutputCompariso
                 return Err(CompareError::OtherModel(sizes));
             }
             deviation.add(reals, ours);
-            agreed += usize::from(argmax(reals) == argmax(ours));
+            agreed += usize::from(is_same_answer(port, reals, ours));
         }
         Ok(OutputComparison {
             name: port.name.clone(),

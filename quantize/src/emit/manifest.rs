@@ -32,7 +32,7 @@ pub struct Manifest {
     pub inputs: Vec<PortNote>,
     /// One for each output.
     pub outputs: Vec<PortNote>,
-    /// Names of the classes, in the order of the first output's elements; may be empty.
+    /// Names of the classes by index, that of an output of scores or the number that an output of classes is; may be empty.
     pub labels: Vec<String>,
     /// How data was prepared for calibration. Encoded behind everything else, and only where something was done.
     #[serde(skip)]
@@ -147,7 +147,7 @@ impl Manifest {
             source,
             inputs: graph.inputs.iter().map(|port| PortNote::of(graph, port)).collect(),
             outputs: graph.outputs.iter().map(|port| PortNote::of(graph, port)).collect(),
-            labels: Vec::new(),
+            labels: graph.labels.clone(),
             preparation: Preparation::default(),
         }
     }

@@ -4,6 +4,7 @@
 //! while an operator runs follows from going through the operators backwards: a byte is needed if a later
 //! operator (or the caller) reads it before anything else is written there.
 
+mod forest;
 mod live;
 mod operator;
 
@@ -11,6 +12,7 @@ use kinglet::{Model, Port};
 use kinglet_blob::{DType, SectionKind};
 use serde::Serialize;
 
+pub use forest::Forest;
 use live::Live;
 
 use crate::data::Preparation;
@@ -133,6 +135,9 @@ pub struct OperatorLine {
     pub overlapped: bool,
     /// Bytes of the arena in use while it runs.
     pub live_bytes: usize,
+    /// Its trees, where it has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trees: Option<Forest>,
 }
 
 /// Bytes of the arena.
@@ -234,7 +239,10 @@ fn operators(model: &Model<'_>) -> Vec<OperatorLine> {
     let mut lines: Vec<OperatorLine> = blob
         .operators()
         .enumerate()
-        .filter_map(|(index, bytes)| operator::line(index, &bytes, model.kernel_set()))
+        .filter_map(|(index, bytes)| {
+            let line = operator::line(index, &bytes, model.kernel_set())?;
+            Some(OperatorLine { trees: forest::forest(&bytes, blob.section(SectionKind::Weights)), ..line })
+        })
         .collect();
     let mut needed = Live::default();
     for index in 0..model.output_count() {

@@ -59,6 +59,7 @@ pub(super) fn line(index: usize, operator: &OperatorBytes<'_>, target: Option<Ta
         scratch: Range { offset: operator.scratch_at(), bytes: packed.map_or(0, |packed| packed.scratch_bytes) },
         overlapped: input.overlaps(output),
         live_bytes: 0,
+        trees: None,
         input_shape: shapes.input,
         output_shape: shapes.output,
     })

@@ -89,6 +89,8 @@ pub struct Graph {
     pub outputs: Vec<Port>,
     /// What is kept from run to run.
     pub states: Vec<State>,
+    /// Names of the classes by index, where the source has some.
+    pub labels: Vec<String>,
     /// Whether inputs and outputs keep the axes of the source in their order: its user has them as they are there.
     pub keeps_port_layout: bool,
 }

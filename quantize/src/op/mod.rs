@@ -27,6 +27,7 @@ pub use recurrent::{Cell, Function as GateFunction, Weights};
 pub use reduce::Kind as Reduction;
 pub use scatter::Update;
 pub use slice::Cut;
+pub use trees::{Ensemble, Leaves};
 
 /// Declares the operators: for each its file and its struct of attributes.
 macro_rules! operators {
@@ -152,6 +153,8 @@ operators! {
     resize_bilinear::ResizeBilinear,
     /// A layer that goes over the steps of sequences and keeps a state for each.
     recurrent::Recurrent,
+    /// What the leaves of trees say about each row of features.
+    trees::Trees,
 }
 
 impl Op {

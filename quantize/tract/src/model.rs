@@ -127,6 +127,8 @@ pub enum TensorData {
     U4(Vec<u8>),
     /// BOOL.
     Bool(Vec<bool>),
+    /// STRING; what is not UTF-8 is replaced.
+    Text(Vec<String>),
     /// Any other element type, by its code (see [`type_name`]); the elements are dropped.
     Other(i32),
 }
@@ -146,6 +148,7 @@ impl TensorData {
             TensorData::I8(v) | TensorData::I4(v) => v.len(),
             TensorData::U8(v) | TensorData::U4(v) => v.len(),
             TensorData::Bool(v) => v.len(),
+            TensorData::Text(v) => v.len(),
             TensorData::Other(_) => return None,
         })
     }
@@ -173,6 +176,7 @@ impl TensorData {
             TensorData::I4(_) => type_code::INT4,
             TensorData::U4(_) => type_code::UINT4,
             TensorData::Bool(_) => type_code::BOOL,
+            TensorData::Text(_) => type_code::STRING,
             TensorData::Other(code) => *code,
         }
     }
@@ -214,6 +218,7 @@ pub mod type_code {
     pub const INT16: i32 = 5;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
+    pub const STRING: i32 = 8;
     pub const BOOL: i32 = 9;
     pub const FLOAT16: i32 = 10;
     pub const DOUBLE: i32 = 11;

@@ -117,6 +117,9 @@ fn elements(proto: &TensorProto, len: usize) -> TensorData {
         type_code::UINT4 => TensorData::U4(nibbles(&each(narrow, |pair| pair as u8), len)),
         type_code::BOOL if is_raw => TensorData::Bool(each(raw, |byte| byte != 0)),
         type_code::BOOL => TensorData::Bool(each(narrow, |value| value != 0)),
+        type_code::STRING => {
+            TensorData::Text(proto.string_data.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+        }
         other => TensorData::Other(other),
     }
 }

@@ -25,6 +25,7 @@ macro_rules! view {
     };
 }
 view!(i16s, i16s_mut, i16);
+view!(u16s, u16s_mut, u16);
 view!(u32s, u32s_mut, u32);
 view!(i32s, i32s_mut, i32);
 view!(f32s, f32s_mut, f32);

@@ -61,6 +61,7 @@ mod strided;
 pub mod take;
 pub mod token;
 pub mod transpose_conv;
+pub mod trees;
 pub mod unary_f32;
 mod walk;
 

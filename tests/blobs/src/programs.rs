@@ -8,6 +8,7 @@ mod matrix;
 mod networks;
 mod recurrent;
 mod rows;
+mod trees;
 
 pub use in_place::in_place;
 pub use networks::{network_f32, network_i8};
@@ -56,6 +57,7 @@ pub fn every_opcode() -> Vec<Program> {
     all.extend(rows::all());
     all.extend(boxes::all());
     all.extend(recurrent::all());
+    all.extend(trees::all());
     all.extend(shapes());
     all
 }

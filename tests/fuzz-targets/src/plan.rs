@@ -100,6 +100,7 @@ pub(crate) enum Operator {
     Rank { dtype: u8, shape: [u8; 4], order: [bool; 2], place: Place },
     Recurrent { kind: u8, shape: [u8; 4], functions: [u8; 3], flags: u8, bound: f32, place: Place },
     Boxes { detects: bool, shape: [u8; 6], flag: bool, bounds: [f32; 2], place: Place },
+    Trees { shape: [u8; 4], nodes: u8, leaf_rows: u8, aggregate: u8, place: Place },
     Cast { from: u8, to: u8, len: u8, place: Place },
     Hybrid { window: Window, quant: Quant, place: Place },
     I16(OperatorI16),

@@ -117,6 +117,9 @@ impl Memory {
             }
             Operator::Boxes { detects, shape, flag, bounds, place } => self.boxes(detects, shape, flag, bounds, place),
             Operator::Rank { dtype, shape, order, place } => self.rank(dtype, shape, order, place),
+            Operator::Trees { shape, nodes, leaf_rows, aggregate, place } => {
+                self.trees(shape, [nodes, leaf_rows, aggregate], place)
+            }
             Operator::Cast { from, to, len, place } => self.cast([from, to], len, place),
             Operator::Hybrid { window, quant, place } => self.hybrid(&window, &quant, place),
             Operator::I16(operator) => self.record_i16(operator),

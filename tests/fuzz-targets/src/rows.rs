@@ -1,6 +1,6 @@
-//! Records of rows by indices of run time, of where the greatest elements are, and of boxes.
+//! Records of rows by indices of run time, of where the greatest elements are, of boxes, and of trees.
 
-use kinglet_blob::records::{Detect, Gather, Rank, Scatter, Suppress};
+use kinglet_blob::records::{Detect, Gather, Rank, Scatter, Suppress, TreesF32};
 use kinglet_blob::{DType, OpCode, Operand, Operands};
 
 use crate::plan::Place;
@@ -43,6 +43,24 @@ impl Memory {
         let [is_least, is_last] = order.map(u8::from);
         let record = Rank { outer, extent, inner, count, is_least, is_last, reserved: [0; 2] };
         plain(OpCode::Rank, &Operands::unary((dtype, input), (DType::I32, output)), &record)
+    }
+
+    /// Trees of random bytes.
+    pub(crate) fn trees(&self, shape: [u8; 4], [nodes, leaf_rows, aggregate]: [u8; 3], place: Place) -> Vec<u8> {
+        let [rows, features, targets, trees] = shape.map(|each| u32::from(extent(each, 5)));
+        let at = self.addresses(place, (rows * features, rows * targets), (4, 4));
+        let record = TreesF32 {
+            constants: at.constants,
+            rows,
+            features,
+            targets,
+            trees,
+            nodes: u32::from(nodes % 8),
+            leaf_rows: u32::from(leaf_rows % 4),
+            aggregate: aggregate % 4,
+            reserved: [0; 3],
+        };
+        plain(OpCode::Trees, &at.unary(DType::F32), &record)
     }
 
     /// Boxes in the arena, scores and anchors in WEIGHTS or in the arena.

@@ -34,8 +34,9 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
+    "docs/classical.md",
     "docs/compile-your-model.md",
     "docs/quantization.md",
     "docs/sequences.md",

@@ -5,6 +5,7 @@
 //! records in `runtime/blob`, which cores have kernels of their own for it from the registry in `runtime/kernels`. The
 //! tests compare the names with the importers' lists, and what computes a family with the blobs of models that have it.
 
+mod classical;
 mod functions;
 mod layers;
 mod moves;
@@ -92,6 +93,7 @@ groups! {
     functions "Functions of one element";
     moves "Shapes and moving data";
     values "Quantization, types, constants, control and variables";
+    classical "Classical machine learning";
 }
 
 impl Run {
@@ -172,6 +174,7 @@ fn kernels_of(code: OpCode) -> &'static [registry::Operator] {
         OpCode::Recurrent => &[K::Recurrent],
         OpCode::Suppress => &[K::Suppress],
         OpCode::Detect => &[K::Detect],
+        OpCode::Trees => &[K::Trees],
         // One kernel each, everywhere.
         _ => &[],
     }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use kinglet_tract::type_name;
+use kinglet_tract::{type_code, type_name};
 
 use super::attributes::Call;
 use super::combine::{code_of, kept_as};
@@ -53,6 +53,20 @@ impl Importer<'_> {
         false
     }
 
+    /// The texts in which integers are places: found so, and only moved since.
+    pub(super) fn texts_of(&self, mut x: ValueId) -> Option<Rc<[String]>> {
+        let graph = &self.builder.graph;
+        for _ in 0..=graph.nodes.len() {
+            if let Some(texts) = self.texts.get(&x) {
+                return Some(Rc::clone(texts));
+            }
+            let node = graph.producer(x).map(|index| &graph.nodes[index])?;
+            node.moves(graph)?;
+            x = *node.inputs.first()?;
+        }
+        None
+    }
+
     /// Whether floats are known to be of a narrow type: given or rounded as such, and only moved since.
     fn is_narrow(&self, x: ValueId, code: i32) -> bool {
         let graph = &self.builder.graph;
@@ -76,6 +90,8 @@ pub(super) fn cast(importer: &mut Importer<'_>, call: &Call<'_>) -> Convert<Entr
     let (x, to) = (call.value(0)?, call.int("to", 1)?);
     let code = i32::try_from(to).ok();
     match code {
+        // A place in a list of texts stays one.
+        Some(type_code::STRING) if importer.texts_of(x).is_some() => Ok(Entry::Value(x)),
         Some(code) => Ok(Entry::Value(importer.cast_to(call.name, x, code)?)),
         None => refuse("casts to an unknown type", CAST_TO),
     }

@@ -1,10 +1,13 @@
 //! Tensors whose numbers are known on import.
 
+use std::rc::Rc;
+
 use kinglet_tract::{OnnxTensor, TensorData, type_code, type_name};
 
 use crate::half::{bfloat16, float16};
 use crate::import::build::{Convert, refuse};
 use crate::ir::{RANK_MAX, VALUE_LEN_MAX};
+use crate::plain;
 
 /// A known tensor. Its element count agrees with its shape; it may be empty, as shapes of scalars are.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +18,8 @@ pub(super) struct Constant {
     pub(super) type_code: i32,
     /// Whether its floats are what codes of the file stand for, moved at most.
     pub(super) is_decoded: bool,
+    /// The texts that its integers are places in, where the file's type is STRING.
+    pub(super) texts: Option<Rc<[String]>>,
 }
 
 /// Its elements: integers of every width, and truth values, as 64-bit integers.
@@ -58,22 +63,30 @@ impl Constant {
             TensorData::I8(v) | TensorData::I4(v) => widened(v),
             TensorData::U8(v) | TensorData::U4(v) => widened(v),
             TensorData::Bool(v) => widened(v),
+            TensorData::Text(v) => return Ok(Constant::texts(shape, v)),
             TensorData::Other(code) => {
                 let problem = format!("constant `{name}` is {}", type_name(code));
                 return refuse(problem, "export with FLOAT weights (float32)");
             }
         };
-        Ok(Constant { shape, numbers: Numbers::I64(integers), type_code, is_decoded: false })
+        Ok(Constant { type_code, ..Constant::integers(shape, integers) })
     }
 
     /// Floats, as many as the shape holds.
     pub(super) fn floats(shape: Vec<usize>, numbers: Vec<f32>) -> Self {
-        Constant { shape, numbers: Numbers::F32(numbers), type_code: type_code::FLOAT, is_decoded: false }
+        Constant { shape, numbers: Numbers::F32(numbers), type_code: type_code::FLOAT, is_decoded: false, texts: None }
     }
 
     /// INT64 elements, as many as the shape holds.
     pub(super) fn integers(shape: Vec<usize>, numbers: Vec<i64>) -> Self {
-        Constant { shape, numbers: Numbers::I64(numbers), type_code: type_code::INT64, is_decoded: false }
+        Constant { shape, numbers: Numbers::I64(numbers), type_code: type_code::INT64, is_decoded: false, texts: None }
+    }
+
+    /// Texts, as many as the shape holds: each is its place in the list of them.
+    fn texts(shape: Vec<usize>, texts: Vec<String>) -> Self {
+        let places = (0..texts.len() as i64).collect();
+        let texts = texts.iter().map(|text| plain::name(text)).collect();
+        Constant { type_code: type_code::STRING, texts: Some(texts), ..Constant::integers(shape, places) }
     }
 
     /// A list of integers.
@@ -83,7 +96,7 @@ impl Constant {
 
     /// Other numbers of the same type, as many as the shape holds.
     pub(super) fn with(&self, shape: Vec<usize>, numbers: Numbers) -> Self {
-        Constant { shape, numbers, ..*self }
+        Constant { shape, numbers, type_code: self.type_code, is_decoded: self.is_decoded, texts: self.texts.clone() }
     }
 
     /// The floats that codes of the file stand for, as many as the shape holds.

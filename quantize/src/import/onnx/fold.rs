@@ -41,6 +41,14 @@ impl Known<'_> {
         Ok(self.budget.charge(len, 8)?)
     }
 
+    /// Texts are moved and looked up, and that is all.
+    fn expect_numbers(&self) -> Convert<()> {
+        match self.operands.iter().any(|operand| operand.texts.is_some()) {
+            true => refuse("computes with texts", "encode texts as numbers before the model"),
+            false => Ok(()),
+        }
+    }
+
     /// The numbers of the first operand under another shape.
     fn reshaped(&self, shape: Vec<usize>) -> Constant {
         self.first().with(shape, self.first().numbers.clone())
@@ -153,6 +161,46 @@ pub(super) fn div(known: &Known<'_>) -> Convert<Constant> {
     arithmetic(known, |a, b| a / b, i64::checked_div)
 }
 
+/// Sums over axes.
+pub(super) fn reduce_sum(known: &Known<'_>) -> Convert<Constant> {
+    let first = known.first();
+    let rank = first.shape.len();
+    let summed = match axes(known.call, 1, rank)? {
+        Some(axes) if !axes.is_empty() => axes,
+        _ if known.call.int("noop_with_empty_axes", 0)? != 0 => return Ok(first.clone()),
+        _ => (0..rank).collect(),
+    };
+    let keeps = known.call.int("keepdims", 1)? != 0;
+    let is_summed = |axis: &usize| summed.contains(axis);
+    let kept: Vec<usize> = (0..rank).map(|axis| if is_summed(&axis) { 1 } else { first.shape[axis] }).collect();
+    let place = |flat: usize| {
+        let mut rest = flat;
+        let mut index: Vec<usize> = first
+            .shape
+            .iter()
+            .rev()
+            .map(|&extent| {
+                let at = rest % extent.max(1);
+                rest /= extent.max(1);
+                at
+            })
+            .collect();
+        index.reverse();
+        index.iter().zip(&kept).fold(0, |place, (&at, &extent)| place * extent + if extent == 1 { 0 } else { at })
+    };
+    let len: usize = kept.iter().product();
+    let numbers = match &first.numbers {
+        Numbers::F32(values) => {
+            let mut sums = vec![0.0f64; len];
+            values.iter().enumerate().for_each(|(flat, &value)| sums[place(flat)] += f64::from(value));
+            Numbers::F32(sums.into_iter().map(|sum| sum as f32).collect())
+        }
+        Numbers::I64(_) => return refuse("adds up integers", "FLOAT is needed"),
+    };
+    let shape = if keeps { kept } else { (0..rank).filter(|axis| !is_summed(axis)).map(|axis| kept[axis]).collect() };
+    Ok(first.with(shape, numbers))
+}
+
 /// A function of one element. Of integers only those that give integers.
 pub(super) fn mapped(known: &Known<'_>, function: MapFunction) -> Convert<Constant> {
     let first = known.first();
@@ -182,6 +230,7 @@ fn each_integer(values: &[i64], type_code: i32, function: fn(i64) -> Option<i64>
 
 /// A function of two elements, or of any number of them, one after the other.
 pub(super) fn combine(known: &Known<'_>) -> Convert<Constant> {
+    known.expect_numbers()?;
     let (function, swaps) = function_of(known.call)?;
     let mut operands: Vec<Constant> = known.operands.iter().map(|&operand| operand.clone()).collect();
     if swaps {
@@ -223,7 +272,7 @@ fn function_of_two(known: &Known<'_>, function: Function, a: &Constant, b: &Cons
         }
         _ => return refuse("mixes floats with integers", EXPORT_AGAIN),
     };
-    Ok(Constant { shape, numbers, type_code, is_decoded: false })
+    Ok(Constant { shape, numbers, type_code, is_decoded: false, texts: None })
 }
 
 fn floats(numbers: &Numbers) -> Vec<f32> {
@@ -268,6 +317,7 @@ pub(super) fn select_by(known: &Known<'_>) -> Convert<Constant> {
 }
 
 pub(super) fn cast(known: &Known<'_>) -> Convert<Constant> {
+    known.expect_numbers()?;
     let (constant, to) = (known.first(), known.call.int("to", 1)?);
     let Some(to) = i32::try_from(to).ok().filter(|&to| is_float(to) || integer_range(to).is_some()) else {
         let name = i32::try_from(to).map_or("an unknown type", type_name);
@@ -295,7 +345,7 @@ pub(super) fn converted(constant: &Constant, to: i32) -> Constant {
         Numbers::F32(v) => v.iter().map(|&value| value as i64).collect(),
         Numbers::I64(v) => v.iter().map(|&value| wrapped(value, to)).collect(),
     };
-    Constant { shape, numbers: Numbers::I64(integers), type_code: to, is_decoded: false }
+    Constant { type_code: to, ..Constant::integers(shape, integers) }
 }
 
 /// Selects elements by position: `positions` are flat indices into `source`.
@@ -308,6 +358,7 @@ pub(super) fn select(source: &Numbers, positions: &[usize]) -> Option<Numbers> {
 
 pub(super) fn concat(known: &Known<'_>) -> Convert<Constant> {
     let operands = &known.operands;
+    known.expect_numbers()?;
     let rank = operands[0].shape.len();
     let axis = normal_axis(known.call.int("axis", 0)?, rank)?;
     let agree = |a: &[usize]| a.len() == rank && (0..rank).all(|at| at == axis || a[at] == operands[0].shape[at]);

@@ -11,6 +11,7 @@ mod activation;
 mod attention;
 mod attributes;
 mod cast;
+mod classical;
 mod combine;
 mod constant;
 mod contrib;
@@ -90,7 +91,10 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
     if model.graph.nodes.len() > OPERATOR_COUNT_MAX {
         return Err(malformed(name, format!("more than {OPERATOR_COUNT_MAX} operators")));
     }
-    let opset = model.opsets.iter().find(|(domain, _)| domain.is_empty()).map_or(0, |&(_, version)| version);
+    let opset = model.opsets.iter().find(|(domain, _)| domain.is_empty()).map(|&(_, version)| version);
+    // A file without operators of ONNX's own domain need not say which ones they would be.
+    let is_of_others = model.graph.nodes.iter().all(|node| !node.domain.is_empty());
+    let opset = opset.unwrap_or(if is_of_others { *OPSETS.end() } else { 0 });
     let mut importer = Importer {
         functions: &model.functions,
         opset,
@@ -101,6 +105,7 @@ pub(super) fn import(source: &ModelBytes<'_>) -> Result<Imported, ImportError> {
         unsigned: HashSet::new(),
         whole: HashMap::new(),
         narrow: HashMap::new(),
+        texts: HashMap::new(),
     };
     importer.check_opset();
     for tensor in core::mem::take(&mut model.graph.initializers) {
@@ -169,6 +174,14 @@ impl Entry {
     fn of(constant: Convert<Constant>) -> Self {
         constant.map_or_else(Entry::Refused, |constant| Entry::Constant(Rc::new(constant)))
     }
+
+    /// The numbers, where they are known now.
+    fn known(&self) -> Option<&Constant> {
+        match self {
+            Entry::Constant(constant) => Some(constant),
+            _ => None,
+        }
+    }
 }
 
 /// The state of one import.
@@ -188,6 +201,8 @@ struct Importer<'m> {
     whole: HashMap<ValueId, ValueId>,
     /// Floats that are known to be of a narrower type, and its code.
     narrow: HashMap<ValueId, i32>,
+    /// Integers that are places in a list of texts, and the list.
+    texts: HashMap<ValueId, Rc<[String]>>,
 }
 
 impl Importer<'_> {

@@ -7,8 +7,8 @@ use super::constant::Constant;
 use super::fold::{self, Known};
 use super::fold_moves;
 use super::{
-    Entry, Importer, activation, attention, cast, combine, contrib, control, conv_transpose, convolution, dense,
-    dynamic, elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, recurrent,
+    Entry, Importer, activation, attention, cast, classical, combine, contrib, control, conv_transpose, convolution,
+    dense, dynamic, elementwise, indices, matrices, moves, nbits, normalization, pool, qoperator, quantized, recurrent,
     reduction, reshape, resize, rotary, slice,
 };
 use crate::import::build::{Convert, Remedies};
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("CumSum", normalization::cum_sum),
     Row::one("ReduceMax", reduction::reduce_max),
     Row::one("ReduceMin", reduction::reduce_min),
-    Row::one("ReduceSum", reduction::reduce_sum),
+    Row::one("ReduceSum", reduction::reduce_sum).or_folded(fold::reduce_sum),
     Row::one("ReduceProd", reduction::reduce_prod),
     Row::one("ReduceL1", reduction::reduce_l1),
     Row::one("ReduceSumSquare", reduction::reduce_sum_square),
@@ -182,6 +182,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::one("Cast", cast::cast).or_folded(fold::cast),
     Row::several("If", control::branch),
     Row::several("Loop", control::unrolled),
+    Row::several("Scan", classical::scan),
     Row::one("QuantizeLinear", quantized::quantize_linear).or_folded(quantized::fold_quantize),
     Row::one("DequantizeLinear", quantized::dequantize_linear).or_folded(quantized::fold_dequantize),
     Row::several("DynamicQuantizeLinear", dynamic::quantize),
@@ -234,14 +235,18 @@ const MICROSOFT: &[Row] = &[
     Row::several("SkipLayerNormalization", contrib::skip_normalization),
     Row::several("SkipSimplifiedLayerNormalization", contrib::skip_normalization),
     Row::one("RotaryEmbedding", rotary::microsoft),
+    Row::one("CDist", classical::cdist),
 ];
 
 impl Row {
-    const fn one(name: &'static str, convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Entry>) -> Self {
+    pub(super) const fn one(name: &'static str, convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Entry>) -> Self {
         Row { name, conversion: Conversion::One(convert), fold: Fold::Never }
     }
 
-    const fn several(name: &'static str, convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Vec<Entry>>) -> Self {
+    pub(super) const fn several(
+        name: &'static str,
+        convert: fn(&mut Importer<'_>, &Call<'_>) -> Convert<Vec<Entry>>,
+    ) -> Self {
         Row { name, conversion: Conversion::Several(convert), fold: Fold::Never }
     }
 
@@ -259,7 +264,8 @@ impl Row {
         let is_alias = ALIASES.iter().any(|(other, names)| *other == domain && names.contains(&name));
         let plain = || ROWS.iter().find(|row| row.name == name && (domain.is_empty() || is_alias));
         let microsoft = MICROSOFT.iter().find(|row| row.name == name && domain == "com.microsoft");
-        microsoft.or_else(plain)
+        let classical = || classical::ROWS.iter().find(|row| row.name == name && domain == classical::DOMAIN);
+        microsoft.or_else(classical).or_else(plain)
     }
 }
 
@@ -267,7 +273,10 @@ impl Row {
 #[cfg(test)]
 pub(in crate::import) fn names() -> impl Iterator<Item = String> {
     let own = ROWS.iter().map(|row| row.name.to_owned());
-    own.chain(MICROSOFT.iter().map(|row| format!("com.microsoft.{}", row.name)))
+    let of = |domain: &str, rows: &[Row]| -> Vec<String> {
+        rows.iter().map(|row| format!("{domain}.{}", row.name)).collect()
+    };
+    own.chain(of("com.microsoft", MICROSOFT)).chain(of(classical::DOMAIN, classical::ROWS))
 }
 
 /// Operators of other domains that are ONNX's of that name.
@@ -275,7 +284,8 @@ const ALIASES: &[(&str, &[&str])] =
     &[("com.microsoft", &["DequantizeLinear", "Gelu", "Pad", "QuantizeLinear", "Range", "Trilu"])];
 
 /// What works in place of operators that are not read.
-pub(in crate::import) const REMEDIES: &Remedies = &[];
+pub(in crate::import) const REMEDIES: &Remedies =
+    &[(&["CastMap", "DictVectorizer"], "give the features as a tensor of floats")];
 
 /// What to do about arithmetic on shapes that is left.
 pub(super) const FIXED_SHAPES: &str =

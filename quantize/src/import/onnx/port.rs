@@ -65,6 +65,13 @@ impl Importer<'_> {
 
     pub(super) fn outputs(&mut self, ports: &[OnnxPort]) {
         for port in ports {
+            let texts = match self.scopes.get(&port.name) {
+                Some(&Entry::Value(value)) => self.texts_of(value),
+                _ => None,
+            };
+            if let Some(texts) = texts {
+                self.builder.graph.labels = texts.to_vec();
+            }
             let value = match self.scopes.get(&port.name) {
                 Some(&Entry::Value(value)) => self.output_value(port, value),
                 Some(Entry::Unknown | Entry::Absent) => continue,

@@ -230,7 +230,7 @@ pub(super) fn fold_quantize(known: &Known<'_>) -> Convert<Constant> {
         code.clamp(*range.start() as f64, *range.end() as f64) as i64
     };
     let numbers = Numbers::I64(reals.iter().enumerate().map(code).collect());
-    Ok(Constant { shape: x.shape.clone(), numbers, type_code, is_decoded: false })
+    Ok(Constant { shape: x.shape.clone(), numbers, type_code, is_decoded: false, texts: None })
 }
 
 /// The reals that the codes of a constant stand for.

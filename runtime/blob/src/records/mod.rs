@@ -12,6 +12,7 @@ mod movement;
 mod product;
 mod recurrent;
 mod reduction;
+mod trees;
 
 pub use boxes::*;
 pub use convolution::*;
@@ -20,3 +21,4 @@ pub use movement::*;
 pub use product::*;
 pub use recurrent::*;
 pub use reduction::*;
+pub use trees::*;

@@ -11,6 +11,7 @@ mod recurrent;
 mod rows;
 mod sizes;
 mod tensors;
+mod trees;
 
 use std::sync::OnceLock;
 

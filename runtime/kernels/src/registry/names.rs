@@ -73,4 +73,5 @@ operators! {
     Suppress,
     Detect,
     Recurrent,
+    Trees,
 }

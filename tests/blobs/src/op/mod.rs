@@ -16,6 +16,7 @@ mod rows;
 mod shape;
 mod take;
 mod transpose_conv;
+mod trees;
 
 pub use elementwise::{Second, operand_arena, operand_constant, operand_same};
 pub(crate) use grid::At;

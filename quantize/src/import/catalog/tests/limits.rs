@@ -23,6 +23,13 @@ const NO_REFUSALS: &[&str] = &[
     "Shift",
     "Select",
     "Variable",
+    "ZipMap",
+    // Models of these are among `tests/cases`.
+    "Trees",
+    "LinearModel",
+    "SupportVectors",
+    "Distances",
+    "Categories",
     "Div",
     "If",
     // Of TensorFlow Lite alone.
