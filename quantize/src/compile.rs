@@ -21,6 +21,7 @@ use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
 use crate::pass::{PassError, PassReport, blocks, coarsen, integers, keep_states, optimize, recode};
+use crate::prune::{PruneError, Pruned, prune_channels};
 use crate::report::{Facts, Report};
 use crate::sample;
 use crate::shrink::{self, Bits, Mix, ShrinkError};
@@ -49,6 +50,8 @@ pub struct Options {
     pub correct_biases: bool,
     /// In how many bits weights are.
     pub bits: Bits,
+    /// Prunes channels of a float model until so many percent of its layers' multiplications are gone.
+    pub channels: Option<f64>,
     /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
@@ -92,6 +95,7 @@ impl Default for Options {
             keep_outliers: false,
             correct_biases: true,
             bits: Bits::default(),
+            channels: None,
             golden: 0,
             golden_data: None,
             ram: None,
@@ -144,6 +148,9 @@ pub enum CompileError {
     /// Nobody finds out where noise comes from.
     #[error(transparent)]
     Diagnosis(#[from] DiagnosisError),
+    /// Channels cannot be pruned.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// The float model has no int8 form.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
@@ -167,6 +174,8 @@ pub enum CompileError {
 pub enum Stage {
     /// Reading the file and rewriting the graph.
     Reading,
+    /// Choosing channels that can go, and fitting what is left.
+    Pruning,
     /// Running the float model over the calibration data.
     Calibrating {
         /// Runs done.
@@ -309,6 +318,7 @@ fn compile_graph(
     let mut warnings = warning::of(&graph, quantized.is_some());
     warnings.extend(passes.iter().flat_map(PassReport::warnings));
     warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
+    warnings.extend(quantized.iter().filter_map(|done| done.pruned.as_ref()?.shortfall()));
     let mut report = Report::new(&Facts {
         assembly: &assembly,
         graph: &graph,
@@ -331,6 +341,7 @@ struct Quantized {
     /// What was found out about bits, when they were to be chosen.
     mix: Option<Mix>,
     diagnosis: Option<Diagnosis>,
+    pruned: Option<Pruned>,
 }
 
 /// Replaces a float graph by its int8 form.
@@ -344,6 +355,13 @@ fn quantize(
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
     let samples = Samples::read_prepared(path, graph, &options.preparation)?;
+    let pruned = match options.channels {
+        Some(percent) => {
+            progress(Stage::Pruning);
+            Some(prune_channels(graph, &samples, percent)?)
+        }
+        None => None,
+    };
     let mut runner = EngineRunner::new(graph)?;
     let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
     let calibration = calibrate(graph, &mut runner, &samples, method, &mut |done, total| {
@@ -368,7 +386,7 @@ fn quantize(
         false => None,
     };
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors, mix, diagnosis })
+    Ok(Quantized { samples, calibration, errors, mix, diagnosis, pruned })
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

@@ -124,6 +124,29 @@ fn other_range_methods_keep_up() {
     }
 }
 
+#[test]
+fn a_third_of_the_multiplications_may_go_with_channels() {
+    for (name, accuracy_min) in [("kws_dscnn", 83.5), ("har_cnn1d", 79.0)] {
+        let Some(folder) = shared(&format!("zoo/{name}")) else { return };
+        let options =
+            Options { calibration: Some(folder.join("calib.npz")), channels: Some(30.0), ..Options::default() };
+        let int8 = compile_file(&folder.join("model.onnx"), &options, &mut |_| {});
+        let int8 = int8.unwrap_or_else(|error| panic!("{error}"));
+        let (macs, gone) = (int8.report.macs as f64, int8.report.macs_eliminated as f64);
+        assert!(macs <= 0.70 * (macs + gone), "{macs} of {}", macs + gone);
+        assert!(int8.warnings.is_empty(), "{:?}", int8.warnings);
+        let float = compile_file(&folder.join("model.onnx"), &Options::default(), &mut |_| {});
+        let float = float.unwrap_or_else(|error| panic!("{error}"));
+        let test = folder.join("test.npz");
+        let samples = Samples::read(&test, &float.graph).unwrap_or_else(|error| panic!("{error}"));
+        let right = |(output, label): (&Vec<f32>, &usize)| usize::from(decision(output) == *label);
+        let (found, y) = (outputs(&int8, &samples), labels(&test));
+        let accuracy = 100.0 * found.iter().zip(&y).map(right).sum::<usize>() as f64 / y.len() as f64;
+        println!("{name} with {macs} of {} multiplications: {accuracy:.2} %", macs + gone);
+        assert!(accuracy >= accuracy_min, "{name}: {accuracy}");
+    }
+}
+
 /// Area under the ROC curve: how often an anomaly (label 1) scores higher than a normal sample.
 fn area_under_curve(scores: &[f64], labels: &[usize]) -> f64 {
     let of = |label: usize| scores.iter().zip(labels).filter(move |(_, y)| **y == label).map(|(score, _)| *score);

@@ -11,13 +11,13 @@
 //! A layer is linear before its activation: the mean of its results is its result for the mean operand. So the formula of
 //! the operator is evaluated twice, whatever it is and whatever the number of samples.
 //!
-//! `E[x']` depends on the biases before the layer, so the graph is gone through node by node (`prefix.rs`): a layer is
+//! `E[x']` depends on the biases before the layer, so the graph is gone through node by node (`calibrate/prefix.rs`): a layer is
 //! corrected by what stands before it, and only then computed, once for each sample. Correcting all layers by one run of the
 //! whole graph does not do: each would make up again for what the layers before it have made up for.
 
-use super::prefix::Prefix;
+use super::error_report::quantize_inputs;
 use super::weights::ACCUMULATOR_MAX;
-use crate::calibrate::{Means, Samples};
+use crate::calibrate::{Means, Prefix, Samples, is_averaged};
 use crate::ir::{DType, Elements, Graph, Node, Op, evaluate};
 use crate::op::common::attributes::Activation;
 use crate::op::common::real::Real;
@@ -25,17 +25,30 @@ use crate::op::common::real::Real;
 /// Corrects the biases of `int8`, which `float` became; `means` are what layers of `float` read on average in some of the
 /// samples. Layers without a bias stay as they are.
 pub fn correct_biases(float: &Graph, means: &Means, int8: &mut Graph, samples: &Samples) {
-    let mut prefix = Prefix::new(int8, samples);
+    let mut prefix = prefix(int8, samples);
     for index in 0..int8.nodes.len() {
         let operand = int8.nodes[index].inputs.first().copied();
-        let read = operand.and_then(|operand| Some((operand, prefix.as_ref()?.mean(int8, operand)?)));
+        let read = operand.and_then(|operand| Some((operand, prefix.as_ref()?.mean_of_codes(int8, operand)?)));
         // Where a node cannot be computed alone, layers behind it are corrected as if all before them were exact.
         let read = read.map(|read| Means::from([read]));
         correct(float, [means, read.as_ref().unwrap_or(means)], int8, index);
-        if prefix.as_mut().is_some_and(|prefix| prefix.compute(int8, index).is_err()) {
-            prefix = None;
+        if let Some(computed) = &mut prefix {
+            match computed.compute(int8, index) {
+                Ok(()) => computed.forget_behind(int8, index),
+                Err(_) => prefix = None,
+            }
         }
     }
+}
+
+/// The inputs of the int8 graph in the samples that means are taken of; `None` for a graph with inputs that have no codes, or
+/// with states.
+fn prefix(int8: &Graph, samples: &Samples) -> Option<Prefix> {
+    let has_codes = int8.inputs.iter().all(|port| int8.value(port.value).dtype == DType::I8);
+    let averaged: Vec<usize> = (0..samples.len()).filter(|&sample| is_averaged(sample, samples.len())).collect();
+    let bytes = |codes: Vec<i8>| codes.into_iter().map(|code| code as u8).collect();
+    let inputs = |index: usize| quantize_inputs(int8, &samples.get(averaged[index])).into_iter().map(bytes).collect();
+    (has_codes && int8.states.is_empty()).then(|| Prefix::new(int8, averaged.len(), inputs))
 }
 
 /// Corrects the bias of node `index`, if it is a layer, by what it reads in the float graph and in the int8 graph.

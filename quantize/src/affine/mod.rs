@@ -19,7 +19,6 @@ mod activation;
 mod bias_correction;
 mod error_report;
 mod island;
-mod prefix;
 mod scales;
 mod sharing;
 #[cfg(test)]

@@ -58,6 +58,10 @@ pub(super) struct Arguments {
     no_bias_correction: bool,
     #[command(flatten)]
     bits: BitsArguments,
+    /// Prune whole channels until P percent of the multiplications of the model's layers are gone (above 0, below 100), and
+    /// fit what is left to the whole model on the calibration data
+    #[arg(long, value_name = "P", requires = "calib", conflicts_with = "no_eliminate", value_parser = parse_share)]
+    channels: Option<f64>,
     /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
     /// [default: 0, or all of --golden-data but no more than 65535]
     #[arg(long, value_name = "N")]
@@ -120,6 +124,11 @@ fn parse_target(name: &str) -> Result<Target, String> {
         let separator = if suggestion.is_empty() { "" } else { "\n  " };
         format!("{suggestion}{separator}possible targets: {}", target::names())
     })
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|&percent: &f64| percent > 0.0 && percent < 100.0);
+    share.ok_or_else(|| "a percentage above 0 and below 100".into())
 }
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
@@ -235,6 +244,7 @@ pub(super) fn with_progress<E>(
     let progress = Progress::new();
     work(&mut |stage| match stage {
         Stage::Reading => progress.doing("reading the model"),
+        Stage::Pruning => progress.doing("pruning channels"),
         Stage::Calibrating { done, total } => progress.counting("calibrating", done, total),
         Stage::Quantizing => progress.doing("quantizing"),
         Stage::Rounding { done, total } => progress.counting("rounding layers", done, total),
@@ -263,6 +273,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         keep_outliers: arguments.keep_outliers,
         correct_biases: !arguments.no_bias_correction,
         bits: arguments.bits.bits()?,
+        channels: arguments.channels,
         golden: vector_count(arguments)?,
         golden_data: (!arguments.golden_data.is_empty())
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),

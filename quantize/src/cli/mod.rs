@@ -43,7 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Compile a .tflite or .onnx model into a blob
-    Compile(compile::Arguments),
+    Compile(Box<compile::Arguments>),
     /// Describe a blob: header, manifest, operators, memory
     Inspect(inspect::Arguments),
     /// Run a blob on data, with the engine that devices run

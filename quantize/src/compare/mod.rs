@@ -156,7 +156,8 @@ pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparis
     };
     let (arrays, mut samples) = read(request.data)?;
     let labels = labels(&arrays, &mut samples, request.limit)?;
-    let named = outputs.first().filter(|port| names_class(port)).map(|_| named_classes(labels.as_deref(), &wanted.classes));
+    let named =
+        outputs.first().filter(|port| names_class(port)).map(|_| named_classes(labels.as_deref(), &wanted.classes));
     let first_len = named.unwrap_or_else(|| outputs.first().map_or(0, PortSpec::len));
     let is_autoencoder =
         matches!((&inputs[..], &outputs[..]), ([input], [output]) if input.source_shape == output.source_shape);
@@ -171,8 +172,10 @@ pub fn compare(request: &Request<'_>, progress: Progress<'_>) -> Result<Comparis
     })?;
     let outputs = output_lines(&both, &outputs)?;
     let metric = truth.as_ref().and_then(|truth| request.metric.or_else(|| truth.metrics().first().copied()));
-    let scores =
-        truth.as_ref().zip(metric).map(|(truth, metric)| scores((&both, named), &samples, (truth, metric), &wanted.classes));
+    let scores = truth
+        .as_ref()
+        .zip(metric)
+        .map(|(truth, metric)| scores((&both, named), &samples, (truth, metric), &wanted.classes));
     let shared = match request.calibration {
         Some(path) => shared(&samples, &read(path)?.1),
         None => None,
@@ -214,8 +217,7 @@ fn scores(
         outputs.map(|output| named.map_or(output.clone(), |classes| one_of(classes, &output))).collect()
     };
     let (float, ours) = (first(|both| &both.float), first(|both| &both.ours));
-    let slices = |outputs: &'_ [Vec<f32>]| -> Vec<&[f32]> { outputs.iter().map(Vec::as_slice).collect() };
-    let (float, ours) = (slices(&float), slices(&ours));
+    let [float, ours] = [&float, &ours].map(|outputs| outputs.iter().map(Vec::as_slice).collect::<Vec<&[f32]>>());
     let answers = |outputs| Answers { outputs, inputs: &inputs };
     score::score(truth, answers(&float), answers(&ours), metric, names)
 }

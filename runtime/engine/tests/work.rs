@@ -15,7 +15,7 @@ fn every_operator_is_counted() {
         let ports = (0..model.output_count()).filter_map(|index| model.output(index));
         let written = ports.map(|port| port.len() as u64).sum::<u64>();
         assert!(work.elements > written, "{}: {work:?}", program.name());
-        let has_products = ["conv", "depthwise", "fully", "mat-mul", "resample", "resize"]
+        let has_products = ["conv", "depthwise", "fully", "mat-mul", "recurrent", "resample", "resize"]
             .iter()
             .any(|word| program.name().contains(word));
         assert_eq!(work.macs > 0, has_products, "{}: {work:?}", program.name());

@@ -82,14 +82,6 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn strings(&self, name: &str) -> Convert<Option<&[String]>> {
-        match self.attribute(name) {
-            None => Ok(None),
-            Some(Attribute::Strings(values)) => Ok(Some(values)),
-            Some(_) => self.mistyped(name),
-        }
-    }
-
     pub(super) fn tensor(&self, name: &str) -> Convert<Option<&OnnxTensor>> {
         match self.attribute(name) {
             None => Ok(None),

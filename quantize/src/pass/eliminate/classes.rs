@@ -11,7 +11,7 @@ use crate::op::rule::channels::{ChannelTies, channel_count, gcd};
 use crate::op::rule::layer::WeightOrder;
 
 /// Sets of channels, as a forest of parents.
-pub(super) struct Classes {
+pub(crate) struct Classes {
     parents: Vec<usize>,
     pinned: Vec<bool>,
     /// Index of the first channel of each value.
@@ -19,8 +19,8 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// The classes of `graph`.
-    pub(super) fn new(graph: &Graph) -> Self {
+    /// The classes of the values of one type; those of other types stay as they are.
+    pub(crate) fn new(graph: &Graph, dtype: DType) -> Self {
         let mut first = Vec::with_capacity(graph.values.len());
         let mut total = 0;
         for value in &graph.values {
@@ -30,28 +30,28 @@ impl Classes {
         let mut classes = Classes { parents: (0..total).collect(), pinned: vec![false; total], first };
         graph.sources().chain(graph.sinks()).for_each(|id| classes.pin(graph, id));
         for (index, value) in graph.values.iter().enumerate() {
-            if value.dtype != DType::I8 {
+            if value.dtype != dtype {
                 classes.pin(graph, ValueId(index as u32));
             }
         }
         for node in &graph.nodes {
-            classes.add_node(graph, node);
+            classes.add_node(graph, node, dtype);
         }
         classes
     }
 
     /// The class of a channel.
-    pub(super) fn of(&self, value: ValueId, channel: usize) -> usize {
+    pub(crate) fn of(&self, value: ValueId, channel: usize) -> usize {
         self.root(self.first[value.0 as usize] + channel)
     }
 
     /// True when no channel of the class may go.
-    pub(super) fn is_pinned(&self, class: usize) -> bool {
+    pub(crate) fn is_pinned(&self, class: usize) -> bool {
         self.pinned[class]
     }
 
     /// Number of class indices.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.parents.len()
     }
 
@@ -100,9 +100,9 @@ impl Classes {
         }
     }
 
-    fn add_node(&mut self, graph: &Graph, node: &Node) {
-        if let Some(layer) = Weighted::new(graph, node) {
-            return self.add_weighted(graph, node, &layer);
+    fn add_node(&mut self, graph: &Graph, node: &Node, dtype: DType) {
+        if let Some(order) = order_of(graph, node, dtype) {
+            return self.add_weighted(graph, node, order);
         }
         match (node.op.operator().channel_ties(&node.operand_shapes(graph)), node.outputs.as_slice()) {
             (ChannelTies::All, _) => self.pin_node(graph, node),
@@ -135,16 +135,17 @@ impl Classes {
     }
 
     /// Only a layer with one group mixes channels freely; the weights and bias are sliced, not joined.
-    fn add_weighted(&mut self, graph: &Graph, node: &Node, layer: &Weighted<'_>) {
-        match layer.order {
+    fn add_weighted(&mut self, graph: &Graph, node: &Node, order: WeightOrder) {
+        let (input, output) = (node.inputs[0], node.output());
+        match order {
             WeightOrder::Dense { groups: 1 } => {}
             WeightOrder::Dense { .. } => {
-                self.pin(graph, layer.input);
-                self.pin(graph, node.output());
+                self.pin(graph, input);
+                self.pin(graph, output);
             }
             WeightOrder::Depthwise { multiplier } => {
-                for output in 0..layer.outputs {
-                    self.join((layer.input, output / multiplier), (node.output(), output));
+                for channel in 0..channel_count(graph.value(output)) {
+                    self.join((input, channel / multiplier), (output, channel));
                 }
             }
         }
@@ -164,4 +165,15 @@ impl Classes {
             self.join((output, channel), (output, channel % step));
         }
     }
+}
+
+/// The order of the weights of a layer whose weights and bias are constants.
+fn order_of(graph: &Graph, node: &Node, dtype: DType) -> Option<WeightOrder> {
+    if dtype == DType::I8 {
+        return Weighted::new(graph, node).map(|layer| layer.order);
+    }
+    let (operand, parameters) = node.inputs.split_first()?;
+    let are_constants = parameters.iter().all(|&id| graph.constant_f32(id).is_some());
+    let is_computed = graph.value(*operand).elements.is_none();
+    node.op.operator().layer().filter(|_| are_constants && is_computed).map(|layer| layer.order)
 }

@@ -5,7 +5,7 @@ use super::plan::{Obstacle, obstacles};
 use super::report::EliminationReport;
 use super::weighted::Weighted;
 use super::{CHANNEL_COUNT_MAX, constants};
-use crate::ir::Graph;
+use crate::ir::{DType, Graph};
 use crate::op::rule::channels::channel_count;
 use crate::pass::PassReport;
 
@@ -28,7 +28,7 @@ pub fn explain(graph: &Graph, report: &EliminationReport, step: usize) -> PassRe
         explained.miss(&graph.name, "has too many channels to look at");
         return explained;
     }
-    let (classes, obstacles) = (Classes::new(graph), obstacles(graph, step));
+    let (classes, obstacles) = (Classes::new(graph, DType::I8), obstacles(graph, step));
     let known = constants::constant_channels(graph);
     for node in graph.nodes.iter().filter(|node| Weighted::new(graph, node).is_some()) {
         let constant = known[node.output().0 as usize].iter().enumerate().filter(|(_, value)| value.is_some());

@@ -35,6 +35,7 @@ mod rewrite;
 mod weighted;
 mod window;
 
+pub(crate) use classes::Classes;
 pub use explain::explain;
 pub use report::{Cost, EliminationReport, LayerElimination, layer_cost};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::classes::Classes;
 use super::constants::constant_channels;
 use super::weighted::Weighted;
-use crate::ir::{Graph, ValueId};
+use crate::ir::{DType, Graph, ValueId};
 use crate::op::rule::channels::{Channels, channel_count};
 use crate::op::rule::layer::WeightOrder;
 
@@ -20,7 +20,7 @@ pub(super) struct Removal {
 /// What is removable from `graph` now; `None` when nothing is. Values keep a multiple of `step` channels where they had
 /// one: some dead channels stay to fill up.
 pub(super) fn plan(graph: &Graph, step: usize) -> Option<Removal> {
-    let classes = Classes::new(graph);
+    let classes = Classes::new(graph, DType::I8);
     let members = members(graph, &classes);
     let all = vec![true; classes.len()];
     let (planner, removed) = remove_all(graph, &classes, &members, &all);
@@ -122,7 +122,7 @@ impl Obstacle {
 
 /// What keeps each class of channels in `graph`, of which elimination in steps of `step` has left nothing to remove.
 pub(super) fn obstacles(graph: &Graph, step: usize) -> Vec<Option<Obstacle>> {
-    let classes = Classes::new(graph);
+    let classes = Classes::new(graph, DType::I8);
     let members = members(graph, &classes);
     let planner = Planner::new(graph);
     let sinks = planner.sinks(&classes);

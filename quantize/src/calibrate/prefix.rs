@@ -1,25 +1,24 @@
-//! The int8 graph computed node by node on some of the samples, so that a layer can be changed by what it is going to read.
+//! A graph computed node by node on samples, so that a layer can be changed by what it is going to read.
 
 use std::collections::HashMap;
 use std::thread;
 
-use super::error_report::quantize_inputs;
-use crate::calibrate::{Samples, is_averaged};
+use super::Samples;
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{AlignedBytes, HostError, infer, with_session};
-use crate::ir::{DType, Graph, Node, Port, ValueId};
+use crate::ir::{Graph, Node, Port, ValueId};
 use crate::target::Target;
 
 /// What has been computed so far.
-pub(super) struct Prefix {
-    /// Of each value its codes in each sample, as bytes.
-    codes: HashMap<ValueId, Vec<Vec<u8>>>,
+pub(crate) struct Prefix {
+    /// Of each value its elements in each sample.
+    bytes: HashMap<ValueId, Vec<Vec<u8>>>,
     samples: usize,
 }
 
 /// Why a node cannot be computed alone.
 #[derive(Debug)]
-pub(super) struct Stuck;
+pub(crate) struct Stuck;
 
 impl From<BuildError> for Stuck {
     fn from(_: BuildError) -> Self {
@@ -34,30 +33,42 @@ impl From<HostError> for Stuck {
 }
 
 impl Prefix {
-    /// The inputs of the graph in the samples that means are taken of; `None` for a graph with inputs that have no codes, or
-    /// with states.
-    pub(super) fn new(int8: &Graph, samples: &Samples) -> Option<Self> {
-        let has_codes = int8.inputs.iter().all(|port| int8.value(port.value).dtype == DType::I8);
-        if !has_codes || !int8.states.is_empty() {
-            return None;
-        }
-        let averaged = (0..samples.len()).filter(|&sample| is_averaged(sample, samples.len()));
-        let mut prefix = Prefix { codes: HashMap::new(), samples: 0 };
-        for sample in averaged {
-            prefix.samples += 1;
-            let codes = quantize_inputs(int8, &samples.get(sample));
-            for (port, codes) in int8.inputs.iter().zip(codes) {
-                let bytes = codes.into_iter().map(|code| code as u8).collect();
-                prefix.codes.entry(port.value).or_default().push(bytes);
+    /// The inputs of a graph in so many samples, of which `inputs` has the bytes.
+    pub(crate) fn new(graph: &Graph, samples: usize, inputs: impl Fn(usize) -> Vec<Vec<u8>>) -> Self {
+        let mut bytes: HashMap<ValueId, Vec<Vec<u8>>> = HashMap::new();
+        for sample in 0..samples {
+            for (port, input) in graph.inputs.iter().zip(inputs(sample)) {
+                bytes.entry(port.value).or_default().push(input);
             }
         }
-        Some(prefix)
+        Prefix { bytes, samples }
     }
 
-    /// The mean over samples of the reals that a value's codes stand for.
-    pub(super) fn mean(&self, int8: &Graph, id: ValueId) -> Option<Vec<f32>> {
-        let (samples, quantization) = (self.codes.get(&id)?, int8.value(id).quantization.as_ref()?);
-        let mut sums = vec![0i64; int8.value(id).len()];
+    /// The inputs of a float graph in all samples.
+    pub(crate) fn of_reals(graph: &Graph, samples: &Samples) -> Self {
+        let bytes = |reals: &[f32]| reals.iter().flat_map(|real| real.to_le_bytes()).collect();
+        Prefix::new(graph, samples.len(), |sample| samples.get(sample).into_iter().map(bytes).collect())
+    }
+
+    pub(crate) fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The elements of a value in a sample.
+    pub(crate) fn bytes(&self, id: ValueId, sample: usize) -> Option<&[u8]> {
+        self.bytes.get(&id)?.get(sample).map(Vec::as_slice)
+    }
+
+    /// The elements of a float value in a sample.
+    pub(crate) fn reals(&self, id: ValueId, sample: usize) -> Option<Vec<f32>> {
+        let (words, _) = self.bytes(id, sample)?.as_chunks();
+        Some(words.iter().map(|word| f32::from_le_bytes(*word)).collect())
+    }
+
+    /// The mean over samples of the reals that an int8 value's codes stand for.
+    pub(crate) fn mean_of_codes(&self, graph: &Graph, id: ValueId) -> Option<Vec<f32>> {
+        let (samples, quantization) = (self.bytes.get(&id)?, graph.value(id).quantization.as_ref()?);
+        let mut sums = vec![0i64; graph.value(id).len()];
         for codes in samples {
             sums.iter_mut().zip(codes).for_each(|(sum, &code)| *sum += i64::from(code as i8));
         }
@@ -66,25 +77,31 @@ impl Prefix {
         Some(sums.into_iter().map(real).collect())
     }
 
-    /// Computes node `index` in all samples, when everything it reads has been.
-    pub(super) fn compute(&mut self, int8: &Graph, index: usize) -> Result<(), Stuck> {
-        let node = &int8.nodes[index];
-        if node.renames(int8) {
-            let operand = self.codes.get(node.inputs.first().ok_or(Stuck)?).ok_or(Stuck)?.clone();
-            self.codes.insert(node.output(), operand);
+    /// Computes node `index` in all samples; everything it reads has been.
+    pub(crate) fn compute(&mut self, graph: &Graph, index: usize) -> Result<(), Stuck> {
+        let node = &graph.nodes[index];
+        if node.renames(graph) {
+            let operand = self.bytes.get(node.inputs.first().ok_or(Stuck)?).ok_or(Stuck)?.clone();
+            self.bytes.insert(node.output(), operand);
             return Ok(());
         }
-        let (alone, operands) = alone(int8, node);
+        let (alone, operands) = alone(graph, node);
         let read: Vec<&Vec<Vec<u8>>> =
-            operands.iter().map(|id| self.codes.get(id).ok_or(Stuck)).collect::<Result<_, _>>()?;
+            operands.iter().map(|id| self.bytes.get(id).ok_or(Stuck)).collect::<Result<_, _>>()?;
         let manifest = Manifest::new(&alone, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
         let blob = Assembly::new(&alone, Target::Portable)?.blob(&manifest, &[])?;
         let results = run_all(&blob, &read, self.samples)?;
         for (position, &id) in node.outputs.iter().enumerate() {
             let of_output = results.iter().map(|outputs| outputs.get(position).cloned().ok_or(Stuck));
-            self.codes.insert(id, of_output.collect::<Result<_, _>>()?);
+            self.bytes.insert(id, of_output.collect::<Result<_, _>>()?);
         }
         Ok(())
+    }
+
+    /// Forgets what no node behind `index` reads.
+    pub(crate) fn forget_behind(&mut self, graph: &Graph, index: usize) {
+        let read_later = |id: &ValueId| graph.nodes.iter().skip(index + 1).any(|node| node.inputs.contains(id));
+        self.bytes.retain(|id, _| read_later(id));
     }
 }
 
