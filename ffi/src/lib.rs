@@ -18,6 +18,8 @@
 #![no_std]
 
 pub mod handle;
+#[cfg(feature = "lifecycle-proof")]
+pub mod lifecycle;
 pub mod model;
 // Tests have the standard library's panic handler.
 #[cfg(not(test))]

@@ -23,6 +23,12 @@ pub enum BlobFileError {
         /// What is in the way.
         source: ReadError,
     },
+    /// It is encrypted for one device.
+    #[error("{} is sealed: only the device that it is for can open it; give the blob that `kinglet seal` was given", file.display())]
+    Sealed {
+        /// The path as given.
+        file: PathBuf,
+    },
     /// The engine refuses the bytes.
     #[error("{} is not a blob that this kinglet runs: {} (rule {}, byte {})", file.display(), explain(error), error.code(), error.offset())]
     Refused {
@@ -37,6 +43,9 @@ pub enum BlobFileError {
 pub fn read(path: &Path) -> Result<AlignedBytes, BlobFileError> {
     let contents = file::read(path, FILE_SIZE_BYTES_MAX);
     let contents = contents.map_err(|source| BlobFileError::Read { file: path.into(), source })?;
+    if contents.starts_with(&kinglet_trust::SEAL_MAGIC) {
+        return Err(BlobFileError::Sealed { file: path.into() });
+    }
     let bytes = AlignedBytes::copy_of(&contents);
     match Model::from_bytes(&bytes) {
         Ok(_) => Ok(bytes),

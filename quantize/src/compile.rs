@@ -56,6 +56,8 @@ pub struct Options {
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
     pub golden_data: Option<GoldenData>,
+    /// Put what the model sees and says on the calibration data into the blob, for who watches it in the field.
+    pub baseline: bool,
     /// Working memory that the model must fit; first layers are computed in stripes if it does not otherwise.
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
@@ -98,6 +100,7 @@ impl Default for Options {
             channels: None,
             golden: 0,
             golden_data: None,
+            baseline: false,
             ram: None,
             eliminate: true,
             diagnose: false,
@@ -314,7 +317,9 @@ fn compile_graph(
         Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options)?,
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
     };
-    let blob = assembly.blob(&manifest, &vectors)?;
+    let watched = quantized.as_ref().filter(|_| options.baseline).map(|quantized| &quantized.samples);
+    let samples = watched.map_or_else(Vec::new, |samples| self::vectors(&graph, Some(samples), samples.len()));
+    let blob = assembly.blob_with_baseline(&manifest, &vectors, &samples)?;
     let mut warnings = warning::of(&graph, quantized.is_some());
     warnings.extend(passes.iter().flat_map(PassReport::warnings));
     warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));

@@ -70,6 +70,20 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Writes a secret, whole or not at all, into a file that is not there yet and that only its owner can read: a key that is
+/// replaced by mistake is lost, and what it has signed cannot be signed again.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        let message = "it exists, and secrets are not replaced; remove it first or choose another name";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+    }
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    fill(Part::create_with(path, &options)?, path, bytes)
+}
+
 /// What `path` is in the end, whether it exists or not.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
@@ -82,7 +96,10 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut part = Part::create(path)?;
+    fill(Part::create(path)?, path, bytes)
+}
+
+fn fill(mut part: Part, path: &Path, bytes: &[u8]) -> io::Result<()> {
     part.file.write_all(bytes)?;
     part.file.sync_all()?;
     part.rename(path)
@@ -115,12 +132,16 @@ struct Part {
 
 impl Part {
     fn create(of: &Path) -> io::Result<Part> {
+        Part::create_with(of, File::options().write(true).create(true).truncate(true))
+    }
+
+    fn create_with(of: &Path, options: &OpenOptions) -> io::Result<Part> {
         let mut name = of.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.part", std::process::id()));
         let path = of.with_file_name(name);
         // Created and listed in one step for whoever discards parts.
         let mut parts = parts();
-        let file = File::create(&path)?;
+        let file = options.open(&path)?;
         parts.push(path.clone());
         Ok(Part { path, file })
     }

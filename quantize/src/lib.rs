@@ -35,6 +35,7 @@ pub mod report;
 pub mod sample;
 pub mod score;
 pub mod shrink;
+pub mod signing;
 pub mod source;
 pub mod stripe;
 pub mod target;

@@ -4,7 +4,7 @@
 use std::fs;
 
 use kinglet_blob::Blob;
-use kinglet_fuzz_targets::{onnx, raw, structured, tflite};
+use kinglet_fuzz_targets::{field, flash, onnx, raw, structured, tflite};
 use kinglet_test_blobs::Random;
 use kinglet_test_blobs::damage::mutate;
 use kinglet_test_blobs::programs::every_opcode;
@@ -42,6 +42,16 @@ fn damaged_blobs_run_or_are_refused() {
     }
     for _ in 0..2000 {
         raw(&noise(&mut random, 4096));
+    }
+}
+
+#[test]
+fn any_bytes_are_a_flash_a_seal_and_a_log() {
+    let mut random = Random::new(4);
+    for _ in 0..2000 {
+        let bytes = noise(&mut random, 2048);
+        flash(&bytes);
+        field(&bytes);
     }
 }
 

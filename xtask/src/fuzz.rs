@@ -43,9 +43,11 @@ struct Target {
 }
 
 /// In the order in which they run: the importers' take minutes to build.
-const TARGETS: [Target; 4] = [
+const TARGETS: [Target; 6] = [
     Target { name: "load_raw", features: "", input_bytes_max: 4096, seeds: blob_seeds },
     Target { name: "run_structured", features: "", input_bytes_max: 1024, seeds: plan_seeds },
+    Target { name: "flash", features: "", input_bytes_max: 2048, seeds: plan_seeds },
+    Target { name: "field", features: "", input_bytes_max: 1024, seeds: blob_seeds },
     Target { name: "import_tflite", features: "importers", input_bytes_max: 16 * 1024, seeds: tflite_seeds },
     Target { name: "import_onnx", features: "importers", input_bytes_max: 16 * 1024, seeds: onnx_seeds },
 ];

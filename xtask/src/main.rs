@@ -28,6 +28,7 @@ mod operator_bench;
 mod oracle_differences;
 mod package;
 mod panic_proof;
+mod powercut;
 mod prerequisites;
 mod profile;
 mod python;
@@ -80,6 +81,8 @@ enum Command {
     Package(package::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
+    /// Cut the power of the slots' flash at every step, and check what must hold.
+    Powercut(powercut::Arguments),
     /// Compile and run folders of small models, each with what is right.
     Cases(cases::Arguments),
     /// Run the commands of the documents as they are written.
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
+        Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),
         Command::Commands(arguments) => commands::run(&arguments),
         Command::OnnxNodes(arguments) => onnx_nodes::run(&arguments),

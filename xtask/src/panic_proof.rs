@@ -73,6 +73,10 @@ const RUN_FUNCTIONS: [&str; 5] = [
     "kinglet_session_output_i8",
 ];
 
+/// What trust, slots and monitor can do, see `ffi/src/lifecycle.rs`.
+const LIFECYCLE_FUNCTIONS: [&str; 4] =
+    ["kinglet_proof_trust", "kinglet_proof_slots", "kinglet_proof_gate", "kinglet_proof_monitor"];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut report = Report::default();
     let Some(linker) = library::rust_linker()? else {
@@ -137,6 +141,7 @@ impl Proof {
             let proved = self.must_hold(target, None, Some(extension));
             print(&format!("{target} {extension}"), proved.map(Outcome::Passed));
         }
+        print(&format!("{target} trust, slots, monitor"), self.lifecycle(target).map(Outcome::Passed));
         print(&format!("{target} flash"), self.flash(target).map(Outcome::Passed));
     }
 
@@ -174,6 +179,18 @@ impl Proof {
             }
             Err(message) => Err(message.context("the link failed for another reason than the panic")),
         }
+    }
+
+    /// Links what trust, slots and monitor can do, over cryptography and flash that are somebody else's.
+    fn lifecycle(&self, target: &'static str) -> Result<String> {
+        let operators = Some(vec![ROW_MAJOR.to_owned()]);
+        let library =
+            Library { target: Some(target), features: vec!["lifecycle-proof"], operators, ..Library::default() };
+        let functions: Vec<String> = LIFECYCLE_FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+        let facts = facts(&self.link(&library.build()?, &functions)??)?;
+        let forbidden: Vec<&String> = facts.symbols.iter().filter(|symbol| is_forbidden(symbol)).collect();
+        ensure!(forbidden.is_empty(), "reachable: {forbidden:?}");
+        Ok(format!("no panic, {} bytes without cryptography", facts.flash_bytes))
     }
 
     /// How large a program is that runs one model: with all operators, and with those of the keyword model.

@@ -79,6 +79,9 @@ pub(super) struct Arguments {
     /// Recurrent layers of a float model keep their states from run to run: a run is a frame of a stream, or some
     #[arg(long, conflicts_with = "calib")]
     stateful: bool,
+    /// Put what the model sees and says on the calibration data into the blob, so that devices can tell when that changes
+    #[arg(long, requires = "calib")]
+    baseline: bool,
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
@@ -271,6 +274,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         preparation: arguments.data.preparation()?,
         range_method: arguments.range,
         keep_outliers: arguments.keep_outliers,
+        baseline: arguments.baseline,
         correct_biases: !arguments.no_bias_correction,
         bits: arguments.bits.bits()?,
         channels: arguments.channels,

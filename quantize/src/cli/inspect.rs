@@ -47,6 +47,9 @@ fn text(it: &Inspection) -> String {
         lines.push(format!("  labels     {}", it.labels.join(", ")));
     }
     lines.extend(it.preparation.iter().map(|preparation| format!("  data       {preparation}")));
+    if let Some(signature) = &it.signature {
+        lines.push(format!("  signature  {signature} (as it claims; `kinglet verify --public` checks it)"));
+    }
     lines.push(String::new());
     lines.push(operators(it));
     lines.extend(it.operators.iter().filter_map(forest_text));

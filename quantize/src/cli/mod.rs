@@ -3,6 +3,7 @@
 //! Results go to standard output, errors and progress to standard error. Exit codes: 0 done, 2 wrong usage,
 //! 1 everything else. `docs/cli.md` describes every command and every field of the JSON.
 
+mod audit;
 mod bench;
 mod bits;
 mod compare;
@@ -11,11 +12,14 @@ mod data;
 mod demo;
 mod dump;
 mod inspect;
+mod keygen;
 mod model;
 mod operators;
 mod ops;
 mod progress;
 mod run;
+mod seal;
+mod sign;
 mod text;
 mod verify;
 
@@ -52,6 +56,14 @@ enum Command {
     Bench(bench::Arguments),
     /// Check a blob and replay the test vectors it carries
     Verify(verify::Arguments),
+    /// Make a pair of keys for signing, or the key of a device
+    Keygen(keygen::Arguments),
+    /// Sign a blob: which model, which version, who vouches for it
+    Sign(sign::Arguments),
+    /// Encrypt a signed blob for one device
+    Seal(seal::Arguments),
+    /// Check the audit log of a device, and print it
+    Audit(audit::Arguments),
     /// Compare a blob with its float model on data
     Compare(compare::Arguments),
     /// List the operators that run, or tell about one of them
@@ -105,6 +117,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
+        Command::Seal(arguments) => seal::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Operators(arguments) => operators::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),

@@ -3,6 +3,7 @@
 //! What is emitted has been read back, loaded by the engine and, when it carries test vectors, run. Equal
 //! inputs give equal bytes: nothing here knows the time, the machine or a random number.
 
+mod baseline;
 mod certificate;
 mod golden;
 mod manifest;
@@ -48,6 +49,11 @@ pub enum BuildError {
     /// The engine refuses what was emitted: a defect of the compiler.
     #[error("the engine refuses the emitted blob: {0}; please report this model")]
     Refused(LoadError),
+    /// The model's codes are not of eight bits.
+    #[error(
+        "a baseline is counted from codes of eight bits, and the model's first input or output has others; compile it to int8, or without --baseline"
+    )]
+    Baseline,
     /// The engine stopped while it computed test vectors.
     #[error("the engine could not run the emitted blob: {0}; please report this model")]
     Run(HostError),
@@ -125,12 +131,27 @@ impl<'g> Assembly<'g> {
     /// The blob. Each of `vectors` holds the bytes of every input in port order; their outputs are computed by
     /// running the blob itself.
     pub fn blob(&self, manifest: &Manifest, vectors: &[Vec<Vec<u8>>]) -> Result<AlignedBytes, BuildError> {
+        self.blob_with_baseline(manifest, vectors, &[])
+    }
+
+    /// As [`Assembly::blob`], with a baseline that is counted on `samples`, each the bytes of every input.
+    pub fn blob_with_baseline(
+        &self,
+        manifest: &Manifest,
+        vectors: &[Vec<Vec<u8>>],
+        samples: &[Vec<Vec<u8>>],
+    ) -> Result<AlignedBytes, BuildError> {
         let mut writer = self.writer(manifest)?;
         let blob = finish(&writer)?;
-        if vectors.is_empty() {
+        if vectors.is_empty() && samples.is_empty() {
             return Ok(blob);
         }
-        writer.golden = golden::section(&blob, vectors).map_err(BuildError::Run)?;
+        if !samples.is_empty() {
+            writer.baseline = baseline::section(&blob, samples)?;
+        }
+        if !vectors.is_empty() {
+            writer.golden = golden::section(&blob, vectors).map_err(BuildError::Run)?;
+        }
         finish(&writer)
     }
 
@@ -152,6 +173,7 @@ impl<'g> Assembly<'g> {
             manifest: manifest.encode(),
             certificate: self.certificate().encode(),
             golden: Vec::new(),
+            baseline: Vec::new(),
             state: self.states(),
         })
     }

@@ -9,7 +9,7 @@ mod live;
 mod operator;
 
 use kinglet::{Model, Port};
-use kinglet_blob::{DType, SectionKind};
+use kinglet_blob::{DType, SectionKind, baseline, signature};
 use serde::Serialize;
 
 pub use forest::Forest;
@@ -20,6 +20,7 @@ use crate::emit::{Certificate, Manifest};
 use crate::plain;
 use crate::program::PlacedOperator;
 use crate::record::{Access, Work};
+use crate::signing::SignatureLine;
 
 /// A blob in words and numbers. The field names are the JSON's.
 #[derive(Clone, Debug, Serialize)]
@@ -64,6 +65,9 @@ pub struct Inspection {
     pub inputs: Vec<PortLine>,
     /// Outputs.
     pub outputs: Vec<PortLine>,
+    /// What the blob claims of who vouches for it; absent when it is not signed. Whether it is true, `kinglet verify
+    /// --public` says.
+    pub signature: Option<SignatureLine>,
     /// Sections and their sizes.
     pub sections: Vec<SectionLine>,
     /// Operators in execution order.
@@ -205,6 +209,7 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
         labels: manifest.map_or_else(Vec::new, |manifest| manifest.labels),
         inputs,
         outputs,
+        signature: SignatureLine::of(model.blob()),
         sections: sections(model),
         operators: operators(model),
     }
@@ -231,7 +236,9 @@ fn sections(model: &Model<'_>) -> Vec<SectionLine> {
         _ => "unknown",
     };
     let line = |kind: SectionKind| SectionLine { name: name(kind), bytes: model.blob().section(kind).len() };
-    SectionKind::ALL.into_iter().map(line).collect()
+    let beside = |name, kind| SectionLine { name, bytes: model.blob().section_beside(kind).len() };
+    let beside = [beside("baseline", baseline::KIND), beside("signature", signature::KIND)];
+    SectionKind::ALL.into_iter().map(line).chain(beside).collect()
 }
 
 fn operators(model: &Model<'_>) -> Vec<OperatorLine> {

@@ -113,9 +113,14 @@ impl SectionKind {
         SectionKind::State,
     ];
 
-    /// Kinds that later versions give a meaning: distributions for drift, preprocessing of inputs, a signature. Today's
-    /// readers do not know them: they skip them, or refuse a blob that requires one.
-    pub const RESERVED: [(u16, &'static str); 3] = [(9, "Baseline"), (10, "Preprocess"), (11, "Signature")];
+    /// Kinds that later versions give a meaning: preprocessing of inputs. Today's readers do not know them: they skip them,
+    /// or refuse a blob that requires one.
+    pub const RESERVED: [(u16, &'static str); 1] = [(10, "Preprocess")];
+
+    /// Kinds that [`crate::Blob::parse`] skips, because no run needs them; who reads them looks for them by
+    /// [`crate::Blob::section_beside`].
+    pub const BESIDE: [(u16, &'static str); 2] =
+        [(crate::baseline::KIND, "Baseline"), (crate::signature::KIND, "Signature")];
 
     /// The kind with tag `tag`.
     pub fn from_tag(tag: u16) -> Option<Self> {

@@ -33,6 +33,7 @@ compile_error!("blobs are little-endian and read in place; big-endian targets ar
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+pub mod baseline;
 #[allow(unsafe_code)]
 pub mod cast;
 pub mod checksum;
@@ -48,6 +49,7 @@ mod operator;
 mod port;
 mod reader;
 pub mod records;
+pub mod signature;
 pub mod size;
 pub mod state;
 mod work;

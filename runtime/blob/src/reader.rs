@@ -174,6 +174,19 @@ impl<'b> Blob<'b> {
         (self.section(kind).as_ptr() as usize).saturating_sub(self.bytes.as_ptr() as usize)
     }
 
+    /// The bytes of the first section of a kind that [`Blob::parse`] skips ([`SectionKind::BESIDE`]); empty when the blob
+    /// has none. Walks the section table, so that those who do not ask pay nothing.
+    pub fn section_beside(&self, tag: u16) -> &'b [u8] {
+        let table = self.bytes.get(Header::SIZE..self.header.table_bytes as usize).unwrap_or_default();
+        let mut entries = Cursor::new(table);
+        while let Some(entry) = entries.take::<SectionEntry>() {
+            if entry.kind == tag {
+                return self.section_bytes(&entry, 0).unwrap_or_default();
+            }
+        }
+        &[]
+    }
+
     /// The operator records.
     pub fn operators(&self) -> Operators<'b> {
         Operators::new(self.section(SectionKind::Operators), 0)

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::header::{FORMAT_MAJOR, FORMAT_MINOR, MAGIC, SECTION_ALIGN};
 use crate::reader::crc_of_table;
-use crate::{Field, Header, OpCode, Operands, PORTABLE, PortRecord, SectionEntry, SectionKind, checksum};
+use crate::{Field, Header, OpCode, Operands, PORTABLE, PortRecord, SectionEntry, SectionKind, baseline, checksum};
 
 /// The parts of a blob.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Writer {
     pub golden: Vec<u8>,
     /// STATE, left out when empty; see [`crate::state::section`].
     pub state: Vec<u8>,
+    /// BASELINE, left out when empty; see [`crate::baseline`].
+    pub baseline: Vec<u8>,
 }
 
 impl Default for Writer {
@@ -48,6 +50,7 @@ impl Default for Writer {
             certificate: Vec::new(),
             golden: Vec::new(),
             state: Vec::new(),
+            baseline: Vec::new(),
         }
     }
 }
@@ -80,7 +83,7 @@ impl Writer {
     pub fn finish(&self) -> Option<Vec<u8>> {
         let mut ports = Vec::new();
         self.inputs.iter().chain(&self.outputs).for_each(|port| port.put(&mut ports));
-        let sections: Vec<(SectionKind, Vec<u8>)> = [
+        let known = [
             (SectionKind::Ports, ports),
             (SectionKind::Operators, self.operators.concat()),
             (SectionKind::Names, self.names.clone()),
@@ -89,26 +92,28 @@ impl Writer {
             (SectionKind::Certificate, self.certificate.clone()),
             (SectionKind::Golden, self.golden.clone()),
             (SectionKind::State, self.state.clone()),
-        ]
-        .into_iter()
-        .filter(|(kind, bytes)| !bytes.is_empty() || is_needed(*kind))
-        .collect();
+        ];
+        // A run without its state would compute something else.
+        let is_required = |kind| is_needed(kind) || kind == SectionKind::State;
+        let flags = |kind| if is_required(kind) { SectionEntry::REQUIRED } else { 0 };
+        let present = known.into_iter().filter(|(kind, bytes)| !bytes.is_empty() || is_needed(*kind));
+        let present = present.map(|(kind, bytes)| (kind as u16, flags(kind), bytes));
+        let baseline = (baseline::KIND, 0, self.baseline.clone());
+        let sections: Vec<(u16, u16, Vec<u8>)> =
+            present.chain([baseline].into_iter().filter(|(.., bytes)| !bytes.is_empty())).collect();
 
         let mut body = alloc::vec![0; sections.len().saturating_mul(SectionEntry::SIZE).saturating_add(Header::SIZE)];
         let mut entries = Vec::new();
         let table_bytes = body.len();
-        for (kind, bytes) in &sections {
+        for (kind, flags, bytes) in &sections {
             body.resize(body.len().next_multiple_of(SECTION_ALIGN), 0);
             let offset = body.len();
             body.extend_from_slice(bytes);
             body.resize(body.len().next_multiple_of(4), 0);
             let padded = body.get(offset..)?;
             let checksum = checksum::words(&words(padded));
-            // A run without its state would compute something else.
-            let is_required = is_needed(*kind) || *kind == SectionKind::State;
-            let flags = if is_required { SectionEntry::REQUIRED } else { 0 };
             let bytes = u32::try_from(padded.len()).ok()?;
-            SectionEntry { kind: *kind as u16, flags, offset: u32::try_from(offset).ok()?, bytes, checksum }
+            SectionEntry { kind: *kind, flags: *flags, offset: u32::try_from(offset).ok()?, bytes, checksum }
                 .put(&mut entries);
         }
         let mut header = Header {

@@ -5,6 +5,7 @@
 //! is asserted: a verified model runs, to its end, within its arena, the same way twice.
 #![forbid(unsafe_code)]
 
+mod field;
 #[cfg(feature = "importers")]
 mod import;
 mod layers;
@@ -16,6 +17,7 @@ mod recurrent;
 mod rows;
 mod structured;
 
+pub use field::{field, flash};
 #[cfg(feature = "importers")]
 pub use import::{onnx, tflite};
 pub use raw::raw;
