@@ -1,8 +1,8 @@
 //! What `cargo xtask panic-proof` links to show that trust, slots and monitor reach no panic: every operation of theirs, over a
 //! flash and a cryptography that the caller brings, so that nothing is known of them when this is compiled.
 //!
-//! The crates behind the feature `software` of `kinglet-trust` are not proved here: `docs/decisions/0031-trust.md` lists
-//! what they leave.
+//! The crates behind the features `software` and `seal` of `kinglet-trust` are not part of this proof: they do not link
+//! without panics (`docs/decisions/0031-trust.md`).
 
 use core::convert::Infallible;
 
