@@ -87,7 +87,7 @@ fn wild_nodes_end() {
     let mut refused = 0;
     for _ in 0..2000 {
         let nodes: Vec<[u32; 2]> =
-            (0..random() % 9).map(|_| [random() << 31 | random() % 5 | (random() % 3) << 16, random()]).collect();
+            (0..random() % 9).map(|_| [(random() << 31) | (random() % 5) | ((random() % 3) << 16), random()]).collect();
         let numbers = vec![1.0; random() as usize % 12];
         let (starts, targets) = ([0, random() % 6], [0, (random() % 3) as u16]);
         let leaves = Leaves::Numbers { numbers: &numbers, targets: &targets };

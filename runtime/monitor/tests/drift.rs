@@ -105,7 +105,7 @@ fn histograms_end_at_their_bounds_and_add_up() {
     let scores = [f32::NAN, -1.0, 0.0, 0.062, 0.063, 0.99, 1.0, f32::INFINITY];
     assert_eq!(scores.map(bin_of_score), [0, 0, 0, 0, 1, 15, 15, 15]);
     let (mut one, mut other, mut both) = (Histogram::default(), Histogram::default(), Histogram::default());
-    for bin in 0..40_000 {
+    for bin in 0..40_000usize {
         let half = if bin.is_multiple_of(3) { &mut one } else { &mut other };
         half.add(bin % 16);
         both.add(bin % 16);

@@ -67,6 +67,7 @@ impl<F: Flash> Slots<F> {
     pub fn open(mut flash: F, layout: Layout) -> Result<Self, SlotError<F::Error>> {
         layout.check(&flash)?;
         let (journal, state) = Journal::open(&mut flash, layout.journal);
+        let state = within(state, &layout);
         Ok(Slots {
             flash,
             layout,
@@ -88,6 +89,7 @@ impl<F: Flash> Slots<F> {
     ) -> Result<Self, SlotError<F::Error>> {
         layout.check(&flash)?;
         let (journal, state) = Journal::open_with(&mut flash, layout.journal, |journal| journal.fault = fault);
+        let state = within(state, &layout);
         Ok(Slots { flash, layout, journal, state, reception: None, boot: None, fault })
     }
 
@@ -479,6 +481,14 @@ impl<F: Flash> Slots<F> {
         self.state = next;
         Ok(())
     }
+}
+
+/// `state` without models that no slot has room for: no record of ours has any, but whoever writes the flash may.
+fn within(state: State, layout: &Layout) -> State {
+    let [slot, _] = layout.slots;
+    let state = if state.candidate.bytes > slot.bytes { cleared(state) } else { state };
+    let active = if state.active.bytes > slot.bytes { Installed::default() } else { state.active };
+    State { active, ..state }
 }
 
 /// `state` without a candidate.
