@@ -44,10 +44,11 @@ impl Candidate {
     }
 }
 
-/// The candidates of all layers of `int8`, which `float` became, from `chosen` samples.
+/// The candidates of all layers of `int8`, which `float` became, from `fitted` samples. Their noise is measured on others,
+/// `aside`: few samples for many weights are fitted better than any others will be.
 pub(super) fn find(
     (float, int8): (&Graph, &mut Graph),
-    (samples, chosen): (&Samples, &[usize]),
+    (samples, fitted, aside): (&Samples, &[usize], &[usize]),
     progress: Progress<'_>,
 ) -> Result<Vec<Candidate>, ShrinkError> {
     let mut candidates = Vec::new();
@@ -55,8 +56,8 @@ pub(super) fn find(
         candidates.push(candidate(site));
         None
     };
-    each_layer((float, int8), (samples, chosen), &mut work, progress)?;
-    measure((float, int8), (samples, chosen), &mut candidates, progress)?;
+    each_layer((float, int8), (samples, fitted), &mut work, progress)?;
+    measure((float, int8), (samples, aside), &mut candidates, progress)?;
     Ok(candidates)
 }
 

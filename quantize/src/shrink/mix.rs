@@ -9,7 +9,7 @@ use super::measure::Distance;
 /// What was found out about a choice of bits. The field names are the JSON's.
 #[derive(Clone, Debug, Serialize)]
 pub struct Mix {
-    /// Samples that it was tried on, and that nothing was chosen by.
+    /// Samples that it was tried on, and that no weight was rounded by.
     pub samples: usize,
     /// Those of them on which the decision is not the float model's; absent when the outputs are no classes.
     #[serde(skip_serializing_if = "Option::is_none")]

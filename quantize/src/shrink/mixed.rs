@@ -1,7 +1,7 @@
 //! Bits for each layer by itself.
 //!
 //! 1. Every fourth sample is set aside. From the others each layer is rounded to each number of bits, all other layers having
-//!    eight, and the noise that it alone makes at the outputs is measured.
+//!    eight, and the noise that it alone makes at the outputs is measured on those set aside.
 //! 2. For a number of bytes the choice with the least sum of noise is found by dynamic programming (`knapsack.rs`): the
 //!    multiple-choice knapsack of HAWQ-V3 (Yao 2021), with noise that was measured instead of a trace of the Hessian.
 //! 3. With a tolerance the least number of bytes is sought for which the samples set aside stay within it.
@@ -114,7 +114,7 @@ impl<'a> Search<'a> {
         let aside = set(all.clone().filter(|sample| are_few || is_aside(sample)).collect())?;
         let fitted = set(all.filter(|sample| !is_aside(sample)).collect())?;
         let mut int8 = int8.clone();
-        let candidates = candidates::find((float, &mut int8), (samples, &fitted.chosen), progress)?;
+        let candidates = candidates::find((float, &mut int8), (samples, &fitted.chosen, &aside.chosen), progress)?;
         Ok(Search { float, int8, samples, aside, fitted, candidates, is_classes: is_classes(float) })
     }
 
