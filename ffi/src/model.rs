@@ -256,10 +256,18 @@ unsafe fn find<'m>(
 ///
 /// `name` is a string that ends with a zero.
 unsafe fn is_called(name: *const c_char, known: &str) -> bool {
-    // A character beyond the first that differs is never looked at; neither is any beyond the zero, which no name has.
-    let mut expected = known.bytes().chain([0]).enumerate();
-    // SAFETY: all characters before this one were those of `known`, none of them a zero unless the loop has ended.
-    expected.all(|(place, byte)| byte == unsafe { name.add(place).read() } as u8 && (byte != 0 || place == known.len()))
+    let mut place = name.cast::<u8>();
+    for expected in known.bytes() {
+        // SAFETY: the characters before this one were those of `known` and none was a zero: the string goes on.
+        let byte = unsafe { place.read() };
+        if byte != expected || byte == 0 {
+            return false;
+        }
+        place = place.wrapping_add(1);
+    }
+    // SAFETY: likewise.
+    let end = unsafe { place.read() };
+    end == 0
 }
 
 /// Which input has a name.

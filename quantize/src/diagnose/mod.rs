@@ -1,7 +1,7 @@
 //! What each layer of a quantized model costs, and why: the facts behind `--report`.
 //!
 //! Three runs of the same samples are compared, value by value: the float graph, the int8 graph, and, for each layer, the
-//! float graph with that layer alone in integers ([`alone`]). The first two say where noise is, the last one says who makes
+//! float graph with that layer alone in integers (`alone.rs`). The first two say where noise is, the last one says who makes
 //! it: errors accumulate, so the last layer looks worst in most networks and is the cause in few.
 
 mod alone;
