@@ -11,7 +11,7 @@ const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/tiny");
 const HEADERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ffi/include");
 
 /// Names that could trip over quotes, trigraphs, octal digits and other alphabets.
-const LABELS: [&str; 10] = ["zero", "a \"b\"", "c\\d", "what??=", "größe", "日本", "/* x */", "\t7", "e'f", "nine"];
+const LABELS: [&str; 10] = ["zero", "a \"b\"", "c\\d", "what??=", "größe", "日本", "/* x */", "§7", "e'f", "nine"];
 
 /// Compiles the example with `arguments` into a folder of its own.
 fn compile(test: &str, arguments: &[&str]) -> PathBuf {

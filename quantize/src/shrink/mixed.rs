@@ -67,12 +67,11 @@ pub(super) fn shrink(
 ) -> Result<Mix, ShrinkError> {
     let search = Search::new(float, int8, samples, progress)?;
     let mut budget = search.budget(wish, target)?;
-    let mut chosen = search.within(budget)?;
-    let nothing_wanted = wish.average_bits.is_none() && wish.flash.is_none();
-    let tolerance = wish.max_drop.or(nothing_wanted.then_some(Wish::MAX_DROP));
-    if let Some(tolerance) = tolerance {
-        chosen = search.smallest(budget, tolerance)?;
-    }
+    let tolerance = search.tolerance(wish)?;
+    let mut chosen = match tolerance {
+        Some(tolerance) => search.smallest(budget, tolerance)?,
+        None => search.quietest(budget, progress)?,
+    };
     let mut tries = 0;
     loop {
         let rounded = search.rounded(&chosen, progress)?;
@@ -156,6 +155,39 @@ impl<'a> Search<'a> {
         })
     }
 
+    /// What is lost at most, in per cent. When nothing is wanted, a little more than eight bits everywhere lose.
+    fn tolerance(&self, wish: &Wish) -> Result<Option<f64>, ShrinkError> {
+        let nothing_wanted = wish.average_bits.is_none() && wish.flash.is_none();
+        match wish.max_drop {
+            None if nothing_wanted => Ok(Some(Wish::MAX_DROP + self.drop(&self.distance(&self.int8)?))),
+            wanted => Ok(wanted),
+        }
+    }
+
+    /// The choice within `bytes`, or the same bits in every layer where that turns out to make less noise: what single
+    /// layers make does not quite add up.
+    fn quietest(&self, bytes: usize, progress: Progress<'_>) -> Result<Vec<usize>, ShrinkError> {
+        let chosen = self.within(bytes)?;
+        let Some(even) = self.even(bytes).filter(|even| *even != chosen) else { return Ok(chosen) };
+        let noise = |chosen: &[usize]| -> Result<f64, ShrinkError> {
+            Ok(self.distance(&self.rounded(chosen, progress)?)?.aside.noise)
+        };
+        Ok(if noise(&even)? < noise(&chosen)? { even } else { chosen })
+    }
+
+    /// The most bits that all layers can have alike within `bytes`, those that cannot have so few being left as they are.
+    fn even(&self, bytes: usize) -> Option<Vec<usize>> {
+        let all = |bits: usize| -> Vec<usize> {
+            // Forms begin with the most bits.
+            let form = |candidate: &Candidate| {
+                let fits = candidate.storages.iter().position(|storage| storage.bits() <= bits);
+                fits.unwrap_or(candidate.storages.len().saturating_sub(1))
+            };
+            self.candidates.iter().map(form).collect()
+        };
+        [8, 4, 3, 2].into_iter().map(all).find(|even| self.bytes(even) <= bytes)
+    }
+
     /// The fewest bytes, of at most `most`, with which candidates put together hold the tolerance; all of them when none do.
     fn smallest(&self, most: usize, tolerance: f64) -> Result<Vec<usize>, ShrinkError> {
         let forms = self.forms();
@@ -203,9 +235,14 @@ impl<'a> Search<'a> {
 
     /// Both the samples set aside and the others are within the tolerance.
     fn holds(&self, found: &Found, tolerance: f64) -> bool {
+        self.drop(found) <= tolerance
+    }
+
+    /// What is lost, in per cent: of the samples set aside or of the others, whichever lose more.
+    fn drop(&self, found: &Found) -> f64 {
         let drop =
             |of: &Distance| if self.is_classes { of.changed as f64 / of.samples.max(1) as f64 } else { of.noise };
-        [&found.aside, &found.fitted].into_iter().all(|of| drop(of) * 100.0 <= tolerance)
+        100.0 * drop(&found.aside).max(drop(&found.fitted))
     }
 
     /// More bits for the layer that makes the most noise of those that can have more within `bytes`.

@@ -67,6 +67,8 @@ struct Results {
     rows: Vec<Row>,
     /// Modes that this version does not have.
     absent: Vec<&'static str>,
+    /// What could not be measured, and why.
+    failures: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -81,13 +83,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let is_known = |option: &&str| !option.starts_with("--") || known.iter().any(|known| known == option);
     let exists = |mode: &&Mode| mode.options.iter().all(is_known);
     let (modes, absent): (Vec<&Mode>, Vec<&Mode>) = chosen.into_iter().partition(exists);
-    let mut results = Results { rows: Vec::new(), absent: absent.iter().map(|mode| mode.name).collect() };
+    let absent = absent.iter().map(|mode| mode.name).collect();
+    let mut results = Results { rows: Vec::new(), absent, failures: Vec::new() };
     let names = models_in(&folder)?;
     for name in names.iter().filter(|name| has(&arguments.model, |pattern| name.contains(pattern))) {
         let work = tree::host_target().join("accuracy").join(name);
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
         let model = Model { folder: &folder.join(name), work: &work, kinglet: &kinglet };
-        results.rows.extend(rows(name, &model, &modes, arguments.json)?);
+        measure_all(name, &model, &modes, arguments.json, &mut results)?;
     }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
@@ -95,6 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         results.absent.iter().for_each(|name| println!("{name}: this version has no option for it"));
     }
     let is_short = results.rows.iter().flat_map(|row| &row.wanted).any(|verdict| !verdict.is_met);
+    let is_short = is_short || !results.failures.is_empty();
     Ok(if arguments.check && is_short { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -127,22 +131,34 @@ fn models_in(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// One model in all modes. What it is as a whole comes from the first of them, which leaves all weights in.
-fn rows(name: &str, model: &Model<'_>, modes: &[&Mode], is_quiet: bool) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+fn measure_all(name: &str, model: &Model<'_>, modes: &[&Mode], is_quiet: bool, results: &mut Results) -> Result<()> {
     let mut whole: Option<Whole> = None;
     if modes.iter().all(|mode| !mode.options.is_empty()) {
         whole = Some(model.measure(&MODES[0], None)?.whole);
     }
     for mode in modes {
-        let figures = model.measure(mode, whole).with_context(|| format!("{name} in mode {}", mode.name))?;
+        let figures = match model.measure(mode, whole) {
+            Ok(figures) => figures,
+            // A mode that cannot be had of one model says nothing of the others.
+            Err(error) => {
+                let failure = format!("{name} in mode {}: {error:#}", mode.name);
+                println_unless(is_quiet, &failure);
+                results.failures.push(failure);
+                continue;
+            }
+        };
         whole.get_or_insert(figures.whole);
         let row = Row { wanted: verdicts(mode, name, &figures), model: name.into(), mode: mode.name, figures };
-        if !is_quiet {
-            println!("{}", text(&row, mode));
-        }
-        rows.push(row);
+        println_unless(is_quiet, &text(&row, mode));
+        results.rows.push(row);
     }
-    Ok(rows)
+    Ok(())
+}
+
+fn println_unless(is_quiet: bool, text: &str) {
+    if !is_quiet {
+        println!("{text}");
+    }
 }
 
 /// What is wanted of a model in a mode. A row of the model itself comes before one of all models.
