@@ -259,29 +259,35 @@ pub fn compile_built(graph: Graph, options: &Options, progress: Progress<'_>) ->
     compile_graph(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 }, options, progress)
 }
 
+/// What is done to every graph before it is quantized, if it is.
+fn rewrite(graph: &mut Graph, kind: SourceKind, options: &Options) -> Result<Vec<PassReport>, CompileError> {
+    let mut passes = Vec::new();
+    if options.stateful {
+        passes.push(keep_states(graph)?);
+    }
+    if options.calibration.is_some() {
+        passes.push(coarsen(graph)?);
+    }
+    passes.extend(optimize(graph)?);
+    if kind == SourceKind::Onnx {
+        // Such files say what is quantized by quantizing and dequantizing reals.
+        passes.push(integers(graph)?);
+        passes.extend(optimize(graph)?);
+    }
+    if options.calibration.is_none() {
+        passes.push(blocks(graph)?);
+    }
+    passes.push(recode(graph)?);
+    Ok(passes)
+}
+
 fn compile_graph(
     mut graph: Graph,
     source: Source,
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Compiled, CompileError> {
-    let mut passes = Vec::new();
-    if options.stateful {
-        passes.push(keep_states(&mut graph)?);
-    }
-    if options.calibration.is_some() {
-        passes.push(coarsen(&mut graph)?);
-    }
-    passes.extend(optimize(&mut graph)?);
-    if source.kind == SourceKind::Onnx {
-        // Such files say what is quantized by quantizing and dequantizing reals.
-        passes.push(integers(&mut graph)?);
-        passes.extend(optimize(&mut graph)?);
-    }
-    if options.calibration.is_none() {
-        passes.push(blocks(&mut graph)?);
-    }
-    passes.push(recode(&mut graph)?);
+    let mut passes = rewrite(&mut graph, source.kind, options)?;
     let quantized = match &options.calibration {
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,

@@ -8,7 +8,7 @@ use kinglet_kernels::machine::{Isa, KernelSet, MACHINES, Machine};
 use kinglet_tests::tree::{SourceFile, root, source_files};
 
 /// Files that name machines, and why they may.
-const MAY_NAME_MACHINES: [(&str, &str); 10] = [
+const MAY_NAME_MACHINES: [(&str, &str); 9] = [
     ("runtime/kernels/src/machine.rs", "the table"),
     ("quantize/src/cost/table.rs", "measured prices, written by a program from what the table says is emulated"),
     ("quantize/src/cli/demo.rs", "what the demonstration compiles for"),
@@ -18,7 +18,6 @@ const MAY_NAME_MACHINES: [(&str, &str); 10] = [
     ("xtask/src/test/steps.rs", "the example firmware's core, the lints' and the other processor"),
     ("xtask/src/host_bench.rs", "which application cores are counted, and on which processors"),
     ("xtask/src/miri.rs", "where Miri runs, which is a host"),
-    ("xtask/src/tflite_oracle.rs", "where a library of others runs"),
 ];
 
 #[test]

@@ -13,8 +13,8 @@ pub(super) struct BitsArguments {
     #[arg(long, default_value = "8", value_name = "8|4|3|2|auto", value_parser = parse, requires = "calib")]
     bits: Width,
     /// With --bits auto: per cent of samples, set aside of the calibration data, whose decision may not be the float
-    /// model's; for outputs that are no classes, per cent of the output's power that may be noise [default: 1, without
-    /// --average-bits and --flash]
+    /// model's; for outputs that are no classes, per cent of the output's power that may be noise [default: 1 more than
+    /// eight bits everywhere lose, without --average-bits and --flash]
     #[arg(long, value_name = "PERCENT", requires = "calib")]
     max_drop: Option<f64>,
     /// With --bits auto: bytes that the blob may have

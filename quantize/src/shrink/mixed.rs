@@ -155,13 +155,15 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What is lost at most, in per cent. When nothing is wanted, a little more than eight bits everywhere lose.
+    /// What is lost at most, in per cent. When nothing is wanted, a little more than eight bits everywhere lose: one decision
+    /// where samples are so few that it is more than that.
     fn tolerance(&self, wish: &Wish) -> Result<Option<f64>, ShrinkError> {
-        let nothing_wanted = wish.average_bits.is_none() && wish.flash.is_none();
-        match wish.max_drop {
-            None if nothing_wanted => Ok(Some(Wish::MAX_DROP + self.drop(&self.distance(&self.int8)?))),
-            wanted => Ok(wanted),
+        if wish.max_drop.is_some() || wish.average_bits.is_some() || wish.flash.is_some() {
+            return Ok(wish.max_drop);
         }
+        let fewest = self.aside.chosen.len().min(self.fitted.chosen.len()).max(1);
+        let one = if self.is_classes { 100.0 / fewest as f64 } else { 0.0 };
+        Ok(Some(self.drop(&self.distance(&self.int8)?) + Wish::MAX_DROP.max(one)))
     }
 
     /// The choice within `bytes`, or the same bits in every layer where that turns out to make less noise: what single
@@ -169,7 +171,7 @@ impl<'a> Search<'a> {
     fn quietest(&self, bytes: usize, progress: Progress<'_>) -> Result<Vec<usize>, ShrinkError> {
         let chosen = self.within(bytes)?;
         let Some(even) = self.even(bytes).filter(|even| *even != chosen) else { return Ok(chosen) };
-        let noise = |chosen: &[usize]| -> Result<f64, ShrinkError> {
+        let mut noise = |chosen: &[usize]| -> Result<f64, ShrinkError> {
             Ok(self.distance(&self.rounded(chosen, progress)?)?.aside.noise)
         };
         Ok(if noise(&even)? < noise(&chosen)? { even } else { chosen })

@@ -34,6 +34,7 @@ const WORKSPACES: [&str; 6] = [".", "targets", "ffi", "tests/fuzz", "tests/oracl
 pub(super) fn all() -> Vec<Step> {
     let mut steps = style();
     steps.extend(host());
+    steps.extend(other_processors());
     steps.extend(c_and_boards());
     steps.push(Step {
         name: "tflite-oracle",
@@ -155,6 +156,12 @@ fn host() -> Vec<Step> {
             missing: nothing,
             commands: vec![xtask(&["commands"])],
         },
+    ]
+}
+
+/// The runtime where other processors run its kernels, or none of its own.
+fn other_processors() -> Vec<Step> {
+    vec![
         Step {
             name: "aarch64",
             what: "operators and kernels on another processor: the same bits",
