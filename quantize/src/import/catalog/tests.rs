@@ -213,11 +213,12 @@ fn sources() -> Vec<Source> {
             found.extend(cases(&path));
         }
     }
-    let exports = std::env::var_os("KINGLET_SHARED").map(PathBuf::from).map(|shared| shared.join("exports"));
-    if exports.as_ref().is_none_or(|folder| !folder.is_dir()) {
-        println!("skipped: exports of frameworks, which are in the folder that KINGLET_SHARED names");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let exports = std::env::var_os("KINGLET_SHARED").map_or_else(beside, PathBuf::from).join("exports");
+    if !exports.is_dir() {
+        println!("skipped: exports of frameworks: there is no {} (set KINGLET_SHARED)", exports.display());
     }
-    for folder in paths(&tests.join("cases")).into_iter().chain(exports.iter().flat_map(|folder| paths(folder))) {
+    for folder in paths(&tests.join("cases")).into_iter().chain(paths(&exports)) {
         for (file, kind) in [("model.tflite", Kind::Tflite), ("model.onnx", Kind::Onnx)] {
             if let Ok(bytes) = fs::read(folder.join(file)) {
                 let (name, path) = (folder.display().to_string(), Some(folder.join(file)));
