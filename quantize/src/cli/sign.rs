@@ -44,7 +44,7 @@ fn parse_version(text: &str) -> Result<Version, String> {
 fn parse_id(text: &str) -> Result<u64, String> {
     let digits = text.strip_prefix("0x");
     let parsed = digits.map_or_else(|| text.parse(), |digits| u64::from_str_radix(digits, 16));
-    parsed.map_err(|error| error.to_string())
+    parsed.map_err(|_| "a device compares a whole number of 64 bits, as in 7 or 0x1f00".into())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
