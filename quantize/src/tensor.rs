@@ -4,7 +4,6 @@
 //! layout (channels last) and quantization are an affair of this file.
 
 use kinglet::{DType, Model};
-use kinglet_blob::SectionKind;
 use kinglet_kernels::quantize::Affine;
 use serde::Serialize;
 
@@ -81,7 +80,7 @@ impl InputUse {
 
 /// Inputs and outputs of a model. A manifest that contradicts the tables is ignored.
 pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
-    let manifest = Manifest::decode(model.blob().section(SectionKind::Manifest)).ok();
+    let manifest = Manifest::of(model);
     let spec = |port: kinglet::Port<'_>, note: Option<&PortNote>| {
         let dims: Vec<usize> = port.shape().iter().map(|&extent| extent as usize).collect();
         let shape = note.map_or_else(|| dims.clone(), |note| note.shape(&dims));

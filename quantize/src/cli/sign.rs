@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kinglet::Model;
-use kinglet_blob::SectionKind;
 use kinglet_blob::signature::Claims;
 
 use super::{Failure, Outcome, print};
@@ -69,6 +68,5 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 /// The version that the blob was signed with before, or else the one that its manifest has.
 fn known_version(model: &Model<'_>) -> [u16; 3] {
     let signed = SignatureLine::of(model.blob()).map(|line| line.version);
-    let manifest = || Manifest::decode(model.blob().section(SectionKind::Manifest)).ok();
-    signed.or_else(|| signing::parse_version(&manifest()?.version)).unwrap_or_default()
+    signed.or_else(|| signing::parse_version(&Manifest::of(model)?.version)).unwrap_or_default()
 }

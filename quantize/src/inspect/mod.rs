@@ -162,7 +162,7 @@ impl Range {
 /// Describes a model that the engine has verified.
 pub fn inspect(model: &Model<'_>) -> Inspection {
     let blob = model.blob();
-    let manifest = Manifest::decode(blob.section(SectionKind::Manifest)).ok();
+    let manifest = Manifest::of(model);
     let certificate = Certificate::decode(blob.section(SectionKind::Certificate));
     let counted = Certificate::recomputed(blob);
     let note = |outputs: bool, index: usize| {

@@ -11,7 +11,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeSet;
 
 use kinglet::{Model, Port};
-use kinglet_blob::{DType, SectionKind};
+use kinglet_blob::DType;
 
 use crate::emit::Manifest;
 
@@ -73,8 +73,7 @@ struct Subject<'m> {
 impl<'m> Subject<'m> {
     fn new(model: &Model<'m>, stem: &str) -> Self {
         // A blob without a manifest has no labels.
-        let manifest = Manifest::decode(model.blob().section(SectionKind::Manifest));
-        let labels = manifest.map(|manifest| manifest.labels).unwrap_or_default();
+        let labels = Manifest::of(model).map(|manifest| manifest.labels).unwrap_or_default();
         let is_plain = stem.chars().all(|c| c.is_ascii_graphic() && !"\"\\*/?".contains(c));
         let name = identifier(stem);
         Subject { model: *model, stem: if is_plain { stem.to_owned() } else { name.clone() }, name, labels }

@@ -1,10 +1,23 @@
 //! Seeded bugs: what the power-cut proof must find. Without the feature `faults` each is the constant `false`.
 
-/// A bug that can be switched on, one at a time.
+/// Makes the bugs and the list of all of them from one list.
 #[cfg(feature = "faults")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is named by what it does wrong")]
-pub enum Fault {
+macro_rules! faults {
+    ($($name:ident,)*) => {
+        /// A bug that can be switched on, one at a time.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each is named by what it does wrong")]
+        pub enum Fault { $($name,)* }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &'static [Fault] = &[$(Fault::$name),*];
+        }
+    };
+}
+
+#[cfg(feature = "faults")]
+faults! {
     VerifiedWithoutSignature,
     VerifiedBeforeVerification,
     CounterIgnored,
@@ -36,47 +49,6 @@ pub enum Fault {
     EraseAtEveryBoot,
     WriteBehindSlot,
     ConfirmsOtherSlot,
-}
-
-#[cfg(feature = "faults")]
-impl Fault {
-    /// All of them.
-    pub const ALL: [Fault; 31] = {
-        use Fault::*;
-        [
-            VerifiedWithoutSignature,
-            VerifiedBeforeVerification,
-            CounterIgnored,
-            CounterRaisedAtActivation,
-            CounterLowered,
-            CounterForgottenByJournal,
-            ConfirmWithoutVerification,
-            ActiveSlotOverwritten,
-            ActivateUnverified,
-            TrialBootsNotCounted,
-            OneTrialTooMany,
-            RevertKeepsTrial,
-            RevertedTriedAgain,
-            RecordWithoutCrc,
-            RecordWithoutSync,
-            DataWithoutSync,
-            JournalPageNotErased,
-            JournalOverwritesTornRecord,
-            JournalErasesNewestPage,
-            OldestRecordWins,
-            ResumeAtTornWord,
-            ResumeWithoutErase,
-            ResumeOnePageLate,
-            SlotNotErased,
-            ReceivingBeforeErase,
-            LengthNotChecked,
-            TailNotWritten,
-            HeaderTagIgnored,
-            EraseAtEveryBoot,
-            WriteBehindSlot,
-            ConfirmsOtherSlot,
-        ]
-    };
 }
 
 /// Without the feature there are no bugs. A function, so that lints do not see conditions that are constant.

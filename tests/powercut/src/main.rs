@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn fault(name: &str) -> Result<Fault, String> {
-    let known = Fault::ALL.into_iter().find(|fault| format!("{fault:?}") == name);
+    let known = Fault::ALL.iter().copied().find(|fault| format!("{fault:?}") == name);
     known.ok_or_else(|| format!("there is no seeded bug {name}: {:?}", Fault::ALL))
 }
 
@@ -129,7 +129,7 @@ fn everywhere(arguments: &Arguments, fault: Option<Fault>) -> bool {
 /// Each seeded bug on geometry after geometry, until one catches it.
 fn faults(seed: u64) -> bool {
     let mut escaped = 0;
-    for fault in Fault::ALL {
+    for &fault in Fault::ALL {
         match kinglet_powercut::proof::catch(fault, seed) {
             Some((finding, line)) => println!("{fault:?}: {finding}\n  {line}"),
             None => {
