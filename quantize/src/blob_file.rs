@@ -43,13 +43,19 @@ pub enum BlobFileError {
 pub fn read(path: &Path) -> Result<AlignedBytes, BlobFileError> {
     let contents = file::read(path, FILE_SIZE_BYTES_MAX);
     let contents = contents.map_err(|source| BlobFileError::Read { file: path.into(), source })?;
+    accepted(path, &contents)
+}
+
+/// A blob out of bytes, which errors call by a name; the engine accepts what is returned.
+pub fn accepted(name: impl AsRef<Path>, contents: &[u8]) -> Result<AlignedBytes, BlobFileError> {
+    let file = name.as_ref();
     if contents.starts_with(&kinglet_trust::SEAL_MAGIC) {
-        return Err(BlobFileError::Sealed { file: path.into() });
+        return Err(BlobFileError::Sealed { file: file.into() });
     }
-    let bytes = AlignedBytes::copy_of(&contents);
+    let bytes = AlignedBytes::copy_of(contents);
     match Model::from_bytes(&bytes) {
         Ok(_) => Ok(bytes),
-        Err(error) => Err(BlobFileError::Refused { file: path.into(), error }),
+        Err(error) => Err(BlobFileError::Refused { file: file.into(), error }),
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::affine::{self, LayerErrors, QuantizeError};
 use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, RangeMethod, Samples, calibrate};
 use crate::data::Preparation;
-use crate::data::npy::ArrayError;
+use crate::data::npy::{Array, ArrayError};
 use crate::diagnose::{Diagnosis, DiagnosisError, diagnose};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
 use crate::host::{self, AlignedBytes};
@@ -40,6 +40,8 @@ pub struct Options {
     pub target: Target,
     /// Samples of the model's inputs (`.npz`, `.npy`): a float model becomes int8.
     pub calibration: Option<PathBuf>,
+    /// Those samples, where they are in memory and not in a file; errors call them by the path all the same.
+    pub calibration_arrays: Option<Vec<Array>>,
     /// How data is prepared: the samples, and by default whatever the blob is run on.
     pub preparation: Preparation,
     /// How ranges are chosen from the samples.
@@ -92,6 +94,7 @@ impl Default for Options {
         Options {
             target: Target::Portable,
             calibration: None,
+            calibration_arrays: None,
             preparation: Preparation::default(),
             range_method: RangeMethod::default(),
             keep_outliers: false,
@@ -231,6 +234,18 @@ pub fn compile_file(path: &Path, options: &Options, progress: Progress<'_>) -> R
     })
 }
 
+/// Compiles a model that has nothing beside it from memory, the format of which is told by its content; `name` stands for
+/// the file in errors.
+pub fn compile_bytes(
+    bytes: &[u8],
+    name: &str,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Compiled, CompileError> {
+    let kind = import::kind_of(Path::new(name), bytes)?;
+    compile(bytes, kind, name, options, progress)
+}
+
 /// Compiles a model that has nothing beside it from memory; `name` stands for the file in errors.
 pub fn compile(
     bytes: &[u8],
@@ -365,7 +380,10 @@ fn quantize(
     if graph.computes_on(DType::I8) || graph.computes_on(DType::I16) {
         return Err(CompileError::AlreadyQuantized(graph.name.clone()));
     }
-    let samples = Samples::read_prepared(path, graph, &options.preparation)?;
+    let samples = match &options.calibration_arrays {
+        Some(arrays) => Samples::prepared(path, arrays, graph, &options.preparation)?,
+        None => Samples::read_prepared(path, graph, &options.preparation)?,
+    };
     let pruned = match options.channels {
         Some(percent) => {
             progress(Stage::Pruning);

@@ -4,13 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use kinglet::DType;
-
 use crate::calibrate::samples::by_input;
-use crate::data::npy::{self, Array, ArrayError, ElementType, read_arrays};
+use crate::data::npy::{self, Array, ArrayError, read_arrays};
 use crate::data::{self, Preparation};
 use crate::file;
-use crate::tensor::{self, InputUse, PortSpec};
+use crate::tensor::{self, InputUse, PortSpec, element_type};
 
 /// Why files are no inputs.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +50,34 @@ impl Format {
 }
 
 /// Inputs of all inferences, in the blob's layout and type.
-pub(crate) struct Inferences {
+#[derive(Debug)]
+pub struct Inferences {
     /// By port; the inferences one after the other.
     inputs: Vec<Vec<u8>>,
     /// Bytes of one inference, by port.
     bytes: Vec<usize>,
-    pub(crate) count: usize,
-    /// How the data of each input fits its codes; nothing of data that was given as codes.
-    pub(crate) uses: Vec<InputUse>,
+    /// How many inferences.
+    pub count: usize,
+    /// How the data of each input fits its codes, where it came from files and was not given as codes.
+    pub uses: Vec<InputUse>,
 }
 
 impl Inferences {
+    /// Of arrays in memory, one for each input by its name; `is_raw` says that they hold the blob's own types. `what`
+    /// stands for them in errors.
+    pub fn of_arrays(what: &str, arrays: &[Array], ports: &[PortSpec], is_raw: bool) -> Result<Self, InputError> {
+        from_arrays(Path::new(what), arrays, ports, if is_raw { Form::Codes } else { Form::Reals })
+    }
+
     /// The bytes of every input of one of them, in port order.
     pub(crate) fn get(&self, index: usize) -> Vec<Vec<u8>> {
-        let part = |(input, &bytes): (&Vec<u8>, &usize)| input[index * bytes..(index + 1) * bytes].to_vec();
-        self.inputs.iter().zip(&self.bytes).map(part).collect()
+        self.of_inference(index).map(<[u8]>::to_vec).collect()
+    }
+
+    /// The bytes of every input of one of them, in port order; empty beyond the last.
+    pub fn of_inference<'a>(&'a self, index: usize) -> impl Iterator<Item = &'a [u8]> {
+        let part = move |(input, &bytes): (&'a Vec<u8>, &usize)| input.get(index * bytes..(index + 1) * bytes);
+        self.inputs.iter().zip(&self.bytes).map(move |input| part(input).unwrap_or_default())
     }
 }
 
@@ -90,7 +101,7 @@ impl InputFiles<'_> {
             && (data::is_foreign(path) || Format::of(path)? == Format::Npz)
         {
             let arrays = data::read(path, &tensor::wanted(ports, Vec::new()), self.preparation)?;
-            return from_numbers(path, &arrays, ports);
+            return from_arrays(path, &arrays, ports, Form::CountedReals);
         }
         if self.files.len() != ports.len() {
             let (given, option, needed) = (self.files.len(), self.option, ports.len());
@@ -117,16 +128,16 @@ impl InputFiles<'_> {
     }
 
     fn read_one(&self, path: &Path, port: &PortSpec) -> Result<(Vec<u8>, Vec<InputUse>), InputError> {
-        let codes = |bytes: &[u8]| Ok((raw_bytes(path, port, bytes)?, Vec::new()));
+        let as_they_are = |bytes: &[u8]| Ok((raw_bytes(path, port, bytes)?, Vec::new()));
         match Format::of(path)? {
-            Format::Bin => codes(&read_bin(path)?),
+            Format::Bin => as_they_are(&read_bin(path)?),
             Format::Npz => Err(InputError::Usage("one .npz holds all inputs; give it alone".into())),
-            Format::Npy if self.is_raw => codes(&self.raw_array(path, port)?),
+            Format::Npy if self.is_raw => as_they_are(&self.raw_array(path, port)?),
             Format::Npy => {
                 let port = core::slice::from_ref(port);
                 let mut arrays = data::read(path, &tensor::wanted(port, Vec::new()), self.preparation)?;
                 arrays.iter_mut().zip(port).for_each(|(array, port)| array.name.clone_from(&port.name));
-                let read = from_numbers(path, &arrays, port)?;
+                let read = from_arrays(path, &arrays, port, Form::CountedReals)?;
                 Ok((read.inputs.concat(), read.uses))
             }
         }
@@ -135,36 +146,56 @@ impl InputFiles<'_> {
     /// The bytes of an array that holds the tensor's own codes: in the blob's element type, or in a wider one of
     /// integers that all fit.
     fn raw_array(&self, path: &Path, port: &PortSpec) -> Result<Vec<u8>, InputError> {
-        let needed = element_type(port.dtype);
         let Some(array) = read_arrays(path)?.pop() else {
             return Err(InputError::Data(format!("{} holds no array", path.display())));
         };
-        if array.element_type == needed {
-            return Ok(array.bytes);
-        }
-        let found = array.element_type;
-        let mistake = |problem: String| InputError::Data(format!("{} holds {found:?}{problem}", path.display()));
-        if !found.is_integer() || !needed.is_integer() {
-            let (option, name) = (self.raw_option, &port.name);
-            return Err(mistake(format!(", with {option} input `{name}` takes {needed:?}")));
-        }
-        port.integers(&array).map_err(|problem| mistake(format!("; {problem} (input `{}`)", port.name)))
+        let with = format!("with {}", self.raw_option);
+        codes(&array, port, &with).map_err(|problem| InputError::Data(format!("{} {problem}", path.display())))
     }
 }
 
-/// Numbers of any type, in the source's layout.
-fn from_numbers(path: &Path, arrays: &[Array], ports: &[PortSpec]) -> Result<Inferences, InputError> {
+/// What the numbers of arrays are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Reals,
+    /// Reals of which is found out how they fit the codes.
+    CountedReals,
+    Codes,
+}
+
+/// Numbers in the source's layout.
+fn from_arrays(path: &Path, arrays: &[Array], ports: &[PortSpec], form: Form) -> Result<Inferences, InputError> {
     let inputs: Vec<(&str, &[usize])> = ports.iter().map(|port| (&port.name[..], &port.source_shape[..])).collect();
     let (inputs, count) = by_input(path, arrays, &inputs, |input, array| {
         let port = &ports[input];
-        let bytes = port.encode_array(array).map_err(|problem| format!("{problem} (input `{}`)", port.name))?;
-        let bytes: Vec<u8> =
-            bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect();
-        Ok((bytes, port.code_reals().map(|_| port.use_of(&array.to_f32()))))
+        let mut bytes = match form {
+            Form::Codes => codes(array, port, "as codes")?,
+            Form::Reals | Form::CountedReals => {
+                port.encode_array(array).map_err(|problem| format!("{problem} (input `{}`)", port.name))?
+            }
+        };
+        if port.permutation.is_some() {
+            bytes = bytes.chunks_exact(port.bytes().max(1)).flat_map(|each| port.bytes_from_source(each)).collect();
+        }
+        let counted = port.code_reals().filter(|_| form == Form::CountedReals);
+        Ok((bytes, counted.map(|_| port.use_of(&array.to_f32()))))
     })?;
     let (inputs, uses): (Vec<Vec<u8>>, Vec<Option<InputUse>>) = inputs.into_iter().unzip();
     let bytes = ports.iter().map(PortSpec::bytes).collect();
     Ok(Inferences { inputs, bytes, count, uses: uses.into_iter().flatten().collect() })
+}
+
+/// The bytes of an array that holds the tensor's own codes: in the blob's element type, or in a wider one of integers that
+/// all fit. `with` says in errors why codes are needed.
+fn codes(array: &Array, port: &PortSpec, with: &str) -> Result<Vec<u8>, String> {
+    let (found, needed) = (array.element_type, element_type(port.dtype));
+    if found == needed {
+        return Ok(array.bytes.clone());
+    }
+    if !found.is_integer() || !needed.is_integer() {
+        return Err(format!("holds {found:?}, {with} input `{}` takes {needed:?}", port.name));
+    }
+    port.integers(array).map_err(|problem| format!("holds {found:?}; {problem} (input `{}`)", port.name))
 }
 
 fn read_bin(path: &Path) -> Result<Vec<u8>, InputError> {
@@ -186,16 +217,4 @@ fn raw_bytes(path: &Path, port: &PortSpec, bytes: &[u8]) -> Result<Vec<u8>, Inpu
         )));
     }
     Ok(bytes.chunks_exact(each).flat_map(|chunk| port.bytes_from_source(chunk)).collect())
-}
-
-/// The type of a file's elements that hold a tensor's.
-pub(crate) fn element_type(dtype: DType) -> ElementType {
-    match dtype {
-        DType::F32 => ElementType::F32,
-        DType::I8 => ElementType::I8,
-        DType::U8 => ElementType::U8,
-        DType::I16 => ElementType::I16,
-        DType::I32 => ElementType::I32,
-        _ => ElementType::Bool,
-    }
 }

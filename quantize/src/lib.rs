@@ -41,4 +41,5 @@ pub mod stripe;
 pub mod target;
 pub mod tensor;
 pub mod value;
+pub mod verification;
 mod warning;

@@ -7,7 +7,7 @@ use kinglet::{DType, Model};
 use kinglet_kernels::quantize::Affine;
 use serde::Serialize;
 
-use crate::data::npy::Array;
+use crate::data::npy::{Array, ElementType};
 use crate::data::{Input, Wanted};
 use crate::emit::{Manifest, PortNote};
 use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
@@ -173,6 +173,12 @@ impl PortSpec {
         (self.dtype != DType::F32 && !self.is_plain_integer()).then(|| [self.real(low), self.real(high)])
     }
 
+    /// Scale and zero point, where codes stand for reals: `real = scale * (code - zero_point)`.
+    pub fn quantization(&self) -> Option<(f32, i32)> {
+        let has_codes = self.dtype != DType::F32 && !self.is_plain_integer();
+        has_codes.then_some((self.affine.scale, self.affine.zero_point))
+    }
+
     /// How these elements, of any number of inferences, fit the tensor.
     pub fn use_of(&self, reals: &[f32]) -> InputUse {
         let codes = self.code_reals();
@@ -311,6 +317,22 @@ impl PortSpec {
         }
     }
 
+    /// Bytes of `count` inferences, in the blob's layout, as an array in the source's: reals, or integers where those stand
+    /// for themselves or codes are asked for.
+    pub fn array(&self, bytes: &[u8], count: usize, raw: bool) -> Array {
+        let each = self.bytes().max(1);
+        let mut source = match self.permutation {
+            Some(_) => bytes.chunks_exact(each).flat_map(|one| self.bytes_to_source(one)).collect(),
+            None => bytes.to_vec(),
+        };
+        let mut element_type = element_type(self.dtype);
+        if !raw && !self.is_plain_integer() && self.dtype != DType::F32 {
+            source = self.decode(&source).into_iter().flat_map(f32::to_le_bytes).collect();
+            element_type = ElementType::F32;
+        }
+        Array { name: self.name.clone(), shape: self.batch_shape(count), element_type, bytes: source }
+    }
+
     /// The source's shape of `count` inferences: the first axis is the batch.
     pub fn batch_shape(&self, count: usize) -> Vec<usize> {
         let mut shape = self.source_shape.clone();
@@ -322,10 +344,21 @@ impl PortSpec {
     }
 }
 
+/// The type of a file's elements that hold a tensor's.
+pub(crate) fn element_type(dtype: DType) -> ElementType {
+    match dtype {
+        DType::F32 => ElementType::F32,
+        DType::I8 => ElementType::I8,
+        DType::U8 => ElementType::U8,
+        DType::I16 => ElementType::I16,
+        DType::I32 => ElementType::I32,
+        _ => ElementType::Bool,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::npy::ElementType;
 
     fn port(dtype: DType) -> PortSpec {
         PortSpec {

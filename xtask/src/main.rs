@@ -32,6 +32,7 @@ mod powercut;
 mod prerequisites;
 mod profile;
 mod python;
+mod python_test;
 mod random_graphs;
 mod readme;
 mod sequences;
@@ -79,6 +80,8 @@ enum Command {
     CTest(c_test::Arguments),
     /// Make archives of the C library for projects that are built without Rust.
     Package(package::Arguments),
+    /// Build the Python package, install it into a fresh environment, and run its tests.
+    PythonTest(python_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
     /// Cut the power of the slots' flash at every step, and check what must hold.
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
+        Command::PythonTest(arguments) => python_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),

@@ -33,13 +33,18 @@ impl Samples {
 
     /// [`Samples::read`] on anything that [`crate::data`] reads, prepared.
     pub fn read_prepared(path: &Path, graph: &Graph, preparation: &Preparation) -> Result<Self, ArrayError> {
-        let input = |port: &Port| Input {
-            name: port.name.clone(),
-            shape: port.source_shape.clone(),
-            channels_first: port.permutation.is_some(),
-        };
-        let wanted = Wanted { inputs: graph.inputs.iter().map(input).collect(), classes: Vec::new() };
-        let arrays = data::read(path, &wanted, preparation)?;
+        let arrays = data::read(path, &wanted(graph), preparation)?;
+        Self::from_arrays(path, &arrays, graph)
+    }
+
+    /// [`Samples::read_prepared`] on arrays in memory, which errors call `path`.
+    pub fn prepared(
+        path: &Path,
+        arrays: &[Array],
+        graph: &Graph,
+        preparation: &Preparation,
+    ) -> Result<Self, ArrayError> {
+        let arrays = data::prepared(path, arrays.to_vec(), &wanted(graph), preparation)?;
         Self::from_arrays(path, &arrays, graph)
     }
 
@@ -99,6 +104,16 @@ impl Samples {
             input.elements.truncate(self.len * input.sample_len);
         }
     }
+}
+
+/// What data for the inputs of a graph must be.
+fn wanted(graph: &Graph) -> Wanted {
+    let input = |port: &Port| Input {
+        name: port.name.clone(),
+        shape: port.source_shape.clone(),
+        channels_first: port.permutation.is_some(),
+    };
+    Wanted { inputs: graph.inputs.iter().map(input).collect(), classes: Vec::new() }
 }
 
 /// Reads for each input, of which the name and the shape in the source model are given, the array that belongs to it; the

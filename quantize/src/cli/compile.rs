@@ -258,6 +258,22 @@ pub(super) fn with_progress<E>(
     })
 }
 
+/// What the arguments ask for, when they ask for nothing that only the command does.
+pub(super) fn library_options(arguments: &Arguments) -> Result<Options, Failure> {
+    let of_command = [
+        ("--output", arguments.output.is_some()),
+        ("--emit", !arguments.emit.is_empty()),
+        ("--eval", arguments.eval.is_some()),
+        ("--report", arguments.report.is_some()),
+        ("--json", arguments.json),
+        ("--explain", arguments.explain),
+    ];
+    match of_command.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure::Usage(format!("{option} is for the command `kinglet compile` only"))),
+        None => options(arguments),
+    }
+}
+
 fn options(arguments: &Arguments) -> Result<Options, Failure> {
     let labels = match &arguments.labels {
         Some(path) => {
@@ -271,6 +287,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
     Ok(Options {
         target: arguments.target,
         calibration: arguments.calib.clone(),
+        calibration_arrays: None,
         preparation: arguments.data.preparation()?,
         range_method: arguments.range,
         keep_outliers: arguments.keep_outliers,

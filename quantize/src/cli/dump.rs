@@ -9,9 +9,9 @@ use kinglet::{DType, OpCode, Session, Tracer};
 use super::{Failure, Outcome};
 use crate::file;
 use crate::host;
-use crate::input_files::element_type;
 use crate::inspect::{OperatorLine, inspect};
 use crate::npy_file::npy_bytes;
+use crate::tensor::element_type;
 
 /// Keeps what operators write in one inference.
 struct Kept {

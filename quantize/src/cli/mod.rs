@@ -23,13 +23,14 @@ mod sign;
 mod text;
 mod verify;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use crate::compile::Options;
 use crate::input_files::InputError;
 use crate::{file, plain};
 
@@ -74,6 +75,28 @@ enum Command {
     Demo(demo::Arguments),
 }
 
+/// The options of `kinglet compile` for callers who have the model and want the blob themselves.
+#[derive(Debug, Parser)]
+#[command(name = "compile", no_binary_name = true, disable_help_flag = true)]
+struct CompileCli {
+    #[command(flatten)]
+    arguments: compile::Arguments,
+}
+
+/// What options of `kinglet compile` ask for, as a library takes it. They are for `model`, a path or a name. What the
+/// command does with a blob beyond making it is refused; an error is one line.
+pub fn compile_options(model: &OsStr, options: &[OsString]) -> Result<Options, String> {
+    let arguments = options.iter().map(OsString::as_os_str).chain([OsStr::new("--"), model]);
+    let cli = CompileCli::try_parse_from(arguments).map_err(|error| {
+        let text = error.render().to_string();
+        let what = text.split("\n\n").next().unwrap_or_default();
+        what.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
+    })?;
+    compile::library_options(&cli.arguments).map_err(|failure| match failure {
+        Failure::Usage(message) | Failure::Other(message) => message,
+    })
+}
+
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 enum Failure {
@@ -101,13 +124,18 @@ fn of_inputs(error: InputError) -> Failure {
 
 /// Runs the command with the given arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(exit_code(arguments))
+}
+
+/// What [`run`] exits with, for programs that have the command within them.
+pub fn exit_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results, all else is an error; clap prints each where it belongs.
             let _ = error.print();
             let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return ExitCode::from(if is_answer { 0 } else { 2 });
+            return if is_answer { 0 } else { 2 };
         }
     };
     leave_no_parts_behind();
@@ -127,13 +155,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
     };
     let (message, code) = match outcome {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(()) => return 0,
         Err(Failure::Usage(message)) => (message, 2),
         Err(Failure::Other(message)) => (message, 1),
     };
     // There is nobody left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "error: {}", plain::lines(&message));
-    ExitCode::from(code)
+    code
 }
 
 /// Removes what is half written when a signal ends the program. Where one is ignored, as under `nohup`, it stays so, and

@@ -12,11 +12,10 @@ use serde::Serialize;
 use super::data::BlobDataArguments;
 use super::{Failure, Outcome, dump, of_inputs, print, print_json, warn};
 use crate::blob_file;
-use crate::data::npy::ElementType;
 use crate::emit::Manifest;
 use crate::file;
 use crate::host::{self, AlignedBytes};
-use crate::input_files::{Format, Inferences, InputFiles, element_type};
+use crate::input_files::{Format, Inferences, InputFiles};
 use crate::npy_file::npy_bytes;
 use crate::tensor::{self, InputUse, PortSpec};
 
@@ -166,17 +165,12 @@ fn infer_each(
 }
 
 fn write_output(path: &Path, port: &PortSpec, bytes: &[u8], count: usize, raw: bool) -> Outcome {
-    let source: Vec<u8> =
-        bytes.chunks_exact(port.bytes().max(1)).flat_map(|chunk| port.bytes_to_source(chunk)).collect();
     let contents = match Format::of(path).map_err(of_inputs)? {
-        Format::Bin => source,
+        Format::Bin => port.array(bytes, count, true).bytes,
         Format::Npz => return Err(Failure::Usage("outputs are written as .npy or .bin".into())),
-        Format::Npy if raw || port.is_plain_integer() => {
-            npy_bytes(element_type(port.dtype), &port.batch_shape(count), &source)
-        }
         Format::Npy => {
-            let reals = port.decode(&source).into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
-            npy_bytes(ElementType::F32, &port.batch_shape(count), &reals)
+            let array = port.array(bytes, count, raw);
+            npy_bytes(array.element_type, &array.shape, &array.bytes)
         }
     };
     file::write(path, &contents).map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))

@@ -7,7 +7,6 @@ use kinglet::Model;
 use kinglet_blob::signature::Claims;
 
 use super::{Failure, Outcome, print};
-use crate::emit::Manifest;
 use crate::signing::{self, SignatureLine};
 use crate::{blob_file, file};
 
@@ -50,12 +49,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let blob = blob_file::read(&arguments.blob)?;
     let pair = signing::read_private(&arguments.key)?;
     let model = Model::from_bytes(&blob)?;
-    let header = model.blob().header();
+    let known = signing::known_claims(&model);
     let claims = Claims {
-        model_id: arguments.model_id.unwrap_or(header.model_id),
-        security_counter: arguments.counter.unwrap_or(header.security_counter),
+        model_id: arguments.model_id.unwrap_or(known.model_id),
+        security_counter: arguments.counter.unwrap_or(known.security_counter),
         key_id: 0,
-        version: arguments.model_version.map_or_else(|| known_version(&model), |version| version.0),
+        version: arguments.model_version.map_or(known.version, |version| version.0),
     };
     let signed = signing::sign(&blob, &claims, &pair)?;
     let output = arguments.output.as_ref().unwrap_or(&arguments.blob);
@@ -63,10 +62,4 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", output.display())))?;
     let line = SignatureLine::from(Claims { key_id: signing::key_id(&pair), ..claims });
     print(&format!("{} is signed: {line}", output.display()))
-}
-
-/// The version that the blob was signed with before, or else the one that its manifest has.
-fn known_version(model: &Model<'_>) -> [u16; 3] {
-    let signed = SignatureLine::of(model.blob()).map(|line| line.version);
-    signed.or_else(|| signing::parse_version(&Manifest::of(model)?.version)).unwrap_or_default()
 }

@@ -95,7 +95,16 @@ pub fn read(path: &Path, wanted: &Wanted, preparation: &Preparation) -> Result<V
         let problem = format!("holds nothing that is read: {}", kinds.join("; "));
         return Err(ArrayError { file: path.into(), array: None, problem });
     };
-    let mut arrays = reader.read(path, wanted, preparation)?;
+    prepared(path, reader.read(path, wanted, preparation)?, wanted, preparation)
+}
+
+/// Arrays that are in memory already, scaled as those of files are; `path` stands for them in errors.
+pub fn prepared(
+    path: &Path,
+    mut arrays: Vec<Array>,
+    wanted: &Wanted,
+    preparation: &Preparation,
+) -> Result<Vec<Array>, ArrayError> {
     for array in arrays.iter_mut().filter(|array| array.name != LABELS) {
         let input = wanted.inputs.iter().find(|input| input.name == array.name).or(match wanted.inputs.as_slice() {
             [input] => Some(input),

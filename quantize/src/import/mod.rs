@@ -47,22 +47,27 @@ pub const OPERATOR_COUNT_MAX: usize = 10_000;
 /// The bytes of the model file at `path`, when it is not too large for one, and its format.
 pub fn read(path: &Path) -> Result<(Vec<u8>, Kind), ImportError> {
     let file = path.display().to_string();
-    let foreign = |found: Foreign| ImportError::UnknownKind {
-        file: path.display().to_string(),
-        what: found.what,
-        remedy: found.remedy,
-    };
     if let Some(found) = kind::foreign_folder(path) {
-        return Err(foreign(found));
+        return Err(refused(path, found));
     }
     let bytes = file::read(path, FILE_SIZE_BYTES_MAX).map_err(|source| ImportError::Read { file, source })?;
-    match Kind::detect(path, &bytes) {
-        Some(kind) => Ok((bytes, kind)),
-        None => Err(foreign(kind::foreign(path, &bytes).unwrap_or_else(|| Foreign {
+    let kind = kind_of(path, &bytes)?;
+    Ok((bytes, kind))
+}
+
+/// The format of a model in memory, told by the bytes first and by the name where these do not tell.
+pub fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
+    Kind::detect(path, bytes).ok_or_else(|| {
+        let unknown = Foreign {
             what: "neither a TensorFlow Lite nor an ONNX file",
             remedy: "give a .tflite or .onnx file".into(),
-        }))),
-    }
+        };
+        refused(path, kind::foreign(path, bytes).unwrap_or(unknown))
+    })
+}
+
+fn refused(path: &Path, found: Foreign) -> ImportError {
+    ImportError::UnknownKind { file: path.display().to_string(), what: found.what, remedy: found.remedy }
 }
 
 /// A model in memory.

@@ -7,12 +7,15 @@ mod key_file;
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use ed25519_compact::KeyPair;
+use kinglet::Model;
 use kinglet_blob::signature::{Claims, SignatureRecord, Unsigned};
 use kinglet_blob::{Blob, FormatError, signature};
 use kinglet_trust::{
     Crypto, DeviceKey, Hash, KeyRing, SEAL_HEADER_BYTES, SEAL_TAG_BYTES, SealHeader, Software, signed_message,
 };
 use serde::Serialize;
+
+use crate::emit::Manifest;
 
 pub use key_file::{
     KeyFileError, new_device_key, new_key_pair, read_device_key, read_private, read_public, write_public, write_secret,
@@ -89,6 +92,14 @@ pub fn parse_version(text: &str) -> Option<[u16; 3]> {
 /// How a key is named in blobs.
 pub fn key_id(pair: &KeyPair) -> u32 {
     KeyRing::id(&pair.pk, &mut Software)
+}
+
+/// What a blob claims when nobody says otherwise: what it was signed with before, or else the version of its manifest.
+pub fn known_claims(model: &Model<'_>) -> Claims {
+    let header = model.blob().header();
+    let signed = SignatureLine::of(model.blob()).map(|line| line.version);
+    let version = signed.or_else(|| parse_version(&Manifest::of(model)?.version)).unwrap_or_default();
+    Claims { model_id: header.model_id, security_counter: header.security_counter, key_id: header.key_id, version }
 }
 
 /// Signs a blob, whose bytes start at a multiple of 16; a signature that it has is replaced. The key id of `claims` is

@@ -151,6 +151,12 @@ fn host() -> Vec<Step> {
             commands: vec![xtask(&["accuracy", "--models", "examples", "--model", "digits", "--check"])],
         },
         Step {
+            name: "python",
+            what: "the Python package, built as a wheel: the bits of the command, and its pages",
+            missing: nothing,
+            commands: vec![xtask(&["python-test"])],
+        },
+        Step {
             name: "commands",
             what: "the commands of the documents do what the documents say",
             missing: nothing,
