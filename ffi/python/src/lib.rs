@@ -2,7 +2,7 @@
 //!
 //! The compiler, the engine and the command are those of `kinglet-quantize`; this crate moves their data between Python
 //! and Rust, and releases the interpreter's lock while they work. Classes that users see are in Python, in the folder
-//! `kinglet_edge` beside this one: they have the types, the defaults and the documentation.
+//! `package` beside this one: they have the types, the defaults and the documentation.
 
 mod array;
 mod blob;

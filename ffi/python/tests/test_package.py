@@ -178,7 +178,7 @@ REFUSED = [
     (kinglet.ModelError, "neither a TensorFlow Lite nor an ONNX file", lambda path, x: kinglet.compile(b"abc")),
     (kinglet.UsageError, "int is no model", lambda path, x: kinglet.compile(3)),
     (kinglet.UsageError, "possible: 8, 4, 3, 2, auto", lambda path, x: kinglet.compile(path, x, bits=5)),
-    (kinglet.UsageError, "'--calib <CALIB>'", lambda path, x: kinglet.compile(path, bits=4)),
+    (kinglet.UsageError, "not provided: --calib <CALIB>", lambda path, x: kinglet.compile(path, bits=4)),
     (kinglet.UsageError, "are for --bits auto", lambda path, x: kinglet.compile(path, x, max_drop=1)),
     (kinglet.UsageError, "possible targets", lambda path, x: kinglet.compile(path, target="cortex-m99")),
     (kinglet.UsageError, "'--nonsense", lambda path, x: kinglet.compile(path, nonsense=1)),

@@ -18,4 +18,13 @@ pub(super) const CORE: &[&str] =
     &["numpy==2.4.6", "scikit-learn==1.9.1", "skl2onnx==1.20.0", "onnx==1.23.2", "pytest==9.2.0"];
 
 /// The core first, which is what runs without `--all`.
-pub(super) const GROUPS: &[Group] = &[Group { name: "core", packages: &[], tests: "tests" }];
+pub(super) const GROUPS: &[Group] = &[
+    Group { name: "core", packages: &[], tests: "tests" },
+    Group { name: "pandas", packages: &["pandas==3.1.1"], tests: "groups/test_pandas.py" },
+    Group { name: "shap", packages: &["shap==0.51.0"], tests: "groups/test_shap.py" },
+    Group { name: "lime", packages: &["lime==0.2.0.1"], tests: "groups/test_lime.py" },
+    Group { name: "fairlearn", packages: &["fairlearn==0.15.0"], tests: "groups/test_fairlearn.py" },
+    Group { name: "optuna", packages: &["optuna==5.0.0"], tests: "groups/test_optuna.py" },
+    Group { name: "mlflow", packages: &["mlflow==3.17.2"], tests: "groups/test_mlflow.py" },
+    Group { name: "risk", packages: &["shap==0.51.0", "fairlearn==0.15.0"], tests: "groups/test_risk.py" },
+];

@@ -53,14 +53,14 @@ def compile(  # noqa: A001
     elif calibration is not None:
         arrays = _arrays.samples(calibration)
     source: str | bytes | None
-    label = name or "model"
+    label = str(name) if name else "model"
     if isinstance(model, (str, os.PathLike)):
         source = os.fspath(model)
     else:
         source = _export.readable(model)
         if source is None:
             source, kind = _export.model_bytes(model, example)
-            label = name or kind
+            label = str(name) if name else kind
     native, as_json, text, sentences = _native.compile(source, label, arguments, arrays)
     for sentence in sentences:
         warnings.warn(sentence, KingletWarning, stacklevel=2)

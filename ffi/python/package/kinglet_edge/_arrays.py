@@ -40,8 +40,10 @@ def by_input(data: Any, names: Sequence[str]) -> Given:
     if isinstance(data, Mapping):
         return [_plain(str(name), array) for name, array in data.items()]
     if len(names) == 1:
-        single = data[0] if isinstance(data, tuple) and len(data) == 1 else data
-        return [_plain(names[0], single)]
+        import numpy as np
+
+        is_list_of_one = isinstance(data, (list, tuple)) and len(data) == 1 and isinstance(data[0], np.ndarray)
+        return [_plain(names[0], data[0] if is_list_of_one else data)]
     if not isinstance(data, (list, tuple)) or len(data) != len(names):
         count = len(data) if isinstance(data, (list, tuple)) else 1
         wanted = ", ".join(f"`{name}`" for name in names)
