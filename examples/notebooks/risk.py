@@ -59,7 +59,8 @@ for bits, model in models.items():
 # %% [markdown]
 # ## Which group pays for fewer bits
 #
-# Intervals are of 95 %, from a thousand draws of the test set with replacement.
+# Intervals are of 95 %, from a thousand draws of the test set with replacement. Where those of two groups overlap, nothing is known about
+# who pays more; `ffi/python/groups/test_fairlearn.py` has data of which one group does.
 
 # %%
 from fairlearn.metrics import MetricFrame, demographic_parity_difference  # noqa: E402

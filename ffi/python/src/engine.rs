@@ -145,8 +145,11 @@ impl Engine {
         })?;
         let array = |(port, bytes): (&PortSpec, &Vec<u8>)| {
             // Tensors whose rows may end early end there; those of several inferences would not make one array.
-            let port = if given.count == 1 { &port.after_run(bytes) } else { port };
-            port.array(bytes.get(..port.bytes() * given.count).unwrap_or(bytes), given.count, is_raw)
+            if given.count == 1 && port.ends_at_minus_one {
+                let port = port.after_run(bytes);
+                return port.array(bytes.get(..port.bytes()).unwrap_or(bytes), 1, is_raw);
+            }
+            port.array(bytes, given.count, is_raw)
         };
         Ok(self.outputs.iter().zip(&results).map(array).collect())
     }

@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,16 @@ def test_classes_that_are_texts_keep_their_names():
     wrapped = KingletClassifier(LogisticRegression(max_iter=500)).fit(x, names)
     assert wrapped.blob_.labels == tuple(sorted(set(names)))
     assert wrapped.score(x, names) > 0.9
+
+
+def test_classifiers_without_probabilities_have_none():
+    x, y = load_iris(return_X_y=True)
+    x = x.astype(np.float32)
+    wrapped = KingletClassifier(LinearSVC(random_state=0)).fit(x, y.astype(float))
+    assert wrapped.is_integer_ and wrapped.score(x, y) > 0.9
+    assert wrapped.predict(x).dtype == float
+    assert not hasattr(wrapped, "predict_proba")
+    assert hasattr(KingletClassifier(LogisticRegression()), "predict_proba")
 
 
 def test_trees_stay_float_and_say_so():

@@ -186,6 +186,9 @@ impl Array {
 
     /// The elements as `f32`, rounded.
     pub fn to_f32(&self) -> Vec<f32> {
+        if self.element_type == ElementType::F32 {
+            return self.bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        }
         self.elements().map(|element| element as f32).collect()
     }
 }

@@ -20,6 +20,7 @@ pub(super) const CORE: &[&str] =
 /// The core first, which is what runs without `--all`.
 pub(super) const GROUPS: &[Group] = &[
     Group { name: "core", packages: &[], tests: "tests" },
+    Group { name: "mypy", packages: &["mypy==2.4.1"], tests: "groups/test_mypy.py" },
     Group { name: "pandas", packages: &["pandas==3.1.1"], tests: "groups/test_pandas.py" },
     Group { name: "shap", packages: &["shap==0.51.0"], tests: "groups/test_shap.py" },
     Group { name: "lime", packages: &["lime==0.2.0.1"], tests: "groups/test_lime.py" },

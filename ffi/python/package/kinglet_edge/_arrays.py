@@ -1,49 +1,47 @@
-"""What users give as data, as arrays that the native module reads."""
+"""What users give as data, as arrays that the native module reads.
+
+Imported with the first array, because it brings NumPy along, which takes longer than the rest of the package.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from ._errors import DataError
 
-if TYPE_CHECKING:
-    import numpy as np
-
 Given = list[tuple[str, str, "np.ndarray[Any, Any]"]]
 
-# Read where they are; everything else is converted first.
-_READ = frozenset({"f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"})
+# Types that are read where they are, in this machine's order of bytes; everything else is converted first.
+_READ = {np.dtype(name): name for name in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")}
 
 
 def _plain(name: str, data: Any) -> tuple[str, str, Any]:
     """A triple that the native module reads: the name, the type without its byte order, the array."""
-    import numpy as np
-
     array = data if type(data) is np.ndarray else np.asarray(data)
-    dtype = array.dtype
-    element = dtype.str[1:]
-    if element in _READ and dtype.isnative:
+    element = _READ.get(array.dtype)
+    if element is not None:
         return name, element, array
-    if dtype.kind == "b":
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "b":
         return name, "u1", array.astype(np.uint8)
-    if dtype.kind == "f":
-        wide = np.float32 if dtype.itemsize <= 4 else np.float64
-        return name, wide().dtype.str[1:], array.astype(wide)
-    if dtype.kind in "iu":
-        return name, element, array.astype(dtype.newbyteorder("="))
-    raise DataError(f"`{name}` has elements of type {dtype}; numbers are needed, as in numpy.asarray(data, numpy.float32)")
+    if kind == "f":
+        return (name, "f4", array.astype(np.float32)) if size <= 4 else (name, "f8", array.astype(np.float64))
+    if kind in "iu":
+        return name, f"{kind}{size}", array.astype(array.dtype.newbyteorder("="))
+    wanted = "numbers are needed, as in numpy.asarray(data, numpy.float32)"
+    raise DataError(f"`{name}` has elements of type {array.dtype}; {wanted}")
 
 
 def by_input(data: Any, names: Sequence[str]) -> Given:
     """Arrays by the names of a model's inputs: one array for one input, a list in the model's order, or a mapping."""
-    if isinstance(data, Mapping):
-        return [_plain(str(name), array) for name, array in data.items()]
-    if len(names) == 1:
-        import numpy as np
-
+    if len(names) == 1 and not isinstance(data, Mapping):
         is_list_of_one = isinstance(data, (list, tuple)) and len(data) == 1 and isinstance(data[0], np.ndarray)
         return [_plain(names[0], data[0] if is_list_of_one else data)]
+    if isinstance(data, Mapping):
+        return [_plain(str(name), array) for name, array in data.items()]
     if not isinstance(data, (list, tuple)) or len(data) != len(names):
         count = len(data) if isinstance(data, (list, tuple)) else 1
         wanted = ", ".join(f"`{name}`" for name in names)
@@ -53,6 +51,4 @@ def by_input(data: Any, names: Sequence[str]) -> Given:
 
 def samples(data: Any) -> Given:
     """Calibration samples: an array for a model with one input, or arrays by the names of inputs."""
-    if isinstance(data, Mapping):
-        return [_plain(str(name), array) for name, array in data.items()]
-    return [_plain("x", data)]
+    return by_input(data, ("x",))

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Any
 
-from . import _arrays, _export, _native
+from . import _export, _native
 from ._blob import Blob
 from ._errors import KingletWarning, UsageError
 from ._report import Report
@@ -49,8 +49,10 @@ def compile(  # noqa: A001
     arguments = [argument for option, value in given.items() for argument in _arguments(option, value)]
     arrays = None
     if isinstance(calibration, (str, os.PathLike)):
-        arguments += ["--calib", os.fspath(calibration)]
+        arguments.append(f"--calib={os.fspath(calibration)}")
     elif calibration is not None:
+        from . import _arrays
+
         arrays = _arrays.samples(calibration)
     source: str | bytes | None
     label = str(name) if name else "model"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _arrays, _native
+from . import _native
 from ._blob import Blob
 from ._report import Memory, Operators, OperatorTime, operators_of
 
@@ -41,7 +41,7 @@ class Model:
     >>> scores = model(images)                           # doctest: +SKIP
     """
 
-    __slots__ = ("_engine", "_names", "blob", "inputs", "outputs")
+    __slots__ = ("_by_input", "_engine", "_names", "blob", "inputs", "outputs")
 
     blob: Blob
     inputs: tuple[Port, ...]
@@ -53,6 +53,9 @@ class Model:
         elif not isinstance(blob, Blob):
             blob = Blob.load(blob)
         self.blob = blob
+        from ._arrays import by_input
+
+        self._by_input = by_input
         self._engine = _native.Engine(blob._native)
         self.inputs, self.outputs = (tuple(map(_port, lines)) for lines in (self._engine.inputs, self._engine.outputs))
         self._names = [port.name for port in self.inputs]
@@ -72,7 +75,7 @@ class Model:
         `independent=True`: forget the state before each inference; otherwise the inferences of a model with state are
         the steps of one sequence, which goes on from call to call.
         """
-        results = self._engine.run(_arrays.by_input(data, self._names) if self._names else [], raw, independent)
+        results = self._engine.run(self._given(data), raw, independent)
         if isinstance(data, Mapping):
             return {port.name: result for port, result in zip(self.outputs, results)}
         return results[0] if len(results) == 1 else results
@@ -94,7 +97,7 @@ class Model:
         """
         if data is None:
             data, raw = self._zeros(), True
-        times = self._engine.profile(_arrays.by_input(data, self._names) if self._names else [], raw, repetitions)
+        times = self._engine.profile(self._given(data), raw, repetitions)
         total = sum(times) or 1
         lines = zip(self.explain_layers(), times)
         return [OperatorTime(each.index, each.operator, time, time / total) for each, time in lines]
@@ -115,6 +118,10 @@ class Model:
         Raises `VerificationError` where a bit differs from what the compiler computed.
         """
         return self._engine.self_test()
+
+    def _given(self, data: Any) -> Any:
+        # A model without inputs is called without data.
+        return self._by_input(data, self._names) if self._names else []
 
     def _zeros(self) -> list[np.ndarray[Any, Any]]:
         import numpy as np

@@ -141,9 +141,13 @@ class OperatorTime:
 def operators_of(inspection: dict[str, Any]) -> Operators:
     """The operators of what `kinglet inspect --json` prints."""
     names = [f.name for f in fields(Operator)]
-    lines = inspection["operators"]
-    tidy = lambda value: tuple(value) if isinstance(value, list) else value  # noqa: E731
-    return Operators(Operator(**{name: tidy(line[name]) for name in names}) for line in lines)
+
+    def operator(line: dict[str, Any]) -> Operator:
+        shapes = {name: tuple(line[name]) for name in ("input_shape", "output_shape")}
+        values: dict[str, Any] = {**{name: line[name] for name in names}, **shapes}
+        return Operator(**values)
+
+    return Operators(operator(line) for line in inspection["operators"])
 
 
 def _table(lines: list[dict[str, Any]]) -> Any:

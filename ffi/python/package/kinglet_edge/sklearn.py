@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._blob import Blob
@@ -98,6 +99,10 @@ class _Compiled(MetaEstimatorMixin, BaseEstimator):
         return results if isinstance(results, list) else [results]
 
 
+def _has_probabilities(classifier: Any) -> bool:
+    return hasattr(getattr(classifier, "estimator_", classifier.estimator), "predict_proba")
+
+
 class KingletClassifier(ClassifierMixin, _Compiled):
     __doc__ = "A classifier that predicts with a blob.\n" + (_Compiled.__doc__ or "").partition("\n")[2]
 
@@ -110,17 +115,15 @@ class KingletClassifier(ClassifierMixin, _Compiled):
     def predict(self, X: Any) -> np.ndarray[Any, Any]:  # noqa: N803
         """The classes of X [samples, features], as the blob says."""
         labels = self._outputs(X)[0].reshape(len(X))
-        if np.issubdtype(self.classes_.dtype, np.integer):
-            return labels.astype(self.classes_.dtype)
+        if self.classes_.dtype.kind in "iuf":
+            return np.asarray(labels, self.classes_.dtype)
         # Classes that are texts are numbers on a device: their places in the list.
-        return self.classes_[labels.astype(int)]
+        return np.asarray(self.classes_[labels.astype(int)])
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray[Any, Any]:  # noqa: N803
         """The probability of each class for X [samples, features]: float32 of [samples, classes]."""
-        outputs = self._outputs(X)
-        if len(outputs) < 2 or not hasattr(self.estimator_, "predict_proba"):
-            raise AttributeError(f"{type(self.estimator_).__name__} has no probabilities")
-        return outputs[1].reshape(len(X), len(self.classes_))
+        return self._outputs(X)[1].reshape(len(X), len(self.classes_))
 
 
 class KingletRegressor(RegressorMixin, _Compiled):
