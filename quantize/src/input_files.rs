@@ -182,6 +182,8 @@ fn from_arrays(path: &Path, arrays: &[Array], ports: &[PortSpec], form: Form) ->
     })?;
     let (inputs, uses): (Vec<Vec<u8>>, Vec<Option<InputUse>>) = inputs.into_iter().unzip();
     let bytes = ports.iter().map(PortSpec::bytes).collect();
+    // A model without inputs runs once.
+    let count = count.max(usize::from(ports.is_empty()));
     Ok(Inferences { inputs, bytes, count, uses: uses.into_iter().flatten().collect() })
 }
 

@@ -51,14 +51,9 @@ def test_results_belong_to_the_caller(digits, model):
 
 
 def test_several_inputs_and_outputs():
-    from onnx import TensorProto, helper
-
-    shape = [1, 4]
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("a", "b", "sum", "product")]
-    nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Mul", ["a", "b"], ["product"])]
-    proto = helper.make_model(helper.make_graph(nodes, "two", ports[:2], ports[2:]))
-    proto.opset_import[0].version = 17
-    proto.ir_version = 9
+    nodes = [("Add", ["a", "b"], ["sum"]), ("Mul", ["a", "b"], ["product"])]
+    shape = ("FLOAT", [1, 4])
+    proto = onnx_model(nodes, [("a", *shape), ("b", *shape)], [("sum", *shape), ("product", *shape)])
     two = kinglet.Model(kinglet.compile(proto, name="two"))
     a, b = np.arange(8, dtype=np.float32).reshape(2, 4), np.full((2, 4), 3, np.float32)
     total, product = two([a, b])
@@ -69,6 +64,39 @@ def test_several_inputs_and_outputs():
         two(a)
     with pytest.raises(kinglet.DataError, match="no array for the model's input `b`"):
         two({"a": a})
+
+
+def onnx_model(nodes, inputs, outputs, constants=()):
+    from onnx import TensorProto, helper, numpy_helper
+
+    ports = [
+        [helper.make_tensor_value_info(name, getattr(TensorProto, dtype), shape) for name, dtype, shape in each]
+        for each in (inputs, outputs)
+    ]
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants]
+    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "graph", *ports, tensors)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    proto.ir_version = 9
+    return proto
+
+
+def test_integers_that_stand_for_themselves():
+    table = np.arange(10, dtype=np.float32).reshape(5, 2)
+    gather = onnx_model([("Gather", ["t", "i"], ["y"])], [("i", "INT64", [3])], [("y", "FLOAT", [3, 2])], [("t", table)])
+    model = kinglet.Model(kinglet.compile(gather))
+    assert model.inputs[0].dtype == "<i4" and model.inputs[0].scale is None
+    assert np.array_equal(model([1, 2, 4]), table[[1, 2, 4]])
+    with pytest.raises(kinglet.DataError, match="element 0 is 0.5; whole numbers"):
+        model([0.5, 1, 2])
+    with pytest.raises(kinglet.DataError, match="element 2 is 1099511627776"):
+        model([0, 1, 2**40])
+
+
+def test_a_model_without_inputs_runs_once():
+    table = np.arange(10, dtype=np.float32).reshape(5, 2)
+    constant = kinglet.Model(kinglet.compile(onnx_model([("Identity", ["t"], ["y"])], [], [("y", "FLOAT", [5, 2])], [("t", table)])))
+    assert np.array_equal(constant(), table)
+    assert len(constant.profile()) == len(constant.explain_layers())
 
 
 def test_a_stream_goes_on_until_it_is_reset():
@@ -207,8 +235,11 @@ def test_inputs_that_do_not_fit_are_refused(digits, model):
         model(np.full((1, 1, 28, 28), 200), raw=True)
     with pytest.raises(kinglet.DataError, match="holds NaN"):
         model(np.full((1, 1, 28, 28), np.nan))
-    with pytest.raises(kinglet.DataError, match="numbers are needed"):
-        model("seven")
+    for given in ("seven", None, np.zeros((1, 1, 28, 28), complex)):
+        with pytest.raises(kinglet.DataError, match="numbers are needed"):
+            model(given)
+    with pytest.raises(kinglet.DataError, match="no input `image`; its inputs are `input`"):
+        model({"image": np.zeros((1, 1, 28, 28))})
     with pytest.raises(ValueError, match="holds no sample"):
         model(np.zeros((0, 1, 28, 28), np.float32))
 

@@ -41,7 +41,11 @@ def by_input(data: Any, names: Sequence[str]) -> Given:
         is_list_of_one = isinstance(data, (list, tuple)) and len(data) == 1 and isinstance(data[0], np.ndarray)
         return [_plain(names[0], data[0] if is_list_of_one else data)]
     if isinstance(data, Mapping):
-        return [_plain(str(name), array) for name, array in data.items()]
+        unknown = [f"`{name}`" for name in data if name not in names]
+        if unknown:
+            wanted = ", ".join(f"`{name}`" for name in names)
+            raise DataError(f"the model has no input {', '.join(unknown)}; its inputs are {wanted}")
+        return [_plain(name, array) for name, array in data.items()]
     if not isinstance(data, (list, tuple)) or len(data) != len(names):
         count = len(data) if isinstance(data, (list, tuple)) else 1
         wanted = ", ".join(f"`{name}`" for name in names)
@@ -51,4 +55,7 @@ def by_input(data: Any, names: Sequence[str]) -> Given:
 
 def samples(data: Any) -> Given:
     """Calibration samples: an array for a model with one input, or arrays by the names of inputs."""
+    if isinstance(data, Mapping):
+        # Archives have labels and more beside the inputs, which are not looked at.
+        return [_plain(str(name), array) for name, array in data.items()]
     return by_input(data, ("x",))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from ._errors import ExportError, UsageError
@@ -59,6 +57,9 @@ def _from_keras(model: Any, _: Any) -> bytes:
 
 
 def _from_torch(model: Any, example: Any) -> bytes:
+    import tempfile
+    from pathlib import Path
+
     import torch
 
     if example is None:
