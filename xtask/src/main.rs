@@ -36,6 +36,7 @@ mod python_test;
 mod random_graphs;
 mod readme;
 mod sequences;
+mod serve_test;
 mod test;
 mod tflite_operators;
 mod tflite_oracle;
@@ -102,6 +103,8 @@ enum Command {
     TfliteOperators(tflite_operators::Arguments),
     /// Run models that keep tensors from run to run over sequences with known outputs, here and on an emulated board.
     Sequences(sequences::Arguments),
+    /// Serve models among the programs that the server is made for: clients, Prometheus, all on loopback.
+    ServeTest(serve_test::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
     /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
@@ -137,6 +140,7 @@ fn main() -> ExitCode {
         Command::RandomGraphs(arguments) => random_graphs::run(&arguments),
         Command::TfliteOperators(arguments) => tflite_operators::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
+        Command::ServeTest(arguments) => serve_test::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

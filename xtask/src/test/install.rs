@@ -18,7 +18,7 @@ pub(super) fn rust_targets() -> Vec<&'static str> {
 }
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &[&str]); 9] = [
+const PROGRAMS: [(&str, &[&str]); 11] = [
     ("qemu-system-arm", &["qemu-system-arm"]),
     ("qemu-aarch64", &["qemu-user"]),
     ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
@@ -28,6 +28,9 @@ const PROGRAMS: [(&str, &[&str]); 9] = [
     ("valgrind", &["valgrind"]),
     ("cmake", &["cmake", "make"]),
     ("pkg-config", &["pkg-config"]),
+    ("curl", &["curl"]),
+    // And promtool.
+    ("prometheus", &["prometheus"]),
 ];
 
 /// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.

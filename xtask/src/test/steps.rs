@@ -162,6 +162,16 @@ fn host() -> Vec<Step> {
             missing: nothing,
             commands: vec![xtask(&["commands"])],
         },
+        Step {
+            name: "serve",
+            what: "the server among clients of others and Prometheus",
+            missing: nothing,
+            // The program is the one that the step `host` has built; by itself this step builds it so.
+            commands: vec![
+                cargo(".", &["test", "--release", "--workspace", "--no-run"]),
+                xtask(&["serve-test", "--built"]),
+            ],
+        },
     ]
 }
 
