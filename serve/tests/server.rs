@@ -192,3 +192,34 @@ async fn a_bad_blob_never_replaces_a_good_one() {
     assert_eq!(answer["model_version"], "2");
     assert!(running.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_is_answered_before_the_server_ends() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = Folder::new("drain");
+    folder.put("m", "1", &blobs()[0]);
+    let running = Running::start(&folder, &[]).await;
+    let (shape, input, _) = expected(&blobs()[0], |_| 2);
+    let body = codes("late", &shape, &input);
+    let (half, rest) = body.split_at(body.len() / 2);
+    let mut stream = tokio::net::TcpStream::connect(running.http).await.unwrap();
+    let (len, token) = (body.len(), &running.infer);
+    let head = format!("POST /v2/models/m/infer HTTP/1.1\r\nhost: k\r\nauthorization: Bearer {token}\r\n");
+    stream.write_all(format!("{head}content-length: {len}\r\nexpect: 100-continue\r\n\r\n").as_bytes()).await.unwrap();
+    // The server asks for the body: it has begun.
+    let mut answer = vec![0; 25];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(half.as_bytes()).await.unwrap();
+    let (http, app) = (running.http, std::sync::Arc::clone(&running.app));
+    let ended = tokio::spawn(running.stop());
+    while !app.is_draining.load(std::sync::atomic::Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"id\":\"late\""), "{answer}");
+    assert!(ended.await.unwrap());
+    assert!(tokio::net::TcpStream::connect(http).await.is_err());
+}

@@ -331,3 +331,6 @@ impl Drop for Place<'_> {
         self.0.metrics.queued(before.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests;
