@@ -79,9 +79,8 @@ async fn echo() -> Result<(), Error> {
 async fn run(load: Load) -> Result<(), Error> {
     let body = Bytes::from(std::fs::read(&load.body)?);
     let start = Instant::now();
-    let tasks: Vec<_> = (0..load.connections)
-        .map(|index| tokio::spawn(connection(load.clone(), body.clone(), index, start)))
-        .collect();
+    let tasks: Vec<_> =
+        (0..load.connections).map(|index| tokio::spawn(connection(load.clone(), body.clone(), index, start))).collect();
     let mut micros = Vec::new();
     for task in tasks {
         micros.extend(task.await??);

@@ -63,13 +63,7 @@ pub struct Tokens {
 impl Tokens {
     /// Reads the file.
     pub fn new(file: Option<PathBuf>, rate: Option<f64>) -> Result<Self, String> {
-        let tokens = Tokens {
-            file,
-            seen: Mutex::default(),
-            known: RwLock::default(),
-            rate,
-            buckets: Mutex::default(),
-        };
+        let tokens = Tokens { file, seen: Mutex::default(), known: RwLock::default(), rate, buckets: Mutex::default() };
         tokens.reload()?;
         Ok(tokens)
     }
@@ -99,7 +93,8 @@ impl Tokens {
     pub fn check(&self, authorization: Option<&str>, roles: &[Role]) -> Result<Arc<str>, Failure> {
         if self.file.is_none() {
             if roles == [Role::Admin] {
-                let what = "the repository is changed only with an admin's token: start the server with --tokens and --audit";
+                let what =
+                    "the repository is changed only with an admin's token: start the server with --tokens and --audit";
                 return Err(Failure::new(Kind::Forbidden, what));
             }
             return self.limited("anyone".into());
@@ -209,7 +204,8 @@ mod tests {
         fs::write(&file, format!("# tokens\n{line}\n")).unwrap();
         let tokens = Tokens::new(Some(file.clone()), Some(2.0)).unwrap();
         let bearer = |token: &str| format!("Bearer {token}");
-        let kind = |token: &str, roles: &[Role]| tokens.check(Some(&bearer(token)), roles).map_err(|failure| failure.kind);
+        let kind =
+            |token: &str, roles: &[Role]| tokens.check(Some(&bearer(token)), roles).map_err(|failure| failure.kind);
         assert_eq!(kind(&infer, &[Role::Infer]).as_deref(), Ok("phones"));
         assert_eq!(kind(&infer, &[Role::Admin]), Err(Kind::Forbidden));
         assert_eq!(kind(&admin, &[Role::Admin]), Err(Kind::Unauthorized));

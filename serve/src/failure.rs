@@ -109,8 +109,7 @@ impl core::error::Error for Failure {}
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response =
-            (self.kind.codes().0, Json(serde_json::json!({ "error": self.message }))).into_response();
+        let mut response = (self.kind.codes().0, Json(serde_json::json!({ "error": self.message }))).into_response();
         match self.kind {
             Kind::Busy => _ = response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("1")),
             Kind::Unauthorized => {

@@ -115,7 +115,9 @@ impl Options {
             && self.tls_clients.is_none()
             && !self.open
         {
-            bail!("{address} is reached from other machines: give --tokens or --tls-clients, or --open to let anyone in");
+            bail!(
+                "{address} is reached from other machines: give --tokens or --tls-clients, or --open to let anyone in"
+            );
         }
         ensure!(self.rate.is_none_or(|rate| rate > 0.0), "--rate is a number of requests a second");
         ensure!(self.poll.is_finite() && self.poll >= 0.0, "--poll is a number of seconds");

@@ -185,7 +185,8 @@ fn nothing_on_a_device_reaches_the_host() {
                 open.extend(dependencies.filter(|each| !each.is_dev).filter_map(|each| each.folder.as_deref()));
             }
         }
-        let host = reached.iter().find(|folder| ["quantize", "serve", "xtask"].iter().any(|layer| is_below(folder, layer)));
+        let host =
+            reached.iter().find(|folder| ["quantize", "serve", "xtask"].iter().any(|layer| is_below(folder, layer)));
         assert!(host.is_none(), "{} reaches {host:?}", start.name);
     }
 }

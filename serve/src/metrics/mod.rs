@@ -187,7 +187,8 @@ impl Metrics {
         self.run_seconds.remove(labels);
         self.queue.remove(labels);
         self.sequences.remove(labels);
-        for family in [&self.elements, &self.clipped, &self.shadow_runs, &self.shadow_agreements, &self.shadow_dropped] {
+        for family in [&self.elements, &self.clipped, &self.shadow_runs, &self.shadow_agreements, &self.shadow_dropped]
+        {
             family.remove(labels);
         }
         let ModelLabels { model, version } = labels;

@@ -23,7 +23,8 @@ pub(super) struct Job {
 pub(super) fn check_ports(model: &Model<'_>) -> Result<(), String> {
     let sides: [Vec<Port<'_>>; 2] = [inputs(model).collect(), outputs_of(model).collect()];
     for ports in &sides {
-        let is_twice = |(index, port): &(usize, &Port<'_>)| ports.iter().take(*index).any(|other| other.name == port.name);
+        let is_twice =
+            |(index, port): &(usize, &Port<'_>)| ports.iter().take(*index).any(|other| other.name == port.name);
         if let Some((_, port)) = ports.iter().enumerate().find(is_twice) {
             return Err(format!("two tensors are called {:?}: requests could not tell them apart", port.name));
         }

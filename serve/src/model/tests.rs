@@ -12,7 +12,9 @@ fn behind(gate: &Gate, queue: usize, deadline: Duration) -> (Arc<Served>, Reques
     let served = every_opcode().into_iter().find_map(|program| {
         let metrics = Metrics::new().of(labels.clone());
         let served = Served::load("m", "1", &program.blob(1), Arc::clone(gate), limits, metrics).ok()?;
-        let is_simple = convert::takes_batches(served.model()) && served.model().input_count() == 1 && served.model().input(0)?.dtype == kinglet::DType::I8;
+        let is_simple = convert::takes_batches(served.model())
+            && served.model().input_count() == 1
+            && served.model().input(0)?.dtype == kinglet::DType::I8;
         is_simple.then_some(served)
     });
     let served = Arc::new(served.unwrap());
@@ -77,7 +79,8 @@ async fn a_request_of_several_runs_is_each_of_them() {
         request.inputs[0].content = rows.concat().into();
         request
     };
-    let single = async |row: &Vec<u8>| served.infer(&with(core::slice::from_ref(row))).await.unwrap().outputs[0].0.clone();
+    let single =
+        async |row: &Vec<u8>| served.infer(&with(core::slice::from_ref(row))).await.unwrap().outputs[0].0.clone();
     let together = served.infer(&with(&rows)).await.unwrap().outputs[0].0.clone();
     let mut apart = Vec::new();
     for row in &rows {

@@ -282,9 +282,8 @@ pub fn read(message: InferRequest) -> Result<(Request, bool), Failure> {
         let content = match (raws.next(), &input.contents) {
             (Some(raw), None) => raw,
             (Some(raw), Some(contents)) if *contents == Contents::default() => raw,
-            (None, Some(contents)) => elements(contents, datatype).ok_or_else(|| {
-                wrong(format!("contents are not those of {}, or out of its range", datatype.name()))
-            })?,
+            (None, Some(contents)) => elements(contents, datatype)
+                .ok_or_else(|| wrong(format!("contents are not those of {}, or out of its range", datatype.name())))?,
             (Some(_), Some(_)) => return Err(wrong("there are contents and raw_input_contents".into())),
             (None, None) => return Err(wrong("there are no contents".into())),
         };
@@ -302,7 +301,8 @@ pub fn read(message: InferRequest) -> Result<(Request, bool), Failure> {
 
 /// Elements of a type as bytes; none where one does not fit it, or where there are elements of other types.
 fn elements(contents: &Contents, datatype: Datatype) -> Option<Bytes> {
-    let lens = [contents.bools.len(), contents.ints.len(), contents.int64s.len(), contents.uints.len(), contents.floats.len()];
+    let lens =
+        [contents.bools.len(), contents.ints.len(), contents.int64s.len(), contents.uints.len(), contents.floats.len()];
     if lens.iter().filter(|&&len| len > 0).count() > 1 {
         return None;
     }

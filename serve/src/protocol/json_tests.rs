@@ -59,7 +59,8 @@ fn what_is_written_is_read_again() {
         let outputs = vec![(tensor.clone(), is_binary)];
         let answer = Answer { model: "m".into(), version: "3".into(), id: "i".into(), outputs };
         let (bytes, json_bytes) = write(&answer).unwrap();
-        let as_request = String::from_utf8_lossy(&bytes[..json_bytes.unwrap_or(bytes.len())]).replace("outputs", "inputs");
+        let as_request =
+            String::from_utf8_lossy(&bytes[..json_bytes.unwrap_or(bytes.len())]).replace("outputs", "inputs");
         let body = [as_request.as_bytes(), &bytes[json_bytes.unwrap_or(bytes.len())..]].concat();
         let read = read(&Bytes::from(body), json_bytes.map(|_| as_request.len())).unwrap();
         assert_eq!(read.inputs, [tensor.clone()]);

@@ -48,8 +48,8 @@ impl Aliases {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(format!("cannot read {}: {error}", file.display())),
         };
-        let aliases: Self =
-            serde_json::from_slice(&text).map_err(|error| format!("{} is no list of aliases: {error}", file.display()))?;
+        let aliases: Self = serde_json::from_slice(&text)
+            .map_err(|error| format!("{} is no list of aliases: {error}", file.display()))?;
         aliases.check().map_err(|reason| format!("{}: {reason}", file.display()))?;
         Ok(aliases)
     }

@@ -192,10 +192,10 @@ impl Repository {
         catalog.models.retain(|name, _| names.contains(name));
         for name in names {
             let known = catalog.models.contains_key(&name);
-            let entry = catalog.models.entry(name.clone()).or_insert_with(|| Entry {
-                is_unloaded: !self.is_automatic,
-                ..Entry::default()
-            });
+            let entry = catalog
+                .models
+                .entry(name.clone())
+                .or_insert_with(|| Entry { is_unloaded: !self.is_automatic, ..Entry::default() });
             if !entry.is_unloaded {
                 self.read_model(&name, entry);
             } else if !known {

@@ -36,11 +36,7 @@ where
     }
 }
 
-async fn unary<Asked, Answer, Later>(
-    app: &Shared,
-    request: Request,
-    method: impl FnMut(Asked) -> Later,
-) -> Response
+async fn unary<Asked, Answer, Later>(app: &Shared, request: Request, method: impl FnMut(Asked) -> Later) -> Response
 where
     Asked: Message + Default + Send + 'static,
     Answer: Message + Send + Default + 'static,

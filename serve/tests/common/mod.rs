@@ -127,7 +127,13 @@ pub(crate) struct Client {
 pub(crate) type Reply = (StatusCode, HeaderMap, Bytes);
 
 impl Client {
-    pub(crate) async fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+    pub(crate) async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(path).header("host", "kinglet");
         if !self.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token));

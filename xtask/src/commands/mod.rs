@@ -5,7 +5,7 @@
 //! built. What needs a Python package that is not here is skipped, and a line says so; so is what a section has behind
 //! it, unless the page says how its files are had otherwise ([`page::Block::otherwise`]).
 
-mod page;
+pub(crate) mod page;
 
 use std::collections::BTreeMap;
 use std::fs;

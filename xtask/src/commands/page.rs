@@ -2,7 +2,7 @@
 
 /// What a block is run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub(crate) enum Language {
     /// Commands of a shell; each must end well.
     Shell,
     /// A program.
@@ -13,19 +13,19 @@ pub(super) enum Language {
 
 /// A fenced block.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) language: Language,
+pub(crate) struct Block {
+    pub(crate) language: Language,
     /// The line of the page where it begins, counted from 1.
-    pub(super) line: usize,
-    pub(super) text: String,
+    pub(crate) line: usize,
+    pub(crate) text: String,
     /// Commands that make what the block would, where it cannot be run: `<!-- otherwise: COMMANDS -->` above it.
-    pub(super) otherwise: Option<String>,
+    pub(crate) otherwise: Option<String>,
     /// Counts the headings before it.
-    pub(super) section: usize,
+    pub(crate) section: usize,
 }
 
 /// The blocks of a page that are run, in order.
-pub(super) fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let (mut found, mut otherwise, mut section) = (Vec::new(), None, 0);
     let mut lines = page.lines().enumerate();
     while let Some((at, line)) = lines.next() {

@@ -4,6 +4,7 @@
 //! scrapes, an alert fires on inputs that the model was not made for, and the server ends as it is told. What is not
 //! installed is skipped, and a line says so.
 
+mod page;
 mod process;
 mod scrape;
 
@@ -63,13 +64,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     report.lane("curl", lane(program_is_missing("curl"), || workplace.by_curl(&server)));
     report.lane("signatures", lane(program_is_missing("curl"), || workplace.signatures(&server)));
     let python = arguments.python.find("serve-venv", PACKAGES);
-    report.lane("tritonclient", match python {
-        Ok(python) => workplace.by_triton(&server, &python).map(Outcome::Passed),
-        Err(missing) => Ok(Outcome::Skipped(missing)),
-    });
+    report.lane(
+        "tritonclient",
+        match python {
+            Ok(python) => workplace.by_triton(&server, &python).map(Outcome::Passed),
+            Err(missing) => Ok(Outcome::Skipped(missing)),
+        },
+    );
     report.lane("alert rules", lane(program_is_missing("promtool"), || scrape::rules(&workplace)));
     let missing = program_is_missing("prometheus").or_else(|| program_is_missing("curl"));
     report.lane("prometheus", lane(missing, || scrape::alert_fires(&workplace, &server)));
+    let missing = program_is_missing("promtool").or_else(|| program_is_missing("curl"));
+    report.lane("docs/serve.md", lane(missing, || page::run(&workplace)));
     report.lane("ends", workplace.ends(server).map(Outcome::Passed));
     fs::remove_dir_all(&workplace.folder).context("cannot remove the test's folder")?;
     Ok(report.finish())
@@ -111,7 +117,8 @@ impl Workplace {
         let mut tokens = String::new();
         for role in ["admin", "observe"] {
             let text = output(Command::new(&workplace.serve).args(["token", "--role", role, "--name", role]))?;
-            let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim().to_owned());
+            let field =
+                |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim().to_owned());
             let (token, line) = (field("token:").context("no token")?, field("line:").context("no line")?);
             tokens += &format!("{line}\n");
             *(if role == "admin" { &mut workplace.admin } else { &mut workplace.observe }) = token;

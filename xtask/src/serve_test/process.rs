@@ -13,7 +13,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn program_is_missing(program: &str) -> Option<String> {
     let silent = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let is_there = silent.is_ok_and(|status| status.success());
-    (!is_there).then(|| format!("{program} is not installed; on Debian or Ubuntu: sudo apt-get install -y {}", package(program)))
+    (!is_there).then(|| {
+        format!("{program} is not installed; on Debian or Ubuntu: sudo apt-get install -y {}", package(program))
+    })
 }
 
 fn package(program: &str) -> &str {
