@@ -15,6 +15,7 @@
 pub mod audit;
 pub mod auth;
 pub mod failure;
+pub mod fleet;
 pub mod memory;
 pub mod metrics;
 pub mod model;
@@ -26,6 +27,7 @@ pub mod web;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use kinglet_blob::signature;
 use sha2::{Digest, Sha256};
 
 /// What a thread that panicked has left is whole: no lock here is held over anything that is half done.
@@ -33,9 +35,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The start of the digest of some bytes.
-pub(crate) fn digest(bytes: &[u8]) -> [u8; 8] {
+/// The start of a blob's digest, which is how devices name the model in their records: of what is signed, or of all of a blob
+/// that is not.
+pub(crate) fn digest(blob: &kinglet_blob::Blob<'_>, bytes: &[u8]) -> [u8; 8] {
+    let is_signed = !blob.section_beside(signature::KIND).is_empty();
+    let end = if is_signed { signature::signed_bytes(blob.header().total_bytes) as usize } else { bytes.len() };
     let mut start = [0; 8];
-    start.iter_mut().zip(Sha256::digest(bytes)).for_each(|(to, from)| *to = from);
+    start.iter_mut().zip(Sha256::digest(bytes.get(..end).unwrap_or(bytes))).for_each(|(to, from)| *to = from);
     start
 }

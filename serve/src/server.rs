@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::audit::AuditLog;
 use crate::auth::Tokens;
+use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::model::Limits;
 use crate::repository::{Repository, SignaturePolicy};
@@ -87,6 +88,9 @@ pub struct Options {
     /// Seconds of silence that end a sequence
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub idle: u64,
+    /// Devices of a cohort that must have told of a version before anything of it is shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub cohort_min: usize,
     /// Steps of a run at most; blobs that need more are refused
     #[arg(long, value_name = "N", default_value_t = 100_000_000_000)]
     pub work: u64,
@@ -153,6 +157,7 @@ impl Server {
             tokens,
             audit,
             traffic: Traffic::default(),
+            fleet: Fleet::new(options.cohort_min),
             body_bytes_max: options.body,
             request_timeout: Duration::from_millis(options.deadline) + Duration::from_secs(20),
             is_draining: AtomicBool::new(false),

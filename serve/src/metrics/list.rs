@@ -211,6 +211,49 @@ pub const METRICS: &[Metric] = &[
         alert: None,
     },
     Metric {
+        name: "kinglet_devices",
+        help: "Devices of a cohort that have told of this version",
+        panel: panel("Devices", "kinglet_devices", "{{model}} {{version}} {{cohort}}", "short"),
+        alert: None,
+    },
+    Metric {
+        name: "kinglet_device_runs",
+        help: "Runs on devices",
+        panel: panel(
+            "Runs on devices",
+            "sum by (model, version, cohort) (rate(kinglet_device_runs_total[10m]))",
+            "{{model}} {{version}} {{cohort}}",
+            "ops",
+        ),
+        alert: None,
+    },
+    Metric {
+        name: "kinglet_device_slow",
+        help: "Of these, runs that took longer than allowed",
+        panel: None,
+        alert: None,
+    },
+    Metric {
+        name: "kinglet_device_alarms",
+        help: "Alarms of the monitors on devices",
+        panel: None,
+        alert: Some(Alert {
+            name: "KingletDevicesAlarm",
+            expression: "sum by (model, version, cohort) (increase(kinglet_device_alarms_total[1h])) / (kinglet_devices > 0) > 0.1",
+            lasting: "10m",
+            severity: "warning",
+            summary: "More than one alarm for ten devices of {{ $labels.cohort }} within an hour, of {{ $labels.model }} {{ $labels.version }}",
+            fires: &[
+                ("kinglet_devices{model=\"m\",version=\"1\",cohort=\"c\"}", "20x60"),
+                ("kinglet_device_alarms_total{model=\"m\",version=\"1\",cohort=\"c\"}", "0+1x60"),
+            ],
+            silent: &[
+                ("kinglet_devices{model=\"m\",version=\"1\",cohort=\"c\"}", "2000x60"),
+                ("kinglet_device_alarms_total{model=\"m\",version=\"1\",cohort=\"c\"}", "0+1x60"),
+            ],
+        }),
+    },
+    Metric {
         name: "kinglet_refused",
         help: "Requests that reached no model, by why",
         panel: panel("Refused", "rate(kinglet_refused_total[1m])", "{{result}}", "reqps"),

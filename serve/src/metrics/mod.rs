@@ -9,6 +9,7 @@ mod rules;
 
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -49,6 +50,14 @@ struct SignalLabels {
     signal: &'static str,
 }
 
+/// A version on devices of a cohort.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CohortLabels {
+    model: String,
+    version: String,
+    cohort: String,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabels {
     result: &'static str,
@@ -73,6 +82,11 @@ pub struct Metrics {
     shadow_runs: Family<ModelLabels, Counter>,
     shadow_agreements: Family<ModelLabels, Counter>,
     shadow_dropped: Family<ModelLabels, Counter>,
+    devices: Family<CohortLabels, Gauge>,
+    device_runs: Family<CohortLabels, Counter>,
+    device_slow: Family<CohortLabels, Counter>,
+    device_alarms: Family<CohortLabels, Counter>,
+    cohorts: std::sync::Mutex<BTreeSet<String>>,
     refused: Family<KindLabels, Counter>,
     loads_failed: Counter,
     connections: Gauge,
@@ -103,6 +117,11 @@ impl Metrics {
             shadow_runs: Family::default(),
             shadow_agreements: Family::default(),
             shadow_dropped: Family::default(),
+            devices: Family::default(),
+            device_runs: Family::default(),
+            device_slow: Family::default(),
+            device_alarms: Family::default(),
+            cohorts: std::sync::Mutex::default(),
             refused: Family::default(),
             loads_failed: Counter::default(),
             connections: Gauge::default(),
@@ -120,6 +139,7 @@ impl Metrics {
             )* };
         }
         register!(requests request_seconds run_seconds queue sequences elements clipped drift alarms);
+        register!(devices device_runs device_slow device_alarms);
         register!(shadow_runs shadow_agreements shadow_dropped refused loads_failed connections);
     }
 
@@ -181,6 +201,17 @@ impl Metrics {
         [&self.shadow_runs, &self.shadow_agreements].map(|family| family.get_or_create(labels).get())
     }
 
+    /// What so many devices of a cohort have told: their runs, slow runs and alarms since the last time.
+    pub fn told(&self, of: &ModelLabels, cohort: &str, devices: usize, [runs, slow, alarms]: [u64; 3]) {
+        let ModelLabels { model, version } = of.clone();
+        let labels = CohortLabels { model, version, cohort: cohort.to_owned() };
+        lock(&self.cohorts).insert(labels.cohort.clone());
+        self.devices.get_or_create(&labels).set(i64::try_from(devices).unwrap_or(i64::MAX));
+        self.device_runs.get_or_create(&labels).inc_by(runs);
+        self.device_slow.get_or_create(&labels).inc_by(slow);
+        self.device_alarms.get_or_create(&labels).inc_by(alarms);
+    }
+
     /// Forgets a version that is no longer served, so that its labels do not stay for ever.
     pub fn forget(&self, labels: &ModelLabels) {
         self.request_seconds.remove(labels);
@@ -194,6 +225,13 @@ impl Metrics {
         let ModelLabels { model, version } = labels;
         for result in core::iter::once("ok").chain(Kind::ALL.map(Kind::name)) {
             self.requests.remove(&ResultLabels { model: model.clone(), version: version.clone(), result });
+        }
+        for cohort in lock(&self.cohorts).iter() {
+            let labels = CohortLabels { model: model.clone(), version: version.clone(), cohort: cohort.clone() };
+            self.devices.remove(&labels);
+            for family in [&self.device_runs, &self.device_slow, &self.device_alarms] {
+                family.remove(&labels);
+            }
         }
         for signal in SIGNALS {
             let labels = SignalLabels { model: model.clone(), version: version.clone(), signal };
@@ -283,6 +321,7 @@ mod tests {
         metrics.shadowed(&served.labels, true);
         metrics.shadow_dropped(&served.labels);
         metrics.refused(Kind::NotFound);
+        metrics.told(&served.labels, "pilots", 7, [1, 2, 3]);
         let text = metrics.text();
         let mut described: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

@@ -110,7 +110,7 @@ impl Served {
             sequences: Sequences::new(limits.sequences, limits.idle),
             drift: Drift::of(model.borrow_dependent()).map(Mutex::new),
             metrics,
-            digest: crate::digest(bytes),
+            digest: crate::digest(model.borrow_dependent().blob(), bytes),
             model,
         };
         served.try_out()?;

@@ -163,7 +163,10 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
         match self.datatype {
-            Datatype::Bool => Ok(self.out.push(value.into())),
+            Datatype::Bool => {
+                self.out.push(value.into());
+                Ok(())
+            }
             _ => Err(E::invalid_type(serde::de::Unexpected::Bool(value), &self)),
         }
     }
@@ -187,7 +190,10 @@ impl<'de> Visitor<'de> for Elements<'_> {
     #[allow(clippy::cast_possible_truncation, reason = "the nearest float")]
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
         match self.datatype {
-            Datatype::Fp32 => Ok(self.out.extend_from_slice(&(value as f32).to_le_bytes())),
+            Datatype::Fp32 => {
+                self.out.extend_from_slice(&(value as f32).to_le_bytes());
+                Ok(())
+            }
             _ => Err(E::invalid_type(serde::de::Unexpected::Float(value), &self)),
         }
     }

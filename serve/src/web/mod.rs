@@ -1,6 +1,7 @@
 //! The server's faces: REST, gRPC, metrics. All in one router, so that either listener could serve all of it.
 
 pub mod connection;
+mod fleet;
 mod grpc;
 mod repository;
 mod rest;
@@ -20,6 +21,7 @@ use axum::routing::{get, post, put};
 use crate::audit::AuditLog;
 use crate::auth::{Role, Tokens};
 use crate::failure::{Failure, Kind};
+use crate::fleet::Fleet;
 use crate::repository::Repository;
 use crate::traffic::Traffic;
 
@@ -33,6 +35,8 @@ pub struct App {
     pub audit: Option<AuditLog>,
     /// Which version answers.
     pub traffic: Traffic,
+    /// What devices tell.
+    pub fleet: Fleet,
     /// Bytes of a body at most.
     pub body_bytes_max: usize,
     /// How long a request may take, its arrival included.
@@ -93,6 +97,7 @@ pub fn router(app: Shared) -> Router {
         .route("/v2/health/ready", get(rest::ready))
         .route("/inference.GRPCInferenceService/{method}", post(grpc::call));
     let infer = Router::new()
+        .route("/v2/fleet/{cohort}/{device}/telemetry", post(fleet::telemetry))
         .route("/v2/models/{model}/infer", post(rest::infer))
         .route("/v2/models/{model}/versions/{version}/infer", post(rest::infer));
     let look = Router::new()
