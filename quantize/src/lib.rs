@@ -3,6 +3,7 @@
 
 pub mod affine;
 pub mod blob_file;
+pub mod board;
 pub mod calibrate;
 pub mod cli;
 pub mod compare;
@@ -13,6 +14,7 @@ pub mod data;
 pub mod diagnose;
 pub mod emit;
 pub mod file;
+pub mod fit;
 mod half;
 pub mod host;
 pub mod import;

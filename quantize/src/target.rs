@@ -9,10 +9,15 @@ use kinglet_kernels::machine::{Isa, MACHINES, Machine};
 
 pub use kinglet_kernels::machine::KernelSet as Target;
 
-use crate::near;
+use crate::{board, near};
 
 /// The target that the command line calls `name`: a core, one that runs the same kernels, a chip or a board.
 pub fn parse(name: &str) -> Option<Target> {
+    of_machine(name).or_else(|| board::find(name).map(|board| board.target))
+}
+
+/// The target that the table of machines calls `name`.
+pub fn of_machine(name: &str) -> Option<Target> {
     Machine::find(name).map(|machine| machine.set)
 }
 
@@ -27,6 +32,14 @@ pub fn list() -> String {
     for machine in MACHINES {
         let others: Vec<&str> = machine.names().skip(1).collect();
         let _ = writeln!(text, "{}", format!("  {:<11} {}", machine.name, others.join(", ")).trim_end());
+    }
+    text += "\nBoards, with the cores on them (`kinglet fit` says what they have):\n";
+    for machine in MACHINES {
+        let boards = board::boards().iter().filter(|board| board.target == machine.set);
+        let names: Vec<&str> = boards.map(|board| board.name.as_str()).collect();
+        if !names.is_empty() {
+            let _ = writeln!(text, "  {:<11} {}", machine.name, names.join(", "));
+        }
     }
     text
 }
@@ -44,7 +57,10 @@ pub fn suggestion(name: &str) -> String {
     match near.min_by_key(|(distance, _, _)| *distance) {
         Some((0..=2, machine, known)) if machine.name == known => format!("did you mean {known}?"),
         Some((0..=2, machine, known)) => format!("did you mean {known}, which is {}?", machine.name),
-        _ => String::new(),
+        _ => match board::nearest(&name) {
+            Some(board) => format!("did you mean {}, which is {}?", board.name, board.target.name()),
+            None => String::new(),
+        },
     }
 }
 

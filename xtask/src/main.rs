@@ -9,6 +9,7 @@ mod boards;
 mod budget;
 mod c_test;
 mod cases;
+mod code_sizes;
 mod commands;
 mod counts;
 mod emulate;
@@ -65,6 +66,8 @@ enum Command {
     HostBench(host_bench::Arguments),
     /// Fit the compiler's estimates of instructions to what mcu-bench has measured.
     FitCosts(fit_costs::Arguments),
+    /// Measure the bytes of code that each feature of the engine adds, for `kinglet fit`.
+    CodeSizes(code_sizes::Arguments),
     /// Check the instruction counter itself against code whose counts are known, on every emulated core.
     McuSelftest,
     /// Compile models in every way, run the blobs over test sets, and print what comes out beside what is wanted.
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Command::OperatorBench(arguments) => operator_bench::run(&arguments),
         Command::HostBench(arguments) => host_bench::run(&arguments),
         Command::FitCosts(arguments) => fit_costs::run(&arguments),
+        Command::CodeSizes(arguments) => code_sizes::run(&arguments),
         Command::McuSelftest => mcu_selftest::run(),
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Boards(arguments) => boards::run(&arguments),

@@ -121,7 +121,7 @@ const MADE_VECTORS_MAX: u16 = 1000;
 /// The largest file of class names that is read.
 const LABELS_SIZE_BYTES_MAX: u64 = 1 << 20;
 
-fn parse_target(name: &str) -> Result<Target, String> {
+pub(super) fn parse_target(name: &str) -> Result<Target, String> {
     target::parse(name).ok_or_else(|| {
         let suggestion = target::suggestion(name);
         let separator = if suggestion.is_empty() { "" } else { "\n  " };
@@ -241,9 +241,7 @@ fn explanation(passes: &[PassReport]) -> String {
 }
 
 /// Shows on a terminal what `work` reports.
-pub(super) fn with_progress<E>(
-    work: impl FnOnce(crate::compile::Progress<'_>) -> Result<Compiled, E>,
-) -> Result<Compiled, E> {
+pub(super) fn with_progress<T, E>(work: impl FnOnce(crate::compile::Progress<'_>) -> Result<T, E>) -> Result<T, E> {
     let progress = Progress::new();
     work(&mut |stage| match stage {
         Stage::Reading => progress.doing("reading the model"),

@@ -11,6 +11,7 @@ mod compile;
 mod data;
 mod demo;
 mod dump;
+mod fit;
 mod inspect;
 mod keygen;
 mod model;
@@ -65,6 +66,8 @@ enum Command {
     Seal(seal::Arguments),
     /// Check the audit log of a device, and print it
     Audit(audit::Arguments),
+    /// Say which boards a model fits: RAM, flash, time, energy, and what would help
+    Fit(Box<fit::Arguments>),
     /// Compare a blob with its float model on data
     Compare(compare::Arguments),
     /// List the operators that run, or tell about one of them
@@ -149,6 +152,7 @@ pub fn exit_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Seal(arguments) => seal::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Operators(arguments) => operators::run(&arguments),
         Command::Ops(arguments) => ops::run(&arguments),

@@ -34,10 +34,11 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/classical.md",
     "docs/compile-your-model.md",
+    "docs/fit.md",
     "docs/quantization.md",
     "docs/sequences.md",
     "docs/streaming-models.md",
