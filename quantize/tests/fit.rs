@@ -94,6 +94,24 @@ fn what_does_not_fit_says_what_would_help() {
 }
 
 #[test]
+fn a_float_model_without_samples_is_looked_at_as_int8() {
+    let model = path("examples/digits/model.onnx");
+    let board = ["--board", "nrf52840-dk", "--json"];
+    let of = |more: &[&'static str]| {
+        let arguments: Vec<&str> = ["fit", &model].into_iter().chain(board).chain(more.iter().copied()).collect();
+        json(&arguments).0
+    };
+    let (int8, float) = (of(&[]), of(&["--float"]));
+    let number = |answer: &Value, field: &str| answer["boards"][0][field].as_u64().expect("a number");
+    assert!(number(&int8, "blob_bytes") * 2 < number(&float, "blob_bytes"), "{int8}\n{float}");
+    assert!(int8["warnings"].to_string().contains("made data"), "{int8}");
+    // With samples of its own it has the same sizes.
+    let calib = path("examples/digits/calib.npz");
+    let arguments: Vec<&str> = ["fit", &model, "--calib", &calib].into_iter().chain(board).collect();
+    assert_eq!(number(&json(&arguments).0, "flash_bytes"), number(&int8, "flash_bytes"));
+}
+
+#[test]
 fn blobs_fit_boards_of_their_core_only() {
     let folder = std::env::temp_dir().join(format!("kinglet-fit-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");

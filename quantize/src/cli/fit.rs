@@ -22,9 +22,13 @@ use crate::target::Target;
 pub(super) struct Arguments {
     /// The model, .tflite or .onnx, or a blob, .kgl
     model: PathBuf,
-    /// Samples of the inputs of a float model: with them it is looked at as int8, as `kinglet compile` makes it
+    /// Samples of the inputs of a float model, from which `kinglet compile` makes its int8 form [default: made ones, enough
+    /// for sizes and times]
     #[arg(long, value_name = "CALIB")]
     calib: Option<PathBuf>,
+    /// Look at a float model as it is, instead of at its int8 form
+    #[arg(long, conflicts_with = "calib")]
+    float: bool,
     /// Only this board [default: all that are known]
     #[arg(long, value_name = "NAME", value_parser = parse_board, conflicts_with_all = ["ram", "flash", "core", "mhz"])]
     board: Option<&'static Board>,
@@ -81,8 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         (None, Some(board)) => vec![board],
         (None, None) => boards().iter().collect(),
     };
-    let mut answer = if is_blob(arguments) { of_blob(arguments, &wanted)? } else { of_model(arguments, &wanted)? };
-    answer.warnings.extend(without_samples(arguments, &answer));
+    let answer = if is_blob(arguments) { of_blob(arguments, &wanted)? } else { of_model(arguments, &wanted)? };
     warn(answer.warnings.iter().cloned());
     if arguments.json {
         print_json(&answer)?;
@@ -139,7 +142,7 @@ fn of_model(arguments: &Arguments, wanted: &[&Board]) -> Result<Answer, Failure>
     let mut result = None;
     let mut remedies = Vec::new();
     let compiled = with_progress(|progress| -> Result<(), CompileError> {
-        let (fits, warnings) = fit::fit(&arguments.model, &options, wanted, progress)?;
+        let (fits, warnings) = fit::fit(&arguments.model, &options, !arguments.float, wanted, progress)?;
         if let ([board], [fit]) = (wanted, &fits[..]) {
             if !fit.fits {
                 remedies = fit::remedies(&arguments.model, &options, board, fit, progress);
@@ -154,16 +157,6 @@ fn of_model(arguments: &Arguments, wanted: &[&Board]) -> Result<Answer, Failure>
     })?;
     let (boards, warnings) = result.unwrap_or_default();
     Ok(Answer { boards, remedies, warnings })
-}
-
-/// A float model is seldom meant to stay one.
-fn without_samples(arguments: &Arguments, answer: &Answer) -> Option<String> {
-    let is_float = |fit: &Fit| fit.code_by_feature.keys().any(|feature| feature.ends_with("-f32"));
-    (arguments.calib.is_none() && answer.boards.iter().any(is_float)).then(|| {
-        "the model computes in float32; with --calib it is looked at as int8: about a quarter of the bytes, and several \
-         times as fast on a core without a floating-point unit"
-            .into()
-    })
 }
 
 fn text(answer: &Answer) -> String {

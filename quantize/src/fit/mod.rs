@@ -5,6 +5,7 @@
 //! is tried again with what makes models smaller ([`remedy`]).
 
 pub mod code;
+mod made;
 mod remedy;
 pub mod time;
 
@@ -150,7 +151,35 @@ fn by_feature(code: &code::Code) -> BTreeMap<String, u64> {
 }
 
 /// Compiles the model in a file for the cores of `boards`, once for each kind, and says how it fits each of them.
+///
+/// A float model without calibration data is looked at as int8 too, with made samples, where `as_int8` says so and the
+/// compiler can.
 pub fn fit(
+    path: &Path,
+    options: &Options,
+    as_int8: bool,
+    boards: &[&Board],
+    progress: Progress<'_>,
+) -> Result<(Vec<Fit>, Vec<String>), CompileError> {
+    let is_asked = as_int8 && options.calibration.is_none();
+    if let Some(made) = if is_asked { made::with_samples(path, options, progress)? } else { None } {
+        match fit_with(path, &made, boards, progress) {
+            Ok((fits, _)) => return Ok((fits, vec![MADE.into()])),
+            Err(error) => {
+                let (fits, mut warnings) = fit_with(path, options, boards, progress)?;
+                warnings.push(format!("the figures are those of float32, since there is no int8 form of it: {error}"));
+                return Ok((fits, warnings));
+            }
+        }
+    }
+    fit_with(path, options, boards, progress)
+}
+
+/// What is said of a float model without samples.
+const MADE: &str = "the model computes in float32 and no samples are given: the figures are those of its int8 form, with \
+                    ranges of made data. --calib makes it with yours, and --float keeps it as it is";
+
+fn fit_with(
     path: &Path,
     options: &Options,
     boards: &[&Board],
