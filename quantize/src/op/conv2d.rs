@@ -147,7 +147,7 @@ impl Conv2D {
         let storage = site.operand_quantization(1)?.storage;
         let layer = LayerI8::folded(site, channels, self.activation)?;
         let work = Work::windowed(OpCode::Conv2d, &window);
-        let packing = packing::convolution(site.target, self.groups, storage, &layer.numbers(channels), &work);
+        let packing = packing::convolution(site.target, self.groups, &layer.numbers(channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
         packing.pack(storage, channels.outputs, geometry.runs(), channels.weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
@@ -155,7 +155,7 @@ impl Conv2D {
         let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: storage as u8 },
-            scratch_bytes: Some(conv2d_i8_scratch_len(&geometry, packing)),
+            scratch_bytes: Some(conv2d_i8_scratch_len(&geometry, packing, storage)),
             ..Emission::new(OpCode::Conv2d, record, overlap)
         });
         Ok(())

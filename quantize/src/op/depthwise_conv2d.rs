@@ -147,18 +147,19 @@ impl Operator for DepthwiseConv2D {
 impl DepthwiseConv2D {
     fn lower_i8(&self, site: &mut Site<'_>, window: records::Window, channels: &Channels<'_>) -> Result<(), Reason> {
         let geometry = geometry(&window, window.input[2].into());
+        let storage = site.operand_quantization(1)?.storage;
         let layer = LayerI8::folded(site, channels, self.activation)?;
         let work = Work::windowed(OpCode::Depthwise, &window);
         let packing = packing::depthwise(site.target, &geometry, self.multiplier, &layer.numbers(channels), &work);
-        let mut packed = vec![0; packing.weight_len(channels.outputs, channels.taps)];
-        packing.pack(channels.outputs, channels.taps, channels.weights, &mut packed);
+        let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
+        packing.pack(storage, channels.outputs, channels.taps, channels.weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
         let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
         let images = (window.batch.into(), self.multiplier);
         let overlap = Overlap::of_order(packing.write_order(&geometry), &geometry, images, 1);
         site.emit(Emission {
-            form: WeightForm { packing: packing as u8, storage: 0 },
-            scratch_bytes: Some(depthwise_i8_scratch_len(&geometry, self.multiplier, packing)),
+            form: WeightForm { packing: packing as u8, storage: storage as u8 },
+            scratch_bytes: Some(depthwise_i8_scratch_len(&geometry, self.multiplier, packing, storage)),
             ..Emission::new(OpCode::Depthwise, record, overlap)
         });
         Ok(())

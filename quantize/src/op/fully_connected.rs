@@ -139,7 +139,7 @@ impl FullyConnected {
         let [rows_u64, taps_u64, outputs_u64] = [rows, taps, outputs].map(|extent| extent as u64);
         let (input, output) = (rows_u64 * taps_u64, rows_u64 * outputs_u64);
         let work = Work { input, output, gathered: 0, macs: input * outputs_u64 };
-        let packing = packing::fully_connected(site.target, storage, &layer.numbers(&channels), &work);
+        let packing = packing::fully_connected(site.target, &layer.numbers(&channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), channels.weights, &mut packed);
         let (quant, constants) = layer.encode(&packed);
@@ -148,7 +148,7 @@ impl FullyConnected {
         let record = FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant };
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: storage as u8 },
-            scratch_bytes: Some(fully_connected_i8_scratch_len(taps, packing)),
+            scratch_bytes: Some(fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage)),
             ..Emission::new(OpCode::FullyConnected, record, Overlap::rows(rows, taps, outputs))
         });
         Ok(())

@@ -50,20 +50,21 @@ impl Parameters for Conv2dI8 {
 
     fn packed(&self, head: Head) -> Option<Packed> {
         let (window, tag) = (&self.window, head.form.packing);
+        let storage = Storage::from_tag(head.form.storage)?;
         let multiplier_or_groups = usize::from(window.groups);
         let packed = match head.opcode {
             OpCode::Depthwise => DepthwisePacking::from_tag(tag).map(|packing| {
                 let geometry = geometry(window, window.input[2].into());
                 Packed {
                     name: packing.name(),
-                    scratch_bytes: depthwise_i8_scratch_len(&geometry, multiplier_or_groups, packing),
+                    scratch_bytes: depthwise_i8_scratch_len(&geometry, multiplier_or_groups, packing, storage),
                     takes: packing.takes(&geometry, multiplier_or_groups),
                     order: packing.write_order(&geometry),
                 }
             }),
             _ => Packing::from_tag(tag).map(|packing| Packed {
                 name: packing.name(),
-                scratch_bytes: conv2d_i8_scratch_len(&geometry(window, multiplier_or_groups), packing),
+                scratch_bytes: conv2d_i8_scratch_len(&geometry(window, multiplier_or_groups), packing, storage),
                 takes: true,
                 order: WriteOrder::Pixels(packing.pixel_order()),
             }),
@@ -74,17 +75,18 @@ impl Parameters for Conv2dI8 {
     fn is_exact(&self, head: Head, section: &[u8]) -> Option<bool> {
         let (window, outputs) = (&self.window, usize::from(self.window.output[2]));
         let constants = |weight_len| Constants::at(self.constants, &self.quant, (outputs, weight_len), section);
+        let storage = Storage::from_tag(head.form.storage)?;
         if head.opcode == OpCode::Depthwise {
             let packing = DepthwisePacking::from_tag(head.form.packing)?;
             let area = product(window.kernel) as usize;
-            let constants = constants(packing.weight_len(outputs, area))?;
-            let row_major =
-                row_major(outputs, area, |o, tap| packing.weight_at([outputs, o], area, constants.weights, tap));
+            let constants = constants(packing.weight_len(storage, outputs, area))?;
+            let weight = |o, tap| packing.weight_at(storage, [outputs, o], area, constants.weights, tap);
+            let row_major = row_major(outputs, area, weight);
             return Some(packing.is_exact(&constants.numbers(area, &row_major)));
         }
         let packing = Packing::from_tag(head.form.packing)?;
         let geometry = geometry(window, window.groups.into());
-        let (storage, taps) = (Storage::from_tag(head.form.storage)?, geometry.runs());
+        let taps = geometry.runs();
         let constants = constants(packing.weight_len(storage, outputs, taps.count()))?;
         let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, constants.weights, tap);
         let row_major = row_major(outputs, taps.count(), weight);

@@ -38,9 +38,11 @@ fully_connected! {
     FullyConnectedI8,
     |head: Head| WeightSize::Stored(head.form),
     fn packed(&self, head: Head) -> Option<Packed> {
+        let storage = Storage::from_tag(head.form.storage)?;
+        let shape = [self.rows, self.taps, self.outputs].map(|extent| extent as usize);
         let packed = Packing::from_tag(head.form.packing).map(|packing| Packed {
             name: packing.name(),
-            scratch_bytes: fully_connected_i8_scratch_len(self.taps as usize, packing),
+            scratch_bytes: fully_connected_i8_scratch_len(shape, packing, storage),
             takes: true,
             order: WriteOrder::Pixels(PixelOrder::Interleaved),
         });

@@ -8,7 +8,6 @@ use super::measure::{distance, outputs};
 use super::{Progress, ShrinkError, Site, each_layer};
 use crate::calibrate::Samples;
 use crate::ir::Graph;
-use crate::op::rule::layer::WeightOrder;
 
 /// Numbers of bits, the most first.
 const STORAGES: [Storage; 4] = [Storage::Bits8, Storage::Bits4, Storage::Bits3, Storage::Bits2];
@@ -63,10 +62,7 @@ pub(super) fn find(
 
 fn candidate(site: &Site<'_>) -> Candidate {
     let (graph, node) = site.int8;
-    let order = node.op.operator().layer().map(|layer| layer.order);
-    // Others are stored in bytes.
-    let is_dense = matches!(order, Some(WeightOrder::Dense { .. }));
-    let storages = if is_dense { STORAGES.to_vec() } else { vec![Storage::Bits8] };
+    let storages = STORAGES.to_vec();
     Candidate {
         index: site.index,
         weights: graph.value(node.inputs[1]).len(),

@@ -238,7 +238,8 @@ impl OpCode {
     pub const fn has_storages(self, dtype: DType) -> bool {
         matches!(
             (self, dtype),
-            (OpCode::Conv2d | OpCode::FullyConnected, DType::I8) | (OpCode::HybridConv2d, DType::F32)
+            (OpCode::Conv2d | OpCode::Depthwise | OpCode::FullyConnected, DType::I8)
+                | (OpCode::HybridConv2d, DType::F32)
         )
     }
 

@@ -132,7 +132,7 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
                 let weights = &weights;
                 let layer =
                     Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias: &bias, requant, token };
-                let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, packing)];
+                let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, packing, storage)];
                 let macs = geometry.pixels() * outputs * taps;
                 with_io(&format!("{name} {label}"), macs, &bytes(len(geometry.input)), len(geometry.output), |io| {
                     run(&layer, io, &mut scratch);
@@ -152,7 +152,7 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
         }
         Kernel::DepthwiseI8(packing, run) => {
             let (geometry, outputs) = (WINDOW, WINDOW.output[2]);
-            let weights = bytes(packing.weight_len(outputs, 9));
+            let weights = bytes(packing.weight_len(Storage::Bits8, outputs, 9));
             let (bias, words) = (vec![5; outputs], vec![0x2000_0000; outputs]);
             let requant = Requant { words: &words, shift_base: -9, extra: &[] };
             let (padding_value, stage, multiplier) = (3, STAGE, 1);
@@ -162,12 +162,13 @@ fn bench(name: &str, kernel: Kernel, token: Token) {
                 padding_value,
                 stage,
                 packing,
+                storage: Storage::Bits8,
                 weights: &weights,
                 bias: &bias,
                 requant,
                 token,
             };
-            let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing)];
+            let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing, Storage::Bits8)];
             with_io(name, len(geometry.output) * 9, &bytes(len(geometry.input)), len(geometry.output), |io| {
                 run(&layer, io, &mut scratch);
             });
@@ -206,7 +207,7 @@ fn bench_fully_connected_i8(
     let requant = Requant { words: &words, shift_base: -10, extra: &[] };
     let (stage, weights, bias) = (STAGE, &weights, &bias);
     let layer = FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token };
-    let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
+    let mut scratch = vec![0; fully_connected_i8_scratch_len([1, taps, outputs], packing, storage)];
     with_io(name, taps * outputs, &bytes(taps), outputs, |io| run(&layer, io, &mut scratch));
 }
 

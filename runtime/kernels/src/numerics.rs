@@ -104,6 +104,14 @@ impl Requant<'_> {
         }
     }
 
+    /// The factors of the output channels from `channel` on.
+    #[inline]
+    pub(crate) fn from(self, channel: usize) -> Self {
+        let words = if self.words.len() == 1 { self.words } else { self.words.get(channel..).unwrap_or_default() };
+        let extra = if self.words.len() == 1 { self.extra } else { self.extra.get(channel..).unwrap_or_default() };
+        Requant { words, extra, ..self }
+    }
+
     /// True when there are biases and factors for `outputs` channels.
     #[inline]
     pub(crate) fn suffices(&self, bias: &[i32], outputs: usize) -> bool {

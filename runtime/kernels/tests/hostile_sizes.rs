@@ -173,8 +173,10 @@ proptest! {
             }
         }
         for packing in DepthwisePacking::ALL {
-            let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, weights: bytes, bias, requant, token };
+            for storage in Storage::ALL {
+                let layer = DepthwiseI8 { geometry, multiplier, padding_value, stage: *stage, packing, storage, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| depthwise::depthwise_i8(&layer, io, &mut vec![0; scratch_len]))?;
+            }
         }
         let layer = DepthwiseF32 { geometry, multiplier, clamp: CLAMP, weights: floats, bias: floats, token };
         run(places, 0.0, |io| depthwise::depthwise_f32(&layer, io))?;
@@ -219,6 +221,7 @@ proptest! {
             for storage in Storage::ALL {
                 let layer = FullyConnectedI8 { rows, taps, outputs, stage: *stage, packing, storage, weights: bytes, bias, requant, token };
                 run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut []))?;
+                run(places, STALE, |io| fully_connected::fully_connected_i8(&layer, io, &mut [0; 300]))?;
             }
         }
         let layer = FullyConnectedI16 { rows, taps, outputs, weights: bytes, stage: numbers.stage_i16() };

@@ -142,6 +142,7 @@ fn depthwise_output_channels_share_an_input_channel() {
         padding_value: -3,
         stage: OutputStage::unclamped(0),
         packing: DepthwisePacking::RowMajor,
+        storage: Storage::Bits8,
         // The first tap lies in the padding, the second on the pixel (5, 7).
         weights: &[1, 1, 1, 10, 1, 2, 3, 4],
         bias: &[0, 0, 0, 1],
@@ -465,7 +466,7 @@ fn bilinear_resizing_lies_between_pixels() {
     assert_eq!(output_of(&[3, -2], 4, |io| resize_bilinear_i8(&layer, io)), [3, 2, 1, -2]);
 }
 
-/// Four bits: the layers of two tests above, with weights as TensorFlow Lite writes them.
+/// Four bits: the layers of two tests above, with weights in two halves of four bytes.
 #[test]
 fn weights_of_four_bits() {
     let layer = FullyConnectedI8 {
@@ -475,15 +476,15 @@ fn weights_of_four_bits() {
         stage: OutputStage::unclamped(1),
         packing: Packing::RowMajor,
         storage: Storage::Bits4,
-        // 1, 2, 3, -1, 0, 1: the second row starts in the upper half of a byte.
-        weights: &[0x21, 0xf3_u8 as i8, 0x10],
+        // 1, 2, 3, -1, 0, 1, each plus 8: the fifth is the upper half of the first byte.
+        weights: &[0x89, 0x9a, 0x0b, 0x07].map(|byte: u8| byte as i8),
         bias: &[10, 0],
         requant: requant(&ONE),
         token: Token::detect(),
     };
     let (input, expected) = ([1, 2, 3, 4, 0, -3], [25, 3, 6, -6]);
     assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8_reference(&layer, io)), expected);
-    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8(&layer, io, &mut [])), expected);
+    assert_eq!(output_of(&input, 4, |io| fully_connected::fully_connected_i8(&layer, io, &mut [0; 32])), expected);
     let layer = Conv2dI8 {
         geometry: Geometry { groups: 2, ..geometry([1, 1, 4], [1, 1, 4], [1, 1]) },
         padding_value: 0,
@@ -491,14 +492,14 @@ fn weights_of_four_bits() {
         packing: Packing::RowMajor,
         storage: Storage::Bits4,
         // 1, 0, 0, 1, 1, 1, 1, -8.
-        weights: &[0x01, 0x10, 0x11, 0x81_u8 as i8],
+        weights: &[0x99, 0x98, 0x98, 0x09].map(|byte: u8| byte as i8),
         bias: &[0, 0, 100, 0],
         requant: requant(&ONE),
         token: Token::detect(),
     };
     let expected = [1, 2, 107, -29];
     assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8_reference(&layer, io)), expected);
-    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 4])), expected);
+    assert_eq!(output_of(&[1, 2, 3, 4], 4, |io| conv2d::conv2d_i8(&layer, io, &mut [0; 36])), expected);
 }
 
 /// Sums of a chunk must stay below 2^20: 64 taps of 127 do, 72 do not.

@@ -136,7 +136,7 @@ fn convolutions() {
             let expected = outputs(&input, len, 77, |io| conv2d_i8_reference(&layer, io));
             for token in Token::all() {
                 let layer = Conv2dI8 { token, ..layer };
-                let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, layer.packing)];
+                let mut scratch = vec![0; conv2d_i8_scratch_len(&geometry, layer.packing, layer.storage)];
                 let scratch = core::cell::RefCell::new(&mut scratch);
                 let actual = outputs(&input, len, 77, |io| conv2d_i8(&layer, io, &mut scratch.borrow_mut()));
                 assert!(actual == expected, "int8 {token:?} {shape:?}");
@@ -193,7 +193,7 @@ fn depthwise_convolutions() {
         for packing in [DepthwisePacking::RowMajor, DepthwisePacking::TapPairsBy32] {
             let mut weights = row_major.clone();
             if packing != DepthwisePacking::RowMajor {
-                packing.pack(channels, area, &row_major, &mut weights);
+                packing.pack(Storage::Bits8, channels, area, &row_major, &mut weights);
             }
             for (shift_base, stage) in
                 [(-9, OutputStage::unclamped(-5)), (-5, OutputStage { zero_point: 9, min: -100, max: 90 })]
@@ -204,6 +204,7 @@ fn depthwise_convolutions() {
                     padding_value: 7,
                     stage,
                     packing,
+                    storage: Storage::Bits8,
                     weights: &weights,
                     bias: &bias,
                     requant: Requant { words: &words, shift_base, extra: &[] },
@@ -213,7 +214,7 @@ fn depthwise_convolutions() {
                 let expected = outputs(&x, len, 77, |io| depthwise_i8_reference(&formula, io));
                 for token in Token::all() {
                     let layer = DepthwiseI8 { token, ..layer };
-                    let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing)];
+                    let mut scratch = vec![0; depthwise_i8_scratch_len(&geometry, 1, packing, Storage::Bits8)];
                     let scratch = core::cell::RefCell::new(&mut scratch);
                     if channels < 8 && packing == DepthwisePacking::TapPairsBy32 {
                         continue;
@@ -283,7 +284,11 @@ fn matrices() {
         let expected_f32 = bits(outputs(&x_f32, len, 77.0, |io| fully_connected_f32_reference(&float, io)));
         for token in Token::all() {
             let (layer, float) = (FullyConnectedI8 { token, ..layer }, FullyConnectedF32 { token, ..float });
-            let mut scratch = vec![0; fully_connected_i8_scratch_len(taps, packing)];
+            let mut scratch =
+                vec![
+                    0;
+                    fully_connected_i8_scratch_len([layer.rows, layer.taps, layer.outputs], packing, layer.storage)
+                ];
             let scratch = core::cell::RefCell::new(&mut scratch);
             let actual = outputs(&x, len, 77, |io| fully_connected_i8(&layer, io, &mut scratch.borrow_mut()));
             assert!(actual == expected, "int8 {token:?} {rows} {taps} {outputs_of_row}");

@@ -110,12 +110,21 @@ fn convolutions() -> Vec<Program> {
         all.push(single(&format!("{name}, groups, batch"), I8, batch, |p, i, o| {
             p.conv2d_i8(i, o, grouped, storage, per_tensor);
         }));
+        let name = format!("depthwise-i8 {}", storage.name());
+        all.push(single(&name, I8, [&[2, 5, 4, 5], &[2, 3, 2, 10]], |p, i, o| {
+            p.depthwise_i8(i, o, doubled, (DepthwisePacking::RowMajor, storage), plain);
+        }));
     }
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
         let name = packed("conv2d-i8", packing.name());
         all.push(conv(&name, same, same_padded(), packing, plain));
         all.push(conv(&format!("{name}, per tensor"), same, same_padded(), packing, per_tensor));
         all.push(conv(&format!("{name}, extra shifts"), same, same_padded(), packing, extra));
+        if packing != Packing::RowMajor {
+            all.push(single(&format!("{name}, 4-bit"), I8, same, |p, i, o| {
+                p.conv2d_i8(i, o, same_padded(), (packing, Storage::Bits4), plain);
+            }));
+        }
     }
     for packing in DepthwisePacking::ALL {
         let name = packed("depthwise-i8", packing.name());
@@ -210,9 +219,13 @@ fn dense() -> Vec<Program> {
     let plain = Factors::default();
     for storage in narrow_storages() {
         let name = format!("fully-connected-i8 {}", storage.name());
-        // Rows of nineteen weights start anywhere in a byte and have eight that lie in whole bytes.
+        // Rows of nineteen weights start anywhere in a word.
         all.push(single(&name, I8, [&[3, 19], &[3, 5]], |p, input, output| {
             p.fully_connected_i8(input, output, [3, 19, 5], storage, plain);
+        }));
+        // A single row, in blocks of channels.
+        all.push(single(&format!("{name}, one row"), I8, [&[1, 300], &[1, 40]], |p, input, output| {
+            p.fully_connected_i8(input, output, [1, 300, 40], storage, plain);
         }));
     }
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()) {

@@ -26,8 +26,8 @@ pub struct Family {
 /// What a case computes.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    Conv2d(Packing, Storage),
-    FullyConnected(Packing, Storage),
+    Conv2d(Packing),
+    FullyConnected(Packing),
     Depthwise(DepthwisePacking),
     Add,
     AveragePool,
@@ -51,8 +51,8 @@ pub fn families() -> impl Iterator<Item = Family> {
 /// `None` for kernels that are plain Rust on every machine: the tests of `kinglet-kernels` are theirs.
 fn kind(kernel: Kernel) -> Option<Kind> {
     match kernel {
-        Kernel::Conv2dI8(packing, storage, _) => Some(Kind::Conv2d(packing, storage)),
-        Kernel::FullyConnectedI8(packing, storage, _) => Some(Kind::FullyConnected(packing, storage)),
+        Kernel::Conv2dI8(packing, ..) => Some(Kind::Conv2d(packing)),
+        Kernel::FullyConnectedI8(packing, ..) => Some(Kind::FullyConnected(packing)),
         Kernel::DepthwiseI8(packing, _) => Some(Kind::Depthwise(packing)),
         Kernel::AddI8(_) => Some(Kind::Add),
         Kernel::AveragePoolI8(_) => Some(Kind::AveragePool),
@@ -112,9 +112,7 @@ impl Family {
     /// False when this build has no kernel for the packing.
     pub fn is_in_this_build(&self) -> bool {
         match self.kind {
-            Kind::Conv2d(packing, storage) | Kind::FullyConnected(packing, storage) => {
-                packing.is_runnable() && packing.takes_storage(storage)
-            }
+            Kind::Conv2d(packing) | Kind::FullyConnected(packing) => packing.is_runnable(),
             Kind::Depthwise(packing) => packing.is_runnable(),
             _ => true,
         }
@@ -123,8 +121,8 @@ impl Family {
     /// Computes one case; `Ok(false)` when the seed asks for something that the packing does not take.
     pub fn check(&self, seed: u32, buffers: &mut Buffers) -> Result<bool, Difference> {
         match self.kind {
-            Kind::Conv2d(packing, storage) => conv2d(seed, buffers, packing, storage),
-            Kind::FullyConnected(packing, storage) => fully_connected(seed, buffers, packing, storage),
+            Kind::Conv2d(packing) => conv2d(seed, buffers, packing),
+            Kind::FullyConnected(packing) => fully_connected(seed, buffers, packing),
             Kind::Depthwise(packing) => depthwise(seed, buffers, packing),
             Kind::Add => add(seed, buffers),
             Kind::AveragePool => pool(seed, buffers, average_pool_i8, average_pool_i8_reference),
@@ -167,6 +165,14 @@ fn constants(random: &mut Random, buffers: &mut Buffers, outputs: usize, taps: u
         buffers.extra[channel] = if with_extra && base < -5 { random.range(0, 1) as u8 } else { 0 };
     }
     (base, if with_extra { outputs } else { 0 })
+}
+
+/// Half of the time bytes, else fewer bits of those that this build has.
+fn storage(seed: u32) -> Storage {
+    let narrow = Storage::ALL.into_iter().filter(|storage| storage.is_runnable() && storage.bits() < 8);
+    let index = seed as usize % (2 * Storage::ALL.len()) / 2;
+    let drawn = narrow.cycle().nth(index).filter(|_| seed.is_multiple_of(2));
+    drawn.unwrap_or_default()
 }
 
 /// Weights that a packing and a storage hold.
@@ -242,16 +248,17 @@ fn any_geometry(random: &mut Random, multiplier: Option<usize>) -> Geometry {
     }
 }
 
-fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) -> Result<bool, Difference> {
+fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let Some(mut geometry) = geometry(random, None) else { return Ok(false) };
     if packing.runs_conv2d(2) && random.one_in(4) {
         geometry.groups = geometry.input[2];
         geometry.output[2] = geometry.groups * random.count(1, 2);
     }
+    let storage = storage(seed);
     let (taps, outputs) = (geometry.taps(), geometry.output[2]);
     let output_len = geometry.pixels() * outputs;
-    let scratch_len = conv2d_i8_scratch_len(&geometry, packing);
+    let scratch_len = conv2d_i8_scratch_len(&geometry, packing, storage);
     let weight_len = packing.weight_len(storage, outputs, taps);
     if taps * outputs > MAX_LEN || weight_len > MAX_LEN || scratch_len > MAX_LEN || output_len > MAX_LEN {
         return Ok(false);
@@ -326,11 +333,12 @@ fn lead(geometry: &Geometry, tile: usize) -> usize {
     lead
 }
 
-fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing, storage: Storage) -> Result<bool, Difference> {
+fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Difference> {
     let random = &mut Random::new(seed);
     let (rows, taps, outputs) = (random.count(1, 3), random.count(1, 130), random.count(1, 30));
     // Sometimes more inputs than are widened at once.
     let (taps, outputs) = if random.one_in(6) { (taps + 240, outputs) } else { (taps, outputs) };
+    let storage = storage(seed);
     let weight_len = packing.weight_len(storage, outputs, taps);
     random.fill(&mut buffers.input[..rows * taps]);
     weights(random, &mut buffers.weights[..taps * outputs], packing.least_weight(), storage);
@@ -359,7 +367,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing, storage: 
     let layer = FullyConnectedI8 { packing, storage, weights: &buffers.packed.0[..weight_len], ..reference };
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
     output.fill(99);
-    let scratch_len = fully_connected_i8_scratch_len(taps, packing);
+    let scratch_len = fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
     fully_connected_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
     compare(seed, &buffers.expected[..rows * outputs], &buffers.actual[..rows * outputs])?;
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
@@ -380,14 +388,14 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     let Some((mut geometry, multiplier)) = (0..3).find_map(|_| shape(random)) else { return Ok(false) };
     geometry.groups = geometry.input[2];
     let area = geometry.kernel[0] * geometry.kernel[1];
-    let outputs = geometry.output[2];
+    let (outputs, storage) = (geometry.output[2], storage(seed));
     let (input_len, output_len) = (geometry.input.iter().product::<usize>(), geometry.pixels() * outputs);
-    let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
+    let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing, storage);
     if scratch_len > MAX_LEN {
         return Ok(false);
     }
     random.fill(&mut buffers.input[..input_len]);
-    weights(random, &mut buffers.weights[..area * outputs], packing.least_weight(), Storage::Bits8);
+    weights(random, &mut buffers.weights[..area * outputs], packing.least_weight(), storage);
     let (shift_base, extra) = constants(random, buffers, outputs, area);
     // One channel in a while whose accumulator fits no lane.
     if random.one_in(4) {
@@ -397,13 +405,15 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     if !is_exact(buffers, [outputs, area], (shift_base, outputs, extra), |numbers| packing.is_exact(numbers)) {
         return Ok(false);
     }
-    packing.pack(outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..area * outputs]);
+    let weight_len = packing.weight_len(storage, outputs, area);
+    packing.pack(storage, outputs, area, &buffers.weights[..area * outputs], &mut buffers.packed.0[..weight_len]);
     let reference = DepthwiseI8 {
         geometry,
         multiplier,
         padding_value: random.range(-128, 127) as i8,
         stage: stage(random),
         packing: DepthwisePacking::RowMajor,
+        storage: Storage::Bits8,
         weights: &buffers.weights[..area * outputs],
         bias: &buffers.bias[..outputs],
         requant: Requant { words: &buffers.words[..outputs], shift_base, extra: &buffers.extra[..extra] },
@@ -411,7 +421,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
     };
     let (input, output) = (&buffers.input[..input_len], &mut buffers.expected[..output_len]);
     depthwise_i8_reference(&reference, &mut Io::split(input, output));
-    let layer = DepthwiseI8 { packing, weights: &buffers.packed.0[..area * outputs], ..reference };
+    let layer = DepthwiseI8 { packing, storage, weights: &buffers.packed.0[..weight_len], ..reference };
     let scratch = &mut buffers.scratch.0[..scratch_len];
     let lead = match packing.write_order(&geometry) {
         WriteOrder::Bands(bands) => bands.run_in_place(multiplier).then_some(0),

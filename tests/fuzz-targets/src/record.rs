@@ -182,8 +182,7 @@ impl Memory {
         let (packing, shifts) =
             if is_depthwise { (depthwise as u8, depthwise.shifts()) } else { (dense as u8, dense.shifts()) };
         let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
-        let storage = if is_depthwise { 0 } else { storage(dense, quant.packing) };
-        let form = WeightForm { packing, storage };
+        let form = WeightForm { packing, storage: storage(quant.packing) };
         operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
 
@@ -199,7 +198,7 @@ impl Memory {
             return plain(OpCode::FullyConnected, &operands, &record);
         }
         let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
-        let form = WeightForm { packing: packing as u8, storage: storage(packing, quant.packing) };
+        let form = WeightForm { packing: packing as u8, storage: storage(quant.packing) };
         let quant = layer_quant(quant, packing.shifts());
         let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
         operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
@@ -511,9 +510,9 @@ fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
     packings.nth(at).expect("there is a row-major packing")
 }
 
-/// A storage that the packing takes: mostly bytes.
-fn storage(packing: Packing, index: u8) -> u8 {
-    pick(Storage::ALL.into_iter().filter(|storage| packing.takes_storage(*storage)), index / 16) as u8
+/// Any storage.
+fn storage(index: u8) -> u8 {
+    pick(Storage::ALL, index / 16) as u8
 }
 
 pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {

@@ -2,28 +2,22 @@
 //! layer exactly, which the packing itself proves from weights, biases and factors, if it pays; else row-major.
 
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Storage};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing};
 
 use crate::cost;
 use crate::record::Work;
 use crate::target::{Target, isa};
 
 /// The packing of a convolution that takes `work`.
-pub(crate) fn convolution(
-    target: Target,
-    groups: usize,
-    storage: Storage,
-    numbers: &Numbers<'_>,
-    work: &Work,
-) -> Packing {
-    let exact = exact_convolution(target, groups, storage, numbers);
+pub(crate) fn convolution(target: Target, groups: usize, numbers: &Numbers<'_>, work: &Work) -> Packing {
+    let exact = exact_convolution(target, groups, numbers);
     let pays = cost::is_worth_packing(target, "conv2d-i8", exact as u8, work);
     if pays { exact } else { Packing::RowMajor }
 }
 
 /// The packing of a fully connected layer that takes `work`.
-pub(crate) fn fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>, work: &Work) -> Packing {
-    let exact = exact_fully_connected(target, storage, numbers);
+pub(crate) fn fully_connected(target: Target, numbers: &Numbers<'_>, work: &Work) -> Packing {
+    let exact = exact_fully_connected(target, numbers);
     let pays = cost::is_worth_packing(target, "fully-connected-i8", exact as u8, work);
     if pays { exact } else { Packing::RowMajor }
 }
@@ -43,18 +37,17 @@ pub(crate) fn depthwise(
     if pays { exact } else { DepthwisePacking::RowMajor }
 }
 
-fn exact_convolution(target: Target, groups: usize, storage: Storage, numbers: &Numbers<'_>) -> Packing {
-    first(target, storage, |packing| packing.takes_conv2d(groups, numbers))
+fn exact_convolution(target: Target, groups: usize, numbers: &Numbers<'_>) -> Packing {
+    first(target, |packing| packing.takes_conv2d(groups, numbers))
 }
 
-fn exact_fully_connected(target: Target, storage: Storage, numbers: &Numbers<'_>) -> Packing {
-    first(target, storage, |packing| packing.takes_fully_connected(numbers))
+fn exact_fully_connected(target: Target, numbers: &Numbers<'_>) -> Packing {
+    first(target, |packing| packing.takes_fully_connected(numbers))
 }
 
 /// The first of the target's own packings that takes the layer.
-fn first(target: Target, storage: Storage, takes: impl Fn(Packing) -> bool) -> Packing {
-    let is_own = |packing: &Packing| packing.isa() == isa(target) && packing.takes_storage(storage);
-    let own = Packing::ALL.into_iter().filter(is_own);
+fn first(target: Target, takes: impl Fn(Packing) -> bool) -> Packing {
+    let own = Packing::ALL.into_iter().filter(|packing| packing.isa() == isa(target));
     own.into_iter().find(|&packing| takes(packing)).unwrap_or(Packing::RowMajor)
 }
 
@@ -66,11 +59,11 @@ mod tests {
     const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: -1 };
 
     fn conv(target: Target, numbers: &Numbers<'_>) -> Packing {
-        exact_convolution(target, 1, Storage::Bits8, numbers)
+        exact_convolution(target, 1, numbers)
     }
 
     fn dense(target: Target, numbers: &Numbers<'_>) -> Packing {
-        exact_fully_connected(target, Storage::Bits8, numbers)
+        exact_fully_connected(target, numbers)
     }
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Numbers<'a> {
@@ -120,14 +113,5 @@ mod tests {
         let long = [127; 300];
         let long = Numbers { taps: 300, ..matrix(&long, &[0], &[HALF]) };
         assert_eq!(dense(Target::CortexM3, &long), Packing::RowMajor);
-    }
-
-    #[test]
-    fn weights_of_four_bits_are_row_major() {
-        let good = matrix(&[1, 2, 3, 4, 5, 6], &[0, 0, 0], &[HALF]);
-        for target in [Target::Portable, Target::CortexM0, Target::CortexM3, Target::CortexM4, Target::CortexM55] {
-            assert_eq!(exact_convolution(target, 1, Storage::Bits4, &good), Packing::RowMajor);
-            assert_eq!(exact_fully_connected(target, Storage::Bits4, &good), Packing::RowMajor);
-        }
     }
 }

@@ -38,7 +38,7 @@ fn resolve_i8<'b>(
     let spans = Spans {
         input: Span::new(input, input_len, batch),
         output: Span::new(output, output_len, batch),
-        scratch: Span::new(scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing), 1),
+        scratch: Span::new(scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing, storage), 1),
         align: 1,
         scratch_align: 4,
     };
@@ -53,7 +53,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.packing.takes_storage(layer.storage) {
+    if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
     }
     if !layer.packing.takes_head(layer.weights) {

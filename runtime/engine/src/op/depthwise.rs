@@ -5,10 +5,12 @@ use kinglet_blob::{OperatorBytes, size};
 use kinglet_kernels::Token;
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::depthwise::{self, DepthwiseF32, DepthwiseI8, DepthwiseI16, DepthwisePacking};
+use kinglet_kernels::packing::Storage;
 
 use super::conv2d::for_each_image;
 use super::layer::{
     LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+    storage,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
@@ -35,14 +37,15 @@ fn resolve_i8<'b>(
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = DepthwisePacking::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = packing.weight_len(geometry.output[2], geometry.taps());
+    let storage = storage(operator)?;
+    let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans {
         input: Span::new(input, input_len, batch),
         output: Span::new(output, output_len, batch),
         scratch: Span::new(
             scratch,
-            depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing),
+            depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing, storage),
             1,
         ),
         align: 1,
@@ -53,7 +56,7 @@ fn resolve_i8<'b>(
     let multiplier = record.window.groups.into();
     Ok((
         record.window.batch,
-        DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, weights, bias, requant, token },
+        DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, storage, weights, bias, requant, token },
         spans,
     ))
 }
@@ -62,7 +65,10 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
-    if !layer.packing.is_runnable() || !layer.packing.takes(&layer.geometry, layer.multiplier) {
+    if !layer.packing.is_runnable()
+        || !layer.storage.is_runnable()
+        || !layer.packing.takes(&layer.geometry, layer.multiplier)
+    {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(spans)
@@ -85,7 +91,7 @@ fn resolve_f32<'b>(
     let (places, record): (_, RecordF32) = record(operator, &UNARY_F32)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let weight_len = DepthwisePacking::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (bias, weights) = constants_f32(constants, geometry.output[2], weight_len)?;
     let lens = [input_len, output_len].map(|len| size::saturating_product(len, batch));
     let spans = Spans::unary(places, lens, 4);
@@ -117,7 +123,7 @@ fn resolve_i16<'b>(
     let (places, record): (_, RecordI16) = record(operator, &UNARY_I16)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
-    let weight_len = DepthwisePacking::RowMajor.weight_len(geometry.output[2], geometry.taps());
+    let weight_len = DepthwisePacking::RowMajor.weight_len(Storage::Bits8, geometry.output[2], geometry.taps());
     let (weights, stage) = layer_i16(&record.quant, constants, geometry.output[2], weight_len)?;
     let spans = Spans::unary(places, [input_len, output_len].map(|len| size::saturating_product(len, batch)), 2);
     let multiplier = record.window.groups.into();

@@ -29,7 +29,11 @@ fn resolve_i8<'b>(
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
         output: Span::new(output, product(&[rows, outputs])?, 1),
-        scratch: Span::new(scratch, fully_connected::fully_connected_i8_scratch_len(taps, packing), 1),
+        scratch: Span::new(
+            scratch,
+            fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage),
+            1,
+        ),
         align: 1,
         scratch_align: 4,
     };
@@ -41,7 +45,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     let (layer, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
     check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
     let has_extra_shifts = !layer.requant.extra.is_empty();
-    if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.packing.takes_storage(layer.storage) {
+    if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
     }
     limits.spans(&spans)

@@ -184,18 +184,20 @@ fn storage_not_runnable() {
             assert_eq!(patched(&name, 3, &[tag]), LoadRule::PackingNotRunnable, "{name}: storage {tag}");
         }
     }
-    // Fewer than eight bits are for row-major weights of some operators.
+    // Fewer than eight bits are for the weights of some operators. Constants and scratch are as long as the storage needs
+    // that they were made for.
     let mut narrow = 0;
     for (name, tag) in names().iter().flat_map(|name| [1, 2, 3].map(|tag| (name, tag))) {
         let mut program = program(name);
         let record = &mut program.operators[0];
-        // The constants are long enough for the storage that they were made for, and for narrower ones.
-        let was_narrower = record[3] > tag;
         record[3] = tag;
         let dtype = DType::from_tag(record[6] & 15).unwrap();
         let opcode = OpCode::from_tag(record[0]).unwrap();
-        if opcode.has_storages(dtype) && record[2] == 0 {
-            assert!(was_narrower || is_sound(&program), "{name}, storage {tag}");
+        if opcode.has_storages(dtype) {
+            let rule = if is_sound(&program) { None } else { Some(broken(&program).0) };
+            let lengths =
+                [None, Some(LoadRule::ConstantRange), Some(LoadRule::ArenaRange), Some(LoadRule::ArenaOverlap)];
+            assert!(lengths.contains(&rule), "{name}, storage {tag}: {rule:?}");
             narrow += 1;
         } else {
             assert_eq!(broken(&program).0, LoadRule::PackingNotRunnable, "{name}, storage {tag}");
@@ -206,19 +208,19 @@ fn storage_not_runnable() {
 
 #[test]
 fn weights_of_fewer_bits_take_fewer_bytes() {
-    // Of 4 * 27 or 5 * 19 weights.
-    for (bits, bytes) in [(4, [54, 48]), (3, [41, 36]), (2, [27, 24])] {
-        for (name, bytes) in ["conv2d-i8", "fully-connected-i8"].into_iter().zip(bytes) {
+    // Of 4 * 27, 5 * 19 or 10 * 9 weights, in words or three words.
+    for (bits, bytes) in [(4, [56, 48, 48]), (3, [48, 36, 36]), (2, [28, 24, 24])] {
+        for (name, bytes) in ["conv2d-i8", "fully-connected-i8", "depthwise-i8"].into_iter().zip(bytes) {
             let name = format!("{name} {bits}-bit");
             let sound = program(&name);
             assert!(is_sound(&sound), "{name}");
-            // A bias and a factor for each channel, weights, and up to three bytes of padding.
-            let channels = if name.starts_with("conv2d") { 4 } else { 5 };
-            let len = sound.weights.len();
-            assert!((8 * channels + bytes..8 * channels + bytes + 4).contains(&len), "{name}: {len} bytes");
+            // A bias and a factor for each channel.
+            let channels =
+                [("conv2d", 4), ("fully", 5), ("depth", 10)].iter().find(|(start, _)| name.starts_with(start));
+            let len = 8 * channels.unwrap().1 + bytes;
+            assert_eq!(sound.weights.len(), len, "{name}");
             let mut program = sound;
-            // The writer pads sections to words.
-            program.weights.truncate((8 * channels + bytes - 1) / 4 * 4);
+            program.weights.truncate(len - 4);
             assert_eq!(broken(&program).0, LoadRule::ConstantRange, "{name}");
         }
     }

@@ -234,8 +234,9 @@ impl Conv2dF32<'_> {
 }
 
 /// Bytes of scratch [`conv2d_i8`] needs.
-pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
-    packing.conv2d_scratch(geometry)
+pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing, storage: Storage) -> usize {
+    let widened = packing.widened_len(storage, geometry.output[2], geometry.taps());
+    packing.conv2d_scratch(geometry).saturating_add(widened)
 }
 
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
@@ -244,5 +245,10 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing) -> usize {
 // Not inlined: its frame must not lie below that of reading the record.
 #[inline(never)]
 pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    Packing::conv2d(layer, io, scratch);
+    if !Storage::ANY_NARROW || layer.storage == Storage::Bits8 {
+        return Packing::conv2d(layer, io, scratch);
+    }
+    let widening = layer.packing.widening(layer.storage, layer.geometry.output[2], layer.geometry.taps());
+    let Some((weights, scratch)) = widening.run(layer.weights, scratch) else { return io.refuse() };
+    Packing::conv2d(&Conv2dI8 { storage: Storage::Bits8, weights, ..*layer }, io, scratch);
 }

@@ -25,6 +25,7 @@ pub use crate::packing::DepthwisePacking;
 
 use crate::conv2d::Geometry;
 use crate::numerics::{ClampF32, OutputStage, Requant};
+use crate::packing::Storage;
 use crate::{Io, Token};
 
 /// Everything an int8 depthwise convolution needs besides its activations.
@@ -40,6 +41,8 @@ pub struct DepthwiseI8<'a> {
     pub stage: OutputStage,
     /// Order of `weights`.
     pub packing: DepthwisePacking,
+    /// What each of them is in memory.
+    pub storage: Storage,
     /// See [`DepthwisePacking`].
     pub weights: &'a [i8],
     /// `[C * multiplier]`, with the input's zero point folded in.
@@ -87,8 +90,14 @@ impl DepthwiseF32<'_> {
 }
 
 /// Bytes of scratch [`depthwise_i8`] needs.
-pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing: DepthwisePacking) -> usize {
-    packing.scratch(geometry)
+pub fn depthwise_i8_scratch_len(
+    geometry: &Geometry,
+    _multiplier: usize,
+    packing: DepthwisePacking,
+    storage: Storage,
+) -> usize {
+    let widened = packing.widened_len(storage, geometry.output[2], geometry.kernel_area());
+    packing.scratch(geometry).saturating_add(widened)
 }
 
 /// Computes the convolution with the fastest kernel this target has for the layer's packing.
@@ -97,5 +106,10 @@ pub fn depthwise_i8_scratch_len(geometry: &Geometry, _multiplier: usize, packing
 // Not inlined: its frame must not lie below that of reading the record.
 #[inline(never)]
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    DepthwisePacking::run(layer, io, scratch);
+    if !Storage::ANY_NARROW || layer.storage == Storage::Bits8 {
+        return DepthwisePacking::run(layer, io, scratch);
+    }
+    let widening = layer.packing.widening(layer.storage, layer.geometry.output[2], layer.geometry.kernel_area());
+    let Some((weights, scratch)) = widening.run(layer.weights, scratch) else { return io.refuse() };
+    DepthwisePacking::run(&DepthwiseI8 { storage: Storage::Bits8, weights, ..*layer }, io, scratch);
 }

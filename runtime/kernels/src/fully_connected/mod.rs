@@ -96,14 +96,57 @@ impl FullyConnectedF32<'_> {
 /// Scratch pays for what is widened once, and beside a long row of inputs it would be the arena's largest part.
 pub const WIDENED_GROUPS: usize = 76;
 
-/// Bytes of scratch [`fully_connected_i8`] needs.
-pub fn fully_connected_i8_scratch_len(taps: usize, packing: Packing) -> usize {
-    packing.fully_connected_scratch(taps)
+/// Bytes of weights, or a few more, that are widened at a time for a single row of inputs.
+const WIDENED_BYTES: usize = 4096;
+
+/// Channels that are widened at a time. A single row reads every weight once, so that little scratch is enough; several
+/// rows would have their weights widened for each.
+fn block([rows, taps, outputs]: [usize; 3], storage: Storage) -> usize {
+    if rows != 1 {
+        return outputs;
+    }
+    // No packing has more than eight channels together, and blocks start with whole words.
+    let least = storage.group().max(8);
+    let fitting = WIDENED_BYTES.checked_div(least.saturating_mul(taps)).unwrap_or(0).max(1);
+    least.saturating_mul(fitting).min(outputs)
+}
+
+/// Bytes of scratch [`fully_connected_i8`] needs for `[rows, taps, outputs]`.
+pub fn fully_connected_i8_scratch_len(shape: [usize; 3], packing: Packing, storage: Storage) -> usize {
+    let [_, taps, _] = shape;
+    packing.fully_connected_scratch(taps).saturating_add(packing.widened_len(storage, block(shape, storage), taps))
 }
 
 /// Computes the layer with the fastest kernel this target has for its packing.
 ///
 /// `scratch` has at least [`fully_connected_i8_scratch_len`] bytes and is 4-byte aligned.
 pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    if Storage::ANY_NARROW && layer.storage != Storage::Bits8 {
+        return widened(layer, io, scratch);
+    }
     Packing::fully_connected(layer, io, scratch);
+}
+
+/// The same for weights of fewer than eight bits, in blocks of channels.
+#[inline(never)]
+fn widened(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let FullyConnectedI8 { rows, taps, outputs, packing, storage, bias, requant, .. } = *layer;
+    if !layer.fits(io) {
+        return io.refuse();
+    }
+    let block = block([rows, taps, outputs], storage).max(1);
+    for first in (0..outputs).step_by(block) {
+        let outputs = block.min(outputs.wrapping_sub(first));
+        let before = packing.weight_len(storage, first, taps);
+        let weights = layer.weights.get(before..).unwrap_or_default();
+        let widening = packing.widening(storage, outputs, taps);
+        let Some((weights, scratch)) = widening.run(weights, scratch) else { return io.refuse() };
+        let (bias, requant) = (bias.get(first..).unwrap_or_default(), requant.from(first));
+        let part = FullyConnectedI8 { outputs, storage: Storage::Bits8, weights, bias, requant, ..*layer };
+        let mut channels = io.narrow((0, rows.saturating_mul(taps)), (first, rows.saturating_mul(outputs)));
+        Packing::fully_connected(&part, &mut channels, scratch);
+        if channels.is_refused() {
+            return io.refuse();
+        }
+    }
 }

@@ -7,20 +7,22 @@
 //! dispatch, the pages' tables, tests, benchmarks and what the compiler chooses from. How to add one:
 //! `docs/adding-a-packing.md`.
 //!
-//! A packing is the layout only. How many bits a weight has there is its [`Storage`].
+//! A packing is the layout only. How many bits a weight has there is its [`Storage`]; weights of fewer than eight are
+//! widened in front of the kernels (`widen.rs`).
 
 pub mod dense;
 pub mod depthwise;
 mod order;
 mod storage;
 mod taps;
+mod widen;
 
 pub use dense::Packing;
 pub use depthwise::DepthwisePacking;
 pub use order::{Bands, PixelOrder, WriteOrder};
 pub use storage::Storage;
-use storage::narrow_storages;
 pub use taps::Taps;
+pub(crate) use widen::{Lanes, Widening, widened_len};
 
 use crate::numerics::FixedPoint;
 use core::ops::RangeInclusive;

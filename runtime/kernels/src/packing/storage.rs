@@ -3,9 +3,16 @@
 //! A packing says *where* a weight is, as a place among places; a storage says what a place is. The same layouts serve
 //! all storages, so that one more of these is a row here, and kernels that read it.
 //!
-//! Places stand without gaps, the first in the lowest bits of the first byte, each a signed number of
-//! [`Storage::bits`] bits. For four bits that is how TensorFlow Lite writes INT4: two weights in a byte, the lower half
-//! first, from row to row without padding.
+//! A weight of `b` bits is stored plus `2^(b - 1)`, as an unsigned number. Weights stand in words of four bytes, so that
+//! a shift and a mask give four neighbours in the order of memory, whatever the machine:
+//!
+//! ```text
+//! 4 bits   one word of 8 places     place 4k + j in bits 4k .. 4k + 4 of byte j
+//! 2 bits   one word of 16 places    place 4k + j in bits 2k .. 2k + 2 of byte j
+//! 3 bits   three words of 32        two words of 2 bits with the lower bits, and one word of 1 bit with the upper ones
+//! ```
+//!
+//! Kernels multiply bytes: [`widen`](super::widen) makes bytes of them in front of the kernel.
 //!
 //! Scales of the whole layer, and of each output channel, are factors of the layer
 //! ([`Requant`](crate::numerics::Requant)) and nothing that a storage knows. Scales of groups of taps: decision 24.
@@ -13,20 +20,19 @@
 use core::ops::RangeInclusive;
 
 /// Storages of fewer than eight bits: tag, bits, name, and the cargo feature with their kernels. From a row follow all
-/// of this file, the kernels (`dense/narrow.rs`), their rows in the registry and the tests.
+/// of this file, the tests and the pages' tables.
 macro_rules! narrow_storages {
     ($then:ident $more:tt) => {
         $then! { $more
-            /// Half a byte.
+            /// Half a byte: eight weights in four bytes.
             Bits4 = 1, 4, "4-bit", "int4";
-            /// Three bits: eight weights in three bytes.
+            /// Three bits: 32 weights in twelve bytes.
             Bits3 = 2, 3, "3-bit", "int3";
-            /// A quarter of a byte.
+            /// A quarter of a byte: sixteen weights in four bytes.
             Bits2 = 3, 2, "2-bit", "int2";
         }
     };
 }
-pub(super) use narrow_storages;
 
 macro_rules! enumerate {
     ([$(#[$doc:meta])* $Storage:ident]
@@ -101,15 +107,28 @@ impl Storage {
         i8::MIN >> unused..=i8::MAX >> unused
     }
 
-    /// Bytes of `places` places.
+    /// Places that lie in whole words together.
+    #[inline]
+    pub(crate) const fn group(self) -> usize {
+        match self {
+            Storage::Bits8 => 1,
+            Storage::Bits4 => 8,
+            Storage::Bits3 => 32,
+            Storage::Bits2 => 16,
+        }
+    }
+
+    /// Bytes of `places` places: whole words for those of fewer than eight bits.
     #[inline]
     pub fn bytes(self, places: usize) -> usize {
-        if self == Storage::Bits8 {
-            return places;
-        }
-        // Whole bytes apart from the rest: the bits of all places may be more than 32 bits count.
-        let rest = (places % 8).wrapping_mul(self.bits()).div_ceil(8);
-        (places / 8).wrapping_mul(self.bits()).wrapping_add(rest)
+        // Divided first: the bits of all places may be more than 32 bits count.
+        places.div_ceil(self.group()).saturating_mul(self.group_bytes())
+    }
+
+    /// Bytes of a group.
+    #[inline]
+    pub(crate) const fn group_bytes(self) -> usize {
+        self.group().wrapping_mul(self.bits()) / 8
     }
 
     /// The weight at place `place`; `None` behind the end.
@@ -118,37 +137,77 @@ impl Storage {
         if self == Storage::Bits8 {
             return weights.get(place).copied();
         }
-        let (first, shift) = self.position(place);
-        let low = *weights.get(first)? as u8;
-        let high = weights.get(first.wrapping_add(1)).map_or(0, |&byte| byte as u8);
-        let bits = u16::from_le_bytes([low, high]).wrapping_shr(shift) as u8;
-        let unused = self.unused_bits();
-        Some((bits.wrapping_shl(unused) as i8).wrapping_shr(unused))
+        let [low, high] = self.parts(place);
+        let code = low.read(weights)? | high.read(weights)?.wrapping_shl(low.bits);
+        Some((code as i8).wrapping_sub(self.offset()))
     }
 
     /// Writes a weight that the storage holds; nothing behind the end.
     pub fn write(self, weights: &mut [i8], place: usize, weight: i8) {
-        let (first, shift) = self.position(place);
-        let mask = u16::from(u8::MAX.wrapping_shr(self.unused_bits())).wrapping_shl(shift);
-        let value = u16::from(weight as u8).wrapping_shl(shift) & mask;
-        for (index, (value, mask)) in value.to_le_bytes().into_iter().zip(mask.to_le_bytes()).enumerate() {
-            if let Some(byte) = weights.get_mut(first.wrapping_add(index)).filter(|_| mask != 0) {
-                *byte = ((*byte as u8 & !mask) | value) as i8;
+        if self == Storage::Bits8 {
+            if let Some(byte) = weights.get_mut(place) {
+                *byte = weight;
             }
+            return;
         }
+        let [low, high] = self.parts(place);
+        let code = weight.wrapping_add(self.offset()) as u8;
+        low.write(weights, code);
+        high.write(weights, code.wrapping_shr(low.bits));
     }
 
-    /// Byte of a place's lowest bit, and that bit's number in it.
+    /// What is added to a weight of fewer than eight bits.
     #[inline]
-    fn position(self, place: usize) -> (usize, u32) {
-        // Eights apart from the rest, as in `bytes`.
-        let bit = (place % 8).wrapping_mul(self.bits());
-        ((place / 8).wrapping_mul(self.bits()).wrapping_add(bit >> 3), (bit & 7) as u32)
+    const fn offset(self) -> i8 {
+        1_i8.wrapping_shl((self.bits() as u32).wrapping_sub(1))
+    }
+
+    /// Where the lower bits of a place are, and where the upper ones.
+    #[inline]
+    fn parts(self, place: usize) -> [Part; 2] {
+        let (group, within) = (place / self.group(), place % self.group());
+        let byte = group.wrapping_mul(self.group_bytes()).wrapping_add(within % 4);
+        let plane = (within / 4) as u32;
+        let none = Part { byte, shift: 0, bits: 0 };
+        match self {
+            Storage::Bits8 | Storage::Bits4 => [Part { byte, shift: plane.wrapping_mul(4), bits: 4 }, none],
+            Storage::Bits2 => [Part { byte, shift: plane.wrapping_mul(2), bits: 2 }, none],
+            Storage::Bits3 => [
+                Part { byte: byte.wrapping_add(within / 16 * 4), shift: (plane % 4).wrapping_mul(2), bits: 2 },
+                Part { byte: byte.wrapping_add(8), shift: plane, bits: 1 },
+            ],
+        }
     }
 
     #[inline]
     fn unused_bits(self) -> u32 {
         8_u32.wrapping_sub(self.bits() as u32)
+    }
+}
+
+/// Some bits of a byte.
+struct Part {
+    byte: usize,
+    shift: u32,
+    bits: u32,
+}
+
+impl Part {
+    #[inline]
+    fn mask(&self) -> u8 {
+        (1_u8.wrapping_shl(self.bits)).wrapping_sub(1)
+    }
+
+    #[inline]
+    fn read(&self, weights: &[i8]) -> Option<u8> {
+        weights.get(self.byte).map(|byte| (*byte as u8).wrapping_shr(self.shift) & self.mask())
+    }
+
+    fn write(&self, weights: &mut [i8], value: u8) {
+        let mask = self.mask().wrapping_shl(self.shift);
+        if let Some(byte) = weights.get_mut(self.byte) {
+            *byte = ((*byte as u8 & !mask) | (value.wrapping_shl(self.shift) & mask)) as i8;
+        }
     }
 }
 
@@ -168,14 +227,14 @@ mod tests {
     #[test]
     fn every_weight_comes_back_from_every_place() {
         for storage in Storage::ALL {
-            for place in 0..9 {
+            for place in 0..34 {
                 for weight in storage.range() {
-                    let mut bytes = [0x5a; 9];
+                    let mut bytes = [0x5a; 40];
                     storage.write(&mut bytes, place, weight);
                     assert_eq!(storage.read(&bytes, place), Some(weight), "{storage:?} {place}");
                     // The neighbours are what they were.
-                    storage.write(&mut bytes, place, storage.read(&[0x5a; 9], place).unwrap_or(0));
-                    assert_eq!(bytes, [0x5a; 9]);
+                    storage.write(&mut bytes, place, storage.read(&[0x5a; 40], place).unwrap_or(0));
+                    assert_eq!(bytes, [0x5a; 40]);
                 }
             }
             assert_eq!(storage.read(&[0; 3], storage.bytes(3) * 99), None);
@@ -183,27 +242,26 @@ mod tests {
     }
 
     #[test]
-    fn four_bits_stand_as_tensorflow_lite_writes_them() {
-        // 1, -2, 7, -8, 3: lower half first, signed.
-        let bytes = [0xe1_u8, 0x87, 0x03].map(|byte| byte as i8);
-        let weights = [0, 1, 2, 3, 4].map(|place| Storage::Bits4.read(&bytes, place));
-        assert_eq!(weights, [Some(1), Some(-2), Some(7), Some(-8), Some(3)]);
-        assert_eq!((Storage::Bits4.bytes(5), Storage::Bits4.range()), (3, -8..=7));
-        // As many on a machine of 32 bits as on any other.
-        assert_eq!(Storage::Bits4.bytes(u32::MAX as usize), 1 << 31);
+    fn places_stand_where_the_format_says() {
+        // Places 0 to 3 are the lower halves of four bytes, 4 to 7 the upper ones.
+        let bytes = [0x98_u8, 0xa6, 0x0f, 0x7f].map(|byte| byte as i8);
+        let weights = [0, 1, 2, 3, 4, 5, 6, 7].map(|place| Storage::Bits4.read(&bytes, place));
+        assert_eq!(weights, [0, -2, 7, 7, 1, 2, -8, -1].map(Some));
+        let weights = [0, 4, 8, 12, 1].map(|place| Storage::Bits2.read(&bytes, place));
+        assert_eq!(weights, [-2, 0, -1, 0, 0].map(Some));
+        let mut bytes = [0; 12];
+        // The lower bits of place 17 are in the second word, its upper bit is in the third.
+        Storage::Bits3.write(&mut bytes, 17, 3);
+        assert_eq!(bytes, [0, 0, 0, 0, 0, 3, 0, 0, 0, 16, 0, 0]);
+        assert_eq!((Storage::Bits4.range(), Storage::Bits3.range(), Storage::Bits2.range()), (-8..=7, -4..=3, -2..=1));
     }
 
     #[test]
-    fn three_and_two_bits_stand_without_gaps() {
-        // 1, -1, 3, -4, 0, 2, -2, 1 and again 1: the third weight lies across two bytes.
-        let bytes = [0xf9_u8, 0x08, 0x39, 0x01].map(|byte| byte as i8);
-        let weights = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|place| Storage::Bits3.read(&bytes, place));
-        assert_eq!(weights, [1, -1, 3, -4, 0, 2, -2, 1, 1].map(Some));
-        // 1, -2, 0, -1, 1.
-        let bytes = [0xc9_u8, 0x01].map(|byte| byte as i8);
-        let weights = [0, 1, 2, 3, 4].map(|place| Storage::Bits2.read(&bytes, place));
-        assert_eq!(weights, [1, -2, 0, -1, 1].map(Some));
-        assert_eq!((Storage::Bits3.bytes(9), Storage::Bits2.bytes(5)), (4, 2));
-        assert_eq!((Storage::Bits3.range(), Storage::Bits2.range()), (-4..=3, -2..=1));
+    fn places_take_whole_words() {
+        assert_eq!([5, 8, 9].map(|places| Storage::Bits4.bytes(places)), [4, 4, 8]);
+        assert_eq!([1, 32, 33].map(|places| Storage::Bits3.bytes(places)), [12, 12, 24]);
+        assert_eq!([1, 16, 17].map(|places| Storage::Bits2.bytes(places)), [4, 4, 8]);
+        // As many on a machine of 32 bits as on any other.
+        assert_eq!(Storage::Bits4.bytes(u32::MAX as usize), 1 << 31);
     }
 }

@@ -61,9 +61,9 @@ pub(crate) fn fully_connected_i8(
                 rows * outputs,
                 before(shape),
                 |io| fully_connected_i8_reference(&plain, io),
-                |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(taps, packing)]),
+                |io| run(&packed, io, &mut vec![0x33; fully_connected_i8_scratch_len(shape, packing, storage)]),
             )?;
-            let scratch = || vec![0x33; fully_connected_i8_scratch_len(taps, packing)];
+            let scratch = || vec![0x33; fully_connected_i8_scratch_len(shape, packing, storage)];
             let lacking = FullyConnectedI8 { weights: short(&weights), ..packed };
             refuses("weights too short", &input, rows * outputs, |io| run(&lacking, io, &mut scratch()))?;
             for (what, bias, requant) in short_constants(&bias, packed.requant) {

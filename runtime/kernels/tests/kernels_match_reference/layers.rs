@@ -119,9 +119,9 @@ pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &
                 output_len,
                 before(&geometry, rule),
                 |io| conv2d_i8_reference(&plain, io),
-                |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing)]),
+                |io| run(&packed, io, &mut vec![0x33; conv2d_i8_scratch_len(&geometry, packing, storage)]),
             )?;
-            let scratch = || vec![0x33; conv2d_i8_scratch_len(&geometry, packing)];
+            let scratch = || vec![0x33; conv2d_i8_scratch_len(&geometry, packing, storage)];
             let lacking = Conv2dI8 { weights: short(&weights), ..packed };
             refuses("weights too short", &input, output_len, |io| run(&lacking, io, &mut scratch()))?;
             for (what, bias, requant) in short_constants(&bias, requant) {
@@ -177,13 +177,13 @@ pub(super) fn depthwise_shape() -> impl Strategy<Value = (Geometry, usize)> {
     })
 }
 
-pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])) {
+pub(crate) fn depthwise_i8(packing: DepthwisePacking, storage: Storage, run: fn(&DepthwiseI8, &mut Io<i8>, &mut [i8])) {
     let layers = depthwise_shape().prop_flat_map(move |(geometry, multiplier)| {
         let (geometry, multiplier) = packing.nearest(&geometry, multiplier);
         let outputs = geometry.output[2];
         let area = geometry.kernel[0] * geometry.kernel[1];
         let input_len = geometry.input.iter().product();
-        let weights = elements(weight(packing.least_weight(), Storage::Bits8), area * outputs);
+        let weights = elements(weight(packing.least_weight(), storage), area * outputs);
         let bias = elements(-20_000..=20_000, outputs);
         let numbers =
             (weights, bias, factors(outputs, packing.shifts()), elements(any::<i8>(), input_len), any::<i8>());
@@ -191,8 +191,8 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
     });
     check_all(layers, |((geometry, multiplier), (row_major, bias, factors, input, padding_value))| {
         let area = geometry.kernel[0] * geometry.kernel[1];
-        let mut weights = vec![0; packing.weight_len(geometry.output[2], area)];
-        packing.pack(geometry.output[2], area, &row_major, &mut weights);
+        let mut weights = vec![0; packing.weight_len(storage, geometry.output[2], area)];
+        packing.pack(storage, geometry.output[2], area, &row_major, &mut weights);
         prop_assume!(packing.takes(&geometry, multiplier));
         let overlap = match packing.write_order(&geometry) {
             WriteOrder::Pixels(order) => before(&geometry, rule(order)),
@@ -205,13 +205,15 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, run: fn(&DepthwiseI8, &mut
             padding_value,
             stage: factors.stage,
             packing,
+            storage,
             weights: &weights,
             bias: &bias,
             requant: factors.requant(),
             token: Token::PLAIN,
         };
-        let plain = DepthwiseI8 { packing: DepthwisePacking::RowMajor, weights: &row_major, ..layer };
-        let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing);
+        let plain =
+            DepthwiseI8 { packing: DepthwisePacking::RowMajor, storage: Storage::Bits8, weights: &row_major, ..layer };
+        let scratch_len = depthwise_i8_scratch_len(&geometry, multiplier, packing, storage);
         let output_len = geometry.output.iter().product();
         for token in Token::all() {
             let layer = DepthwiseI8 { token, ..layer };

@@ -23,28 +23,40 @@ pub struct Factors {
     pub extra: bool,
 }
 
-/// In which order the weights of a dense layer stand, and in how many bits.
+/// In which order the weights of a layer stand, and in how many bits.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
-    packing: Packing,
+pub struct Form<P = Packing> {
+    packing: P,
     storage: Storage,
 }
 
-impl From<Packing> for Form {
-    fn from(packing: Packing) -> Self {
-        Form { packing, storage: Storage::Bits8 }
-    }
+macro_rules! form {
+    ($Packing:ty) => {
+        impl From<$Packing> for Form<$Packing> {
+            fn from(packing: $Packing) -> Self {
+                Form { packing, storage: Storage::Bits8 }
+            }
+        }
+
+        impl From<($Packing, Storage)> for Form<$Packing> {
+            fn from((packing, storage): ($Packing, Storage)) -> Self {
+                Form { packing, storage }
+            }
+        }
+
+        impl From<Form<$Packing>> for WeightForm {
+            fn from(Form { packing, storage }: Form<$Packing>) -> Self {
+                WeightForm { packing: packing as u8, storage: storage as u8 }
+            }
+        }
+    };
 }
+form!(Packing);
+form!(DepthwisePacking);
 
 impl From<Storage> for Form {
     fn from(storage: Storage) -> Self {
         Form { packing: Packing::RowMajor, storage }
-    }
-}
-
-impl From<Form> for WeightForm {
-    fn from(Form { packing, storage }: Form) -> Self {
-        WeightForm { packing: packing as u8, storage: storage as u8 }
     }
 }
 
@@ -131,7 +143,7 @@ impl Program {
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing));
+        let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing, storage));
         let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = conv2d::Conv2dI8 {
@@ -211,17 +223,18 @@ impl Program {
         input: u32,
         output: u32,
         window: Window,
-        packing: DepthwisePacking,
+        form: impl Into<Form<DepthwisePacking>>,
         factors: Factors,
     ) {
+        let form @ Form { packing, storage } = form.into();
         let geometry = geometry(&window, window.input[2].into());
         let multiplier = usize::from(window.groups);
         let (outputs, area) = (geometry.output[2], geometry.taps());
-        let layer = self.constants_i8(outputs, area, factors);
-        let mut packed = vec![0; packing.weight_len(outputs, area)];
-        packing.pack(outputs, area, &layer.weights, &mut packed);
+        let layer = self.constants_i8(outputs, area, factors).narrowed(storage);
+        let mut packed = vec![0; packing.weight_len(storage, outputs, area)];
+        packing.pack(storage, outputs, area, &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch = self.memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing));
+        let scratch = self.memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing, storage));
         let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = depthwise::DepthwiseI8 {
@@ -230,6 +243,7 @@ impl Program {
                 padding_value: layer.quant.padding_value,
                 stage: layer.stage(),
                 packing: DepthwisePacking::RowMajor,
+                storage: Storage::Bits8,
                 weights: &layer.weights,
                 bias: &layer.bias,
                 requant: layer.requant(),
@@ -239,9 +253,8 @@ impl Program {
             let run = |from: &[i8], to: &mut [i8]| depthwise::depthwise_i8_reference(&params, &mut Io::split(from, to));
             write_i8(arena, output, &each_image(&window, &images, run));
         });
-        let form = WeightForm { packing: packing as u8, storage: 0 };
         let operands = unary_i8(input, output).with_scratch(scratch);
-        self.push_packed(OpCode::Depthwise, form, &operands, &record, reference);
+        self.push_packed(OpCode::Depthwise, form.into(), &operands, &record, reference);
     }
 
     /// DepthwiseConv2D, float; `window.groups` is the multiplier.
@@ -284,7 +297,8 @@ impl Program {
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch = self.memory(fully_connected::fully_connected_i8_scratch_len(taps, packing));
+        let scratch =
+            self.memory(fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage));
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
         let record =
             FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant: layer.quant };

@@ -7,7 +7,7 @@
 //! - The sum of `b` can be read from the upper 24 bits: `128 * sum(|b|) + |bias_b| < 2^22, twice that being accumulated`.
 //! - Both accumulators stay below `2^30` in magnitude, so that no order of additions overflows.
 
-use super::{Numbers, Order, Packing, Storage, Taps};
+use super::{Numbers, Order, Packing, Storage, Taps, pack_places};
 use crate::Io;
 use crate::conv2d::portable::for_each_patch;
 use crate::conv2d::{self, Conv2dI8, Geometry, PIXEL_TILE};
@@ -29,6 +29,7 @@ impl Order for ChannelPairs {
 
     const SHIFTS: RangeInclusive<i32> = DUAL_MULTIPLY_SHIFTS;
     const LEAST_WEIGHT: i8 = -127;
+    const IS_PAIRED: bool = true;
 
     fn is_exact(numbers: &Numbers<'_>) -> bool {
         are_exact(numbers)
@@ -43,12 +44,12 @@ impl Order for ChannelPairs {
         place(group_at, taps, output, tap)
     }
 
-    fn pack(_storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
-        pack::<Self>(outputs, taps, row_major, out);
+    fn pack(storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
+        pack::<Self>(storage, outputs, taps, row_major, out);
     }
 
-    fn weight_at(_: Storage, [outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
-        weight_at::<Self>([outputs, output], taps, weights, tap)
+    fn weight_at(storage: Storage, [outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
+        weight_at::<Self>(storage, [outputs, output], taps, weights, tap)
     }
 
     fn outputs(dense: &Dense<'_>, _taps: Taps, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {
@@ -94,7 +95,11 @@ pub(super) fn place(group_at: fn(usize, usize, usize) -> usize, taps: Taps, outp
 }
 
 /// Bytes first, then the borrows: a negative `a` takes one from the high byte. Wraps where weights are not exact.
-pub(super) fn pack<P: Order>(outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
+/// Fewer bits than eight have a place to themselves.
+pub(super) fn pack<P: Order>(storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
+    if storage != Storage::Bits8 {
+        return pack_places::<P>(storage, outputs, taps, row_major, out);
+    }
     out.fill(0);
     for (index, weight) in row_major.iter().enumerate().take(outputs.saturating_mul(taps.count())) {
         let (output, tap) = (index.checked_div(taps.count()), index.checked_rem(taps.count()));
@@ -109,8 +114,18 @@ pub(super) fn pack<P: Order>(outputs: usize, taps: Taps, row_major: &[i8], out: 
 }
 
 /// The weight of one channel of a pair.
-pub(super) fn weight_at<P: Order>([outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
-    let number = P::place(outputs, taps, output, tap) & !1;
+pub(super) fn weight_at<P: Order>(
+    storage: Storage,
+    [outputs, output]: [usize; 2],
+    taps: Taps,
+    weights: &[i8],
+    tap: usize,
+) -> i8 {
+    let place = P::place(outputs, taps, output, tap);
+    if storage != Storage::Bits8 {
+        return storage.read(weights, place).unwrap_or(0);
+    }
+    let number = place & !1;
     let bytes = weights.get(number..).and_then(<[i8]>::first_chunk);
     let [a, b] = bytes.copied().map_or([0, 0], decode);
     if output & 1 == 0 { a } else { b }

@@ -24,6 +24,7 @@ impl Order for ChannelPairsByFour {
 
     const SHIFTS: RangeInclusive<i32> = DUAL_MULTIPLY_SHIFTS;
     const LEAST_WEIGHT: i8 = -127;
+    const IS_PAIRED: bool = true;
     const TAKES_EXTRA_SHIFTS: bool = false;
 
     fn is_exact(numbers: &Numbers<'_>) -> bool {
@@ -39,12 +40,12 @@ impl Order for ChannelPairsByFour {
         place(group_at, taps, output, tap)
     }
 
-    fn pack(_storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
-        pack::<Self>(outputs, taps, row_major, out);
+    fn pack(storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
+        pack::<Self>(storage, outputs, taps, row_major, out);
     }
 
-    fn weight_at(_: Storage, [outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
-        weight_at::<Self>([outputs, output], taps, weights, tap)
+    fn weight_at(storage: Storage, [outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
+        weight_at::<Self>(storage, [outputs, output], taps, weights, tap)
     }
 
     fn outputs(dense: &Dense<'_>, _taps: Taps, io: &mut Io<i8>, vector: Vector<'_>, at: usize) {

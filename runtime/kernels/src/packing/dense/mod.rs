@@ -7,12 +7,11 @@ mod emulate;
 pub(crate) mod four_by_sixteen;
 pub(crate) mod four_channels;
 mod four_channels_unsigned;
-mod narrow;
 mod row_major;
 pub(crate) mod unsigned_rows_20;
 mod unsigned_rows_23;
 
-use super::{Numbers, PixelOrder, Storage, Taps};
+use super::{Lanes, Numbers, PixelOrder, Storage, Taps, Widening, widened_len};
 use crate::Io;
 use crate::conv2d::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
@@ -117,7 +116,9 @@ pub(crate) trait Order {
     const TAKES_EXTRA_SHIFTS: bool = true;
     /// True when each weight is stored plus 128, as an unsigned byte.
     const IS_UNSIGNED: bool = false;
-    /// Bytes before the weights.
+    /// True when two places are a 16-bit number, [`Lanes::Pairs`].
+    const IS_PAIRED: bool = false;
+    /// Bytes before the weights, a multiple of four.
     const HEAD: usize = 0;
     /// In which order Conv2D writes its outputs. FullyConnected writes rows in order, each while it is being read.
     const PIXEL_ORDER: PixelOrder = PixelOrder::ReadThenWrite;
@@ -127,11 +128,6 @@ pub(crate) trait Order {
     const FULLY_CONNECTED: &'static [Row] = &[];
     /// All of them.
     const ROWS: &'static [&'static [Row]] = &[Self::CONV2D, Self::FULLY_CONNECTED];
-
-    /// True when there are kernels for weights that are stored so.
-    fn takes_storage(storage: Storage) -> bool {
-        storage == Storage::Bits8
-    }
 
     /// True when there are kernels for convolutions with groups.
     fn takes_groups() -> bool {
@@ -168,7 +164,9 @@ pub(crate) trait Order {
     #[inline]
     fn weight_at(storage: Storage, [outputs, output]: [usize; 2], taps: Taps, weights: &[i8], tap: usize) -> i8 {
         let weights = weights.get(Self::HEAD..).unwrap_or_default();
-        storage.read(weights, Self::place(outputs, taps, output, tap)).map_or(0, stored::<Self>)
+        storage
+            .read(weights, Self::place(outputs, taps, output, tap))
+            .map_or(0, |weight| stored::<Self>(storage, weight))
     }
 
     /// Computes all outputs of one vector and writes them from element `at` on, in plain Rust, weight by weight.
@@ -209,19 +207,28 @@ pub(crate) trait Order {
 /// Writes each weight to its place, and zeros to all others.
 fn pack_places<P: Order + ?Sized>(storage: Storage, outputs: usize, taps: Taps, row_major: &[i8], out: &mut [i8]) {
     for place in 0..P::places(outputs, taps.count()) {
-        storage.write(out, place, stored::<P>(0));
+        storage.write(out, place, stored::<P>(storage, 0));
     }
     for (index, weight) in row_major.iter().enumerate().take(outputs.saturating_mul(taps.count())) {
         let (output, tap) = (index.checked_div(taps.count()), index.checked_rem(taps.count()));
         let place = P::place(outputs, taps, output.unwrap_or(0), tap.unwrap_or(0));
-        storage.write(out, place, stored::<P>(*weight));
+        storage.write(out, place, stored::<P>(storage, *weight));
     }
 }
 
-/// A weight as it is stored, and back.
+/// A weight as it is stored, and back. Those of fewer than eight bits are what kernels want when they have been widened.
 #[inline]
-fn stored<P: Order + ?Sized>(weight: i8) -> i8 {
-    if P::IS_UNSIGNED { weight ^ i8::MIN } else { weight }
+fn stored<P: Order + ?Sized>(storage: Storage, weight: i8) -> i8 {
+    if P::IS_UNSIGNED && storage == Storage::Bits8 { weight ^ i8::MIN } else { weight }
+}
+
+/// What the bytes of a packing are to its kernels.
+const fn lanes<P: Order + ?Sized>() -> Lanes {
+    match (P::IS_UNSIGNED, P::IS_PAIRED) {
+        (true, _) => Lanes::Unsigned,
+        (false, true) => Lanes::Pairs,
+        (false, false) => Lanes::Signed,
+    }
 }
 
 impl Packing {
@@ -234,13 +241,6 @@ impl Packing {
     /// feature `emulation` every other, so that a blob for a board can be tried where it was compiled.
     pub const fn is_runnable(self) -> bool {
         dense_packings!(ask [Packing self, P => P::IS_RUNNABLE])
-    }
-
-    /// True when the packing has kernels for weights stored so, and this build has them.
-    pub fn takes_storage(self, storage: Storage) -> bool {
-        // All take eight bits: a build that knows no others does not ask.
-        storage == Storage::Bits8
-            || (storage.is_runnable() && dense_packings!(ask [Packing self, P => P::takes_storage(storage)]))
     }
 
     /// Shifts of the factors that the packing's kernels take.
@@ -333,6 +333,22 @@ impl Packing {
         tap: usize,
     ) -> i8 {
         dense_packings!(ask [Packing self, P => P::weight_at(storage, [outputs, output], taps, weights, tap)])
+    }
+
+    /// How the weights of `outputs` channels are widened.
+    pub(crate) fn widening(self, storage: Storage, outputs: usize, taps: usize) -> Widening {
+        let (lanes, head, places) =
+            dense_packings!(ask [Packing self, P => (lanes::<P>(), P::HEAD, P::places(outputs, taps))]);
+        Widening { storage, lanes, head, places }
+    }
+
+    /// Bytes of scratch for the widened weights of `outputs` channels.
+    pub(crate) fn widened_len(self, storage: Storage, outputs: usize, taps: usize) -> usize {
+        // As in `weight_len`; and where all weights are bytes, nobody asks.
+        if !Storage::ANY_NARROW || storage == Storage::Bits8 || !self.is_runnable() {
+            return 0;
+        }
+        dense_packings!(ask [Packing self, P => widened_len(storage, P::HEAD, P::places(outputs, taps))])
     }
 
     /// See [`crate::conv2d::conv2d_i8_scratch_len`].

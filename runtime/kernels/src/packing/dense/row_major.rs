@@ -1,9 +1,6 @@
 //! Row-major: `[O, KH, KW, C / groups]` as it is written, for any layer on any machine.
-//!
-//! Weights may have fewer than eight bits: the layout is the same, a place is smaller, and the kernels unpack a weight
-//! where they multiply it.
 
-use super::{Numbers, Order, Packing, Storage, Taps, narrow};
+use super::{Numbers, Order, Packing, Storage, Taps};
 use crate::Io;
 use crate::conv2d::{self, Conv2dI8, Geometry};
 use crate::fully_connected::{self, FullyConnectedI8};
@@ -80,12 +77,6 @@ impl Order for RowMajor {
             ..Row::packed("dots::emulated::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
         },
     ];
-    const ROWS: &'static [&'static [Row]] =
-        &[Self::CONV2D, Self::FULLY_CONNECTED, narrow::CONV2D, narrow::FULLY_CONNECTED];
-
-    fn takes_storage(_storage: Storage) -> bool {
-        true
-    }
 
     fn takes_groups() -> bool {
         true
@@ -112,9 +103,6 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn conv2d(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
-        if Storage::ANY_NARROW && narrow::runs_conv2d(layer, io, scratch) {
-            return true;
-        }
         #[cfg(all(feature = "row-major", kinglet_isa = "aarch64"))]
         crate::arch::aarch64::conv2d_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
@@ -128,9 +116,6 @@ impl Order for RowMajor {
 
     #[inline(always)]
     fn fully_connected(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) -> bool {
-        if Storage::ANY_NARROW && narrow::runs_fully_connected(layer, io, scratch) {
-            return true;
-        }
         #[cfg(all(feature = "row-major", kinglet_isa = "aarch64"))]
         crate::arch::aarch64::fully_connected_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]

@@ -10,7 +10,7 @@ pub(crate) mod tap_pairs_by_32;
 pub(crate) mod windows_3x3;
 
 use super::dense::{ask, enumerate};
-use super::{Numbers, WriteOrder};
+use super::{Lanes, Numbers, Storage, Widening, WriteOrder, widened_len};
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::depthwise::DepthwiseI8;
@@ -149,27 +149,42 @@ impl DepthwisePacking {
     }
 
     /// Writes `row_major`, `[kernel_area, outputs]`, into `out` as the packing orders it.
-    pub fn pack(self, outputs: usize, kernel_area: usize, row_major: &[i8], out: &mut [i8]) {
+    pub fn pack(self, storage: Storage, outputs: usize, kernel_area: usize, row_major: &[i8], out: &mut [i8]) {
         for (at, weight) in row_major.iter().enumerate() {
             let (tap, output) = (at.checked_div(outputs).unwrap_or(0), at.checked_rem(outputs).unwrap_or(0));
             let place =
                 depthwise_packings!(ask [DepthwisePacking self, P => P::place(outputs, kernel_area, output, tap)]);
-            if let Some(place) = out.get_mut(place) {
-                *place = *weight;
-            }
+            storage.write(out, place, *weight);
         }
     }
 
     /// Weight `tap` of output channel `output` of `outputs`, for a window of `kernel_area` positions; 0 outside the layer.
-    pub fn weight_at(self, [outputs, output]: [usize; 2], kernel_area: usize, weights: &[i8], tap: usize) -> i8 {
+    pub fn weight_at(
+        self,
+        storage: Storage,
+        [outputs, output]: [usize; 2],
+        kernel_area: usize,
+        weights: &[i8],
+        tap: usize,
+    ) -> i8 {
         let place = depthwise_packings!(ask [DepthwisePacking self, P => P::place(outputs, kernel_area, output, tap)]);
-        weights.get(place).copied().unwrap_or(0)
+        storage.read(weights, place).unwrap_or(0)
     }
 
     /// Bytes of a layer's weights with `outputs` output channels and a window of `kernel_area` positions: no packing
     /// has more places than weights.
-    pub fn weight_len(self, outputs: usize, kernel_area: usize) -> usize {
-        outputs.saturating_mul(kernel_area)
+    pub fn weight_len(self, storage: Storage, outputs: usize, kernel_area: usize) -> usize {
+        storage.bytes(outputs.saturating_mul(kernel_area))
+    }
+
+    /// How the weights are widened.
+    pub(crate) fn widening(self, storage: Storage, outputs: usize, kernel_area: usize) -> Widening {
+        Widening { storage, lanes: Lanes::Signed, head: 0, places: outputs.saturating_mul(kernel_area) }
+    }
+
+    /// Bytes of scratch for widened weights.
+    pub(crate) fn widened_len(self, storage: Storage, outputs: usize, kernel_area: usize) -> usize {
+        widened_len(storage, 0, outputs.saturating_mul(kernel_area))
     }
 
     /// In which order outputs are written.
