@@ -138,6 +138,7 @@ struct Quantizer<'g> {
 impl Quantizer<'_> {
     fn quantize(&self) -> Graph {
         let mut graph = self.float.clone();
+        graph.has_own_scales = true;
         let computed = self.float.nodes.iter().flat_map(|node| node.outputs.iter().copied());
         let is_quantized =
             |id: &ValueId| self.float.value(*id).dtype == DType::F32 && !island::stays_real(self.float, *id);

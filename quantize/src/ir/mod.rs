@@ -93,6 +93,9 @@ pub struct Graph {
     pub labels: Vec<String>,
     /// Whether inputs and outputs keep the axes of the source in their order: its user has them as they are there.
     pub keeps_port_layout: bool,
+    /// Whether its scales are the compiler's choice, from calibration data: factors and biases may be rounded. Those of a
+    /// model that came quantized have to give every code that the model gives.
+    pub has_own_scales: bool,
 }
 
 impl Node {

@@ -103,6 +103,7 @@ impl<'g> Lowering<'g> {
             ids.iter().map(|&id| Slot { value: graph.value(id), place: layout.place(id) }).collect::<Vec<_>>()
         };
         let mut site = Site::new(self.target, slots(&node.inputs), slots(&node.outputs), &mut self.constants);
+        site.may_round = graph.has_own_scales;
         node.op.operator().lower(&mut site)?;
         for emission in site.into_emissions() {
             self.steps.push(self.step(index, node, emission));

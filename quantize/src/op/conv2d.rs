@@ -18,7 +18,7 @@ use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
 use super::rule::rewrite::ZerosRule;
-use crate::record::{Overlap, Work, geometry};
+use crate::record::{lengthened, Overlap, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [N, H, W, I]`, `w [O, KH, KW, I / groups]`, optional `b [O]` -> `[N, H', W', O]`.
@@ -155,7 +155,7 @@ impl Conv2D {
         let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: storage as u8 },
-            scratch_bytes: Some(conv2d_i8_scratch_len(&geometry, packing, storage)),
+            scratch_bytes: Some(conv2d_i8_scratch_len(&geometry, packing, storage) + lengthened(&quant, channels.outputs)),
             ..Emission::new(OpCode::Conv2d, record, overlap)
         });
         Ok(())

@@ -18,7 +18,7 @@ use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
 use super::rule::rewrite::ZerosRule;
-use crate::record::{Overlap, PixelOrder, Work, geometry};
+use crate::record::{lengthened, Overlap, PixelOrder, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [N, H, W, C]`, `w [1, KH, KW, C * multiplier]`, optional `b [C * multiplier]`.
@@ -159,7 +159,10 @@ impl DepthwiseConv2D {
         let overlap = Overlap::of_order(packing.write_order(&geometry), &geometry, images, 1);
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: storage as u8 },
-            scratch_bytes: Some(depthwise_i8_scratch_len(&geometry, self.multiplier, packing, storage)),
+            scratch_bytes: Some(
+                depthwise_i8_scratch_len(&geometry, self.multiplier, packing, storage)
+                    + lengthened(&quant, channels.outputs),
+            ),
             ..Emission::new(OpCode::Depthwise, record, overlap)
         });
         Ok(())

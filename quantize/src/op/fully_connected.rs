@@ -19,7 +19,7 @@ use super::operator::Operator;
 use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::{LastAxis, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
-use crate::record::{Overlap, Work};
+use crate::record::{lengthened, Overlap, Work};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
 /// `x [..., K]` (all leading axes are rows), `w [O, K]`, optional `b [O]` -> `[..., O]`.
@@ -148,7 +148,9 @@ impl FullyConnected {
         let record = FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant };
         site.emit(Emission {
             form: WeightForm { packing: packing as u8, storage: storage as u8 },
-            scratch_bytes: Some(fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage)),
+            scratch_bytes: Some(
+                fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage) + lengthened(&quant, outputs),
+            ),
             ..Emission::new(OpCode::FullyConnected, record, Overlap::rows(rows, taps, outputs))
         });
         Ok(())

@@ -6,7 +6,7 @@ use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
 use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Storage, WriteOrder};
 
-use super::exactness::{Constants, row_major};
+use super::exactness::{Constants, lengthened, row_major};
 use super::parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes, product};
 use super::{WeightSize, geometry, window_weights};
 
@@ -51,20 +51,23 @@ impl Parameters for Conv2dI8 {
     fn packed(&self, head: Head) -> Option<Packed> {
         let (window, tag) = (&self.window, head.form.packing);
         let storage = Storage::from_tag(head.form.storage)?;
+        let lengthened = lengthened(&self.quant, window.output[2].into());
         let multiplier_or_groups = usize::from(window.groups);
         let packed = match head.opcode {
             OpCode::Depthwise => DepthwisePacking::from_tag(tag).map(|packing| {
                 let geometry = geometry(window, window.input[2].into());
                 Packed {
                     name: packing.name(),
-                    scratch_bytes: depthwise_i8_scratch_len(&geometry, multiplier_or_groups, packing, storage),
+                    scratch_bytes: depthwise_i8_scratch_len(&geometry, multiplier_or_groups, packing, storage)
+                        + lengthened,
                     takes: packing.takes(&geometry, multiplier_or_groups),
                     order: packing.write_order(&geometry),
                 }
             }),
             _ => Packing::from_tag(tag).map(|packing| Packed {
                 name: packing.name(),
-                scratch_bytes: conv2d_i8_scratch_len(&geometry(window, multiplier_or_groups), packing, storage),
+                scratch_bytes: conv2d_i8_scratch_len(&geometry(window, multiplier_or_groups), packing, storage)
+                    + lengthened,
                 takes: true,
                 order: WriteOrder::Pixels(packing.pixel_order()),
             }),

@@ -1,7 +1,7 @@
 //! Whether a packing's kernels are exact for the weights that a blob has.
 
 use kinglet_blob::cast;
-use kinglet_blob::constants::ConstantsI8;
+use kinglet_blob::constants::{ConstantsI8, SHORT_BIAS, SHORT_FACTORS};
 use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, Requant};
 use kinglet_kernels::packing::Numbers;
@@ -15,8 +15,13 @@ pub(super) fn row_major(outputs: usize, taps: usize, weight: impl Fn(usize, usiz
 /// The constants of an int8 layer, cut out of WEIGHTS.
 pub(super) struct Constants<'w> {
     pub(super) weights: &'w [i8],
-    bias: &'w [i32],
+    bias: Vec<i32>,
     factors: Vec<FixedPoint>,
+}
+
+/// Bytes of scratch for what is short of a layer's biases and factors.
+pub(crate) fn lengthened(quant: &LayerQuant, outputs: usize) -> usize {
+    ConstantsI8::lengthened_bytes(outputs, quant.flags)
 }
 
 impl<'w> Constants<'w> {
@@ -30,20 +35,29 @@ impl<'w> Constants<'w> {
     ) -> Option<Self> {
         let all = section.get(usize::try_from(at).ok()?..)?;
         let places = ConstantsI8::new(outputs, quant.flags, weight_len)?;
-        let requant = Requant {
-            words: cast::u32s(all.get(places.bias_end..places.requant_end)?)?,
-            shift_base: quant.shift_base.into(),
-            extra: all.get(places.requant_end..places.extra_end)?,
+        let (bias, words) = (all.get(..places.bias_end)?, all.get(places.requant_start..places.requant_end)?);
+        let bias: Vec<i32> = if quant.flags & SHORT_BIAS != 0 {
+            let shift = u32::from(quant.bias_shift);
+            cast::i16s(bias)?.iter().map(|&bias| i32::from(bias).wrapping_shl(shift)).collect()
+        } else {
+            cast::i32s(bias)?.to_vec()
         };
+        let words: Vec<u32> = if quant.flags & SHORT_FACTORS != 0 {
+            cast::u16s(words)?.iter().map(|&word| u32::from(word) << 16).collect()
+        } else {
+            cast::u32s(words)?.to_vec()
+        };
+        let extra = all.get(places.requant_end..places.extra_end)?;
+        let requant = Requant { words: &words, shift_base: quant.shift_base.into(), extra };
         Some(Constants {
             weights: cast::i8s(all.get(places.weights_start..places.end)?),
-            bias: cast::i32s(all.get(..places.bias_end)?)?,
+            bias,
             factors: (0..outputs).map(|channel| requant.at(channel)).collect(),
         })
     }
 
     /// The numbers of the proof, with the weights as `row_major`, `taps` of each channel.
     pub(super) fn numbers<'n>(&'n self, taps: usize, row_major: &'n [i8]) -> Numbers<'n> {
-        Numbers { taps, weights: row_major, bias: self.bias, factors: &self.factors }
+        Numbers { taps, weights: row_major, bias: &self.bias, factors: &self.factors }
     }
 }

@@ -5,7 +5,7 @@ use kinglet_kernels::fully_connected::fully_connected_i8_scratch_len;
 use kinglet_kernels::packing::{Packing, PixelOrder, Storage, Taps, WriteOrder};
 
 use super::WeightSize;
-use super::exactness::{Constants, row_major};
+use super::exactness::{Constants, lengthened, row_major};
 use super::parameters::{Access, Head, Layer, Packed, Parameters, Shapes, product};
 
 /// What all of them answer alike; the size of the weights, and for packed ones the packing.
@@ -42,7 +42,8 @@ fully_connected! {
         let shape = [self.rows, self.taps, self.outputs].map(|extent| extent as usize);
         let packed = Packing::from_tag(head.form.packing).map(|packing| Packed {
             name: packing.name(),
-            scratch_bytes: fully_connected_i8_scratch_len(shape, packing, storage),
+            scratch_bytes: fully_connected_i8_scratch_len(shape, packing, storage)
+                + lengthened(&self.quant, self.outputs as usize),
             takes: true,
             order: WriteOrder::Pixels(PixelOrder::Interleaved),
         });

@@ -33,6 +33,7 @@ use core::ops::Deref;
 use kinglet_blob::{Cursor, DType, Field, OpCode, Operands, WeightForm, records};
 use kinglet_kernels::packing::Storage;
 
+pub(crate) use exactness::lengthened;
 pub(crate) use moves::reach;
 pub use overlap::{Overlap, PixelOrder};
 pub use parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes};

@@ -64,7 +64,9 @@ pub use map::MapFunction;
 #[cfg(feature = "alloc")]
 pub use operand::Operands;
 pub use operand::{Counts, Operand, OperandList, Signature};
-pub use operator::{OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, STATE_FEATURE, STORAGE_FEATURES};
+pub use operator::{
+    OpCode, OperatorBytes, Operators, ROW_MAJOR_FEATURE, SHORT_TABLES_FEATURE, STATE_FEATURE, STORAGE_FEATURES,
+};
 pub use port::PortRecord;
 pub use reader::{Blob, FormatError, FormatRule};
 pub use work::Work;

@@ -3,6 +3,7 @@
 //! Each starts with four bytes: opcode, length in 32-bit words (these four bytes included), packing and storage of its
 //! weights (0 where there are none). Its operands follow, see [`crate::operand`], then its parameters.
 
+use crate::constants::{SHORT_BIAS, SHORT_FACTORS};
 use crate::{DType, Function, MapFunction, OperandList};
 
 /// The one list of operators on the device's side: `$list!` is called with it.
@@ -256,6 +257,9 @@ pub const ROW_MAJOR_FEATURE: &str = "row-major";
 /// Storages of weights in fewer than eight bits: tag, and the engine's cargo feature without which they are refused.
 pub const STORAGE_FEATURES: [(u8, &str); 3] = [(1, "int4"), (2, "int3"), (3, "int2")];
 
+/// The engine's cargo feature without which short biases and factors are refused.
+pub const SHORT_TABLES_FEATURE: &str = "short-tables";
+
 /// The engine's cargo feature without which models that keep tensors from run to run are refused.
 pub const STATE_FEATURE: &str = "state";
 
@@ -301,10 +305,14 @@ impl<'b> OperatorBytes<'b> {
         let stored = known.filter(|(opcode, dtype)| opcode.has_storages(*dtype));
         let storage = stored.and_then(|_| STORAGE_FEATURES.iter().find(|(tag, _)| *tag == self.storage));
         let storage = storage.map(|(_, feature)| *feature);
+        // The flags are those of the `LayerQuant` that ends the parameters.
+        let packed = known.filter(|(opcode, dtype)| opcode.is_packed(*dtype)).and_then(|_| self.split());
+        let flags = packed.and_then(|(_, parameters)| parameters.iter().nth_back(2).copied()).unwrap_or(0);
+        let short = (flags & (SHORT_BIAS | SHORT_FACTORS) != 0).then_some(SHORT_TABLES_FEATURE);
         let mapped = known.filter(|known| *known == (OpCode::Map, DType::F32)).and_then(|_| self.split());
         let function = mapped.and_then(|(_, parameters)| MapFunction::of_record(parameters)).map(MapFunction::feature);
         let function = function.or_else(|| self.function().map(Function::feature));
-        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage).chain(function)
+        feature.into_iter().chain(row_major.map(|_| ROW_MAJOR_FEATURE)).chain(storage).chain(short).chain(function)
     }
 }
 

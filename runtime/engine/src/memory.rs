@@ -263,16 +263,16 @@ impl Memory<'_, '_> {
         Some((input, output))
     }
 
-    /// Input, output and scratch of an int8 operator.
+    /// Input and output of an int8 operator, and its scratch as bytes.
     // Not inlined: what cutting takes must not lie in the frame that kernels run on.
     #[inline(never)]
-    pub(crate) fn i8(&mut self, spans: &Spans) -> Option<(Io<'_, i8>, &mut [i8])> {
+    pub(crate) fn i8(&mut self, spans: &Spans) -> Option<(Io<'_, i8>, &mut [u8])> {
         let (io, scratch) = self.cut(spans)?;
         let io = match io {
             Io::Split { input, output } => Io::Split { input: cast::i8s(input), output: cast::i8s_mut(output) },
             Io::Overlapped { buffer, input, output } => Io::Overlapped { buffer: cast::i8s_mut(buffer), input, output },
         };
-        Some((io, cast::i8s_mut(scratch)))
+        Some((io, scratch))
     }
 
     /// Input, output and scratch of an operator on floats.

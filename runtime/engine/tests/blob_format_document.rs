@@ -262,7 +262,7 @@ fn example() -> Vec<u8> {
         min: -128,
         max: 127,
         flags: PER_TENSOR,
-        reserved: 0,
+        bias_shift: 0,
     };
     let layer = FullyConnectedI8 { constants: 0, rows: 1, taps: 3, outputs: 2, quant };
     let operands = Operands::unary((DType::I8, 0), (DType::I8, 16)).with_scratch(0);

@@ -72,7 +72,8 @@ fn same_padded() -> Window {
 
 fn convolutions() -> Vec<Program> {
     let plain = Factors::default();
-    let (per_tensor, extra) = (Factors { per_tensor: true, extra: false }, Factors { per_tensor: false, extra: true });
+    let (per_tensor, extra) =
+        (Factors { per_tensor: true, ..Factors::default() }, Factors { extra: true, ..Factors::default() });
     // Stride 2, dilation 2 in height, two groups, two images.
     let grouped = Window {
         kernel: [2, 3],
@@ -104,6 +105,19 @@ fn convolutions() -> Vec<Program> {
     };
     all.push(asymmetric("asymmetric-conv2d-i8", same, same_padded(), plain));
     all.push(asymmetric("asymmetric-conv2d-i8 groups, batch", batch, grouped, extra));
+    let short = Factors { short: true, ..plain };
+    all.push(conv("conv2d-i8 short tables", same, same_padded(), Packing::RowMajor, short));
+    let one = Factors { per_tensor: true, ..short };
+    all.push(conv("conv2d-i8 short tables, per tensor", same, same_padded(), Packing::FourBySixteen, one));
+    all.push(single("conv2d-i8 short tables, 4-bit, batch", I8, batch, |p, i, o| {
+        p.conv2d_i8(i, o, grouped, Storage::Bits4, Factors { extra: true, ..short });
+    }));
+    let depthwise = (DepthwisePacking::FourHalfwordPlanes, Storage::Bits2);
+    let window = taken(depthwise.0, doubled);
+    let [input, output] = [window.input, window.output].map(|[h, w, c]| [2, h.into(), w.into(), c.into()]);
+    all.push(single("depthwise-i8 short tables, 2-bit", I8, [&input, &output], |p, i, o| {
+        p.depthwise_i8(i, o, window, depthwise, short);
+    }));
     for storage in narrow_storages() {
         let name = format!("conv2d-i8 {}", storage.name());
         all.push(single(&name, I8, same, |p, i, o| p.conv2d_i8(i, o, same_padded(), storage, plain)));
@@ -197,7 +211,7 @@ fn hybrid() -> Vec<Program> {
 }
 
 fn transposed() -> Vec<Program> {
-    let extra = Factors { per_tensor: false, extra: true };
+    let extra = Factors { extra: true, ..Factors::default() };
     // 3x2 with strides 2 and 3, two groups, two images; the output's last columns see nothing.
     let grouped =
         Window { kernel: [3, 2], stride: [2, 3], pad: [1, 0], batch: 2, groups: 2, ..window([3, 4, 4], [6, 14, 6]) };
@@ -228,12 +242,15 @@ fn dense() -> Vec<Program> {
             p.fully_connected_i8(input, output, [1, 300, 40], storage, plain);
         }));
     }
+    all.push(single("fully-connected-i8 short tables", I8, [&[3, 9], &[3, 5]], |p, input, output| {
+        p.fully_connected_i8(input, output, [3, 9, 5], Packing::RowMajor, Factors { short: true, ..plain });
+    }));
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()) {
         let name = packed("fully-connected-i8", packing.name());
         for (name, extra) in [(name.clone(), false), (format!("{name}, extra shifts"), true)] {
             if packing.runs_fully_connected(extra) {
                 all.push(single(&name, I8, [&[3, 9], &[3, 5]], |p, input, output| {
-                    p.fully_connected_i8(input, output, [3, 9, 5], packing, Factors { per_tensor: false, extra });
+                    p.fully_connected_i8(input, output, [3, 9, 5], packing, Factors { extra, ..Factors::default() });
                 }));
             }
         }

@@ -528,7 +528,7 @@ pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQua
         max,
         // Random extra shifts are nearly always too large.
         flags: plan.flags & if plan.flags > 240 { PER_TENSOR | EXTRA_SHIFTS } else { PER_TENSOR },
-        reserved: 0,
+        bias_shift: 0,
     }
 }
 

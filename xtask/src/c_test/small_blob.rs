@@ -78,7 +78,7 @@ fn operators() -> Vec<Vec<u8>> {
         min: -128,
         max: 127,
         flags: PER_TENSOR,
-        reserved: 0,
+        bias_shift: 0,
     };
     let sums = FullyConnectedI8 { constants: LAYER_AT, rows: 1, taps: SAMPLES as u32, outputs: SUMS as u32, quant };
     let clamp = UnaryF32 { len: LEVELS as u32, min: 0.0, max: 6.0 };

@@ -5,6 +5,7 @@ use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
 use kinglet_kernels::packing::Numbers;
 
+use super::tables::{self, Tables};
 use super::{Reason, Site, refuse};
 use crate::op::common::attributes::Activation;
 use crate::op::common::fixed;
@@ -19,6 +20,8 @@ pub(crate) struct LayerI8 {
     pub(crate) stage: OutputStage,
     /// The input's zero point, which positions outside the image read as.
     pub(crate) input_zero_point: i8,
+    /// How biases and factors are stored.
+    pub(crate) tables: Tables,
 }
 
 /// The weights of one output channel after the other, whatever their order in memory.
@@ -66,7 +69,20 @@ impl LayerI8 {
             let high: i64 = folded + channels.channel(output).map(|w| (w * 127).max(w * -128)).sum::<i64>();
             [folded, low, high]
         };
-        LayerI8::new(site, channels, activation, bounds)
+        let mut layer = LayerI8::new(site, channels, activation, bounds)?;
+        if tables::pay(site, channels) {
+            let (mut bias, mut factors) = (layer.bias.clone(), layer.factors.clone());
+            let tables = tables::shorten(&mut bias, &mut factors);
+            let widest = |output: usize| {
+                let products: i64 = channels.channel(output).map(|w| w.abs() * 128).sum();
+                let factor = factors.get(output).or(factors.first()).copied();
+                check_range(output, [products + i64::from(bias[output]).abs(); 3], factor).is_ok()
+            };
+            if (0..channels.outputs).all(widest) {
+                (layer.bias, layer.factors, layer.tables) = (bias, factors, tables);
+            }
+        }
+        Ok(layer)
     }
 
     /// The same for kernels that subtract the zero point from each input, of which an output may see any part: the
@@ -112,7 +128,8 @@ impl LayerI8 {
             bias.push(bounds[0] as i32);
         }
         let input_zero_point = x.zero_point() as i8;
-        Ok(LayerI8 { bias, factors, stage: fixed::output_stage(activation, y), input_zero_point })
+        let stage = fixed::output_stage(activation, y);
+        Ok(LayerI8 { bias, factors, stage, input_zero_point, tables: Tables::default() })
     }
 }
 
@@ -174,6 +191,13 @@ impl PackedRequant {
         PackedRequant { words, extra, shift_base: base as i8, flags }
     }
 
+    /// The same with the upper halves of the words.
+    fn put_upper(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.words.iter().flat_map(|word| ((word >> 16) as u16).to_le_bytes()));
+        bytes.extend_from_slice(&self.extra);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+
     /// Appends the words and the extra shifts, padded to whole words.
     pub(crate) fn put(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
@@ -197,14 +221,19 @@ impl LayerI8 {
             zero_point: self.stage.zero_point as i8,
             min: self.stage.min as i8,
             max: self.stage.max as i8,
-            flags: requant.flags,
-            reserved: 0,
+            flags: requant.flags | self.tables.flags(),
+            bias_shift: self.tables.bias_shift.unwrap_or(0),
         };
-        let mut bytes: Vec<u8> = self.bias.iter().flat_map(|bias| bias.to_le_bytes()).collect();
-        requant.put(&mut bytes);
+        let mut bytes = self.tables.biases(&self.bias);
+        if self.tables.has_short_factors {
+            requant.put_upper(&mut bytes);
+        } else {
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+            requant.put(&mut bytes);
+        }
         bytes.extend(weights.iter().map(|&weight| weight as u8));
         debug_assert_eq!(
-            ConstantsI8::new(self.bias.len(), requant.flags, weights.len()).map(|places| places.end),
+            ConstantsI8::new(self.bias.len(), quant.flags, weights.len()).map(|places| places.end),
             Some(bytes.len())
         );
         (quant, bytes)

@@ -39,6 +39,7 @@ pub(crate) mod recurrent_i8;
 pub(crate) mod reduction;
 pub(crate) mod refusal;
 pub(crate) mod site;
+mod tables;
 pub(crate) mod unary;
 pub(crate) mod window;
 

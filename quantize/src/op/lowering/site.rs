@@ -29,6 +29,8 @@ impl Slot<'_> {
 pub(crate) struct Site<'a> {
     /// What the blob is compiled for.
     pub(crate) target: Target,
+    /// Whether factors and biases may be rounded.
+    pub(crate) may_round: bool,
     operands: Vec<Slot<'a>>,
     results: Vec<Slot<'a>>,
     constants: &'a mut Constants,
@@ -92,7 +94,7 @@ impl<'a> Site<'a> {
         results: Vec<Slot<'a>>,
         constants: &'a mut Constants,
     ) -> Self {
-        Site { target, operands, results, constants, emissions: Vec::new() }
+        Site { target, may_round: false, operands, results, constants, emissions: Vec::new() }
     }
 
     /// The operand at a position that the operator has.

@@ -39,8 +39,8 @@ record! {
         max: i8,
         /// [`crate::constants`] flags.
         flags: u8,
-        /// Zero.
-        reserved: u16,
+        /// What short biases are shifted to the left by.
+        bias_shift: u16,
     }
 }
 

@@ -21,7 +21,7 @@ fn resolve<'b>(
     let outputs = geometry.output[2];
     let weight_len = product(&[outputs, geometry.taps()])?;
     let with_zeros = size::sum(outputs, weight_len).ok_or(LoadRule::ConstantRange)?;
-    let LayerI8 { stage, weights, bias, requant } = LayerI8::new(&record.quant, constants, outputs, with_zeros)?;
+    let LayerI8 { stage, weights, bias, requant, .. } = LayerI8::new(&record.quant, constants, outputs, with_zeros)?;
     let (zero_points, weights) = weights.split_at_checked(outputs).ok_or(LoadRule::ConstantRange)?;
     let spans = Spans::unary(places, [input_len, output_len].map(|len| size::saturating_product(len, batch)), 1);
     let input_zero_point = record.quant.padding_value;
@@ -31,7 +31,7 @@ fn resolve<'b>(
 
 pub(super) fn check(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, layer, spans) = resolve(operator, limits.weights)?;
-    check_shifts(&layer.requant, &ALL_SHIFTS, limits)?;
+    check_shifts(&layer.requant, &[], &ALL_SHIFTS, limits)?;
     limits.spans(&spans)
 }
 

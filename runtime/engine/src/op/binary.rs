@@ -161,7 +161,7 @@ fn run_i8(
     let constant = constant_b(second, &record.broadcast, 1, memory.weights)?;
     let mut memory = memory.i8(&spans);
     let (io, arena) = memory.as_mut()?;
-    kernel(&record, io, operand(second, &record.broadcast, arena, cast::i8s(constant)));
+    kernel(&record, io, operand(second, &record.broadcast, cast::i8s(arena), cast::i8s(constant)));
     spans.written(io)
 }
 

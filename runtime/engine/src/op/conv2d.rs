@@ -7,7 +7,7 @@ use kinglet_kernels::packing::{Packing, Storage};
 use kinglet_kernels::{Io, Token};
 
 use super::layer::{
-    LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
     storage,
 };
 use super::{UNARY_F32, UNARY_I16, record};
@@ -27,32 +27,33 @@ fn resolve_i8<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
     token: Token,
-) -> Result<(u16, Conv2dI8<'b>, Spans), LoadRule> {
+) -> Result<(u16, Conv2dI8<'b>, Short<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
     let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
-    let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, geometry.output[2], weight_len)?;
+    let own = conv2d::conv2d_i8_scratch_len(&geometry, packing, storage);
     let spans = Spans {
         input: Span::new(input, input_len, batch),
         output: Span::new(output, output_len, batch),
-        scratch: Span::new(scratch, conv2d::conv2d_i8_scratch_len(&geometry, packing, storage), 1),
+        scratch: Span::new(scratch, own.saturating_add(Short::scratch_len(&record.quant, geometry.output[2])), 1),
         align: 1,
         scratch_align: 4,
     };
-    let LayerI8 { stage, weights, bias, requant } = layer;
+    let LayerI8 { short, stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
     let layer = Conv2dI8 { geometry, padding_value, stage, packing, storage, weights, bias, requant, token };
-    Ok((record.window.batch, layer, spans))
+    Ok((record.window.batch, layer, short, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     // Looked at where it is, as in `run_i8`.
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
-    let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
-    check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
+    let (_, layer, short, spans) = resolved.as_ref().map_err(|rule| *rule)?;
+    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
     if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
     }
@@ -64,10 +65,11 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
     // Looked at where it is: moving it out would take its size in stack once more.
-    let resolved = resolve_i8(operator, memory.weights, memory.token);
-    let Ok((batch, layer, spans)) = &resolved else { return None };
+    let mut resolved = resolve_i8(operator, memory.weights, memory.token);
+    let Ok((batch, layer, short, spans)) = &mut resolved else { return None };
     let mut memory = memory.i8(spans);
     let (io, scratch) = memory.as_mut()?;
+    let scratch = short.lengthen(&mut layer.bias, &mut layer.requant.words, scratch)?;
     for_each_image(*batch, &layer.geometry, io, |io| conv2d::conv2d_i8(layer, io, scratch));
     spans.written(io)
 }

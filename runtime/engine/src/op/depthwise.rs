@@ -9,7 +9,7 @@ use kinglet_kernels::packing::Storage;
 
 use super::conv2d::for_each_image;
 use super::layer::{
-    LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
     storage,
 };
 use super::{UNARY_F32, UNARY_I16, record};
@@ -32,39 +32,37 @@ fn resolve_i8<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
     token: Token,
-) -> Result<(u16, DepthwiseI8<'b>, Spans), LoadRule> {
+) -> Result<(u16, DepthwiseI8<'b>, Short<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (geometry, batch, input_len, output_len) = shapes(&record.window)?;
     let packing = DepthwisePacking::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
     let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
-    let layer = LayerI8::new(&record.quant, constants, geometry.output[2], weight_len)?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, geometry.output[2], weight_len)?;
+    let own = depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing, storage);
     let spans = Spans {
         input: Span::new(input, input_len, batch),
         output: Span::new(output, output_len, batch),
-        scratch: Span::new(
-            scratch,
-            depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing, storage),
-            1,
-        ),
+        scratch: Span::new(scratch, own.saturating_add(Short::scratch_len(&record.quant, geometry.output[2])), 1),
         align: 1,
         scratch_align: 4,
     };
-    let LayerI8 { stage, weights, bias, requant } = layer;
+    let LayerI8 { short, stage, weights, bias, requant } = layer;
     let padding_value = record.quant.padding_value;
     let multiplier = record.window.groups.into();
     Ok((
         record.window.batch,
         DepthwiseI8 { geometry, multiplier, padding_value, stage, packing, storage, weights, bias, requant, token },
+        short,
         spans,
     ))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
-    let (_, layer, spans) = resolved.as_ref().map_err(|rule| *rule)?;
-    check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
+    let (_, layer, short, spans) = resolved.as_ref().map_err(|rule| *rule)?;
+    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
     if !layer.packing.is_runnable()
         || !layer.storage.is_runnable()
         || !layer.packing.takes(&layer.geometry, layer.multiplier)
@@ -75,10 +73,11 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let resolved = resolve_i8(operator, memory.weights, memory.token);
-    let Ok((batch, layer, spans)) = &resolved else { return None };
+    let mut resolved = resolve_i8(operator, memory.weights, memory.token);
+    let Ok((batch, layer, short, spans)) = &mut resolved else { return None };
     let mut memory = memory.i8(spans);
     let (io, scratch) = memory.as_mut()?;
+    let scratch = short.lengthen(&mut layer.bias, &mut layer.requant.words, scratch)?;
     for_each_image(*batch, &layer.geometry, io, |io| depthwise::depthwise_i8(layer, io, scratch));
     spans.written(io)
 }

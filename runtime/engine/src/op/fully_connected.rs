@@ -8,7 +8,9 @@ use kinglet_kernels::Token;
 use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8, FullyConnectedI16};
 use kinglet_kernels::packing::Packing;
 
-use super::layer::{LayerI8, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16, storage};
+use super::layer::{
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16, storage,
+};
 use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
 use crate::memory::{Limits, Memory, Span, Spans, constants};
@@ -19,31 +21,28 @@ fn resolve_i8<'b>(
     operator: &OperatorBytes<'b>,
     weights: &'b [u8],
     token: Token,
-) -> Result<(FullyConnectedI8<'b>, Spans), LoadRule> {
+) -> Result<(FullyConnectedI8<'b>, Short<'b>, Spans), LoadRule> {
     let ([input, output, scratch], record): (_, RecordI8) = record(operator, &WEIGHTED_I8)?;
     let (rows, taps, outputs) = (record.rows as usize, record.taps as usize, record.outputs as usize);
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
-    let layer = LayerI8::new(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
+    let own = fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
         output: Span::new(output, product(&[rows, outputs])?, 1),
-        scratch: Span::new(
-            scratch,
-            fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage),
-            1,
-        ),
+        scratch: Span::new(scratch, own.saturating_add(Short::scratch_len(&record.quant, outputs)), 1),
         align: 1,
         scratch_align: 4,
     };
-    let LayerI8 { stage, weights, bias, requant } = layer;
-    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token }, spans))
+    let LayerI8 { short, stage, weights, bias, requant } = layer;
+    Ok((FullyConnectedI8 { rows, taps, outputs, stage, packing, storage, weights, bias, requant, token }, short, spans))
 }
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
-    let (layer, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
-    check_shifts(&layer.requant, &layer.packing.shifts(), limits)?;
+    let (layer, short, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
+    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
     let has_extra_shifts = !layer.requant.extra.is_empty();
     if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
@@ -52,8 +51,9 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
 }
 
 pub(super) fn run_i8(operator: &OperatorBytes<'_>, memory: &mut Memory<'_, '_>) -> Option<Span> {
-    let (layer, spans) = resolve_i8(operator, memory.weights, memory.token).ok()?;
+    let (mut layer, short, spans) = resolve_i8(operator, memory.weights, memory.token).ok()?;
     let (mut io, scratch) = memory.i8(&spans)?;
+    let scratch = short.lengthen(&mut layer.bias, &mut layer.requant.words, scratch)?;
     fully_connected::fully_connected_i8(&layer, &mut io, scratch);
     spans.written(&io)
 }

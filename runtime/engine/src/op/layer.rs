@@ -2,7 +2,9 @@
 
 use core::ops::RangeInclusive;
 
-use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE};
+use kinglet_blob::constants::{
+    ConstantsI8, EXTRA_SHIFTS, LONG_BIAS, PER_TENSOR, ROUND_TWICE, SHORT_BIAS, SHORT_FACTORS,
+};
 use kinglet_blob::records::{LayerQuant, LayerQuantI16, Window};
 use kinglet_blob::{DType, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::conv2d::Geometry;
@@ -56,8 +58,10 @@ pub(super) fn image_lens(geometry: &Geometry) -> Result<(usize, usize), LoadRule
     Ok((product(&geometry.input)?, product(&geometry.output)?))
 }
 
-/// An int8 layer's constants, cut out of WEIGHTS.
+/// An int8 layer's constants, cut out of WEIGHTS. Of those that are short the kernels' slices are empty until
+/// [`Short::lengthen`].
 pub(super) struct LayerI8<'b> {
+    pub(super) short: Short<'b>,
     pub(super) stage: OutputStage,
     pub(super) weights: &'b [i8],
     pub(super) bias: &'b [i32],
@@ -74,21 +78,114 @@ impl<'b> LayerI8<'b> {
         outputs: usize,
         weight_len: usize,
     ) -> Result<Self, LoadRule> {
-        if quant.flags & !(PER_TENSOR | EXTRA_SHIFTS) != 0 || quant.reserved != 0 || quant.min > quant.max {
+        if quant.flags & (SHORT_BIAS | SHORT_FACTORS) != 0 {
             return Err(LoadRule::Parameter);
+        }
+        LayerI8::maybe_short(quant, constants, outputs, weight_len)
+    }
+
+    /// The same for operators that lengthen short constants.
+    #[inline]
+    pub(super) fn maybe_short(
+        quant: &LayerQuant,
+        constants: &'b [u8],
+        outputs: usize,
+        weight_len: usize,
+    ) -> Result<Self, LoadRule> {
+        const KNOWN: u8 = PER_TENSOR | EXTRA_SHIFTS | SHORT_BIAS | SHORT_FACTORS;
+        let flags = quant.flags;
+        let shifts = if flags & SHORT_BIAS != 0 { BIAS_SHIFT_MAX } else { 0 };
+        if flags & !KNOWN != 0 || quant.bias_shift > shifts || quant.min > quant.max {
+            return Err(LoadRule::Parameter);
+        }
+        if flags & (SHORT_BIAS | SHORT_FACTORS) != 0 && !Short::IS_LINKED {
+            return Err(LoadRule::PackingNotRunnable);
         }
         let places = ConstantsI8::new(outputs, quant.flags, weight_len).ok_or(LoadRule::ConstantRange)?;
         let part = |from: usize, to: usize| constants.get(from..to).ok_or(LoadRule::ConstantRange);
         Ok(LayerI8 {
             stage: stage(quant.zero_point, quant.min, quant.max),
             weights: cast::i8s(part(places.weights_start, places.end)?),
-            bias: cast::i32s(part(0, places.bias_end)?).ok_or(LoadRule::ConstantRange)?,
+            bias: long(flags & SHORT_BIAS, part(0, places.bias_end)?, cast::i32s)?,
             requant: Requant {
-                words: cast::u32s(part(places.bias_end, places.requant_end)?).ok_or(LoadRule::ConstantRange)?,
+                words: long(flags & SHORT_FACTORS, part(places.requant_start, places.requant_end)?, cast::u32s)?,
                 shift_base: i32::from(quant.shift_base),
                 extra: part(places.requant_end, places.extra_end)?,
             },
+            short: Short {
+                bias: short(flags & SHORT_BIAS, part(0, places.bias_end)?)?,
+                bias_shift: quant.bias_shift.into(),
+                words: short(flags & SHORT_FACTORS, part(places.requant_start, places.requant_end)?)?,
+            },
         })
+    }
+}
+
+/// Most that a short bias is shifted.
+const BIAS_SHIFT_MAX: u16 = 15;
+
+/// A table as kernels read it; an empty one when it is short.
+#[inline]
+fn long<'b, T>(is_short: u8, bytes: &'b [u8], view: fn(&'b [u8]) -> Option<&'b [T]>) -> Result<&'b [T], LoadRule> {
+    if is_short != 0 { Ok(&[]) } else { view(bytes).ok_or(LoadRule::ConstantRange) }
+}
+
+/// A table of 16 bits; an empty one when it is not.
+#[inline]
+fn short(is_short: u8, bytes: &[u8]) -> Result<&[u16], LoadRule> {
+    if is_short == 0 { Ok(&[]) } else { cast::u16s(bytes).ok_or(LoadRule::ConstantRange) }
+}
+
+/// Biases of 16 bits, and upper halves of words.
+#[derive(Clone, Copy)]
+pub(super) struct Short<'b> {
+    bias: &'b [u16],
+    bias_shift: u32,
+    pub(super) words: &'b [u16],
+}
+
+impl<'b> Short<'b> {
+    /// True when this build lengthens them; others have refused all records with some.
+    const IS_LINKED: bool = cfg!(feature = "short-tables");
+
+    /// Bytes of scratch that they take, in front of the kernel's.
+    pub(super) fn scratch_len(quant: &LayerQuant, outputs: usize) -> usize {
+        if Self::IS_LINKED { ConstantsI8::lengthened_bytes(outputs, quant.flags) } else { 0 }
+    }
+
+    /// Writes what is short into `scratch`, as long as kernels want it, and returns the rest of scratch.
+    #[inline]
+    pub(super) fn lengthen<'s>(
+        &self,
+        bias: &mut &'s [i32],
+        words: &mut &'s [u32],
+        scratch: &'s mut [u8],
+    ) -> Option<&'s mut [i8]> {
+        if !Self::IS_LINKED || (self.bias.is_empty() && self.words.is_empty()) {
+            return Some(cast::i8s_mut(scratch));
+        }
+        self.write(bias, words, scratch)
+    }
+
+    #[inline(never)]
+    fn write<'s>(&self, bias: &mut &'s [i32], words: &mut &'s [u32], scratch: &'s mut [u8]) -> Option<&'s mut [i8]> {
+        let (long_bias, scratch) = scratch.split_at_mut_checked(size::product(self.bias.len(), 4)?)?;
+        let (long_words, scratch) = scratch.split_at_mut_checked(size::product(self.words.len(), 4)?)?;
+        if !self.bias.is_empty() {
+            let to = cast::i32s_mut(long_bias)?;
+            for (to, from) in to.iter_mut().zip(self.bias) {
+                *to = i32::from(*from as i16).wrapping_shl(self.bias_shift);
+            }
+            *bias = to;
+        }
+        if !self.words.is_empty() {
+            let to = cast::u32s_mut(long_words)?;
+            for (to, from) in to.iter_mut().zip(self.words) {
+                *to = u32::from(*from) << 16;
+            }
+            *words = to;
+        }
+        Some(cast::i8s_mut(scratch))
     }
 }
 
@@ -113,7 +210,7 @@ pub(super) fn layer_i16<'b>(
     let stage = StageI16 {
         bias: LongBias { low: i32s(part(0, places.bias_end)?)?, high: i32s(high)? },
         requant: Requant {
-            words: cast::u32s(part(places.bias_end, places.requant_end)?).ok_or(LoadRule::ConstantRange)?,
+            words: cast::u32s(part(places.requant_start, places.requant_end)?).ok_or(LoadRule::ConstantRange)?,
             shift_base: i32::from(quant.shift_base),
             extra: part(places.requant_end, places.extra_end)?,
         },
@@ -130,12 +227,13 @@ pub(super) fn check_shifts_i16(stage: &StageI16<'_>, limits: &Limits<'_>) -> Res
         Rounding::Once => LONG_SHIFTS,
         Rounding::Twice => ALL_SHIFTS,
     };
-    check_shifts(&stage.requant, &allowed, limits)
+    check_shifts(&stage.requant, &[], &allowed, limits)
 }
 
 /// Shifts are in the range that the kernels of a packing document.
 pub(super) fn check_shifts(
     requant: &Requant<'_>,
+    short: &[u16],
     allowed: &RangeInclusive<i32>,
     limits: &Limits<'_>,
 ) -> Result<(), LoadRule> {
@@ -145,8 +243,14 @@ pub(super) fn check_shifts(
     let highest = if lowest.saturating_add(3) <= *allowed.end() && requant.extra.is_empty() {
         lowest
     } else {
-        limits.look_at(requant.words.len())?;
-        (0..requant.words.len()).map(|channel| requant.at(channel).shift).max().unwrap_or(0)
+        limits.look_at(requant.words.len().max(short.len()))?;
+        let shift_of_short = |(word, index): (&u16, usize)| {
+            let extra = requant.extra.get(index).copied().unwrap_or(0);
+            lowest.wrapping_add(i32::from(word >> 14)).wrapping_add(extra.into())
+        };
+        let short = short.iter().zip(0..).map(shift_of_short).max();
+        let long = (0..requant.words.len()).map(|channel| requant.at(channel).shift).max();
+        long.max(short).unwrap_or(0)
     };
     let is_within = lowest >= *allowed.start() && highest <= *allowed.end();
     if is_within { Ok(()) } else { Err(LoadRule::Parameter) }

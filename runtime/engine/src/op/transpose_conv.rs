@@ -52,7 +52,7 @@ fn resolve_i8<'b>(
     let geometry = shapes.geometry;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let layer = LayerI8::new(&record.quant, constants, geometry.output[2], shapes.weight_len)?;
-    let LayerI8 { stage, weights, bias, requant } = layer;
+    let LayerI8 { stage, weights, bias, requant, .. } = layer;
     let spans = Spans::unary(places, shapes.lens, 1);
     let input_zero_point = record.quant.padding_value;
     Ok((shapes, TransposeConvI8 { geometry, input_zero_point, stage, weights, bias, requant }, spans))
@@ -60,7 +60,7 @@ fn resolve_i8<'b>(
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (_, layer, spans) = resolve_i8(operator, limits.weights)?;
-    check_shifts(&layer.requant, &ALL_SHIFTS, limits)?;
+    check_shifts(&layer.requant, &[], &ALL_SHIFTS, limits)?;
     limits.spans(&spans)
 }
 

@@ -541,6 +541,47 @@ fn parameter_of_a_layer() {
 }
 
 #[test]
+fn short_tables() {
+    // Where LayerQuant stands in the record.
+    let names = [
+        ("conv2d-i8 short tables", 28),
+        ("depthwise-i8 short tables, 2-bit", 28),
+        ("fully-connected-i8 short tables", 16),
+    ];
+    for (name, quant) in names {
+        let [flags, bias_shift] = [5, 6].map(|at| quant + at);
+        let sound = program(name);
+        assert!(is_sound(&sound), "{name}");
+        let with = |at: usize, value: &[u8]| {
+            let mut program = sound.clone();
+            let at = parameters(&program.operators[0]) + at;
+            program.operators[0][at..at + value.len()].copy_from_slice(value);
+            program
+        };
+        assert_eq!(broken(&with(bias_shift, &[16, 0])).0, LoadRule::Parameter, "{name}");
+        assert_eq!(broken(&with(bias_shift, &[0, 1])).0, LoadRule::Parameter, "{name}");
+        assert!(is_sound(&with(bias_shift, &[15, 0])), "{name}");
+        // Without short biases there is nothing to shift, and 128 alone is another layout.
+        assert_eq!(broken(&with(flags, &[128])).0, LoadRule::Parameter, "{name}");
+        assert_eq!(broken(&with(flags, &[0])).0, LoadRule::Parameter, "{name}");
+        for shift_base in [-32i8, 31, 127, -128] {
+            assert_eq!(broken(&with(quant, &[shift_base as u8])).0, LoadRule::Parameter, "{name}: {shift_base}");
+        }
+        // Shifts of short words are looked at: with 30 some reach 31.
+        assert_eq!(broken(&with(quant, &[30])).0, LoadRule::Parameter, "{name}");
+        // Scratch has to have room for both tables.
+        let mut small = sound.clone();
+        small.arena_bytes -= 4;
+        assert!(!is_sound(&small), "{name}");
+    }
+    // Operators that do not lengthen them.
+    for (name, quant) in [("asymmetric-conv2d-i8", 28), ("transpose-conv-i8", 28)] {
+        assert_eq!(parameter(name, quant + 5, &[64]), LoadRule::Parameter, "{name}");
+        assert_eq!(parameter(name, quant + 6, &[1]), LoadRule::Parameter, "{name}");
+    }
+}
+
+#[test]
 fn parameter_of_a_layer_on_int16() {
     // Where LayerQuantI16 stands in the record.
     for (name, quant) in
@@ -700,7 +741,7 @@ fn constants_shared_without_end() {
     let (input, output) = (program.memory(1), program.memory(1000));
     program.input(DType::I8, &[1], input);
     program.output(DType::I8, &[1000], output);
-    let factors = kinglet_test_blobs::Factors { per_tensor: false, extra: true };
+    let factors = kinglet_test_blobs::Factors { extra: true, ..Default::default() };
     let row_major = kinglet_kernels::packing::Packing::RowMajor;
     program.fully_connected_i8(input, output, [1, 1, 1000], row_major, factors);
     let mut writer = program.writer().clone();

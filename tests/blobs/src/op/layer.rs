@@ -1,6 +1,6 @@
 //! Conv2D, DepthwiseConv2D, FullyConnected.
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, NO_BIAS, PER_TENSOR, ZERO_POINTS};
+use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, NO_BIAS, PER_TENSOR, SHORT_BIAS, SHORT_FACTORS, ZERO_POINTS};
 use kinglet_blob::records::{
     Conv2dF32, Conv2dI8, FullyConnectedF32, FullyConnectedI8, HybridConv2d, LayerQuant, Window,
 };
@@ -21,6 +21,8 @@ pub struct Factors {
     pub per_tensor: bool,
     /// With extra shifts.
     pub extra: bool,
+    /// In 16 bits, as biases are then.
+    pub short: bool,
 }
 
 /// In which order the weights of a layer stand, and in how many bits.
@@ -76,6 +78,11 @@ impl Constants {
         self
     }
 
+    /// Bytes of scratch for what is short.
+    fn lengthened(&self) -> usize {
+        ConstantsI8::lengthened_bytes(self.bias.len(), self.quant.flags)
+    }
+
     pub(super) fn requant(&self) -> Requant<'_> {
         Requant { words: &self.words, shift_base: self.quant.shift_base.into(), extra: &self.extra }
     }
@@ -91,6 +98,7 @@ impl Program {
     pub(super) fn constants_i8(&mut self, outputs: usize, taps: usize, factors: Factors) -> Constants {
         let random = &mut self.random;
         let words = if factors.per_tensor { 1 } else { outputs };
+        let (bias_mask, word_mask) = if factors.short { (!7, !0xffff) } else { (!0, !0) };
         let mut weights = vec![0i8; outputs * taps];
         random.fill(&mut weights);
         weights.iter_mut().for_each(|weight| *weight = (*weight).max(-127));
@@ -100,14 +108,16 @@ impl Program {
             zero_point: random.range(-20, 20) as i8,
             min: -100,
             max: 120,
-            flags: if factors.per_tensor { PER_TENSOR } else { 0 } | if factors.extra { EXTRA_SHIFTS } else { 0 },
-            reserved: 0,
+            flags: if factors.per_tensor { PER_TENSOR } else { 0 }
+                | if factors.extra { EXTRA_SHIFTS } else { 0 }
+                | if factors.short { SHORT_BIAS | SHORT_FACTORS } else { 0 },
+            bias_shift: if factors.short { 3 } else { 0 },
         };
         Constants {
             weights,
-            bias: (0..outputs).map(|_| random.range(-3000, 3000)).collect(),
+            bias: (0..outputs).map(|_| random.range(-3000, 3000) & bias_mask).collect(),
             words: (0..words)
-                .map(|_| Requant::pack((random.next() >> 2) as i32 | 1 << 30, random.next() & 3))
+                .map(|_| Requant::pack((random.next() >> 2) as i32 | 1 << 30, random.next() & 3) & word_mask)
                 .collect(),
             extra: (0..if factors.extra { words } else { 0 }).map(|_| random.range(0, 2) as u8).collect(),
             quant,
@@ -117,8 +127,21 @@ impl Program {
     /// Puts constants into WEIGHTS with the weights in the order `packed`.
     pub(super) fn store(&mut self, constants: &Constants, packed: &[i8]) -> u32 {
         let mut bytes = Vec::new();
-        constants.bias.iter().for_each(|bias| bias.put(&mut bytes));
-        constants.words.iter().for_each(|word| word.put(&mut bytes));
+        let flags = constants.quant.flags;
+        for bias in &constants.bias {
+            if flags & SHORT_BIAS != 0 {
+                bytes.extend(((bias >> constants.quant.bias_shift) as i16).to_le_bytes());
+            } else {
+                bias.put(&mut bytes);
+            }
+        }
+        for word in &constants.words {
+            if flags & SHORT_FACTORS != 0 {
+                bytes.extend(((word >> 16) as u16).to_le_bytes());
+            } else {
+                word.put(&mut bytes);
+            }
+        }
         bytes.extend_from_slice(&constants.extra);
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes.extend(packed.iter().map(|&weight| weight as u8));
@@ -143,7 +166,7 @@ impl Program {
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, geometry.runs(), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing, storage));
+        let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing, storage) + layer.lengthened());
         let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = conv2d::Conv2dI8 {
@@ -234,7 +257,8 @@ impl Program {
         let mut packed = vec![0; packing.weight_len(storage, outputs, area)];
         packing.pack(storage, outputs, area, &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch = self.memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing, storage));
+        let scratch = self
+            .memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing, storage) + layer.lengthened());
         let record = Conv2dI8 { constants, window, quant: layer.quant };
         let reference: Apply = Box::new(move |arena| {
             let params = depthwise::DepthwiseI8 {
@@ -297,8 +321,10 @@ impl Program {
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), &layer.weights, &mut packed);
         let constants = self.store(&layer, &packed);
-        let scratch =
-            self.memory(fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage));
+        let scratch = self.memory(
+            fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage)
+                + layer.lengthened(),
+        );
         let [rows_u32, taps_u32, outputs_u32] = [rows, taps, outputs].map(|extent| extent as u32);
         let record =
             FullyConnectedI8 { constants, rows: rows_u32, taps: taps_u32, outputs: outputs_u32, quant: layer.quant };

@@ -31,7 +31,8 @@ fn functions() -> Vec<Program> {
 /// Sums of products with weights.
 fn weighted() -> Vec<Program> {
     let plain = Factors::default();
-    let (per_tensor, extra) = (Factors { per_tensor: true, extra: false }, Factors { per_tensor: false, extra: true });
+    let (per_tensor, extra) =
+        (Factors { per_tensor: true, ..Factors::default() }, Factors { extra: true, ..Factors::default() });
     let same: [&[u32]; 2] = [&[4, 5, 3], &[4, 5, 4]];
     let grouped = Window {
         kernel: [2, 3],
