@@ -24,7 +24,7 @@ use crate::pass::{PassError, PassReport, blocks, coarsen, integers, keep_states,
 use crate::prune::{PruneError, Pruned, prune_channels};
 use crate::report::{Facts, Report};
 use crate::sample;
-use crate::shrink::{self, Bits, Mix, ShrinkError};
+use crate::shrink::{self, Bits, ShrinkError, Shrunk, Weights};
 use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
 use crate::tensor;
@@ -54,6 +54,8 @@ pub struct Options {
     pub bits: Bits,
     /// Prunes channels of a float model until so many percent of its layers' multiplications are gone.
     pub channels: Option<f64>,
+    /// Makes so many percent of the layers' weights zero.
+    pub sparsity: Option<f64>,
     /// Test vectors to put into the blob; of [`Options::golden_data`] at most so many.
     pub golden: usize,
     /// Where the test vectors' inputs come from, if not from the calibration data or from nowhere.
@@ -101,6 +103,7 @@ impl Default for Options {
             correct_biases: true,
             bits: Bits::default(),
             channels: None,
+            sparsity: None,
             golden: 0,
             golden_data: None,
             baseline: false,
@@ -352,7 +355,7 @@ fn compile_graph(
         blob: &blob,
         elimination: &elimination,
         quantized: quantized.as_ref().map(|done| (&done.calibration, options.range_method, &done.errors)),
-        mix: quantized.as_ref().and_then(|done| done.mix.as_ref()),
+        shrunk: quantized.as_ref().map(|done| &done.shrunk),
         golden_vectors: vectors.len(),
     });
     report.diagnosis = quantized.and_then(|done| done.diagnosis);
@@ -364,8 +367,8 @@ struct Quantized {
     samples: Samples,
     calibration: Calibration,
     errors: LayerErrors,
-    /// What was found out about bits, when they were to be chosen.
-    mix: Option<Mix>,
+    /// What was found out about the weights.
+    shrunk: Shrunk,
     diagnosis: Option<Diagnosis>,
     pruned: Option<Pruned>,
 }
@@ -401,7 +404,8 @@ fn quantize(
     if options.correct_biases {
         affine::correct_biases(graph, &calibration.means, &mut int8, &samples);
     }
-    let mix = shrink::shrink((graph, &mut int8), &samples, (options.bits, options.target), &mut |done, total| {
+    let weights = Weights { bits: options.bits, sparsity: options.sparsity };
+    let shrunk = shrink::shrink((graph, &mut int8), &samples, (weights, options.target), &mut |done, total| {
         progress(Stage::Rounding { done, total });
     })?;
     let mut int8_runner = EngineRunner::new(&int8)?;
@@ -415,7 +419,7 @@ fn quantize(
         false => None,
     };
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors, mix, diagnosis, pruned })
+    Ok(Quantized { samples, calibration, errors, shrunk, diagnosis, pruned })
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

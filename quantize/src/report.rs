@@ -12,7 +12,7 @@ use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph, Port};
 use crate::pass::eliminate::EliminationReport;
 use crate::program::Step;
-use crate::shrink::Mix;
+use crate::shrink::{Mix, Shrunk, Sparse};
 use crate::stripe::{Cost, SegmentCost};
 
 /// Layers that the text report lists as the least accurate.
@@ -64,6 +64,9 @@ pub struct Report {
     /// What was found out about the bits of weights, with `--bits auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
+    /// Which weights became zero, with `--sparsity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<Sparse>,
     /// The error of each layer, when the model was quantized here.
     pub layers: Vec<LayerLine>,
     /// Where noise comes from, when that was asked for.
@@ -154,13 +157,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) blob: &'a [u8],
     pub(crate) elimination: &'a EliminationReport,
     pub(crate) quantized: Option<(&'a Calibration, RangeMethod, &'a LayerErrors)>,
-    pub(crate) mix: Option<&'a Mix>,
+    pub(crate) shrunk: Option<&'a Shrunk>,
     pub(crate) golden_vectors: usize,
 }
 
 impl Report {
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let Facts { assembly, graph, manifest, blob, elimination, quantized, mix, golden_vectors } = facts;
+        let Facts { assembly, graph, manifest, blob, elimination, quantized, shrunk, golden_vectors } = facts;
         let certificate = assembly.certificate();
         let (before, after) = (elimination.before(), elimination.after());
         let peak = assembly.program.steps.get(assembly.plan.peak_step).and_then(|step| graph.nodes.get(step.node));
@@ -195,7 +198,8 @@ impl Report {
                 inputs: inputs(graph, calibration),
                 is_suspect: calibration.findings.iter().any(Finding::spoils_figures),
             }),
-            mix: mix.cloned(),
+            mix: shrunk.and_then(|shrunk| shrunk.mix.clone()),
+            sparse: shrunk.and_then(|shrunk| shrunk.sparse.clone()),
             diagnosis: None,
             layers: layers
                 .iter()
@@ -297,6 +301,9 @@ impl Report {
     fn write_layers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(mix) = &self.mix {
             write!(f, "{mix}")?;
+        }
+        if let Some(sparse) = &self.sparse {
+            write!(f, "{sparse}")?;
         }
         // What all layers have in common is said above.
         let narrow = self.layers.iter().any(|layer| layer.weights.is_some_and(|weights| weights.bits < 8));

@@ -62,6 +62,10 @@ pub(super) struct Arguments {
     /// fit what is left to the whole model on the calibration data
     #[arg(long, value_name = "P", requires = "calib", conflicts_with = "no_eliminate", value_parser = parse_share)]
     channels: Option<f64>,
+    /// Make P percent of the model's weights zero (above 0, below 100; a number below 1 is a share of one: 0.5 is 50), chosen by
+    /// what each layer computes of the calibration data, and fit the others to it
+    #[arg(long, value_name = "P", requires = "calib", value_parser = parse_sparsity)]
+    sparsity: Option<f64>,
     /// Put N test vectors into the blob, which a self-test replays: at most 1000, or 65535 of --golden-data
     /// [default: 0, or all of --golden-data but no more than 65535]
     #[arg(long, value_name = "N")]
@@ -132,6 +136,11 @@ pub(super) fn parse_target(name: &str) -> Result<Target, String> {
 fn parse_share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|&percent: &f64| percent > 0.0 && percent < 100.0);
     share.ok_or_else(|| "a percentage above 0 and below 100".into())
+}
+
+/// Less than a percent of the weights is nothing that anybody would ask for.
+fn parse_sparsity(text: &str) -> Result<f64, String> {
+    parse_share(text).map(|percent| if percent < 1.0 { percent * 100.0 } else { percent })
 }
 
 fn parse_ram(text: &str) -> Result<Ram, String> {
@@ -293,6 +302,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         correct_biases: !arguments.no_bias_correction,
         bits: arguments.bits.bits()?,
         channels: arguments.channels,
+        sparsity: arguments.sparsity,
         golden: vector_count(arguments)?,
         golden_data: (!arguments.golden_data.is_empty())
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),

@@ -46,14 +46,9 @@ impl Rounded {
         moments: &Moments,
         storage: Storage,
     ) -> Option<Self> {
-        let order = node.op.operator().layer()?.order;
-        let exact = float.constant_f32(*twin.inputs.get(1)?)?;
-        let old = int8.value(node.inputs[1]).quantization.as_ref()?;
-        let input_scale = f64::from(int8.value(node.inputs[0]).quantization.as_ref()?.scale(0));
-        let outputs = patches.groups * patches.outputs;
+        let exact = weights((float, twin), (int8, node), patches)?;
         let channel = |rounding: &Rounding, group: usize, output: usize| {
-            let reals = patches.weights(order, group, output).map(|at| f64::from(exact[at]));
-            rounding.channel(output, &reals.map(|weight| weight * input_scale).collect::<Vec<_>>(), storage)
+            rounding.channel(output, &exact[group * patches.outputs + output], storage)
         };
         let roundings = |group: usize| Rounding::of(moments.group(group));
         let rows: Vec<Option<(Vec<i8>, f64)>> = if patches.groups == 1 {
@@ -66,8 +61,24 @@ impl Rounded {
             });
             all.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect()
         };
+        Self::of_rows((int8, node), patches, moments, (rows, storage))
+    }
+
+    /// The constants of `node` of `int8` with these codes and scales of its channels, in units of the results for each step of
+    /// an operand's code. None for a channel that reads nothing.
+    pub(super) fn of_rows(
+        (int8, node): (&Graph, &Node),
+        patches: &Patches<'_>,
+        moments: &Moments,
+        (rows, storage): (Vec<Option<(Vec<i8>, f64)>>, Storage),
+    ) -> Option<Self> {
+        let order = node.op.operator().layer()?.order;
+        let value = int8.value(node.inputs[1]);
+        let old = value.quantization.as_ref()?;
+        let input_scale = f64::from(int8.value(node.inputs[0]).quantization.as_ref()?.scale(0));
+        let outputs = patches.groups * patches.outputs;
         let mut rounded = Rounded {
-            weights: vec![0; exact.len()],
+            weights: vec![0; value.len()],
             scales: vec![0.0; outputs],
             bias: vec![0; outputs],
             bias_scales: vec![0.0; outputs],
@@ -90,6 +101,11 @@ impl Rounded {
             }
         }
         Some(rounded)
+    }
+
+    /// Weights that are zero.
+    pub(super) fn zeros(&self) -> usize {
+        self.weights.iter().filter(|code| **code == 0).count()
     }
 
     /// Puts the constants in the place of the layer's own.
@@ -125,16 +141,43 @@ impl Rounded {
     }
 }
 
+/// The float weights of each output channel, for each step of an operand's code. `None` when they are no constants.
+pub(super) fn weights(
+    (float, twin): (&Graph, &Node),
+    (int8, node): (&Graph, &Node),
+    patches: &Patches<'_>,
+) -> Option<Vec<Vec<f64>>> {
+    let order = node.op.operator().layer()?.order;
+    let exact = float.constant_f32(*twin.inputs.get(1)?)?;
+    let input_scale = f64::from(int8.value(node.inputs[0]).quantization.as_ref()?.scale(0));
+    let channel = |channel: usize| {
+        let places = patches.weights(order, channel / patches.outputs, channel % patches.outputs);
+        places.map(|at| f64::from(exact[at]) * input_scale).collect()
+    };
+    Some((0..patches.groups * patches.outputs).map(channel).collect())
+}
+
+/// What is added to the diagonal of a group's covariances.
+pub(super) fn damping(group: &Group) -> f64 {
+    let variances = |part: &(Range<usize>, Vec<f64>)| {
+        let (len, covariance) = (part.0.len(), part.1.clone());
+        (0..len).map(move |tap| covariance[tap * len + tap])
+    };
+    let taps: usize = group.covariances.iter().map(|part| part.0.len()).sum();
+    let mean = group.covariances.iter().flat_map(variances).sum::<f64>() / taps.max(1) as f64;
+    // What never moves leaves its weights free; a unit keeps them where they are.
+    if mean > 0.0 { DAMPING * mean } else { 1.0 }
+}
+
+/// No sum overflows with this scale or a larger one: each weight is a code below half a step more.
+pub(super) fn scale_min(weights: impl Iterator<Item = f64>, result_mean: f64) -> f64 {
+    let reach = weights.map(f64::abs).sum::<f64>() * CODE_DISTANCE_MAX + result_mean.abs();
+    (reach / (ACCUMULATOR_MAX * 0.5)).max(f64::from(f32::MIN_POSITIVE))
+}
+
 impl Rounding {
     fn of(group: Group) -> Option<Self> {
-        let variances = |part: &(Range<usize>, Vec<f64>)| {
-            let (len, covariance) = (part.0.len(), part.1.clone());
-            (0..len).map(move |tap| covariance[tap * len + tap])
-        };
-        let taps: usize = group.covariances.iter().map(|part| part.0.len()).sum();
-        let mean = group.covariances.iter().flat_map(variances).sum::<f64>() / taps.max(1) as f64;
-        // What never moves leaves its weights free; a unit keeps them where they are.
-        let damping = if mean > 0.0 { DAMPING * mean } else { 1.0 };
+        let damping = damping(&group);
         let part = |(range, covariance): &(Range<usize>, Vec<f64>)| {
             let len = range.len();
             let mut order: Vec<usize> = (0..len).collect();
@@ -164,10 +207,8 @@ impl Rounding {
             if self.parts.len() == 1 { refit() } else { own }
         };
         let parts: Vec<Part<'_>> = self.parts.iter().map(|of| Part { weights: part(of), inverse: &of.1 }).collect();
-        let sum: f64 = parts.iter().flat_map(|part| &part.weights).map(|weight| weight.abs()).sum();
-        // No sum overflows: each weight is a code below half a step more.
-        let reach = sum * CODE_DISTANCE_MAX + self.group.result_means[output].abs();
-        let scale_min = (reach / (ACCUMULATOR_MAX * 0.5)).max(f64::from(f32::MIN_POSITIVE));
+        let weights = parts.iter().flat_map(|part| part.weights.iter().copied());
+        let scale_min = scale_min(weights, self.group.result_means[output]);
         let range = codes_of(storage);
         let row = Target { parts, range, scale_min }.round()?;
         let mut codes = vec![0; taps];
@@ -179,7 +220,7 @@ impl Rounding {
 }
 
 /// The codes that weights get: all that the storage holds, but for -128, which some kernels do not take.
-fn codes_of(storage: Storage) -> RangeInclusive<i32> {
+pub(super) fn codes_of(storage: Storage) -> RangeInclusive<i32> {
     let range = storage.range();
     i32::from(*range.start()).max(-i32::from(i8::MAX))..=i32::from(*range.end())
 }

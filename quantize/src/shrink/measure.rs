@@ -5,7 +5,8 @@ use core::ops::Range;
 use super::{ShrinkError, parallel, walk};
 use crate::calibrate::Samples;
 use crate::host::{HostError, infer, with_session};
-use crate::ir::{DType, Graph, Port};
+use crate::ir::{DType, Graph, Node, Port};
+use crate::op::rule::quantization::Codes;
 
 /// The real outputs of a graph, sample by sample.
 pub(super) type Outputs = Vec<Vec<Vec<f32>>>;
@@ -25,6 +26,24 @@ impl Distance {
     pub(super) fn sqnr_db(&self) -> Option<f64> {
         (self.noise > 0.0).then(|| -10.0 * self.noise.log10())
     }
+}
+
+/// The graph without functions at its ends that saturate: a softmax that is sure of its answer hides all noise before it.
+pub(super) fn without_ends(graph: &Graph) -> Graph {
+    let mut open = graph.clone();
+    for index in 0..graph.outputs.len() {
+        let Some(node) = graph.producer(graph.outputs[index].value).map(|producer| &graph.nodes[producer]) else {
+            continue;
+        };
+        let is_end = matches!(node.op.operator().codes(), Codes::Bound(_));
+        let operand = node.inputs.first().copied().filter(|&id| is_end && graph.producer(id).is_some());
+        if let Some(operand) = operand {
+            open.outputs[index].value = operand;
+        }
+    }
+    let needed = |node: &Node| node.outputs.iter().any(|&id| open.is_output(id) || !open.consumers(id).is_empty());
+    let nodes = open.nodes.iter().filter(|node| needed(node)).cloned().collect();
+    Graph { nodes, ..open }
 }
 
 /// What a graph computes of the `chosen` samples, as the engine does.

@@ -13,6 +13,7 @@
 
 mod bits;
 mod candidates;
+mod goal;
 mod inverse;
 mod knapsack;
 mod layer;
@@ -23,6 +24,7 @@ mod moments;
 mod parallel;
 mod patches;
 mod row;
+mod sparse;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -37,10 +39,12 @@ use crate::host::HostError;
 use crate::ir::{DType, Elements, Graph, Node};
 use crate::op::rule::layer::Kernel;
 use crate::target::Target;
+use goal::Goal;
 use layer::Rounded;
 pub use mix::{Mix, MixLayer, MixPoint};
 use moments::Moments;
 use patches::Patches;
+pub use sparse::{Sparse, SparseLayer};
 use walk::Walk;
 
 /// Why weights could not be rounded.
@@ -61,6 +65,9 @@ pub enum ShrinkError {
     /// No choice of bits does what is wanted.
     #[error("--bits auto: {0}")]
     Impossible(String),
+    /// Both bits and zeros would have to be chosen for each layer.
+    #[error("--sparsity chooses zeros for weights of given bits: use --bits 8, or 4, 3 or 2, with it, not `auto`")]
+    SparseMixed,
 }
 
 /// What all samples of all values that are needed at one time may take.
@@ -73,21 +80,51 @@ const PATCHES_PER_TAP: usize = 24;
 /// Told how many of how many layers are done.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Does what `bits` asks for; what it found out when that is to choose.
+/// What shall become of the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// In how many bits they are.
+    pub bits: Bits,
+    /// How many per cent of them become zero.
+    pub sparsity: Option<f64>,
+}
+
+/// What was found out about them.
+#[derive(Clone, Debug, Default)]
+pub struct Shrunk {
+    /// When bits were to be chosen.
+    pub mix: Option<Mix>,
+    /// When weights were to become zero.
+    pub sparse: Option<Sparse>,
+}
+
+/// Does what is asked for.
 pub fn shrink(
     graphs: (&Graph, &mut Graph),
     samples: &Samples,
-    (bits, target): (Bits, Target),
+    (weights, target): (Weights, Target),
     progress: Progress<'_>,
-) -> Result<Option<Mix>, ShrinkError> {
+) -> Result<Shrunk, ShrinkError> {
     let all: Vec<usize> = (0..samples.len()).collect();
-    match bits {
-        Bits::Nearest => Ok(None),
+    if let Some(percent) = weights.sparsity {
+        let storage = match weights.bits {
+            Bits::Nearest => Storage::Bits8,
+            Bits::All(storage) => storage,
+            Bits::Mixed(_) => return Err(ShrinkError::SparseMixed),
+        };
+        let sparse = sparse::shrink(graphs, (samples, &all), (percent / 100.0, storage), progress)?;
+        return Ok(Shrunk { sparse: Some(sparse), mix: None });
+    }
+    match weights.bits {
+        Bits::Nearest => Ok(Shrunk::default()),
         Bits::All(storage) => {
             round(graphs, (samples, &all), &|_| storage, progress)?;
-            Ok(None)
+            Ok(Shrunk::default())
         }
-        Bits::Mixed(wish) => mixed::shrink(graphs, samples, (&wish, target), progress).map(Some),
+        Bits::Mixed(wish) => {
+            let mix = mixed::shrink(graphs, samples, (&wish, target), progress)?;
+            Ok(Shrunk { mix: Some(mix), sparse: None })
+        }
     }
 }
 
@@ -109,7 +146,10 @@ struct Site<'a> {
     /// Of the node in the int8 graph.
     index: usize,
     patches: &'a Patches<'a>,
+    /// The positions that the moments are of.
+    positions: &'a [usize],
     moments: &'a Moments,
+    goal: &'a Goal<'a>,
 }
 
 impl Site<'_> {
@@ -139,9 +179,11 @@ fn each_layer(
         let rounded = {
             let Some(patches) = Patches::of(int8, &node, coded.bytes(node.inputs[0])) else { continue };
             let most = PATCHES_MIN.max(PATCHES_PER_TAP * patches.taps);
-            let moments = Moments::of(&patches, &patches.chosen(count, most), &results);
+            let positions = patches.chosen(count, most);
+            let moments = Moments::of(&patches, &positions, &results);
             let (float, int8) = ((float, &float.nodes[twin]), (&*int8, &node));
-            work(&Site { float, int8, index, patches: &patches, moments: &moments })
+            let goal = Goal::new(float, &results, (&exact, int8.0, &coded));
+            work(&Site { float, int8, index, patches: &patches, positions: &positions, moments: &moments, goal: &goal })
         };
         if let Some(rounded) = rounded {
             rounded.put(int8, index);

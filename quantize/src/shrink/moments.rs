@@ -49,6 +49,16 @@ impl Moments {
     /// Adds up over `positions` of the patches; `results` are the reals that the layer should compute, `[position,
     /// outputs of all groups]`.
     pub(super) fn of(patches: &Patches<'_>, positions: &[usize], results: &[f32]) -> Self {
+        Moments::summed(patches, positions, results, true)
+    }
+
+    /// The same for other results.
+    pub(super) fn of_results(&self, patches: &Patches<'_>, positions: &[usize], results: &[f32]) -> Self {
+        let products = self.products.clone();
+        Moments { products, ..Moments::summed(patches, positions, results, false) }
+    }
+
+    fn summed(patches: &Patches<'_>, positions: &[usize], results: &[f32], with_products: bool) -> Self {
         let all = patches.groups * patches.outputs;
         let of_output =
             |position: usize, output: usize| f64::from(results.get(position * all + output).copied().unwrap_or(0.0));
@@ -65,7 +75,7 @@ impl Moments {
                 block.fill(patches, positions, |position, output| {
                     (of_output(position, output) / units[output]).round() as i16
                 });
-                moments.add(&block);
+                moments.add(&block, with_products);
             }
             moments
         });
@@ -100,11 +110,12 @@ impl Moments {
         self
     }
 
-    fn add(&mut self, block: &Block) {
+    fn add(&mut self, block: &Block, with_products: bool) {
         let (taps, outputs) = (self.taps, self.outputs);
         for group in 0..self.sums.len() {
             let rows: Vec<&[i16]> = block.taps[group * taps * BLOCK..][..taps * BLOCK].chunks_exact(BLOCK).collect();
-            for (part, products) in self.parts.iter().zip(&mut self.products[group * self.parts.len()..]) {
+            let products = self.products[group * self.parts.len()..].iter_mut().filter(|_| with_products);
+            for (part, products) in self.parts.iter().zip(products) {
                 let (rows, len) = (&rows[part.clone()], part.len());
                 for (first, row) in rows.iter().enumerate() {
                     let products = &mut products[first * len..][..len];
@@ -132,6 +143,11 @@ impl Moments {
         let at = group * self.outputs + output;
         let wanted = self.results[at] as f64 * self.units[at] / step;
         (wanted - products.sum::<i128>() as f64) / self.count.max(1.0)
+    }
+
+    /// What channel `output`, of all groups, computes on average.
+    pub(super) fn result_mean(&self, output: usize) -> f64 {
+        self.results[output] as f64 * self.units[output] / self.count.max(1.0)
     }
 
     /// Covariances of one group.

@@ -9,7 +9,7 @@ use super::{ShrinkError, parallel};
 use crate::calibrate::Samples;
 use crate::emit::{Assembly, Manifest, Source, SourceKind};
 use crate::host::{AlignedBytes, HostError, infer, with_session};
-use crate::ir::{Elements, Graph, Node, Port, Quantization, Value, ValueId};
+use crate::ir::{DType, Elements, Graph, Node, Port, Quantization, Value, ValueId};
 use crate::op::common::fixed::quantize_real;
 use crate::target::Target;
 
@@ -46,6 +46,18 @@ impl Walk {
     /// What has been computed of a value for all samples; nothing before it was, and after its last reader.
     pub(super) fn bytes(&self, id: ValueId) -> &[u8] {
         self.values.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The reals of a value in all samples; nothing where its bytes stand for none, or are not there.
+    pub(super) fn reals(&self, graph: &Graph, id: ValueId) -> Vec<f32> {
+        let (value, bytes) = (graph.value(id), self.bytes(id));
+        match (value.dtype, &value.quantization) {
+            (DType::F32, _) => bytes.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+            (DType::I8, Some(own)) => {
+                bytes.iter().map(|&byte| own.scale(0) * (i32::from(byte as i8) - own.zero_point()) as f32).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Runs nodes until `until` of them have been.
