@@ -7,6 +7,7 @@ use super::summary::layers;
 use super::{Facts, decibels, escaped, percent, prose, real};
 use crate::diagnose::LayerFacts;
 use crate::report::grouped;
+use crate::shrink::SparseLayer;
 
 /// Where bars of layers without noise end.
 const DECIBELS_MAX: f64 = 80.0;
@@ -25,6 +26,7 @@ pub(super) fn section(facts: &Facts<'_>) -> String {
     );
     html += &noise(all, &diagnosis.measured_at);
     html += &bytes(all);
+    html += &zeros(facts);
     html += &table(all);
     html += &shapes(all);
     html + "</section>\n"
@@ -63,6 +65,22 @@ fn bytes(all: &[LayerFacts]) -> String {
         return String::new();
     }
     format!("<h3>Bytes of weights</h3>\n<figure>{}</figure>\n", bars("bytes of weights of each layer", &rows, None))
+}
+
+/// With `--sparsity`: how many weights of each layer are zero.
+fn zeros(facts: &Facts<'_>) -> String {
+    let Some(sparse) = facts.report.and_then(|report| report.sparse.as_ref()) else { return String::new() };
+    let row = |layer: &SparseLayer| {
+        let share = 100.0 * layer.zeros as f64 / layer.weights.max(1) as f64;
+        let text = format!("{share:.0} % of {}, {} lost", grouped(layer.weights as u64), percent(layer.loss));
+        Bar { name: layer.node.clone(), values: vec![Some((share, text))], is_bad: false }
+    };
+    let rows: Vec<Bar> = sparse.layers.iter().map(row).collect();
+    format!(
+        "<h3>Weights that are zero</h3>\n<p>Layers that matter more keep more. What is lost is the part of the power of a \
+         layer's results, behind its activation, by these zeros and all that was lost before.</p>\n<figure>{}</figure>\n",
+        bars("per cent of each layer's weights that are zero", &rows, None)
+    )
 }
 
 fn table(all: &[LayerFacts]) -> String {

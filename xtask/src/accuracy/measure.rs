@@ -46,6 +46,8 @@ pub(super) struct Whole {
     pub(super) weight_bytes: f64,
     /// Multiplications.
     pub(super) macs: f64,
+    /// Size of the blob.
+    pub(super) blob_bytes: f64,
 }
 
 /// A folder with `model.onnx`, `calib.npz` and `test.npz`, and where its blobs go.
@@ -79,6 +81,7 @@ pub(super) fn figures(report: &Value, comparison: &Value, whole: Option<Whole>, 
     let own = Whole {
         weight_bytes: number(report, "weight_bytes")? + number(report, "weight_bytes_eliminated")?,
         macs: macs + number(report, "macs_eliminated")?,
+        blob_bytes: number(report, "blob_bytes")?,
     };
     let percent = |name: &str| comparison[name].as_f64().map(|share| share * 100.0);
     let (agreement, samples) = (number(comparison, "agreement")?, number(comparison, "samples")?);
@@ -117,6 +120,7 @@ impl Figures {
             Quantity::Sqnr => Some(self.sqnr_db.unwrap_or(f64::INFINITY)),
             Quantity::BlobRatio => Some(self.blob_bytes / self.whole.weight_bytes),
             Quantity::MacRatio => Some(self.macs / self.whole.macs),
+            Quantity::BlobOfWhole => Some(self.blob_bytes / self.whole.blob_bytes),
         }
     }
 

@@ -1,0 +1,78 @@
+//! Weights at zero, on the project's own models: how often blobs of them decide as the float models do, on data that
+//! calibration has not seen.
+
+use std::path::{Path, PathBuf};
+
+use kinglet_quantize::compare::{Comparison, Request, compare};
+use kinglet_quantize::compile::{CompileError, Compiled, Options, compile_file};
+use kinglet_quantize::import::Changes;
+use kinglet_quantize::ir::{Elements, Graph};
+use kinglet_quantize::shrink::{Bits, Wish};
+
+fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
+}
+
+fn tried(model: &str, change: impl FnOnce(&mut Options)) -> Result<Compiled, CompileError> {
+    let path = example(model);
+    let mut options = Options { calibration: Some(path.with_file_name("calib.npz")), ..Options::default() };
+    change(&mut options);
+    compile_file(&path, &options, &mut |_| {})
+}
+
+fn sparse(model: &str, percent: f64) -> Compiled {
+    tried(model, |options| options.sparsity = Some(percent)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn compared(model: &str, compiled: &Compiled) -> Comparison {
+    let path = example(model);
+    let data = path.with_file_name("test.npz");
+    let changes = Changes::default();
+    let request = Request::new(&path, &changes, &compiled.blob, &data);
+    compare(&request, &|_, _| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Weights of layers, and those of them that are zero.
+fn zeros(graph: &Graph) -> [usize; 2] {
+    let weights = graph.nodes.iter().filter_map(|node| graph.value(*node.inputs.get(1)?).elements.as_ref());
+    let codes = weights.filter_map(|elements| if let Elements::I8(codes) = elements { Some(codes) } else { None });
+    codes.fold([0; 2], |[all, zeros], codes| {
+        [all + codes.len(), zeros + codes.iter().filter(|code| **code == 0).count()]
+    })
+}
+
+#[test]
+fn models_with_half_of_their_weights_decide_as_the_float_models_do() {
+    for (model, agreement) in [("digits/model.onnx", 0.5), ("gesture/model.tflite", 0.5)] {
+        let compiled = sparse(model, 50.0);
+        let found = compared(model, &compiled);
+        assert!(found.agreement >= agreement, "{model}: {} {:?}", found.agreement, found.sqnr_db);
+        let report = compiled.report.sparse.as_ref().expect("zeros");
+        assert!(report.zeros * 1000 >= report.weights * 499 && report.zeros * 100 <= report.weights * 55, "{report:?}");
+        // What the report says is what the graph has; whole channels may have gone besides.
+        let [all, zeros] = zeros(&compiled.graph);
+        assert!(all <= report.weights && zeros <= report.zeros && zeros * 10 >= all * 4, "{all} {zeros} {report:?}");
+        assert!(report.layers.iter().any(|layer| layer.zeros * report.weights != report.zeros * layer.weights));
+        assert!(report.layers.iter().all(|layer| (0.0..0.5).contains(&layer.loss)), "{report:?}");
+        let text = compiled.report.to_string();
+        assert!(text.contains("\n  zeros      50."), "{text}");
+    }
+}
+
+#[test]
+fn the_same_samples_give_the_same_bytes() {
+    let blob = || sparse("gesture/model.tflite", 30.0).blob;
+    assert_eq!(*blob(), *blob());
+}
+
+#[test]
+fn zeros_go_with_given_bits_and_not_with_a_choice_of_them() {
+    let with = |bits: Bits| {
+        tried("gesture/model.tflite", |options| (options.sparsity, options.bits) = (Some(40.0), bits))
+    };
+    let four = with(Bits::All(kinglet_kernels::packing::Storage::Bits4)).unwrap_or_else(|error| panic!("{error}"));
+    let [all, zeros] = zeros(&four.graph);
+    assert!(zeros * 100 >= all * 35, "{zeros} of {all}");
+    let problem = with(Bits::Mixed(Wish::default())).err().map(|error| error.to_string());
+    assert!(problem.as_deref().is_some_and(|problem| problem.contains("use --bits 8")), "{problem:?}");
+}
