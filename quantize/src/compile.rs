@@ -20,7 +20,9 @@ use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelByt
 use crate::input_files::{InputError, InputFiles};
 use crate::ir::{DType, Graph};
 use crate::pass::eliminate::{EliminateError, EliminationReport, eliminate_in_steps, explain};
-use crate::pass::{PassError, PassReport, blocks, coarsen, integers, keep_states, optimize, recode};
+use crate::pass::{
+    Memory, PassError, PassReport, blocks, coarsen, integers, keep_states, leave_out_zeros, optimize, recode,
+};
 use crate::prune::{PruneError, Pruned, prune_channels};
 use crate::report::{Facts, Report};
 use crate::sample;
@@ -66,6 +68,8 @@ pub struct Options {
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
     pub eliminate: bool,
+    /// Leaves weights out of the blob that are zero, where that makes it smaller.
+    pub leave_out_zeros: bool,
     /// Find out where noise comes from, for [`Report::diagnosis`].
     pub diagnose: bool,
     /// Layers that go over time keep their states from run to run.
@@ -109,6 +113,7 @@ impl Default for Options {
             baseline: false,
             ram: None,
             eliminate: true,
+            leave_out_zeros: true,
             diagnose: false,
             stateful: false,
             explain: false,
@@ -321,6 +326,13 @@ fn compile_graph(
     } else {
         EliminationReport::default()
     };
+    if options.leave_out_zeros {
+        let memory = match (options.sparsity, options.ram) {
+            (Some(_), None) => Memory::Free,
+            _ => Memory::Counts,
+        };
+        passes.push(leave_out_zeros(&mut graph, memory));
+    }
     if let Some(name) = &options.name {
         graph.name.clone_from(name);
     }

@@ -41,9 +41,10 @@ fn zeros(graph: &Graph) -> [usize; 2] {
     })
 }
 
+/// What was measured is 99.3 % and 28.2 dB for the digits, 96.6 % and 18.3 dB for the gestures.
 #[test]
 fn models_with_half_of_their_weights_decide_as_the_float_models_do() {
-    for (model, agreement) in [("digits/model.onnx", 0.5), ("gesture/model.tflite", 0.5)] {
+    for (model, agreement) in [("digits/model.onnx", 0.985), ("gesture/model.tflite", 0.95)] {
         let compiled = sparse(model, 50.0);
         let found = compared(model, &compiled);
         assert!(found.agreement >= agreement, "{model}: {} {:?}", found.agreement, found.sqnr_db);
@@ -60,6 +61,22 @@ fn models_with_half_of_their_weights_decide_as_the_float_models_do() {
 }
 
 #[test]
+fn zeros_that_are_left_out_change_bytes_and_no_output() {
+    let model = "digits/model.onnx";
+    let with = |leave_out_zeros: bool| {
+        let change = |options: &mut Options| {
+            (options.sparsity, options.leave_out_zeros) = (Some(50.0), leave_out_zeros);
+        };
+        tried(model, change).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let [without, whole] = [with(true), with(false)];
+    // 8,656 and 11,776 bytes.
+    assert!(without.blob.len() * 10 < whole.blob.len() * 8, "{} {}", without.blob.len(), whole.blob.len());
+    let [without, whole] = [without, whole].map(|compiled| compared(model, &compiled));
+    assert_eq!((without.agreement, without.sqnr_db), (whole.agreement, whole.sqnr_db));
+}
+
+#[test]
 fn the_same_samples_give_the_same_bytes() {
     let blob = || sparse("gesture/model.tflite", 30.0).blob;
     assert_eq!(*blob(), *blob());
@@ -67,9 +84,8 @@ fn the_same_samples_give_the_same_bytes() {
 
 #[test]
 fn zeros_go_with_given_bits_and_not_with_a_choice_of_them() {
-    let with = |bits: Bits| {
-        tried("gesture/model.tflite", |options| (options.sparsity, options.bits) = (Some(40.0), bits))
-    };
+    let with =
+        |bits: Bits| tried("gesture/model.tflite", |options| (options.sparsity, options.bits) = (Some(40.0), bits));
     let four = with(Bits::All(kinglet_kernels::packing::Storage::Bits4)).unwrap_or_else(|error| panic!("{error}"));
     let [all, zeros] = zeros(&four.graph);
     assert!(zeros * 100 >= all * 35, "{zeros} of {all}");

@@ -86,6 +86,9 @@ pub(super) struct Arguments {
     /// Put what the model sees and says on the calibration data into the blob, so that devices can tell when that changes
     #[arg(long, requires = "calib")]
     baseline: bool,
+    /// Keep weights that are zero in the blob: more bytes, fewer instructions and less working memory
+    #[arg(long)]
+    keep_zeros: bool,
     /// Keep work whose result is constant
     #[arg(long)]
     no_eliminate: bool,
@@ -308,6 +311,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
+        leave_out_zeros: !arguments.keep_zeros,
         diagnose: arguments.report.is_some(),
         stateful: arguments.stateful,
         explain: arguments.explain,

@@ -150,6 +150,7 @@ impl Conv2D {
         let packing = packing::convolution(site.target, self.groups, &layer.numbers(channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
         packing.pack(storage, channels.outputs, geometry.runs(), channels.weights, &mut packed);
+        let packed = packing::without_zeros(storage, packing.sparse(channels.outputs, channels.taps), packed);
         let (quant, constants) = layer.encode(&packed);
         let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
         let overlap = Overlap::windowed(&geometry, window.batch.into(), 1, packing.pixel_order());

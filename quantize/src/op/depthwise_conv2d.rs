@@ -153,6 +153,7 @@ impl DepthwiseConv2D {
         let packing = packing::depthwise(site.target, &geometry, self.multiplier, &layer.numbers(channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
         packing.pack(storage, channels.outputs, channels.taps, channels.weights, &mut packed);
+        let packed = packing::without_zeros(storage, packing.sparse(channels.outputs, channels.taps), packed);
         let (quant, constants) = layer.encode(&packed);
         let record = Conv2dI8 { constants: site.store(constants)?, window, quant };
         let images = (window.batch.into(), self.multiplier);

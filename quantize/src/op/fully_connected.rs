@@ -142,6 +142,7 @@ impl FullyConnected {
         let packing = packing::fully_connected(site.target, &layer.numbers(&channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), channels.weights, &mut packed);
+        let packed = packing::without_zeros(storage, packing.sparse(outputs, taps), packed);
         let (quant, constants) = layer.encode(&packed);
         let constants = site.store(constants)?;
         let [rows_u32, taps_u32, outputs_u32] = extents(rows, taps, outputs)?;

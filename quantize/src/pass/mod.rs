@@ -19,7 +19,7 @@
 //! [`integers`] is none of them: it runs once, between two rounds, and only on graphs of files that quantize and dequantize
 //! reals where they mean integers. Behind it [`blocks`] and [`recode`] give layers that stay on floats their codes of weights back.
 //!
-//! [`coarsen`] runs before all of them, on graphs that will be quantized.
+//! [`coarsen`] runs before all of them, on graphs that will be quantized; [`leave_out_zeros`] is the last of all.
 //!
 //! A quantized graph keeps every output bit: of these passes only those act on it that move no rounding,
 //! and each says so at its head.
@@ -36,6 +36,7 @@ mod fuse_pad;
 mod integers;
 mod keep_states;
 mod layout;
+mod leave_out_zeros;
 mod lower_affine;
 mod part_states;
 mod recode;
@@ -47,6 +48,7 @@ pub use blocks::blocks;
 pub use coarsen::coarsen;
 pub use integers::integers;
 pub use keep_states::keep_states;
+pub use leave_out_zeros::{Memory, leave_out_zeros};
 pub use recode::recode;
 use serde::Serialize;
 

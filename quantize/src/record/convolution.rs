@@ -4,7 +4,7 @@ use kinglet_blob::OpCode;
 use kinglet_blob::records::{AsymmetricConv2dI8, Conv2dF32, Conv2dI8, Conv2dI16, HybridConv2d, Window};
 use kinglet_kernels::conv2d::conv2d_i8_scratch_len;
 use kinglet_kernels::depthwise::depthwise_i8_scratch_len;
-use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Storage, WriteOrder};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, PixelOrder, Sparse, Storage, WriteOrder};
 
 use super::exactness::{Constants, lengthened, row_major};
 use super::parameters::{Access, Head, Layer, Packed, Parameters, RowsMut, Shapes, product};
@@ -77,23 +77,27 @@ impl Parameters for Conv2dI8 {
 
     fn is_exact(&self, head: Head, section: &[u8]) -> Option<bool> {
         let (window, outputs) = (&self.window, usize::from(self.window.output[2]));
-        let constants = |weight_len| Constants::at(self.constants, &self.quant, (outputs, weight_len), section);
         let storage = Storage::from_tag(head.form.storage)?;
+        let constants = |weight_len, sparse: Sparse| {
+            let sparse = (storage == Storage::Sparse).then_some(sparse);
+            Constants::at(self.constants, &self.quant, (outputs, weight_len, sparse), section)
+        };
         if head.opcode == OpCode::Depthwise {
             let packing = DepthwisePacking::from_tag(head.form.packing)?;
             let area = product(window.kernel) as usize;
-            let constants = constants(packing.weight_len(storage, outputs, area))?;
-            let weight = |o, tap| packing.weight_at(storage, [outputs, o], area, constants.weights, tap);
+            let constants = constants(packing.weight_len(storage, outputs, area), packing.sparse(outputs, area))?;
+            let weight = |o, tap| packing.weight_at(storage, [outputs, o], area, &constants.weights, tap);
             let row_major = row_major(outputs, area, weight);
             return Some(packing.is_exact(&constants.numbers(area, &row_major)));
         }
         let packing = Packing::from_tag(head.form.packing)?;
         let geometry = geometry(window, window.groups.into());
         let taps = geometry.runs();
-        let constants = constants(packing.weight_len(storage, outputs, taps.count()))?;
-        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, constants.weights, tap);
+        let constants =
+            constants(packing.weight_len(storage, outputs, taps.count()), packing.sparse(outputs, taps.count()))?;
+        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, &constants.weights, tap);
         let row_major = row_major(outputs, taps.count(), weight);
-        let head_is_right = packing.is_head_of(constants.weights, taps.count(), &row_major);
+        let head_is_right = packing.is_head_of(&constants.weights, taps.count(), &row_major);
         Some(head_is_right && packing.is_exact(&constants.numbers(taps.count(), &row_major)))
     }
 

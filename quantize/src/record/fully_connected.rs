@@ -53,9 +53,10 @@ fully_connected! {
     fn is_exact(&self, head: Head, section: &[u8]) -> Option<bool> {
         let (outputs, taps) = (self.outputs as usize, Taps::flat(self.taps as usize));
         let (packing, storage) = (Packing::from_tag(head.form.packing)?, Storage::from_tag(head.form.storage)?);
-        let lens = (outputs, packing.weight_len(storage, outputs, taps.count()));
+        let sparse = (storage == Storage::Sparse).then(|| packing.sparse(outputs, taps.count()));
+        let lens = (outputs, packing.weight_len(storage, outputs, taps.count()), sparse);
         let constants = Constants::at(self.constants, &self.quant, lens, section)?;
-        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, constants.weights, tap);
+        let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, &constants.weights, tap);
         let row_major = row_major(outputs, taps.count(), weight);
         Some(packing.is_exact(&constants.numbers(taps.count(), &row_major)))
     }

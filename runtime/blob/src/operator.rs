@@ -255,7 +255,7 @@ impl OpCode {
 pub const ROW_MAJOR_FEATURE: &str = "row-major";
 
 /// Storages of weights in fewer than eight bits: tag, and the engine's cargo feature without which they are refused.
-pub const STORAGE_FEATURES: [(u8, &str); 3] = [(1, "int4"), (2, "int3"), (3, "int2")];
+pub const STORAGE_FEATURES: [(u8, &str); 4] = [(1, "int4"), (2, "int3"), (3, "int2"), (4, "sparse")];
 
 /// The engine's cargo feature without which short biases and factors are refused.
 pub const SHORT_TABLES_FEATURE: &str = "short-tables";

@@ -202,9 +202,10 @@ fn storages_have_their_tags_bits_and_features() {
     let said: Vec<_> =
         table(&page(), "### Storage").into_iter().map(|row| [0, 1, 3].map(|at| row[at].clone())).collect();
     let feature = |storage: Storage| storage.feature().unwrap_or("-").to_owned();
-    let known = Storage::ALL.map(|storage| [(storage as u8).to_string(), storage.bits().to_string(), feature(storage)]);
-    assert_eq!(said, known);
-    let narrow = Storage::ALL.into_iter().filter_map(|storage| Some((storage as u8, storage.feature()?)));
+    let all = || Storage::ALL.into_iter().chain([Storage::Sparse]);
+    let known = all().map(|storage| [(storage as u8).to_string(), storage.bits().to_string(), feature(storage)]);
+    assert_eq!(said, known.collect::<Vec<_>>());
+    let narrow = all().filter_map(|storage| Some((storage as u8, storage.feature()?)));
     assert_eq!(narrow.collect::<Vec<_>>(), STORAGE_FEATURES);
 }
 

@@ -153,9 +153,9 @@ fn convolutions() -> Vec<Program> {
     all
 }
 
-/// Storages of weights in fewer than eight bits.
+/// Storages of weights that are not a byte each.
 fn narrow_storages() -> impl Iterator<Item = Storage> {
-    Storage::ALL.into_iter().filter(|storage| storage.bits() < 8)
+    Storage::ALL.into_iter().filter(|storage| storage.bits() < 8).chain([Storage::Sparse])
 }
 
 /// The name of a program of one operator: row-major weights go without saying.

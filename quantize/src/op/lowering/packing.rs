@@ -2,7 +2,7 @@
 //! layer exactly, which the packing itself proves from weights, biases and factors, if it pays; else row-major.
 
 use kinglet_kernels::conv2d::Geometry;
-use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing};
+use kinglet_kernels::packing::{DepthwisePacking, Numbers, Packing, Sparse, Storage};
 
 use crate::cost;
 use crate::record::Work;
@@ -13,6 +13,11 @@ pub(crate) fn convolution(target: Target, groups: usize, numbers: &Numbers<'_>, 
     let exact = exact_convolution(target, groups, numbers);
     let pays = cost::is_worth_packing(target, "conv2d-i8", exact as u8, work);
     if pays { exact } else { Packing::RowMajor }
+}
+
+/// Packed weights as the blob has them.
+pub(crate) fn without_zeros(storage: Storage, sparse: Sparse, packed: Vec<i8>) -> Vec<i8> {
+    if storage == Storage::Sparse { sparse.encode(&packed).collect() } else { packed }
 }
 
 /// The packing of a fully connected layer that takes `work`.

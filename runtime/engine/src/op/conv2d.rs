@@ -7,8 +7,8 @@ use kinglet_kernels::packing::{Packing, Storage};
 use kinglet_kernels::{Io, Token};
 
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
-    storage,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, geometry, image_lens,
+    layer_i16, storage, weight_len,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
@@ -33,8 +33,11 @@ fn resolve_i8<'b>(
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
-    let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
-    let layer = LayerI8::maybe_short(&record.quant, constants, geometry.output[2], weight_len)?;
+    let (outputs, taps) = (geometry.output[2], geometry.taps());
+    let whole = packing.weight_len(storage, outputs, taps);
+    let behind = (&record.quant, constants, outputs);
+    let weight_len = weight_len(storage, whole, behind, || packing.sparse(outputs, taps))?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, weight_len)?;
     let own = conv2d::conv2d_i8_scratch_len(&geometry, packing, storage);
     let spans = Spans {
         input: Span::new(input, input_len, batch),
@@ -60,6 +63,8 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     if !layer.packing.takes_head(layer.weights) {
         return Err(LoadRule::Parameter);
     }
+    let sparse = || layer.packing.sparse(layer.geometry.output[2], layer.geometry.taps());
+    check_sparse(layer.storage, sparse, layer.weights)?;
     limits.spans(spans)
 }
 

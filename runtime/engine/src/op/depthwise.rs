@@ -9,8 +9,8 @@ use kinglet_kernels::packing::Storage;
 
 use super::conv2d::for_each_image;
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, geometry, image_lens, layer_i16,
-    storage,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, geometry, image_lens,
+    layer_i16, storage, weight_len,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
@@ -38,8 +38,11 @@ fn resolve_i8<'b>(
     let packing = DepthwisePacking::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
-    let weight_len = packing.weight_len(storage, geometry.output[2], geometry.taps());
-    let layer = LayerI8::maybe_short(&record.quant, constants, geometry.output[2], weight_len)?;
+    let (outputs, taps) = (geometry.output[2], geometry.taps());
+    let whole = packing.weight_len(storage, outputs, taps);
+    let behind = (&record.quant, constants, outputs);
+    let weight_len = weight_len(storage, whole, behind, || packing.sparse(outputs, taps))?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, weight_len)?;
     let own = depthwise::depthwise_i8_scratch_len(&geometry, record.window.groups.into(), packing, storage);
     let spans = Spans {
         input: Span::new(input, input_len, batch),
@@ -69,6 +72,8 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     {
         return Err(LoadRule::PackingNotRunnable);
     }
+    let sparse = || layer.packing.sparse(layer.geometry.output[2], layer.geometry.taps());
+    check_sparse(layer.storage, sparse, layer.weights)?;
     limits.spans(spans)
 }
 

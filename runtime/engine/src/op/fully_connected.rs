@@ -9,7 +9,8 @@ use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8
 use kinglet_kernels::packing::Packing;
 
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, clamp, constants_f32, layer_i16, storage,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, layer_i16, storage,
+    weight_len,
 };
 use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
@@ -27,7 +28,10 @@ fn resolve_i8<'b>(
     let packing = Packing::from_tag(operator.packing).ok_or(LoadRule::PackingNotRunnable)?;
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
-    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, packing.weight_len(storage, outputs, taps))?;
+    let whole = packing.weight_len(storage, outputs, taps);
+    let behind = (&record.quant, constants, outputs);
+    let weight_len = weight_len(storage, whole, behind, || packing.sparse(outputs, taps))?;
+    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, weight_len)?;
     let own = fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),
@@ -47,6 +51,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
     }
+    check_sparse(layer.storage, || layer.packing.sparse(layer.outputs, layer.taps), layer.weights)?;
     limits.spans(&spans)
 }
 

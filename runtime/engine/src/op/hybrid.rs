@@ -18,7 +18,8 @@ fn resolve<'b>(operator: &OperatorBytes<'b>, weights: &'b [u8]) -> Result<(u16, 
     if record.flags & !(PER_TENSOR | ZERO_POINTS | NO_BIAS) != 0 || record.reserved != [0; 3] {
         return Err(LoadRule::Parameter);
     }
-    let storage = Storage::from_tag(operator.storage).ok_or(LoadRule::PackingNotRunnable)?;
+    let storage = Storage::from_tag(operator.storage).filter(|storage| *storage != Storage::Sparse);
+    let storage = storage.ok_or(LoadRule::PackingNotRunnable)?;
     let outputs = geometry.output[2];
     let weight_bytes = storage.bytes(product(&[outputs, geometry.taps()])?);
     let all = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;

@@ -10,7 +10,7 @@ use kinglet_blob::{DType, OperatorBytes, Signature, cast, size};
 use kinglet_kernels::conv2d::Geometry;
 use kinglet_kernels::int16::{LongBias, Rounding, StageI16};
 use kinglet_kernels::numerics::{ALL_SHIFTS, ClampF32, FixedPoint, LONG_SHIFTS, OutputStage, Requant};
-use kinglet_kernels::packing::Storage;
+use kinglet_kernels::packing::{Sparse, Storage};
 
 use super::product;
 use crate::error::LoadRule;
@@ -28,6 +28,32 @@ pub(super) fn storage(operator: &OperatorBytes<'_>) -> Result<Storage, LoadRule>
     } else {
         Ok(Storage::Bits8)
     }
+}
+
+/// Bytes of a layer's weights: `whole`, or fewer where zeros are left out, whose number stands with the weights.
+#[inline(always)]
+pub(super) fn weight_len(
+    storage: Storage,
+    whole: usize,
+    (quant, constants, outputs): (&LayerQuant, &[u8], usize),
+    sparse: impl FnOnce() -> Sparse,
+) -> Result<usize, LoadRule> {
+    if storage != Storage::Sparse {
+        return Ok(whole);
+    }
+    if !storage.is_runnable() {
+        return Err(LoadRule::PackingNotRunnable);
+    }
+    let places = ConstantsI8::new(outputs, quant.flags, 0).ok_or(LoadRule::ConstantRange)?;
+    let stored = constants.get(places.weights_start..).ok_or(LoadRule::ConstantRange)?;
+    sparse().stored_len(cast::i8s(stored)).ok_or(LoadRule::ConstantRange)
+}
+
+/// Where zeros are left out, there is a weight for each place that has one.
+#[inline]
+pub(super) fn check_sparse(storage: Storage, sparse: impl FnOnce() -> Sparse, weights: &[i8]) -> Result<(), LoadRule> {
+    let is_sparse = storage == Storage::Sparse && storage.is_runnable();
+    if is_sparse && !sparse().is_consistent(weights) { Err(LoadRule::Parameter) } else { Ok(()) }
 }
 
 /// The kernels' geometry of a window record, with every extent at least 1. `groups` is the caller's: the

@@ -49,11 +49,13 @@ pub struct FullyConnectedI8<'a> {
 
 impl FullyConnectedI8<'_> {
     /// True when input, output and constants are as long as the layer needs: what each kernel asks for first, but those
-    /// for which a call more would be felt, which look at the same slices as they cut them.
+    /// for which a call more would be felt, which look at the same slices as they cut them. Weights without their zeros are
+    /// looked at as they are read.
     pub(crate) fn fits(&self, io: &Io<i8>) -> bool {
         let FullyConnectedI8 { rows, taps, outputs, .. } = *self;
+        let is_sparse = Storage::Sparse.is_runnable() && self.storage == Storage::Sparse;
         self.requant.suffices(self.bias, outputs)
-            && self.weights.len() >= self.packing.weight_len(self.storage, outputs, taps)
+            && (is_sparse || self.weights.len() >= self.packing.weight_len(self.storage, outputs, taps))
             && io.has(rows.saturating_mul(taps), rows.saturating_mul(outputs))
     }
 
@@ -135,12 +137,23 @@ fn widened(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
         return io.refuse();
     }
     let block = block([rows, taps, outputs], storage).max(1);
+    let mut sparse = match storage {
+        Storage::Sparse => packing.sparse(outputs, taps).reader(layer.weights),
+        _ => None,
+    };
     for first in (0..outputs).step_by(block) {
         let outputs = block.min(outputs.wrapping_sub(first));
-        let before = packing.weight_len(storage, first, taps);
-        let weights = layer.weights.get(before..).unwrap_or_default();
         let widening = packing.widening(storage, outputs, taps);
-        let Some((weights, scratch)) = widening.run(weights, scratch) else { return io.refuse() };
+        let widened = match (storage, &mut sparse) {
+            // Where a block begins follows from those before it.
+            (Storage::Sparse, Some(reader)) => widening.next(reader, scratch),
+            (Storage::Sparse, None) => None,
+            _ => {
+                let before = packing.weight_len(storage, first, taps);
+                widening.run(layer.weights.get(before..).unwrap_or_default(), scratch)
+            }
+        };
+        let Some((weights, scratch)) = widened else { return io.refuse() };
         let (bias, requant) = (bias.get(first..).unwrap_or_default(), requant.from(first));
         let part = FullyConnectedI8 { outputs, storage: Storage::Bits8, weights, bias, requant, ..*layer };
         let mut channels = io.narrow((0, rows.saturating_mul(taps)), (first, rows.saturating_mul(outputs)));

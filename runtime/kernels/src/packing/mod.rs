@@ -13,6 +13,7 @@
 pub mod dense;
 pub mod depthwise;
 mod order;
+mod sparse;
 mod storage;
 mod taps;
 mod widen;
@@ -20,6 +21,7 @@ mod widen;
 pub use dense::Packing;
 pub use depthwise::DepthwisePacking;
 pub use order::{Bands, PixelOrder, WriteOrder};
+pub use sparse::Sparse;
 pub use storage::Storage;
 pub use taps::Taps;
 pub(crate) use widen::{Lanes, Widening, widened_len};

@@ -45,20 +45,23 @@ macro_rules! enumerate {
             #[default]
             Bits8 = 0,
             $($(#[$row])* $Name = $tag,)*
+            /// A byte for each weight that is not zero: `sparse.rs`. Among all places, before zeros are left out, a byte.
+            Sparse = 4,
         }
 
         impl $Storage {
-            /// Every storage.
+            /// Every storage in which a weight has bits of its own.
             pub const ALL: [$Storage; { 1 + [$($bits),*].len() }] = [$Storage::Bits8, $($Storage::$Name),*];
 
-            /// True when this build has kernels for fewer than eight bits.
-            pub const ANY_NARROW: bool = cfg!(any($(feature = $feature),*));
+            /// True when this build has kernels for weights that are not a byte each.
+            pub const ANY_NARROW: bool = cfg!(any($(feature = $feature,)* feature = "sparse"));
 
             /// What people and files call it.
             pub const fn name(self) -> &'static str {
                 match self {
                     $Storage::Bits8 => "8-bit",
                     $($Storage::$Name => $text,)*
+                    $Storage::Sparse => "sparse",
                 }
             }
 
@@ -67,6 +70,7 @@ macro_rules! enumerate {
                 match self {
                     $Storage::Bits8 => None,
                     $($Storage::$Name => Some($feature),)*
+                    $Storage::Sparse => Some("sparse"),
                 }
             }
 
@@ -75,6 +79,7 @@ macro_rules! enumerate {
                 match self {
                     $Storage::Bits8 => true,
                     $($Storage::$Name => cfg!(feature = $feature),)*
+                    $Storage::Sparse => cfg!(feature = "sparse"),
                 }
             }
 
@@ -82,7 +87,7 @@ macro_rules! enumerate {
             #[inline]
             pub const fn bits(self) -> usize {
                 match self {
-                    $Storage::Bits8 => 8,
+                    $Storage::Bits8 | $Storage::Sparse => 8,
                     $($Storage::$Name => $bits,)*
                 }
             }
@@ -98,7 +103,7 @@ narrow_storages! { enumerate [
 impl Storage {
     /// The storage with tag `tag`.
     pub fn from_tag(tag: u8) -> Option<Storage> {
-        Self::ALL.into_iter().find(|storage| *storage as u8 == tag)
+        Self::ALL.into_iter().chain([Storage::Sparse]).find(|storage| *storage as u8 == tag)
     }
 
     /// Weights that it holds.
@@ -111,7 +116,7 @@ impl Storage {
     #[inline]
     pub(crate) const fn group(self) -> usize {
         match self {
-            Storage::Bits8 => 1,
+            Storage::Bits8 | Storage::Sparse => 1,
             Storage::Bits4 => 8,
             Storage::Bits3 => 32,
             Storage::Bits2 => 16,
@@ -134,7 +139,7 @@ impl Storage {
     /// The weight at place `place`; `None` behind the end.
     #[inline]
     pub fn read(self, weights: &[i8], place: usize) -> Option<i8> {
-        if self == Storage::Bits8 {
+        if self.bits() == 8 {
             return weights.get(place).copied();
         }
         let [low, high] = self.parts(place);
@@ -144,7 +149,7 @@ impl Storage {
 
     /// Writes a weight that the storage holds; nothing behind the end.
     pub fn write(self, weights: &mut [i8], place: usize, weight: i8) {
-        if self == Storage::Bits8 {
+        if self.bits() == 8 {
             if let Some(byte) = weights.get_mut(place) {
                 *byte = weight;
             }
@@ -170,7 +175,9 @@ impl Storage {
         let plane = (within / 4) as u32;
         let none = Part { byte, shift: 0, bits: 0 };
         match self {
-            Storage::Bits8 | Storage::Bits4 => [Part { byte, shift: plane.wrapping_mul(4), bits: 4 }, none],
+            Storage::Bits8 | Storage::Sparse | Storage::Bits4 => {
+                [Part { byte, shift: plane.wrapping_mul(4), bits: 4 }, none]
+            }
             Storage::Bits2 => [Part { byte, shift: plane.wrapping_mul(2), bits: 2 }, none],
             Storage::Bits3 => [
                 Part { byte: byte.wrapping_add(within / 16 * 4), shift: (plane % 4).wrapping_mul(2), bits: 2 },
@@ -221,7 +228,7 @@ mod tests {
             assert_eq!(Storage::from_tag(storage as u8), Some(storage));
         }
         assert_eq!(Storage::ALL.map(|storage| (storage as u8, storage.bits())), [(0, 8), (1, 4), (2, 3), (3, 2)]);
-        assert_eq!(Storage::from_tag(4), None);
+        assert_eq!((Storage::from_tag(4), Storage::from_tag(5)), (Some(Storage::Sparse), None));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! A further storage has a row in `storage.rs` (how many bytes places take, how one of them is read and written) and an
 //! arm in [`Widening::run`], which makes bytes of all of them in order.
 
-use super::Storage;
+use super::sparse::Reader;
+use super::{Sparse, Storage};
 
 /// What the byte of a place is in the order that the kernels read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,9 @@ impl Widening {
         if !storage.is_runnable() {
             return None;
         }
+        if storage == Storage::Sparse {
+            return self.without_zeros(weights, scratch);
+        }
         let stored = weights.get(..storage.bytes(places).checked_add(head)?)?;
         let (bytes, rest) = scratch.split_at_mut_checked(widened_len(storage, head, places))?;
         let (before, stored) = stored.split_at_checked(head)?;
@@ -61,7 +65,7 @@ impl Widening {
         to_head.copy_from_slice(before);
         let finish = Finish::new(storage, lanes);
         match storage {
-            Storage::Bits8 => return None,
+            Storage::Bits8 | Storage::Sparse => return None,
             Storage::Bits4 => groups(stored, to, |[word], out: &mut [[i8; 4]; 2]| {
                 for (out, shift) in out.iter_mut().zip([0, 4]) {
                     *out = finish.apply((word >> shift) & 0x0f0f_0f0f);
@@ -81,6 +85,29 @@ impl Widening {
             }),
         }
         Some((bytes.get(..places.checked_add(head)?)?, rest))
+    }
+
+    /// The same for weights whose zeros are left out.
+    fn without_zeros<'s>(&self, weights: &[i8], scratch: &'s mut [i8]) -> Option<(&'s [i8], &'s mut [i8])> {
+        let Widening { storage, head, places, .. } = *self;
+        let mut reader = Sparse { head, places }.reader(weights)?;
+        let (bytes, rest) = scratch.split_at_mut_checked(widened_len(storage, head, places))?;
+        let (to_head, to) = bytes.split_at_mut_checked(head)?;
+        to_head.copy_from_slice(weights.get(..head)?);
+        self.next(&mut reader, to)?;
+        Some((bytes.get(..places.checked_add(head)?)?, rest))
+    }
+
+    /// The next weights of a layer whose zeros are left out, for a part of its channels, without a head.
+    #[inline(never)]
+    pub(crate) fn next<'s>(&self, reader: &mut Reader<'_>, scratch: &'s mut [i8]) -> Option<(&'s [i8], &'s mut [i8])> {
+        let Widening { storage, lanes, places, .. } = *self;
+        if !Storage::Sparse.is_runnable() {
+            return None;
+        }
+        let (bytes, rest) = scratch.split_at_mut_checked(widened_len(storage, 0, places))?;
+        reader.widen(places, lanes, bytes)?;
+        Some((bytes.get(..places)?, rest))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::harness::{Overlap, check_all, compare, elements, float, refuses, short, short_constants};
 use super::layers::{clamp, factors, fixed_points, weight};
+use super::without_zeros;
 use kinglet_kernels::fully_connected::{
     FullyConnectedF32, FullyConnectedI8, fully_connected_f32_reference, fully_connected_i8_reference,
     fully_connected_i8_scratch_len,
@@ -40,6 +41,7 @@ pub(crate) fn fully_connected_i8(
         prop_assume!(packing.runs_fully_connected(!factors.requant().extra.is_empty()));
         let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), &row_major, &mut weights);
+        let weights = without_zeros(storage, packing.sparse(outputs, taps), weights);
         let packed = FullyConnectedI8 {
             rows,
             taps,

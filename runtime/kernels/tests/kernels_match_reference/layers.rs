@@ -2,6 +2,7 @@
 
 use super::geometry::{Rule, closest, geometry};
 use super::harness::{Overlap, check_all, compare, elements, float, refuses, short, short_constants};
+use super::without_zeros;
 use core::ops::RangeInclusive;
 use kinglet_kernels::conv2d::{
     Conv2dF32, Conv2dI8, Geometry, conv2d_f32_reference, conv2d_i8_reference, conv2d_i8_scratch_len,
@@ -55,7 +56,9 @@ pub(crate) fn fixed_points(factors: &Factors, outputs: usize) -> Vec<FixedPoint>
 
 /// Weights that a packing and a storage hold.
 pub(crate) fn weight(least: i8, storage: Storage) -> impl Strategy<Value = i8> {
-    least.max(*storage.range().start())..=*storage.range().end()
+    let weights = least.max(*storage.range().start())..=*storage.range().end();
+    // Every other one is zero where zeros are left out.
+    weights.prop_map(move |weight| if storage == Storage::Sparse && weight % 2 == 0 { 0 } else { weight })
 }
 
 /// The shape that `closest` allows, sometimes with more room.
@@ -97,6 +100,7 @@ pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &
         prop_assume!(packing.is_exact(&Numbers { taps, weights: &row_major, bias: &bias, factors: &factor }));
         let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, geometry.runs(), &row_major, &mut weights);
+        let weights = without_zeros(storage, packing.sparse(outputs, taps), weights);
         let requant = factors.requant();
         let packed = Conv2dI8 {
             geometry,
@@ -193,6 +197,7 @@ pub(crate) fn depthwise_i8(packing: DepthwisePacking, storage: Storage, run: fn(
         let area = geometry.kernel[0] * geometry.kernel[1];
         let mut weights = vec![0; packing.weight_len(storage, geometry.output[2], area)];
         packing.pack(storage, geometry.output[2], area, &row_major, &mut weights);
+        let weights = without_zeros(storage, packing.sparse(geometry.output[2], area), weights);
         prop_assume!(packing.takes(&geometry, multiplier));
         let overlap = match packing.write_order(&geometry) {
             WriteOrder::Pixels(order) => before(&geometry, rule(order)),

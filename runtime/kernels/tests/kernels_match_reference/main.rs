@@ -18,7 +18,7 @@ mod moves;
 mod reduce;
 mod transpose_conv;
 
-use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Sparse, Storage};
 use kinglet_kernels::registry::{Kernel, kernels};
 use kinglet_kernels::{conv2d, depthwise, fully_connected};
 use std::collections::BTreeSet;
@@ -108,6 +108,31 @@ fn every_packing_takes_narrow_weights() {
     for (packing, storage) in DepthwisePacking::ALL.into_iter().zip(storages()) {
         layers::depthwise_i8(packing, storage, depthwise::depthwise_i8);
     }
+}
+
+/// And weights without their zeros.
+#[test]
+fn every_packing_takes_weights_without_zeros() {
+    if !Storage::Sparse.is_runnable() {
+        println!("skipped: this build has no kernels for weights without their zeros");
+        return;
+    }
+    for packing in Packing::ALL {
+        if packing.is_for_conv2d() {
+            layers::conv2d_i8(packing, Storage::Sparse, conv2d::conv2d_i8);
+        }
+        if packing.is_for_fully_connected() {
+            dense::fully_connected_i8(packing, Storage::Sparse, fully_connected::fully_connected_i8);
+        }
+    }
+    for packing in DepthwisePacking::ALL {
+        layers::depthwise_i8(packing, Storage::Sparse, depthwise::depthwise_i8);
+    }
+}
+
+/// Packed weights as they are stored.
+fn without_zeros(storage: Storage, sparse: Sparse, packed: Vec<i8>) -> Vec<i8> {
+    if storage == Storage::Sparse { sparse.encode(&packed).collect() } else { packed }
 }
 
 #[test]

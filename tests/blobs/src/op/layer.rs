@@ -6,7 +6,7 @@ use kinglet_blob::records::{
 };
 use kinglet_blob::{Field, OpCode, WeightForm};
 use kinglet_kernels::numerics::{ClampF32, OutputStage, Requant};
-use kinglet_kernels::packing::{DepthwisePacking, Packing, Storage, Taps};
+use kinglet_kernels::packing::{DepthwisePacking, Packing, Sparse, Storage, Taps};
 use kinglet_kernels::{Io, Token};
 use kinglet_kernels::{conv2d, depthwise, fully_connected};
 
@@ -74,6 +74,10 @@ pub(super) struct Constants {
 impl Constants {
     /// With weights that the storage holds.
     fn narrowed(mut self, storage: Storage) -> Self {
+        if storage == Storage::Sparse {
+            // The even ones go.
+            self.weights.iter_mut().filter(|weight| **weight % 2 == 0).for_each(|weight| *weight = 0);
+        }
         self.weights.iter_mut().for_each(|weight| *weight >>= 8 - storage.bits());
         self
     }
@@ -91,6 +95,11 @@ impl Constants {
         let LayerQuant { zero_point, min, max, .. } = self.quant;
         OutputStage { zero_point: zero_point.into(), min: min.into(), max: max.into() }
     }
+}
+
+/// Packed weights as they are stored.
+fn without_zeros(storage: Storage, sparse: Sparse, packed: Vec<i8>) -> Vec<i8> {
+    if storage == Storage::Sparse { sparse.encode(&packed).collect() } else { packed }
 }
 
 impl Program {
@@ -165,6 +174,7 @@ impl Program {
         let layer = self.constants_i8(outputs, taps, factors).narrowed(storage);
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, geometry.runs(), &layer.weights, &mut packed);
+        let packed = without_zeros(storage, packing.sparse(outputs, taps), packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(conv2d::conv2d_i8_scratch_len(&geometry, packing, storage) + layer.lengthened());
         let record = Conv2dI8 { constants, window, quant: layer.quant };
@@ -256,6 +266,7 @@ impl Program {
         let layer = self.constants_i8(outputs, area, factors).narrowed(storage);
         let mut packed = vec![0; packing.weight_len(storage, outputs, area)];
         packing.pack(storage, outputs, area, &layer.weights, &mut packed);
+        let packed = without_zeros(storage, packing.sparse(outputs, area), packed);
         let constants = self.store(&layer, &packed);
         let scratch = self
             .memory(depthwise::depthwise_i8_scratch_len(&geometry, multiplier, packing, storage) + layer.lengthened());
@@ -320,6 +331,7 @@ impl Program {
         let layer = self.constants_i8(outputs, taps, factors).narrowed(storage);
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), &layer.weights, &mut packed);
+        let packed = without_zeros(storage, packing.sparse(outputs, taps), packed);
         let constants = self.store(&layer, &packed);
         let scratch = self.memory(
             fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage)

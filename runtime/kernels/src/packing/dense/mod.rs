@@ -11,7 +11,7 @@ mod row_major;
 pub(crate) mod unsigned_rows_20;
 mod unsigned_rows_23;
 
-use super::{Lanes, Numbers, PixelOrder, Storage, Taps, Widening, widened_len};
+use super::{Lanes, Numbers, PixelOrder, Sparse, Storage, Taps, Widening, widened_len};
 use crate::Io;
 use crate::conv2d::{Conv2dI8, Geometry};
 use crate::dense::{Dense, Vector};
@@ -315,6 +315,15 @@ impl Packing {
             return 0;
         }
         dense_packings!(ask [Packing self, P => storage.bytes(P::places(outputs, taps)).saturating_add(P::HEAD)])
+    }
+
+    /// The places of a layer's weights, for [`Storage::Sparse`].
+    pub fn sparse(self, outputs: usize, taps: usize) -> Sparse {
+        // As in `weight_len`.
+        if !self.is_runnable() {
+            return Sparse { head: 0, places: 0 };
+        }
+        dense_packings!(ask [Packing self, P => Sparse { head: P::HEAD, places: P::places(outputs, taps) }])
     }
 
     /// Writes `row_major`, `[outputs, taps]`, into `out` as the packing orders it. `out` has

@@ -10,7 +10,7 @@ pub(crate) mod tap_pairs_by_32;
 pub(crate) mod windows_3x3;
 
 use super::dense::{ask, enumerate};
-use super::{Lanes, Numbers, Storage, Widening, WriteOrder, widened_len};
+use super::{Lanes, Numbers, Sparse, Storage, Widening, WriteOrder, widened_len};
 use crate::Io;
 use crate::conv2d::Geometry;
 use crate::depthwise::DepthwiseI8;
@@ -175,6 +175,11 @@ impl DepthwisePacking {
     /// has more places than weights.
     pub fn weight_len(self, storage: Storage, outputs: usize, kernel_area: usize) -> usize {
         storage.bytes(outputs.saturating_mul(kernel_area))
+    }
+
+    /// The places of a layer's weights, for [`Storage::Sparse`].
+    pub fn sparse(self, outputs: usize, kernel_area: usize) -> Sparse {
+        Sparse { head: 0, places: outputs.saturating_mul(kernel_area) }
     }
 
     /// How the weights are widened.
