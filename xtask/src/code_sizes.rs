@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Measure only this core, and leave the others' columns as they are; may be given more than once
     #[arg(long, value_parser = board::parse)]
     core: Vec<&'static Board>,
+    /// Measure only this feature, and leave the other rows as they are; may be given more than once
+    #[arg(long, value_name = "FEATURE")]
+    only: Vec<String>,
 }
 
 /// What it writes, from the root.
@@ -37,7 +40,7 @@ const USUAL: &[&str] =
 /// What a feature needs to do anything.
 fn companions(feature: &str) -> &'static [&'static str] {
     match feature {
-        "row-major" | "int4" | "int3" | "int2" => WEIGHTED,
+        "row-major" | "int4" | "int3" | "int2" | "short-tables" => WEIGHTED,
         _ => match feature.strip_prefix("combine-") {
             Some("f32" | "i8" | "i16" | "i32") => &["combine-add"],
             Some("bool") => &["combine-and"],
@@ -51,11 +54,12 @@ fn companions(feature: &str) -> &'static [&'static str] {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let boards = if arguments.core.is_empty() { board::one_of_each_isa() } else { arguments.core.clone() };
-    let features = features()?;
+    let mut features = features()?;
+    features.retain(|feature| arguments.only.is_empty() || arguments.only.contains(feature));
     let mut table = read()?;
     for board in boards {
         prerequisites::rust_target(board.rust_target)?;
-        for (row, bytes) in measure(board, &features)? {
+        for (row, bytes) in measure(board, &features, arguments.only.is_empty())? {
             table.entry(row).or_default().insert(board.core.to_owned(), bytes);
         }
         write(&table)?;
@@ -66,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Bytes by core.
 type Row = BTreeMap<String, u64>;
 
-fn measure(board: &Board, features: &[String]) -> Result<Vec<(String, u64)>> {
+fn measure(board: &Board, features: &[String], is_whole: bool) -> Result<Vec<(String, u64)>> {
     let base = size(board, &[])?;
     let mut rows = vec![("base".to_owned(), base)];
     for feature in features {
@@ -76,6 +80,9 @@ fn measure(board: &Board, features: &[String]) -> Result<Vec<(String, u64)>> {
         let bytes = size(board, &with)?.saturating_sub(beside);
         println!("{:<12} {feature:<26} {bytes:>6}", board.core);
         rows.push((feature.clone(), bytes));
+    }
+    if !is_whole {
+        return Ok(rows);
     }
     let apart: u64 = rows.iter().filter(|(row, _)| USUAL.contains(&row.as_str())).map(|(_, bytes)| bytes).sum();
     let together = size(board, USUAL)?.saturating_sub(base);
