@@ -8,10 +8,11 @@
 //! Without a rate each connection asks again when it has its answer (throughput); with one, requests begin at fixed times, and
 //! latency counts from then, so that a server that stalls cannot hide it.
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::routing::post;

@@ -9,8 +9,6 @@
 //! The protocol is the Open Inference Protocol v2, which KServe and Triton speak too. What runs is the engine of the devices,
 //! so an answer is what a board computes, to the bit. Nothing here reaches a device crate.
 #![forbid(unsafe_code)]
-// Of the host: there is an allocator.
-#![allow(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 
 pub mod audit;
 pub mod auth;

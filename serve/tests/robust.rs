@@ -3,8 +3,8 @@
 
 mod common;
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use kinglet_test_blobs::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -146,7 +146,7 @@ async fn candidates_are_tried_promoted_and_taken_back() {
         if runs >= 60 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(core::time::Duration::from_millis(10)).await;
     }
     assert!(runs >= 60 && runs == agreements, "{runs} copies, {agreements} agree");
     assert_eq!(admin.json("POST", &format!("{models}/promote"), "").await.0, 200);
@@ -213,7 +213,7 @@ async fn what_was_begun_is_answered_before_the_server_ends() {
     stream.write_all(half.as_bytes()).await.unwrap();
     let (http, app) = (running.http, std::sync::Arc::clone(&running.app));
     let ended = tokio::spawn(running.stop());
-    while !app.is_draining.load(std::sync::atomic::Ordering::Relaxed) {
+    while !app.is_draining.load(core::sync::atomic::Ordering::Relaxed) {
         tokio::task::yield_now().await;
     }
     stream.write_all(rest.as_bytes()).await.unwrap();

@@ -1,7 +1,7 @@
 //! A server in this process, on a port of the system's choice, and a client for it.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

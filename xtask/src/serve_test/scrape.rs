@@ -1,9 +1,10 @@
 //! The server's metrics, as Prometheus takes them.
 
+use core::time::Duration;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
