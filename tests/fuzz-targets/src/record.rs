@@ -512,7 +512,7 @@ fn pick<T>(mut packings: impl Iterator<Item = T> + Clone, index: u8) -> T {
 
 /// Any storage.
 fn storage(index: u8) -> u8 {
-    pick(Storage::ALL, index / 16) as u8
+    pick(Storage::ALL.into_iter(), index / 16) as u8
 }
 
 pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQuant {

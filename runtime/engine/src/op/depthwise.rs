@@ -9,8 +9,8 @@ use kinglet_kernels::packing::Storage;
 
 use super::conv2d::for_each_image;
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, geometry, image_lens,
-    layer_i16, storage, weight_len,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, geometry,
+    image_lens, layer_i16, storage, weight_len,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;

@@ -9,8 +9,8 @@ use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8
 use kinglet_kernels::packing::Packing;
 
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, layer_i16, storage,
-    weight_len,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, layer_i16,
+    storage, weight_len,
 };
 use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
