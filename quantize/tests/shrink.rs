@@ -61,11 +61,8 @@ fn the_report_says_what_each_layer_has_become() {
     assert_eq!(bits(&eight).len(), bits(&four).len());
     for ((op, before, bytes_before), (_, after, bytes_after)) in bits(&eight).into_iter().zip(bits(&four)) {
         assert_eq!(before, 8);
-        match op {
-            // Its weights are bytes, whatever their codes.
-            "DepthwiseConv2D" => assert_eq!((after, bytes_after), (8, bytes_before)),
-            _ => assert_eq!((after, bytes_after), (4, bytes_before.div_ceil(2))),
-        }
+        // Eight weights stand in a word.
+        assert_eq!((after, bytes_after), (4, bytes_before.div_ceil(8) * 4), "{op}");
     }
     let text = four.report.to_string();
     assert!(text.contains("\n  4 bits     "), "{text}");

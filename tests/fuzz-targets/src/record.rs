@@ -2,7 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR};
+use kinglet_blob::constants::{EXTRA_SHIFTS, PER_TENSOR, SHORT_BIAS, SHORT_FACTORS};
 use kinglet_blob::records::{
     BinaryF32, BinaryI8, Broadcast, Cast, Combine, CombineF32, CombineQuantized, Conv2dF32, Conv2dI8, Convert, Copy,
     FullyConnectedF32, FullyConnectedI8, Grid, LayerQuant, Lookup, MapF32, MeanF32, MeanI8, Pad, PoolF32, PoolI8,
@@ -181,7 +181,7 @@ impl Memory {
         }
         let (packing, shifts) =
             if is_depthwise { (depthwise as u8, depthwise.shifts()) } else { (dense as u8, dense.shifts()) };
-        let record = Conv2dI8 { constants, window, quant: layer_quant(quant, shifts) };
+        let record = Conv2dI8 { constants, window, quant: maybe_short(quant, layer_quant(quant, shifts)) };
         let form = WeightForm { packing, storage: storage(quant.packing) };
         operator_bytes(opcode, form, &operands.with_scratch(at.scratch), &record)
     }
@@ -199,7 +199,7 @@ impl Memory {
         }
         let packing = pick(Packing::ALL.into_iter().filter(|packing| packing.is_for_fully_connected()), quant.packing);
         let form = WeightForm { packing: packing as u8, storage: storage(quant.packing) };
-        let quant = layer_quant(quant, packing.shifts());
+        let quant = maybe_short(quant, layer_quant(quant, packing.shifts()));
         let record = FullyConnectedI8 { constants, rows, taps, outputs, quant };
         operator_bytes(OpCode::FullyConnected, form, &operands.with_scratch(at.scratch), &record)
     }
@@ -530,6 +530,13 @@ pub(crate) fn layer_quant(plan: &Quant, shifts: RangeInclusive<i32>) -> LayerQua
         flags: plan.flags & if plan.flags > 240 { PER_TENSOR | EXTRA_SHIFTS } else { PER_TENSOR },
         bias_shift: 0,
     }
+}
+
+/// With short tables, sometimes.
+fn maybe_short(plan: &Quant, quant: LayerQuant) -> LayerQuant {
+    let flags = quant.flags | plan.flags & (SHORT_BIAS | SHORT_FACTORS);
+    let bias_shift = if flags & SHORT_BIAS != 0 { u16::from(plan.flags % 16) } else { 0 };
+    LayerQuant { flags, bias_shift, ..quant }
 }
 
 /// Elements of the input and output of a whole batch.

@@ -245,9 +245,16 @@ pub fn conv2d_i8_scratch_len(geometry: &Geometry, packing: Packing, storage: Sto
 // Not inlined: its frame must not lie below that of reading the record.
 #[inline(never)]
 pub fn conv2d_i8(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    if !Storage::ANY_NARROW || layer.storage == Storage::Bits8 {
-        return Packing::conv2d(layer, io, scratch);
+    if Storage::ANY_NARROW && layer.storage != Storage::Bits8 {
+        return widened(layer, io, scratch);
     }
+    Packing::conv2d(layer, io, scratch);
+}
+
+/// The same for weights of fewer than eight bits.
+// Not inlined: layers of bytes must not pay for it in stack.
+#[inline(never)]
+fn widened(layer: &Conv2dI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let widening = layer.packing.widening(layer.storage, layer.geometry.output[2], layer.geometry.taps());
     let Some((weights, scratch)) = widening.run(layer.weights, scratch) else { return io.refuse() };
     Packing::conv2d(&Conv2dI8 { storage: Storage::Bits8, weights, ..*layer }, io, scratch);

@@ -106,9 +106,16 @@ pub fn depthwise_i8_scratch_len(
 // Not inlined: its frame must not lie below that of reading the record.
 #[inline(never)]
 pub fn depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    if !Storage::ANY_NARROW || layer.storage == Storage::Bits8 {
-        return DepthwisePacking::run(layer, io, scratch);
+    if Storage::ANY_NARROW && layer.storage != Storage::Bits8 {
+        return widened(layer, io, scratch);
     }
+    DepthwisePacking::run(layer, io, scratch);
+}
+
+/// The same for weights of fewer than eight bits.
+// Not inlined: layers of bytes must not pay for it in stack.
+#[inline(never)]
+fn widened(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
     let widening = layer.packing.widening(layer.storage, layer.geometry.output[2], layer.geometry.kernel_area());
     let Some((weights, scratch)) = widening.run(layer.weights, scratch) else { return io.refuse() };
     DepthwisePacking::run(&DepthwiseI8 { storage: Storage::Bits8, weights, ..*layer }, io, scratch);

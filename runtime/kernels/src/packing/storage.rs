@@ -170,7 +170,8 @@ impl Storage {
     /// Where the lower bits of a place are, and where the upper ones.
     #[inline]
     fn parts(self, place: usize) -> [Part; 2] {
-        let (group, within) = (place / self.group(), place % self.group());
+        let count = self.group().max(1);
+        let (group, within) = (place.checked_div(count).unwrap_or(0), place.checked_rem(count).unwrap_or(0));
         let byte = group.wrapping_mul(self.group_bytes()).wrapping_add(within % 4);
         let plane = (within / 4) as u32;
         let none = Part { byte, shift: 0, bits: 0 };
@@ -180,7 +181,11 @@ impl Storage {
             }
             Storage::Bits2 => [Part { byte, shift: plane.wrapping_mul(2), bits: 2 }, none],
             Storage::Bits3 => [
-                Part { byte: byte.wrapping_add(within / 16 * 4), shift: (plane % 4).wrapping_mul(2), bits: 2 },
+                Part {
+                    byte: byte.wrapping_add((within / 16).wrapping_mul(4)),
+                    shift: (plane % 4).wrapping_mul(2),
+                    bits: 2,
+                },
                 Part { byte: byte.wrapping_add(8), shift: plane, bits: 1 },
             ],
         }
