@@ -1,4 +1,5 @@
 //! The command `kinglet-serve`.
+#![forbid(unsafe_code)]
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;

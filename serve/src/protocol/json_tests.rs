@@ -1,3 +1,5 @@
+//! The reader and the writer of JSON, on what clients send and on what they must not.
+
 use super::*;
 
 fn read_text(text: &str) -> Result<Request, Failure> {

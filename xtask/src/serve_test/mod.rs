@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     report.lane("prometheus", lane(missing, || scrape::alert_fires(&workplace, &server)));
     let missing = program_is_missing("promtool").or_else(|| program_is_missing("curl"));
     report.lane("docs/serve.md", lane(missing, || page::run(&workplace)));
+    report.lane("systemd unit", lane(program_is_missing("systemd-analyze"), || workplace.unit()));
     report.lane("ends", workplace.ends(server).map(Outcome::Passed));
     fs::remove_dir_all(&workplace.folder).context("cannot remove the test's folder")?;
     Ok(report.finish())
@@ -178,6 +179,21 @@ impl Workplace {
         command.arg(tree::root().join("tests/serve/clients.py")).args([&server.http, &server.grpc]);
         let text = output(command.arg(tree::root().join(SAMPLES)).arg(&self.admin))?;
         Ok(text.trim().to_owned())
+    }
+
+    /// The unit is one, and gives the server no more than it needs (systemd's score: 0 is nothing at all, 10 everything).
+    fn unit(&self) -> Result<String> {
+        let text = fs::read_to_string(tree::root().join("serve/packaging/kinglet-serve.service"));
+        let text = text.context("cannot read the unit")?;
+        ensure!(text.contains("ExecStart=/usr/local/bin/kinglet-serve "), "the unit starts another program");
+        // The program has to be there.
+        let here = text.replace("/usr/local/bin/kinglet-serve", &self.serve.display().to_string());
+        let unit = self.folder.join("kinglet-serve.service");
+        fs::write(&unit, here).context("cannot write the unit")?;
+        output(Command::new("systemd-analyze").arg("verify").arg(&unit))?;
+        let score =
+            output(Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=20"]).arg(&unit))?;
+        Ok(score.lines().last().unwrap_or_default().trim_start_matches("→ ").to_owned())
     }
 
     /// The server ends when it is told, with everything answered; and its audit log is whole.
