@@ -15,6 +15,7 @@ use crate::data::Preparation;
 use crate::data::npy::{Array, ArrayError};
 use crate::diagnose::{Diagnosis, DiagnosisError, diagnose};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
+use crate::equalize::equalize;
 use crate::host::{self, AlignedBytes};
 use crate::import::{self, Changes, Folder, ImportError, Imported, Kind, ModelBytes};
 use crate::input_files::{InputError, InputFiles};
@@ -30,10 +31,14 @@ use crate::shrink::{self, Bits, ShrinkError, Shrunk, Weights};
 use crate::stripe::Ram;
 use crate::target::{Target, channel_step};
 use crate::tensor;
+use crate::tune::{Equalize, Trial, Tried, Tuned};
 use crate::warning;
 
 /// Samples on which the int8 graph is compared with the float one for the report.
 const ERROR_SAMPLES: usize = 16;
+
+/// A form is worth sweeping when its noise is at most so many times the least, 1.3 dB: a sweep wins about one.
+const NEAR: f64 = 1.35;
 
 /// What to make of a model.
 #[derive(Clone, Debug)]
@@ -52,6 +57,10 @@ pub struct Options {
     pub keep_outliers: bool,
     /// Takes from biases what rounding the weights adds to a layer's results on average.
     pub correct_biases: bool,
+    /// Whether channels between layers are brought to like magnitudes.
+    pub equalize: Equalize,
+    /// Weights of eight bits are the nearest codes, whatever the others are.
+    pub nearest: bool,
     /// In how many bits weights are.
     pub bits: Bits,
     /// Prunes channels of a float model until so many percent of its layers' multiplications are gone.
@@ -105,6 +114,8 @@ impl Default for Options {
             range_method: RangeMethod::default(),
             keep_outliers: false,
             correct_biases: true,
+            equalize: Equalize::default(),
+            nearest: false,
             bits: Bits::default(),
             channels: None,
             sparsity: None,
@@ -368,6 +379,7 @@ fn compile_graph(
         elimination: &elimination,
         quantized: quantized.as_ref().map(|done| (&done.calibration, options.range_method, &done.errors)),
         shrunk: quantized.as_ref().map(|done| &done.shrunk),
+        tuned: quantized.as_ref().map(|done| &done.tuned),
         golden_vectors: vectors.len(),
     });
     report.diagnosis = quantized.and_then(|done| done.diagnosis);
@@ -381,6 +393,7 @@ struct Quantized {
     errors: LayerErrors,
     /// What was found out about the weights.
     shrunk: Shrunk,
+    tuned: Tuned,
     diagnosis: Option<Diagnosis>,
     pruned: Option<Pruned>,
 }
@@ -406,20 +419,16 @@ fn quantize(
         }
         None => None,
     };
-    let mut runner = EngineRunner::new(graph)?;
-    let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
-    let calibration = calibrate(graph, &mut runner, &samples, method, &mut |done, total| {
-        progress(Stage::Calibrating { done, total });
-    })?;
-    progress(Stage::Quantizing);
-    let mut int8 = affine::quantize(graph, &calibration.table)?;
-    if options.correct_biases {
-        affine::correct_biases(graph, &calibration.means, &mut int8, &samples);
+    let (form, tuned) = tuned(graph, &samples, options, progress)?;
+    if let Some(equalized) = form.graph {
+        *graph = equalized;
     }
+    let (calibration, mut int8) = (form.calibration, form.int8);
     let weights = Weights { bits: options.bits, sparsity: options.sparsity };
     let shrunk = shrink::shrink((graph, &mut int8), &samples, (weights, options.target), &mut |done, total| {
         progress(Stage::Rounding { done, total });
     })?;
+    let mut runner = EngineRunner::new(graph)?;
     let mut int8_runner = EngineRunner::new(&int8)?;
     let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
     drop(runner);
@@ -431,7 +440,104 @@ fn quantize(
         false => None,
     };
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors, shrunk, diagnosis, pruned })
+    Ok(Quantized { samples, calibration, errors, shrunk, tuned, diagnosis, pruned })
+}
+
+/// An int8 graph that could be kept, and what it comes from.
+struct Form {
+    /// The float graph, where it is not the model's own.
+    graph: Option<Graph>,
+    calibration: Calibration,
+    int8: Graph,
+    tried: Tried,
+}
+
+impl Form {
+    /// Chooses ranges for a float graph and gives it the nearest codes.
+    fn new(graph: &Graph, samples: &Samples, options: &Options, progress: Progress<'_>) -> Result<Self, CompileError> {
+        let mut runner = EngineRunner::new(graph)?;
+        let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
+        let calibration = calibrate(graph, &mut runner, samples, method, &mut |done, total| {
+            progress(Stage::Calibrating { done, total });
+        })?;
+        progress(Stage::Quantizing);
+        let mut int8 = affine::quantize(graph, &calibration.table)?;
+        if options.correct_biases {
+            affine::correct_biases(graph, &calibration.means, &mut int8, samples);
+        }
+        Ok(Form { graph: None, calibration, int8, tried: Tried::default() })
+    }
+
+    /// The same with weights that make up for each other; `None` where a node cannot be run by itself.
+    fn swept(&self, model: &Graph, samples: &Samples, progress: Progress<'_>) -> Option<Self> {
+        let float = self.graph.as_ref().unwrap_or(model);
+        let mut int8 = self.int8.clone();
+        let mut told = |done, total| progress(Stage::Rounding { done, total });
+        shrink::sweep((float, &mut int8), samples, &mut told).ok()?;
+        let tried = Tried { swept: true, ..self.tried };
+        Some(Form { graph: self.graph.clone(), calibration: self.calibration.clone(), int8, tried })
+    }
+}
+
+/// The forms of a float graph with the nearest codes: as it is, and with equalized channels, as far as that is asked for.
+fn forms(
+    graph: &Graph,
+    (samples, can_compare): (&Samples, bool),
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Vec<Form>, CompileError> {
+    let mut forms = vec![Form::new(graph, samples, options, progress)?];
+    let is_tried = match options.equalize {
+        Equalize::Off => false,
+        Equalize::On => true,
+        Equalize::Auto => can_compare,
+    };
+    if !is_tried {
+        return Ok(forms);
+    }
+    if let Some(scaled) = equalize(graph, &mut EngineRunner::new(graph)?, samples)? {
+        let mut form = Form::new(&scaled.graph, samples, options, progress)?;
+        // What was probably not meant is said of the model as it came.
+        form.calibration.findings.clone_from(&forms[0].calibration.findings);
+        (form.graph, form.tried.equalized) = (Some(scaled.graph), scaled.values.len());
+        if options.equalize == Equalize::On {
+            forms.clear();
+        }
+        forms.push(form);
+    }
+    Ok(forms)
+}
+
+/// The int8 form of a float graph whose outputs are nearest to the float graph's, of those that are to be tried.
+fn tuned(
+    graph: &Graph,
+    samples: &Samples,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<(Form, Tuned), CompileError> {
+    let trial = Trial::of(graph, samples)?;
+    let mut forms = forms(graph, (samples, trial.is_some()), options, progress)?;
+    if let Some(trial) = trial {
+        for form in &mut forms {
+            form.tried.noise = trial.noise(&form.int8)?;
+        }
+        if options.bits == Bits::Nearest && options.sparsity.is_none() && !options.nearest {
+            let least = forms.iter().map(|form| form.tried.noise).fold(f64::INFINITY, f64::min);
+            let near = forms.iter().filter(|form| form.tried.noise <= NEAR * least);
+            let swept = near.filter_map(|form| form.swept(graph, samples, progress));
+            let mut swept: Vec<Form> = swept.collect();
+            for form in &mut swept {
+                form.tried.noise = trial.noise(&form.int8)?;
+            }
+            forms.append(&mut swept);
+        }
+    }
+    let tried: Vec<Tried> = forms.iter().map(|form| form.tried).collect();
+    // The first of equals: what has been changed least.
+    let least = forms.into_iter().min_by(|a, b| a.tried.noise.total_cmp(&b.tried.noise));
+    let Some(form) = least else { return Err(CalibrationError::NoSample.into()) };
+    let tuned = Tuned { kept: form.tried, tried };
+    Ok((form, tuned))
 }
 
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.

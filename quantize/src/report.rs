@@ -14,6 +14,7 @@ use crate::pass::eliminate::EliminationReport;
 use crate::program::Step;
 use crate::shrink::{Mix, Shrunk, Sparse};
 use crate::stripe::{Cost, SegmentCost};
+use crate::tune::Tuned;
 
 /// Layers that the text report lists as the least accurate.
 const WORST: usize = 3;
@@ -67,6 +68,9 @@ pub struct Report {
     /// Which weights became zero, with `--sparsity`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparse: Option<Sparse>,
+    /// What was tried on the model, and kept where it made less noise; absent when the model was not quantized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
     /// The error of each layer, when the model was quantized here.
     pub layers: Vec<LayerLine>,
     /// Where noise comes from, when that was asked for.
@@ -158,12 +162,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) elimination: &'a EliminationReport,
     pub(crate) quantized: Option<(&'a Calibration, RangeMethod, &'a LayerErrors)>,
     pub(crate) shrunk: Option<&'a Shrunk>,
+    pub(crate) tuned: Option<&'a Tuned>,
     pub(crate) golden_vectors: usize,
 }
 
 impl Report {
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let Facts { assembly, graph, manifest, blob, elimination, quantized, shrunk, golden_vectors } = facts;
+        let Facts { assembly, graph, manifest, blob, elimination, quantized, shrunk, tuned, golden_vectors } = facts;
         let certificate = assembly.certificate();
         let (before, after) = (elimination.before(), elimination.after());
         let peak = assembly.program.steps.get(assembly.plan.peak_step).and_then(|step| graph.nodes.get(step.node));
@@ -200,6 +205,7 @@ impl Report {
             }),
             mix: shrunk.and_then(|shrunk| shrunk.mix.clone()),
             sparse: shrunk.and_then(|shrunk| shrunk.sparse.clone()),
+            tuned: tuned.cloned(),
             diagnosis: None,
             layers: layers
                 .iter()
@@ -291,6 +297,9 @@ impl fmt::Display for Report {
             for InputLine { name, lo, hi } in inputs {
                 write!(f, "\n             `{name}` {lo} to {hi}")?;
             }
+        }
+        if let Some(tuned) = &self.tuned {
+            write!(f, "{tuned}")?;
         }
         self.write_layers(f)
     }

@@ -24,6 +24,7 @@ use crate::score::Metric;
 use crate::source::{self, Language};
 use crate::stripe::Ram;
 use crate::target::{self, Target};
+use crate::tune::Equalize;
 
 #[derive(Debug, Args)]
 #[command(after_help = target::list())]
@@ -56,6 +57,13 @@ pub(super) struct Arguments {
     /// Keep the biases: do not take from them what rounding the weights adds to results on average
     #[arg(long, requires = "calib")]
     no_bias_correction: bool,
+    /// Bring the channels between layers to like magnitudes, so that they share a scale: `auto`, where the outputs on
+    /// calibration samples are then nearer to the float model's; `on`, wherever it is possible; `off`
+    #[arg(long, default_value_t = Equalize::default(), value_name = "auto|on|off", requires = "calib")]
+    equalize: Equalize,
+    /// Weights of 8 bits become the nearest codes, instead of such that make up for each other
+    #[arg(long, requires = "calib")]
+    nearest: bool,
     #[command(flatten)]
     bits: BitsArguments,
     /// Prune whole channels until P percent of the multiplications of the model's layers are gone (above 0, below 100), and
@@ -303,6 +311,8 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         keep_outliers: arguments.keep_outliers,
         baseline: arguments.baseline,
         correct_biases: !arguments.no_bias_correction,
+        equalize: arguments.equalize,
+        nearest: arguments.nearest,
         bits: arguments.bits.bits()?,
         channels: arguments.channels,
         sparsity: arguments.sparsity,

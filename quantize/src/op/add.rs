@@ -85,6 +85,10 @@ impl Operator for Add {
         ChannelTies::InStep
     }
 
+    fn scales_with_operands(&self, inputs: &[&[usize]], output: &[usize]) -> bool {
+        inputs.iter().all(|shape| *shape == output)
+    }
+
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         let roles = match Roles::of(site)? {
             Some(roles) => roles,

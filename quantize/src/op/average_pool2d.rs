@@ -83,6 +83,10 @@ impl Operator for AveragePool2D {
         ChannelTies::InStep
     }
 
+    fn scales_with_operands(&self, _inputs: &[&[usize]], _output: &[usize]) -> bool {
+        true
+    }
+
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         pool::lower(site, OpCode::AveragePool, &self.window, self.activation)
     }

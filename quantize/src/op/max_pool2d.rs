@@ -92,6 +92,10 @@ impl Operator for MaxPool2D {
         ChannelTies::InStep
     }
 
+    fn scales_with_operands(&self, _inputs: &[&[usize]], _output: &[usize]) -> bool {
+        true
+    }
+
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         pool::lower(site, OpCode::MaxPool, &self.window, self.activation)
     }

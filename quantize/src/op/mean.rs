@@ -87,6 +87,10 @@ impl Operator for Mean {
         reduction::channel_ties(&self.axes, shapes)
     }
 
+    fn scales_with_operands(&self, inputs: &[&[usize]], _output: &[usize]) -> bool {
+        inputs.first().is_some_and(|shape| !reduction::takes_last(&self.axes, shape))
+    }
+
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         let Some([outer, reduced, inner]) = lowering::reduction::extents_of(site, &self.axes)? else {
             return reduce::emit(site, reduce::Kind::Mean, &self.axes);

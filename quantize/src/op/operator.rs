@@ -187,6 +187,12 @@ pub(crate) trait Operator {
         ChannelTies::All
     }
 
+    /// Whether its results have their channels scaled as all its operands have, by any positive factors, apart from what
+    /// [`Operator::clamp`] says of it; by the shapes of operands and result. Not asked of a [`Layer`].
+    fn scales_with_operands(&self, _inputs: &[&[usize]], _output: &[usize]) -> bool {
+        false
+    }
+
     /// Emits the records that compute it on `site`, or says why none can and what would work.
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason>;
 }

@@ -81,6 +81,10 @@ impl Operator for Relu {
         ChannelTies::InStep
     }
 
+    fn scales_with_operands(&self, _inputs: &[&[usize]], _output: &[usize]) -> bool {
+        true
+    }
+
     fn lower(&self, site: &mut Site<'_>) -> Result<(), Reason> {
         match site.dtype() {
             DType::F32 => unary::lower_f32(site, OpCode::Clamp, Activation::Relu),

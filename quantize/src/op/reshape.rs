@@ -88,6 +88,10 @@ impl Operator for Reshape {
     }
 
     /// Nothing runs: the result is the operand ([`Placement::Renamed`]).
+    fn scales_with_operands(&self, inputs: &[&[usize]], output: &[usize]) -> bool {
+        inputs.first().is_some_and(|shape| shape.last() == output.last())
+    }
+
     fn lower(&self, _site: &mut Site<'_>) -> Result<(), Reason> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use kinglet_kernels::packing::Storage;
 use super::knapsack::Form;
 use super::layer::Rounded;
 use super::measure::{distance, outputs};
-use super::{Progress, ShrinkError, Site, each_layer};
+use super::{PATCHES, Progress, ShrinkError, Site, each_layer};
 use crate::calibrate::Samples;
 use crate::ir::Graph;
 
@@ -55,7 +55,7 @@ pub(super) fn find(
         candidates.push(candidate(site));
         None
     };
-    each_layer((float, int8), (samples, fitted), &mut work, progress)?;
+    each_layer((float, int8), (samples, fitted), &mut work, PATCHES, progress)?;
     measure((float, int8), (samples, aside), &mut candidates, progress)?;
     Ok(candidates)
 }

@@ -34,6 +34,8 @@ struct Rounding {
     parts: Vec<(Vec<usize>, Inverse)>,
     group: Group,
     damping: f64,
+    /// Whether weights are fitted again before they are rounded.
+    fits: bool,
 }
 
 impl Rounded {
@@ -44,13 +46,13 @@ impl Rounded {
         (int8, node): (&Graph, &Node),
         patches: &Patches<'_>,
         moments: &Moments,
-        storage: Storage,
+        (storage, fits): (Storage, bool),
     ) -> Option<Self> {
         let exact = weights((float, twin), (int8, node), patches)?;
         let channel = |rounding: &Rounding, group: usize, output: usize| {
             rounding.channel(output, &exact[group * patches.outputs + output], storage)
         };
-        let roundings = |group: usize| Rounding::of(moments.group(group));
+        let roundings = |group: usize| Rounding::of(moments.group(group), fits);
         let rows: Vec<Option<(Vec<i8>, f64)>> = if patches.groups == 1 {
             let rounding = roundings(0)?;
             parallel::map(patches.outputs, |output| channel(&rounding, 0, output))
@@ -176,7 +178,7 @@ pub(super) fn scale_min(weights: impl Iterator<Item = f64>, result_mean: f64) ->
 }
 
 impl Rounding {
-    fn of(group: Group) -> Option<Self> {
+    fn of(group: Group, fits: bool) -> Option<Self> {
         let damping = damping(&group);
         let part = |(range, covariance): &(Range<usize>, Vec<f64>)| {
             let len = range.len();
@@ -190,7 +192,7 @@ impl Rounding {
             Some((order.into_iter().map(|tap| range.start + tap).collect(), inverse))
         };
         let parts = group.covariances.iter().map(part).collect::<Option<Vec<_>>>()?;
-        Some(Rounding { parts, group, damping })
+        Some(Rounding { parts, group, damping, fits })
     }
 
     /// Codes and scale of an output channel, `weights` being what its weights were; `None` when all of them are zero.
@@ -204,7 +206,7 @@ impl Rounding {
                 inverse.divide(&sums.collect::<Vec<_>>())
             };
             // Parts that know nothing of each other would all make up for the same error.
-            if self.parts.len() == 1 { refit() } else { own }
+            if self.fits && self.parts.len() == 1 { refit() } else { own }
         };
         let parts: Vec<Part<'_>> = self.parts.iter().map(|of| Part { weights: part(of), inverse: &of.1 }).collect();
         let weights = parts.iter().flat_map(|part| part.weights.iter().copied());

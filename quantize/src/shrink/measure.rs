@@ -9,16 +9,16 @@ use crate::ir::{DType, Graph, Node, Port};
 use crate::op::rule::quantization::Codes;
 
 /// The real outputs of a graph, sample by sample.
-pub(super) type Outputs = Vec<Vec<Vec<f32>>>;
+pub(crate) type Outputs = Vec<Vec<Vec<f32>>>;
 
 /// How far outputs are from those of the float graph.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Distance {
+pub(crate) struct Distance {
     pub(super) samples: usize,
     /// Samples in which the largest element of the first output is another.
     pub(super) changed: usize,
     /// The part of the power that is noise: of all outputs, each counting the same.
-    pub(super) noise: f64,
+    pub(crate) noise: f64,
 }
 
 impl Distance {
@@ -47,7 +47,7 @@ pub(super) fn without_ends(graph: &Graph) -> Graph {
 }
 
 /// What a graph computes of the `chosen` samples, as the engine does.
-pub(super) fn outputs(graph: &Graph, (samples, chosen): (&Samples, &[usize])) -> Result<Outputs, ShrinkError> {
+pub(crate) fn outputs(graph: &Graph, (samples, chosen): (&Samples, &[usize])) -> Result<Outputs, ShrinkError> {
     let blob = walk::blob(graph)?;
     let runs = parallel::parts(chosen.len(), |range: Range<usize>| -> Result<Outputs, HostError> {
         with_session(&blob, |session| {
@@ -83,7 +83,7 @@ fn reals_of(graph: &Graph, port: &Port, bytes: &[u8]) -> Vec<f32> {
 }
 
 /// How far `found` is from `wanted`.
-pub(super) fn distance(wanted: &Outputs, found: &Outputs) -> Distance {
+pub(crate) fn distance(wanted: &Outputs, found: &Outputs) -> Distance {
     let outputs = wanted.first().map_or(0, Vec::len);
     let mut powers = vec![(0.0, 0.0); outputs];
     let mut changed = 0;

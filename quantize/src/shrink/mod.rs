@@ -13,6 +13,7 @@
 
 mod bits;
 mod candidates;
+mod eight;
 mod goal;
 mod inverse;
 mod knapsack;
@@ -32,6 +33,8 @@ mod walk;
 use kinglet_kernels::packing::Storage;
 
 pub use bits::{Bits, Wish};
+pub(crate) use eight::sweep;
+pub(crate) use measure::{Outputs, distance, outputs};
 
 use crate::calibrate::Samples;
 use crate::emit::BuildError;
@@ -73,9 +76,28 @@ pub enum ShrinkError {
 /// What all samples of all values that are needed at one time may take.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
 
-/// Patches that a layer's moments are taken of, and for layers of many weights so many for each.
-const PATCHES_MIN: usize = 16_384;
-const PATCHES_PER_TAP: usize = 24;
+/// Patches of a layer whose weights are fitted again.
+const PATCHES: Sparing = Sparing { least: 16_384, per_tap: 24, work: u64::MAX };
+
+/// How many patches a layer's moments are taken of, where there are more.
+#[derive(Clone, Copy)]
+struct Sparing {
+    /// Of any layer.
+    least: usize,
+    /// Of a layer of many weights, for each weight of a channel.
+    per_tap: usize,
+    /// Products of a channel's weights with each other that more than these may cost.
+    work: u64,
+}
+
+impl Sparing {
+    fn most(self, taps: usize) -> usize {
+        let each = self.per_tap * taps;
+        let squares = (taps as u64).saturating_mul(taps as u64).max(1);
+        let affordable = usize::try_from(self.work / squares).unwrap_or(usize::MAX);
+        self.least.max(each).min(affordable.max(each))
+    }
+}
 
 /// Told how many of how many layers are done.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
@@ -136,7 +158,7 @@ fn round(
     storage_of: &dyn Fn(usize) -> Storage,
     progress: Progress<'_>,
 ) -> Result<(), ShrinkError> {
-    each_layer(graphs, chosen, &mut |site| site.rounded(storage_of(site.index)), progress)
+    each_layer(graphs, chosen, &mut |site| site.rounded(storage_of(site.index)), PATCHES, progress)
 }
 
 /// A layer that is to be rounded, with what it reads and should compute.
@@ -155,7 +177,12 @@ struct Site<'a> {
 impl Site<'_> {
     /// New constants of so many bits; `None` when the layer keeps its own.
     fn rounded(&self, storage: Storage) -> Option<Rounded> {
-        Rounded::of(self.float, self.int8, self.patches, self.moments, storage)
+        Rounded::of(self.float, self.int8, self.patches, self.moments, (storage, true))
+    }
+
+    /// New constants of so many bits, of the weights as they are.
+    fn rounded_unfitted(&self, storage: Storage) -> Option<Rounded> {
+        Rounded::of(self.float, self.int8, self.patches, self.moments, (storage, false))
     }
 }
 
@@ -164,6 +191,7 @@ fn each_layer(
     (float, int8): (&Graph, &mut Graph),
     (samples, chosen): (&Samples, &[usize]),
     work: &mut dyn FnMut(&Site<'_>) -> Option<Rounded>,
+    sparing: Sparing,
     progress: Progress<'_>,
 ) -> Result<(), ShrinkError> {
     let count = chosen.len().min((MEMORY_BYTES_MAX / bytes_at_once(float).max(1)).max(1));
@@ -178,8 +206,7 @@ fn each_layer(
         let results = wanted(float, &mut exact, twin)?;
         let rounded = {
             let Some(patches) = Patches::of(int8, &node, coded.bytes(node.inputs[0])) else { continue };
-            let most = PATCHES_MIN.max(PATCHES_PER_TAP * patches.taps);
-            let positions = patches.chosen(count, most);
+            let positions = patches.chosen(count, sparing.most(patches.taps));
             let moments = Moments::of(&patches, &positions, &results);
             let (float, int8) = ((float, &float.nodes[twin]), (&*int8, &node));
             let goal = Goal::new(float, &results, (&exact, int8.0, &coded));

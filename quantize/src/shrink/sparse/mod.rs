@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use super::layer::Rounded;
 use super::measure::{distance, outputs, without_ends};
-use super::{Progress, ShrinkError, Site, each_layer};
+use super::{PATCHES, Progress, ShrinkError, Site, each_layer};
 use crate::calibrate::Samples;
 use crate::ir::Graph;
 use choose::{Curve, allocate};
@@ -108,7 +108,7 @@ pub(super) fn shrink(
         surveys.extend(survey(site, storage));
         None
     };
-    each_layer((float, int8), (samples, chosen), &mut work, progress)?;
+    each_layer((float, int8), (samples, chosen), &mut work, PATCHES, progress)?;
     weigh((float, int8), (samples, chosen), &mut surveys, progress)?;
     let gone: usize = surveys.iter().map(|survey| survey.curve.least).sum();
     let weights: usize = surveys.iter().map(|survey| survey.weights).sum();
@@ -127,7 +127,7 @@ pub(super) fn shrink(
         layers.push(SparseLayer { node: site.int8.1.name.clone(), weights, zeros, loss });
         Some(rounded)
     };
-    each_layer((float, int8), (samples, chosen), &mut work, progress)?;
+    each_layer((float, int8), (samples, chosen), &mut work, PATCHES, progress)?;
     let zeros = layers.iter().map(|layer| layer.zeros).sum();
     Ok(Sparse { weights, zeros, layers })
 }

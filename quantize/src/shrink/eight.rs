@@ -1,0 +1,46 @@
+//! Eight bits: the sweep without the refit.
+//!
+//! What a weight of eight bits is off by is little, but it is most of what can be had without other activations: the other
+//! weights of its channel make up for it (`row.rs`). The weights themselves stay where training has put them: to fit them again
+//! would follow the noise of a few hundred samples.
+
+use kinglet_kernels::packing::Storage;
+
+use super::{Progress, ShrinkError, Site, Sparing, each_layer};
+use crate::calibrate::Samples;
+use crate::ir::{Graph, Node};
+
+/// Patches of a layer: a covariance that weights are only rounded by may be coarse.
+const PATCHES: Sparing = Sparing { least: 16_384, per_tap: 8, work: 1_000_000_000 };
+
+/// Samples taken at least, if there are as many, and multiplications that those beyond may cost.
+const SAMPLES_MIN: usize = 64;
+const WORK_MAX: u64 = 2_000_000_000;
+
+/// Gives the layers of `int8`, which `float` became, codes of eight bits that make up for each other. Weights that were codes in
+/// the file stay these codes.
+pub(crate) fn sweep(
+    (float, int8): (&Graph, &mut Graph),
+    samples: &Samples,
+    progress: Progress<'_>,
+) -> Result<(), ShrinkError> {
+    let affordable = usize::try_from(WORK_MAX / macs(float).max(1)).unwrap_or(usize::MAX);
+    let count = samples.len().min(affordable.max(SAMPLES_MIN));
+    let chosen: Vec<usize> = (0..count).map(|index| index * samples.len() / count).collect();
+    let mut work = |site: &Site<'_>| {
+        let (graph, node) = site.float;
+        let were_codes = node.inputs.get(1).is_some_and(|&id| graph.value(id).quantization.is_some());
+        if were_codes { None } else { site.rounded_unfitted(Storage::Bits8) }
+    };
+    each_layer((float, int8), (samples, &chosen), &mut work, PATCHES, progress)
+}
+
+/// Multiplications of a graph's layers.
+fn macs(graph: &Graph) -> u64 {
+    let of = |node: &Node| {
+        let shape = &graph.value(*node.inputs.get(1)?).shape;
+        let each = node.op.operator().layer()?.order.weights_per_output(shape);
+        Some((graph.value(node.output()).len() as u64).saturating_mul(each as u64))
+    };
+    graph.nodes.iter().filter_map(of).fold(0, u64::saturating_add)
+}
