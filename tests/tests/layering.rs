@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Folders and the folders that packages below them may depend on. A package belongs to the longest folder that
 /// its own begins with.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("runtime/blob", &[]),
     ("runtime/kernels", &[]),
     ("runtime/engine", &["runtime/blob", "runtime/kernels"]),

@@ -9,6 +9,7 @@ use crate::data::npy::{Array, ElementType};
 use crate::inspect::{Inspection, PortLine, inspect};
 use crate::sample::Lcg;
 use crate::target::Target;
+use crate::tune::Equalize;
 
 /// Enough for a range of each tensor.
 const SAMPLES: usize = 4;
@@ -28,7 +29,10 @@ pub(super) fn with_samples(
     }
     let Ok(model) = Model::from_bytes(&compiled.blob) else { return Ok(None) };
     let calibration_arrays = Some(samples(&inspect(&model)));
-    Ok(Some(Options { calibration: Some(PathBuf::from(NAME)), calibration_arrays, ..options.clone() }))
+    // Neither changes sizes or times.
+    let (equalize, nearest) = (Equalize::Off, true);
+    let calibration = Some(PathBuf::from(NAME));
+    Ok(Some(Options { calibration, calibration_arrays, equalize, nearest, ..options.clone() }))
 }
 
 /// Reals between -1 and 1 for inputs of floats, zeros for others, which may be indices.

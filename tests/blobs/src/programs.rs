@@ -200,7 +200,7 @@ fn hybrid() -> Vec<Program> {
             p.conv2d_hybrid(i, o, depthwise, Storage::Bits8, PER_TENSOR | ZERO_POINTS);
         }),
     ];
-    for storage in narrow_storages() {
+    for storage in narrow_storages().filter(|storage| *storage != Storage::Sparse) {
         // Rows of nineteen weights start anywhere in a byte.
         let dense = window([1, 2, 19], [1, 2, 5]);
         all.push(single(&format!("hybrid-conv2d {}", storage.name()), F32, [&[2, 19], &[2, 5]], |p, i, o| {

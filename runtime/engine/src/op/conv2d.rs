@@ -56,7 +56,7 @@ pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Res
     // Looked at where it is, as in `run_i8`.
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, short, spans) = resolved.as_ref().map_err(|rule| *rule)?;
-    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
+    check_shifts(&layer.requant, short.words(), &layer.packing.shifts(), limits)?;
     if !layer.packing.runs_conv2d(layer.geometry.groups) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);
     }

@@ -65,7 +65,7 @@ fn resolve_i8<'b>(
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let resolved = resolve_i8(operator, limits.weights, Token::PLAIN);
     let (_, layer, short, spans) = resolved.as_ref().map_err(|rule| *rule)?;
-    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
+    check_shifts(&layer.requant, short.words(), &layer.packing.shifts(), limits)?;
     if !layer.packing.is_runnable()
         || !layer.storage.is_runnable()
         || !layer.packing.takes(&layer.geometry, layer.multiplier)

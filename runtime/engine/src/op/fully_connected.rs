@@ -46,7 +46,7 @@ fn resolve_i8<'b>(
 
 pub(super) fn check_i8(operator: &OperatorBytes<'_>, limits: &Limits<'_>) -> Result<(), LoadRule> {
     let (layer, short, spans) = resolve_i8(operator, limits.weights, Token::PLAIN)?;
-    check_shifts(&layer.requant, short.words, &layer.packing.shifts(), limits)?;
+    check_shifts(&layer.requant, short.words(), &layer.packing.shifts(), limits)?;
     let has_extra_shifts = !layer.requant.extra.is_empty();
     if !layer.packing.runs_fully_connected(has_extra_shifts) || !layer.storage.is_runnable() {
         return Err(LoadRule::PackingNotRunnable);

@@ -1,5 +1,6 @@
 //! What weighted and windowed operators share: shapes, constants, requantization.
 
+use core::marker::PhantomData;
 use core::ops::RangeInclusive;
 
 use kinglet_blob::constants::{
@@ -132,17 +133,22 @@ impl<'b> LayerI8<'b> {
         Ok(LayerI8 {
             stage: stage(quant.zero_point, quant.min, quant.max),
             weights: cast::i8s(part(places.weights_start, places.end)?),
-            bias: long(flags & SHORT_BIAS, part(0, places.bias_end)?, cast::i32s)?,
+            bias: long(Short::is(flags, SHORT_BIAS), part(0, places.bias_end)?, cast::i32s)?,
             requant: Requant {
-                words: long(flags & SHORT_FACTORS, part(places.requant_start, places.requant_end)?, cast::u32s)?,
+                words: long(
+                    Short::is(flags, SHORT_FACTORS),
+                    part(places.requant_start, places.requant_end)?,
+                    cast::u32s,
+                )?,
                 shift_base: i32::from(quant.shift_base),
                 extra: part(places.requant_end, places.extra_end)?,
             },
-            short: Short {
-                bias: short(flags & SHORT_BIAS, part(0, places.bias_end)?)?,
-                bias_shift: quant.bias_shift.into(),
-                words: short(flags & SHORT_FACTORS, part(places.requant_start, places.requant_end)?)?,
-            },
+            short: Short::of(
+                flags,
+                quant.bias_shift.into(),
+                part(0, places.bias_end)?,
+                part(places.requant_start, places.requant_end)?,
+            )?,
         })
     }
 }
@@ -152,27 +158,64 @@ const BIAS_SHIFT_MAX: u16 = 15;
 
 /// A table as kernels read it; an empty one when it is short.
 #[inline]
-fn long<'b, T>(is_short: u8, bytes: &'b [u8], view: fn(&'b [u8]) -> Option<&'b [T]>) -> Result<&'b [T], LoadRule> {
-    if is_short != 0 { Ok(&[]) } else { view(bytes).ok_or(LoadRule::ConstantRange) }
+fn long<'b, T>(is_short: bool, bytes: &'b [u8], view: fn(&'b [u8]) -> Option<&'b [T]>) -> Result<&'b [T], LoadRule> {
+    if is_short { Ok(&[]) } else { view(bytes).ok_or(LoadRule::ConstantRange) }
 }
 
-/// A table of 16 bits; an empty one when it is not.
-#[inline]
-fn short(is_short: u8, bytes: &[u8]) -> Result<&[u16], LoadRule> {
-    if is_short == 0 { Ok(&[]) } else { cast::u16s(bytes).ok_or(LoadRule::ConstantRange) }
-}
-
-/// Biases of 16 bits, and upper halves of words.
+/// Biases of 16 bits, and upper halves of words. Of no size in a build that does not lengthen them, so that it costs an
+/// image with long tables nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Short<'b> {
+    #[cfg(feature = "short-tables")]
+    tables: Tables<'b>,
+    lifetime: PhantomData<&'b [u16]>,
+}
+
+#[cfg(feature = "short-tables")]
+#[derive(Clone, Copy)]
+struct Tables<'b> {
     bias: &'b [u16],
     bias_shift: u32,
-    pub(super) words: &'b [u16],
+    words: &'b [u16],
 }
 
 impl<'b> Short<'b> {
     /// True when this build lengthens them; others have refused all records with some.
     const IS_LINKED: bool = cfg!(feature = "short-tables");
+
+    /// Whether the table with this flag is short.
+    #[inline]
+    const fn is(flags: u8, flag: u8) -> bool {
+        Self::IS_LINKED && flags & flag != 0
+    }
+
+    /// Those of a record's tables that are short.
+    #[cfg(feature = "short-tables")]
+    #[inline]
+    fn of(flags: u8, bias_shift: u32, bias: &'b [u8], words: &'b [u8]) -> Result<Self, LoadRule> {
+        let table = |flag: u8, bytes: &'b [u8]| match flags & flag {
+            0 => Ok(&[][..]),
+            _ => cast::u16s(bytes).ok_or(LoadRule::ConstantRange),
+        };
+        let tables = Tables { bias: table(SHORT_BIAS, bias)?, bias_shift, words: table(SHORT_FACTORS, words)? };
+        Ok(Short { tables, lifetime: PhantomData })
+    }
+
+    /// None.
+    #[cfg(not(feature = "short-tables"))]
+    #[inline]
+    fn of(_flags: u8, _bias_shift: u32, _bias: &'b [u8], _words: &'b [u8]) -> Result<Self, LoadRule> {
+        Ok(Short { lifetime: PhantomData })
+    }
+
+    /// Upper halves of words, if those are short.
+    #[inline]
+    pub(super) fn words(&self) -> &'b [u16] {
+        #[cfg(feature = "short-tables")]
+        return self.tables.words;
+        #[cfg(not(feature = "short-tables"))]
+        return &[];
+    }
 
     /// Bytes of scratch that they take, in front of the kernel's.
     pub(super) fn scratch_len(quant: &LayerQuant, outputs: usize) -> usize {
@@ -180,6 +223,7 @@ impl<'b> Short<'b> {
     }
 
     /// Writes what is short into `scratch`, as long as kernels want it, and returns the rest of scratch.
+    #[cfg(feature = "short-tables")]
     #[inline]
     pub(super) fn lengthen<'s>(
         &self,
@@ -187,12 +231,27 @@ impl<'b> Short<'b> {
         words: &mut &'s [u32],
         scratch: &'s mut [u8],
     ) -> Option<&'s mut [i8]> {
-        if !Self::IS_LINKED || (self.bias.is_empty() && self.words.is_empty()) {
+        if self.tables.bias.is_empty() && self.tables.words.is_empty() {
             return Some(cast::i8s_mut(scratch));
         }
-        self.write(bias, words, scratch)
+        self.tables.write(bias, words, scratch)
     }
 
+    /// All of scratch: nothing is short.
+    #[cfg(not(feature = "short-tables"))]
+    #[inline]
+    pub(super) fn lengthen<'s>(
+        &self,
+        _bias: &mut &'s [i32],
+        _words: &mut &'s [u32],
+        scratch: &'s mut [u8],
+    ) -> Option<&'s mut [i8]> {
+        Some(cast::i8s_mut(scratch))
+    }
+}
+
+#[cfg(feature = "short-tables")]
+impl Tables<'_> {
     #[inline(never)]
     fn write<'s>(&self, bias: &mut &'s [i32], words: &mut &'s [u32], scratch: &'s mut [u8]) -> Option<&'s mut [i8]> {
         let (long_bias, scratch) = scratch.split_at_mut_checked(size::product(self.bias.len(), 4)?)?;
