@@ -77,7 +77,7 @@ pub struct Options {
     pub ram: Option<Ram>,
     /// Removes work whose result is constant from int8 models. Every output bit stays as it is.
     pub eliminate: bool,
-    /// Leaves weights out of the blob that are zero, where that makes it smaller.
+    /// Leaves weights out of the blob that are zero, where that makes it smaller; running it takes more instructions.
     pub leave_out_zeros: bool,
     /// Find out where noise comes from, for [`Report::diagnosis`].
     pub diagnose: bool,
@@ -124,7 +124,7 @@ impl Default for Options {
             baseline: false,
             ram: None,
             eliminate: true,
-            leave_out_zeros: true,
+            leave_out_zeros: false,
             diagnose: false,
             stateful: false,
             explain: false,

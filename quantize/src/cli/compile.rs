@@ -94,8 +94,12 @@ pub(super) struct Arguments {
     /// Put what the model sees and says on the calibration data into the blob, so that devices can tell when that changes
     #[arg(long, requires = "calib")]
     baseline: bool,
-    /// Keep weights that are zero in the blob: more bytes, fewer instructions and less working memory
+    /// Leave weights that are zero out of the blob, of models too that came with some: fewer bytes, more instructions and
+    /// working memory. --sparsity does so by itself
     #[arg(long)]
+    leave_out_zeros: bool,
+    /// With --sparsity: keep weights that are zero in the blob
+    #[arg(long, requires = "sparsity", conflicts_with = "leave_out_zeros")]
     keep_zeros: bool,
     /// Keep work whose result is constant
     #[arg(long)]
@@ -321,7 +325,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
             .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
-        leave_out_zeros: !arguments.keep_zeros,
+        leave_out_zeros: arguments.leave_out_zeros || (arguments.sparsity.is_some() && !arguments.keep_zeros),
         diagnose: arguments.report.is_some(),
         stateful: arguments.stateful,
         explain: arguments.explain,

@@ -340,6 +340,10 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     let (taps, outputs) = if random.one_in(6) { (taps + 240, outputs) } else { (taps, outputs) };
     let storage = storage(seed);
     let weight_len = packing.weight_len(storage, outputs, taps);
+    let scratch_len = fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
+    if scratch_len > MAX_LEN {
+        return Ok(false);
+    }
     random.fill(&mut buffers.input[..rows * taps]);
     weights(random, &mut buffers.weights[..taps * outputs], packing.least_weight(), storage);
     let (shift_base, _) = constants(random, buffers, outputs, taps);
@@ -367,7 +371,6 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     let layer = FullyConnectedI8 { packing, storage, weights: &buffers.packed.0[..weight_len], ..reference };
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
     output.fill(99);
-    let scratch_len = fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
     fully_connected_i8(&layer, &mut Io::split(input, output), &mut buffers.scratch.0[..scratch_len]);
     compare(seed, &buffers.expected[..rows * outputs], &buffers.actual[..rows * outputs])?;
     let (input, output) = (&buffers.input[..rows * taps], &mut buffers.actual[..rows * outputs]);
