@@ -40,7 +40,7 @@ const USUAL: &[&str] =
 /// What a feature needs to do anything.
 fn companions(feature: &str) -> &'static [&'static str] {
     match feature {
-        "row-major" | "int4" | "int3" | "int2" | "short-tables" => WEIGHTED,
+        "row-major" | "int4" | "int3" | "int2" | "short-tables" | "sparse" => WEIGHTED,
         _ => match feature.strip_prefix("combine-") {
             Some("f32" | "i8" | "i16" | "i32") => &["combine-add"],
             Some("bool") => &["combine-and"],

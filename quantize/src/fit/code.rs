@@ -91,6 +91,16 @@ mod tests {
     }
 
     #[test]
+    fn every_feature_of_the_engine_is_measured() {
+        let manifest = include_str!("../../../runtime/engine/Cargo.toml");
+        let (_, list) = manifest.split_once("all-operators = [").expect("a list");
+        let names = list.split(']').next().unwrap_or_default().split('"').skip(1).step_by(2);
+        let missing: Vec<&str> =
+            names.filter(|name| columns().values().any(|column| !column.contains_key(*name))).collect();
+        assert!(missing.is_empty(), "cargo xtask code-sizes --only {}", missing.join(" --only "));
+    }
+
+    #[test]
     fn what_was_not_measured_has_no_size() {
         assert_eq!(code(Target::CortexM4, &BTreeSet::from(["no-such-feature"])), None);
     }
