@@ -143,10 +143,10 @@ fn of_model(arguments: &Arguments, wanted: &[&Board]) -> Result<Answer, Failure>
     let mut remedies = Vec::new();
     let compiled = with_progress(|progress| -> Result<(), CompileError> {
         let (fits, warnings) = fit::fit(&arguments.model, &options, !arguments.float, wanted, progress)?;
-        if let ([board], [fit]) = (wanted, &fits[..]) {
-            if !fit.fits {
-                remedies = fit::remedies(&arguments.model, &options, board, fit, progress);
-            }
+        if let ([board], [fit]) = (wanted, &fits[..])
+            && !fit.fits
+        {
+            remedies = fit::remedies(&arguments.model, &options, board, fit, progress);
         }
         result = Some((fits, warnings));
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The model is compiled once for each kind of core, so arena and blob are exact; code comes from a table of measured
 //! sizes ([`code`]), time from prices of instructions ([`time`]) and the board's frequency ([`crate::board`]). What does not fit
-//! is tried again with what makes models smaller ([`remedy`]).
+//! is tried again with what makes models smaller ([`remedies`]).
 
 pub mod code;
 mod made;

@@ -18,6 +18,9 @@ const DAMPING: f64 = 0.01;
 /// Largest distance of an operand's code from its zero point.
 const CODE_DISTANCE_MAX: f64 = 256.0;
 
+/// The codes of a channel, and their scale.
+pub(super) type Row = (Vec<i8>, f64);
+
 /// New constants of a layer.
 #[derive(Clone)]
 pub(super) struct Rounded {
@@ -53,7 +56,7 @@ impl Rounded {
             rounding.channel(output, &exact[group * patches.outputs + output], storage)
         };
         let roundings = |group: usize| Rounding::of(moments.group(group), fits);
-        let rows: Vec<Option<(Vec<i8>, f64)>> = if patches.groups == 1 {
+        let rows: Vec<Option<Row>> = if patches.groups == 1 {
             let rounding = roundings(0)?;
             parallel::map(patches.outputs, |output| channel(&rounding, 0, output))
         } else {
@@ -72,7 +75,7 @@ impl Rounded {
         (int8, node): (&Graph, &Node),
         patches: &Patches<'_>,
         moments: &Moments,
-        (rows, storage): (Vec<Option<(Vec<i8>, f64)>>, Storage),
+        (rows, storage): (Vec<Option<Row>>, Storage),
     ) -> Option<Self> {
         let order = node.op.operator().layer()?.order;
         let value = int8.value(node.inputs[1]);

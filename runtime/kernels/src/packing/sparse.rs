@@ -147,6 +147,7 @@ fn laned(lanes: Lanes, four: [i8; 4]) -> [i8; 4] {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // A test may panic.
 mod tests {
     use super::*;
 

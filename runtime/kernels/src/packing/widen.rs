@@ -150,6 +150,7 @@ impl Finish {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // A test may panic.
 mod tests {
     use super::*;
 
