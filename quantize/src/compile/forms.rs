@@ -1,0 +1,109 @@
+//! The int8 forms of a float graph, of which the one with the least noise is kept.
+
+use super::{CompileError, Options, Progress, Stage};
+use crate::affine;
+use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, Samples, calibrate};
+use crate::equalize::equalize;
+use crate::ir::Graph;
+use crate::shrink::{self, Bits};
+use crate::tune::{Equalize, Trial, Tried, Tuned};
+
+/// A form is worth sweeping when its noise is at most so many times the least, 1.3 dB: a sweep wins about one.
+const NEAR: f64 = 1.35;
+
+/// An int8 graph that could be kept, and what it comes from.
+pub(super) struct Form {
+    /// The float graph, where it is not the model's own.
+    pub(super) graph: Option<Graph>,
+    pub(super) calibration: Calibration,
+    pub(super) int8: Graph,
+    tried: Tried,
+}
+
+impl Form {
+    /// Chooses ranges for a float graph and gives it the nearest codes.
+    fn new(graph: &Graph, samples: &Samples, options: &Options, progress: Progress<'_>) -> Result<Self, CompileError> {
+        let mut runner = EngineRunner::new(graph)?;
+        let method = Method { range: options.range_method, keep_rare: options.keep_outliers };
+        let calibration = calibrate(graph, &mut runner, samples, method, &mut |done, total| {
+            progress(Stage::Calibrating { done, total });
+        })?;
+        progress(Stage::Quantizing);
+        let mut int8 = affine::quantize(graph, &calibration.table)?;
+        if options.correct_biases {
+            affine::correct_biases(graph, &calibration.means, &mut int8, samples);
+        }
+        Ok(Form { graph: None, calibration, int8, tried: Tried::default() })
+    }
+
+    /// The same with weights that make up for each other; `None` where a node cannot be run by itself.
+    fn swept(&self, model: &Graph, samples: &Samples, progress: Progress<'_>) -> Option<Self> {
+        let float = self.graph.as_ref().unwrap_or(model);
+        let mut int8 = self.int8.clone();
+        let mut told = |done, total| progress(Stage::Rounding { done, total });
+        shrink::sweep((float, &mut int8), samples, &mut told).ok()?;
+        let tried = Tried { swept: true, ..self.tried };
+        Some(Form { graph: self.graph.clone(), calibration: self.calibration.clone(), int8, tried })
+    }
+}
+
+/// The forms of a float graph with the nearest codes: as it is, and with equalized channels, as far as that is asked for.
+fn forms(
+    graph: &Graph,
+    (samples, can_compare): (&Samples, bool),
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Vec<Form>, CompileError> {
+    let mut forms = vec![Form::new(graph, samples, options, progress)?];
+    let is_tried = match options.equalize {
+        Equalize::Off => false,
+        Equalize::On => true,
+        Equalize::Auto => can_compare,
+    };
+    if !is_tried {
+        return Ok(forms);
+    }
+    if let Some(scaled) = equalize(graph, &mut EngineRunner::new(graph)?, samples)? {
+        let mut form = Form::new(&scaled.graph, samples, options, progress)?;
+        // What was probably not meant is said of the model as it came.
+        form.calibration.findings.clone_from(&forms[0].calibration.findings);
+        (form.graph, form.tried.equalized) = (Some(scaled.graph), scaled.values.len());
+        if options.equalize == Equalize::On {
+            forms.clear();
+        }
+        forms.push(form);
+    }
+    Ok(forms)
+}
+
+/// The int8 form of a float graph whose outputs are nearest to the float graph's, of those that are to be tried.
+pub(super) fn tuned(
+    graph: &Graph,
+    samples: &Samples,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<(Form, Tuned), CompileError> {
+    let trial = Trial::of(graph, samples)?;
+    let mut forms = forms(graph, (samples, trial.is_some()), options, progress)?;
+    if let Some(trial) = trial {
+        for form in &mut forms {
+            form.tried.noise = trial.noise(&form.int8)?;
+        }
+        if options.bits == Bits::Nearest && options.sparsity.is_none() && !options.nearest {
+            let least = forms.iter().map(|form| form.tried.noise).fold(f64::INFINITY, f64::min);
+            let near = forms.iter().filter(|form| form.tried.noise <= NEAR * least);
+            let swept = near.filter_map(|form| form.swept(graph, samples, progress));
+            let mut swept: Vec<Form> = swept.collect();
+            for form in &mut swept {
+                form.tried.noise = trial.noise(&form.int8)?;
+            }
+            forms.append(&mut swept);
+        }
+    }
+    let tried: Vec<Tried> = forms.iter().map(|form| form.tried).collect();
+    // The first of equals: what has been changed least.
+    let least = forms.into_iter().min_by(|a, b| a.tried.noise.total_cmp(&b.tried.noise));
+    let Some(form) = least else { return Err(CalibrationError::NoSample.into()) };
+    let tuned = Tuned { kept: form.tried, tried };
+    Ok((form, tuned))
+}
