@@ -9,8 +9,21 @@ use crate::calibrate::Samples;
 use crate::ir::{DType, Graph};
 use crate::shrink::{Outputs, ShrinkError, distance, outputs};
 
-/// Samples that outputs are compared on, evenly among all.
+/// Samples that outputs are compared on, at most.
 const SAMPLES: usize = 128;
+
+/// Where there are that many samples, every second is set aside: weights are swept by the others, and outputs are compared
+/// on it. Noise on samples that weights were swept by is less than on any others.
+const SAMPLES_ENOUGH: usize = 64;
+const ASIDE: usize = 2;
+
+/// Samples to sweep weights by, and those that outputs are compared on.
+pub(crate) fn divided(count: usize) -> (Vec<usize>, Vec<usize>) {
+    if count < SAMPLES_ENOUGH {
+        return ((0..count).collect(), (0..count).collect());
+    }
+    (0..count).partition(|index| index % ASIDE != ASIDE - 1)
+}
 
 /// Whether channels between layers are brought to like magnitudes (`equalize`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,21 +115,67 @@ impl<'a> Trial<'a> {
         if !is_real || !float.states.is_empty() {
             return Ok(None);
         }
-        let count = samples.len().min(SAMPLES);
-        let chosen: Vec<usize> = (0..count).map(|index| index * samples.len() / count).collect();
+        let (_, aside) = divided(samples.len());
+        let count = aside.len().min(SAMPLES);
+        let chosen: Vec<usize> = (0..count).map(|index| aside[index * aside.len() / count]).collect();
         let wanted = outputs(float, (samples, &chosen))?;
         Ok(Some(Trial { samples, chosen, wanted }))
     }
 
-    /// The part of the outputs' power that is noise in the int8 graph.
-    pub(crate) fn noise(&self, int8: &Graph) -> Result<f64, ShrinkError> {
-        Ok(distance(&self.wanted, &outputs(int8, (self.samples, &self.chosen))?).noise)
+    /// What the int8 graph makes of the samples.
+    pub(crate) fn noise(&self, int8: &Graph) -> Result<Noise, ShrinkError> {
+        let found = outputs(int8, (self.samples, &self.chosen))?;
+        let of_sample = |(wanted, found): (&Vec<Vec<f32>>, &Vec<Vec<f32>>)| {
+            let pairs = wanted.iter().flatten().zip(found.iter().flatten());
+            pairs.map(|(wanted, found)| (f64::from(*wanted) - f64::from(*found)).powi(2)).sum()
+        };
+        let each = self.wanted.iter().zip(&found).map(of_sample).collect();
+        Ok(Noise { share: distance(&self.wanted, &found).noise, each })
+    }
+}
+
+/// How far outputs are from the float graph's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noise {
+    /// The part of the outputs' power that is noise.
+    pub(crate) share: f64,
+    /// The noise of each sample.
+    each: Vec<f64>,
+}
+
+/// Of the samples that differ, so many must have less noise: a few whose decision is near decide the sum of all.
+const LESS_OFTEN: f64 = 0.6;
+
+impl Noise {
+    /// Whether there is less of it than of another, and not because of a few samples.
+    pub(crate) fn is_less(&self, other: &Noise) -> bool {
+        let pairs = || self.each.iter().zip(&other.each);
+        let (less, more) = (pairs().filter(|(a, b)| a < b).count(), pairs().filter(|(a, b)| a > b).count());
+        self.share < other.share && less as f64 >= LESS_OFTEN * (less + more) as f64
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noise_is_less_when_most_samples_have_less() {
+        let noise = |each: &[f64]| Noise { share: each.iter().sum(), each: each.to_vec() };
+        let before = noise(&[1.0, 1.0, 1.0, 9.0]);
+        assert!(noise(&[0.9, 0.9, 0.9, 9.0]).is_less(&before));
+        assert!(!noise(&[1.1, 1.1, 1.1, 1.0]).is_less(&before), "one sample alone");
+        assert!(!noise(&[0.9, 0.9, 0.9, 19.0]).is_less(&before), "more in all");
+        assert!(!before.is_less(&before));
+    }
+
+    #[test]
+    fn samples_are_set_aside_where_there_are_many() {
+        assert_eq!(divided(3), (vec![0, 1, 2], vec![0, 1, 2]));
+        let (swept, aside) = divided(256);
+        assert_eq!((swept.len(), aside.len()), (128, 128));
+        assert!(swept.iter().all(|index| !aside.contains(index)));
+    }
 
     #[test]
     fn choices_are_read_as_they_are_written() {

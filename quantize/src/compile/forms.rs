@@ -6,7 +6,7 @@ use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Method, Samp
 use crate::equalize::equalize;
 use crate::ir::Graph;
 use crate::shrink::{self, Bits};
-use crate::tune::{Equalize, Trial, Tried, Tuned};
+use crate::tune::{Equalize, Noise, Trial, Tried, Tuned, divided};
 
 /// A form is worth sweeping when its noise is at most so many times the least, 1.3 dB: a sweep wins about one.
 const NEAR: f64 = 1.35;
@@ -18,6 +18,7 @@ pub(super) struct Form {
     pub(super) calibration: Calibration,
     pub(super) int8: Graph,
     tried: Tried,
+    noise: Noise,
 }
 
 impl Form {
@@ -33,17 +34,29 @@ impl Form {
         if options.correct_biases {
             affine::correct_biases(graph, &calibration.means, &mut int8, samples);
         }
-        Ok(Form { graph: None, calibration, int8, tried: Tried::default() })
+        Ok(Form { graph: None, calibration, int8, tried: Tried::default(), noise: Noise::default() })
+    }
+
+    fn measure(&mut self, trial: &Trial<'_>) -> Result<(), CompileError> {
+        self.noise = trial.noise(&self.int8)?;
+        self.tried.noise = self.noise.share;
+        Ok(())
     }
 
     /// The same with weights that make up for each other; `None` where a node cannot be run by itself.
-    fn swept(&self, model: &Graph, samples: &Samples, progress: Progress<'_>) -> Option<Self> {
+    fn swept(&self, model: &Graph, (samples, given): (&Samples, &[usize]), progress: Progress<'_>) -> Option<Self> {
         let float = self.graph.as_ref().unwrap_or(model);
         let mut int8 = self.int8.clone();
         let mut told = |done, total| progress(Stage::Rounding { done, total });
-        shrink::sweep((float, &mut int8), samples, &mut told).ok()?;
+        shrink::sweep((float, &mut int8), (samples, given), &mut told).ok()?;
         let tried = Tried { swept: true, ..self.tried };
-        Some(Form { graph: self.graph.clone(), calibration: self.calibration.clone(), int8, tried })
+        Some(Form {
+            graph: self.graph.clone(),
+            calibration: self.calibration.clone(),
+            int8,
+            tried,
+            noise: Noise::default(),
+        })
     }
 }
 
@@ -87,23 +100,38 @@ pub(super) fn tuned(
     let mut forms = forms(graph, (samples, trial.is_some()), options, progress)?;
     if let Some(trial) = trial {
         for form in &mut forms {
-            form.tried.noise = trial.noise(&form.int8)?;
+            form.measure(&trial)?;
         }
         if options.bits == Bits::Nearest && options.sparsity.is_none() && !options.nearest {
             let least = forms.iter().map(|form| form.tried.noise).fold(f64::INFINITY, f64::min);
             let near = forms.iter().filter(|form| form.tried.noise <= NEAR * least);
-            let swept = near.filter_map(|form| form.swept(graph, samples, progress));
+            let (given, _) = divided(samples.len());
+            let swept = near.filter_map(|form| form.swept(graph, (samples, &given), progress));
             let mut swept: Vec<Form> = swept.collect();
             for form in &mut swept {
-                form.tried.noise = trial.noise(&form.int8)?;
+                form.measure(&trial)?;
             }
             forms.append(&mut swept);
         }
     }
     let tried: Vec<Tried> = forms.iter().map(|form| form.tried).collect();
-    // The first of equals: what has been changed least.
-    let least = forms.into_iter().min_by(|a, b| a.tried.noise.total_cmp(&b.tried.noise));
-    let Some(form) = least else { return Err(CalibrationError::NoSample.into()) };
+    let Some(kept) = best(&forms) else { return Err(CalibrationError::NoSample.into()) };
+    let mut form = forms.swap_remove(kept);
+    if form.tried.swept {
+        // It helps: with all samples it helps more.
+        let is_base = |other: &&Form| !other.tried.swept && other.tried.equalized == form.tried.equalized;
+        let all: Vec<usize> = (0..samples.len()).collect();
+        let again = forms.iter().find(is_base).and_then(|base| base.swept(graph, (samples, &all), progress));
+        form.int8 = again.map_or(form.int8, |again| again.int8);
+    }
     let tuned = Tuned { kept: form.tried, tried };
     Ok((form, tuned))
+}
+
+/// The form to keep. One that has been changed is only taken when it is better than what has not, and not by a few samples.
+fn best(forms: &[Form]) -> Option<usize> {
+    let (first, others) = forms.split_first()?;
+    let better = (1..).zip(others).filter(|(_, form)| form.noise.is_less(&first.noise));
+    let least = better.min_by(|(_, a), (_, b)| a.noise.share.total_cmp(&b.noise.share));
+    Some(least.map_or(0, |(index, _)| index))
 }

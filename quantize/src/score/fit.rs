@@ -11,6 +11,10 @@ const GAIN_MIN: f64 = 0.2;
 /// From which share on a model that answers one class is said to answer nothing else.
 const SAME_ANSWER: f64 = 0.9;
 
+/// A float model that is right less often deserves a word, where it has to tell only a few classes apart.
+const RIGHT_MIN: f64 = 0.6;
+const FEW_CLASSES: usize = 32;
+
 /// Sentences about labels that the float model's answers do not go with, each with a remedy.
 pub fn problems(labels: &[i64], answers: &[usize], classes: usize, names: &[String]) -> Vec<String> {
     let mut found = Vec::new();
@@ -138,12 +142,19 @@ fn blind(labels: &[i64], answers: &[usize], classes: usize, right: f64) -> Optio
             same * 100.0
         ));
     }
-    (right <= usual).then(|| {
-        format!(
+    if right <= usual {
+        return Some(format!(
             "the float model itself is right on {:.1} % of the samples, and always answering the most usual label would be on \
              {:.1} %: the data is not what the model was trained on (scale, order of axes), or the labels are not its",
             right * 100.0,
             usual * 100.0
+        ));
+    }
+    (right < RIGHT_MIN && classes <= FEW_CLASSES).then(|| {
+        format!(
+            "the float model itself is right on only {:.1} % of the samples: whatever is wrong with that is in the model, the \
+             data or the labels, and not in how it was shrunk",
+            right * 100.0
         )
     })
 }

@@ -113,6 +113,8 @@ fn labels_that_do_not_fit_are_named() {
     assert!(found(&labels, &still).contains("answers class 4 on 100.0 %"), "{}", found(&labels, &still));
     let unrelated: Vec<usize> = (0..200).map(|sample| sample / 10 % 10).collect();
     assert!(found(&labels, &unrelated).contains("not what the model was trained on"), "{}", found(&labels, &unrelated));
+    let half: Vec<usize> = (0..200).map(|at| if at % 20 < 10 { at % 10 } else { (at * at + 3) % 10 }).collect();
+    assert!(found(&labels, &half).contains("only 5"), "{}", found(&labels, &half));
     assert!(found(&[2; 200], &still).contains("every sample is labelled 2"));
     let names = ["a".to_owned()];
     assert!(problems(&labels, &answers, 10, &names).join("").contains("10 classes and 1 names"));

@@ -17,16 +17,16 @@ const PATCHES: Sparing = Sparing { least: 16_384, per_tap: 8, work: 1_000_000_00
 const SAMPLES_MIN: usize = 64;
 const WORK_MAX: u64 = 2_000_000_000;
 
-/// Gives the layers of `int8`, which `float` became, codes of eight bits that make up for each other. Weights that were codes in
-/// the file stay these codes.
+/// Gives the layers of `int8`, which `float` became, codes of eight bits that make up for each other on the `given` samples.
+/// Weights that were codes in the file stay these codes.
 pub(crate) fn sweep(
     (float, int8): (&Graph, &mut Graph),
-    samples: &Samples,
+    (samples, given): (&Samples, &[usize]),
     progress: Progress<'_>,
 ) -> Result<(), ShrinkError> {
     let affordable = usize::try_from(WORK_MAX / macs(float).max(1)).unwrap_or(usize::MAX);
-    let count = samples.len().min(affordable.max(SAMPLES_MIN));
-    let chosen: Vec<usize> = (0..count).map(|index| index * samples.len() / count).collect();
+    let count = given.len().min(affordable.max(SAMPLES_MIN));
+    let chosen: Vec<usize> = (0..count).map(|index| given[index * given.len() / count]).collect();
     let mut work = |site: &Site<'_>| {
         let (graph, node) = site.float;
         let were_codes = node.inputs.get(1).is_some_and(|&id| graph.value(id).quantization.is_some());

@@ -129,6 +129,20 @@ fn convolutions() -> Vec<Program> {
             p.depthwise_i8(i, o, doubled, (DepthwisePacking::RowMajor, storage), plain);
         }));
     }
+    all.extend(packed_convolutions(doubled));
+    all
+}
+
+/// A program for each packing and each kind of factors; depthwise ones with a window like `doubled`.
+fn packed_convolutions(doubled: Window) -> Vec<Program> {
+    let plain = Factors::default();
+    let (per_tensor, extra) =
+        (Factors { per_tensor: true, ..Factors::default() }, Factors { extra: true, ..Factors::default() });
+    let conv = |name: &str, shapes: [&[u32]; 2], window: Window, packing: Packing, factors: Factors| {
+        single(name, I8, shapes, |p, input, output| p.conv2d_i8(input, output, window, packing, factors))
+    };
+    let same: [&[u32]; 2] = [&[4, 5, 3], &[4, 5, 4]];
+    let mut all = Vec::new();
     for packing in Packing::ALL.into_iter().filter(|packing| packing.is_for_conv2d()) {
         let name = packed("conv2d-i8", packing.name());
         all.push(conv(&name, same, same_padded(), packing, plain));

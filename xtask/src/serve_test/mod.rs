@@ -39,6 +39,7 @@ const PACKAGES: &[&str] = &[
     "grpcio==1.85.3",
     "numpy==2.4.6",
     "protobuf==6.33.6",
+    "packaging",
     "python-rapidjson==1.25",
 ];
 

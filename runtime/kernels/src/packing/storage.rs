@@ -65,6 +65,18 @@ macro_rules! enumerate {
                 }
             }
 
+            /// The storage with tag `tag`.
+            #[inline]
+            pub const fn from_tag(tag: u8) -> Option<Storage> {
+                const SPARSE: u8 = $Storage::Sparse as u8;
+                match tag {
+                    0 => Some($Storage::Bits8),
+                    $($tag => Some($Storage::$Name),)*
+                    SPARSE => Some($Storage::Sparse),
+                    _ => None,
+                }
+            }
+
             /// The cargo feature with its kernels; those of eight bits need none.
             pub const fn feature(self) -> Option<&'static str> {
                 match self {
@@ -101,11 +113,6 @@ narrow_storages! { enumerate [
 ] }
 
 impl Storage {
-    /// The storage with tag `tag`.
-    pub fn from_tag(tag: u8) -> Option<Storage> {
-        Self::ALL.into_iter().chain([Storage::Sparse]).find(|storage| *storage as u8 == tag)
-    }
-
     /// Weights that it holds.
     pub fn range(self) -> RangeInclusive<i8> {
         let unused = self.unused_bits();
@@ -126,6 +133,9 @@ impl Storage {
     /// Bytes of `places` places: whole words for those of fewer than eight bits.
     #[inline]
     pub fn bytes(self, places: usize) -> usize {
+        if self.group() == 1 {
+            return places;
+        }
         // Divided first: the bits of all places may be more than 32 bits count.
         places.div_ceil(self.group()).saturating_mul(self.group_bytes())
     }
