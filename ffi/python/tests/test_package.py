@@ -147,7 +147,7 @@ def test_others_run_while_a_model_is_compiled(digits, model):
 
 def test_reports_have_all_figures_of_the_json(digits_blob):
     report = digits_blob.report
-    assert {"peak", "eliminated", "calibration"} == report.as_dict.keys() - vars(report).keys()
+    assert {"peak", "eliminated", "calibration", "tuned"} == report.as_dict.keys() - vars(report).keys()
     assert (report.arithmetic, report.macs, report.golden_vectors) == ("int8", 500_832, 2)
     assert report.compression > 3
     lines = report.table()
