@@ -105,10 +105,11 @@ fn a_float_model_without_samples_is_looked_at_as_int8() {
     let number = |answer: &Value, field: &str| answer["boards"][0][field].as_u64().expect("a number");
     assert!(number(&int8, "blob_bytes") * 2 < number(&float, "blob_bytes"), "{int8}\n{float}");
     assert!(int8["warnings"].to_string().contains("made data"), "{int8}");
-    // With samples of its own it has the same sizes.
+    // With samples of its own it has the same sizes, but for tables that are short or not.
     let calib = path("examples/digits/calib.npz");
     let arguments: Vec<&str> = ["fit", &model, "--calib", &calib].into_iter().chain(board).collect();
-    assert_eq!(number(&json(&arguments).0, "flash_bytes"), number(&int8, "flash_bytes"));
+    let own = number(&json(&arguments).0, "flash_bytes");
+    assert!(own.abs_diff(number(&int8, "flash_bytes")) < own / 100, "{own} {int8}");
 }
 
 #[test]
