@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use serde::Serialize;
 
-use crate::calibrate::Samples;
+use crate::calibrate::{Samples, evenly};
 use crate::ir::{DType, Graph};
 use crate::shrink::{Outputs, ShrinkError, distance, outputs};
 
@@ -117,7 +117,7 @@ impl<'a> Trial<'a> {
         }
         let (_, aside) = divided(samples.len());
         let count = aside.len().min(SAMPLES);
-        let chosen: Vec<usize> = (0..count).map(|index| aside[index * aside.len() / count]).collect();
+        let chosen: Vec<usize> = evenly(aside.len(), count).map(|index| aside[index]).collect();
         let wanted = outputs(float, (samples, &chosen))?;
         Ok(Some(Trial { samples, chosen, wanted }))
     }

@@ -1,19 +1,14 @@
 //! Weights of few bits, on the project's own models: how often blobs of them decide as the float models do, on data that
 //! calibration has not seen.
 
-use std::path::{Path, PathBuf};
+mod examples;
 
+use examples::{compared, example};
 use kinglet_kernels::packing::Storage;
-use kinglet_quantize::compare::{Comparison, Request, compare};
 use kinglet_quantize::compile::{CompileError, Compiled, Options, compile_file};
-use kinglet_quantize::import::Changes;
 use kinglet_quantize::shrink::{Bits, Wish};
 use kinglet_quantize::target::Target;
 use kinglet_quantize::tune::Equalize;
-
-fn example(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
-}
 
 fn tried(model: &str, bits: Bits, target: Target) -> Result<Compiled, CompileError> {
     let path = example(model);
@@ -23,14 +18,6 @@ fn tried(model: &str, bits: Bits, target: Target) -> Result<Compiled, CompileErr
 
 fn compiled(model: &str, bits: Bits, target: Target) -> Compiled {
     tried(model, bits, target).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn compared(model: &str, compiled: &Compiled) -> Comparison {
-    let path = example(model);
-    let data = path.with_file_name("test.npz");
-    let changes = Changes::default();
-    let request = Request::new(&path, &changes, &compiled.blob, &data);
-    compare(&request, &|_, _| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What was measured is 99.9 % and 31.6 dB with four bits, 98.2 % and 17.0 dB with two for the digits, and 96.8 % and

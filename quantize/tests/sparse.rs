@@ -1,17 +1,12 @@
 //! Weights at zero, on the project's own models: how often blobs of them decide as the float models do, on data that
 //! calibration has not seen.
 
-use std::path::{Path, PathBuf};
+mod examples;
 
-use kinglet_quantize::compare::{Comparison, Request, compare};
+use examples::{compared, example};
 use kinglet_quantize::compile::{CompileError, Compiled, Options, compile_file};
-use kinglet_quantize::import::Changes;
 use kinglet_quantize::ir::{Elements, Graph};
 use kinglet_quantize::shrink::{Bits, Wish};
-
-fn example(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
-}
 
 fn tried(model: &str, change: impl FnOnce(&mut Options)) -> Result<Compiled, CompileError> {
     let path = example(model);
@@ -22,14 +17,6 @@ fn tried(model: &str, change: impl FnOnce(&mut Options)) -> Result<Compiled, Com
 
 fn sparse(model: &str, percent: f64) -> Compiled {
     tried(model, |options| options.sparsity = Some(percent)).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn compared(model: &str, compiled: &Compiled) -> Comparison {
-    let path = example(model);
-    let data = path.with_file_name("test.npz");
-    let changes = Changes::default();
-    let request = Request::new(&path, &changes, &compiled.blob, &data);
-    compare(&request, &|_, _| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Weights of layers, and those of them that are zero.

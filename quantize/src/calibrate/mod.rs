@@ -32,6 +32,7 @@ pub use range::{CalibrationTable, Range, RangeMethod};
 pub use rare::RareSample;
 pub use runner::{Runner, RunnerError};
 pub use samples::Samples;
+pub(crate) use samples::evenly;
 
 use observation::{Extremes, Observation, Seen};
 use rare::Kept;

@@ -106,6 +106,11 @@ impl Samples {
     }
 }
 
+/// `count` of `len` samples, as evenly as can be.
+pub(crate) fn evenly(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |index| index * len / count)
+}
+
 /// What data for the inputs of a graph must be.
 fn wanted(graph: &Graph) -> Wanted {
     let input = |port: &Port| Input {

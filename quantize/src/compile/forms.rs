@@ -43,20 +43,19 @@ impl Form {
         Ok(())
     }
 
-    /// The same with weights that make up for each other; `None` where a node cannot be run by itself.
-    fn swept(&self, model: &Graph, (samples, given): (&Samples, &[usize]), progress: Progress<'_>) -> Option<Self> {
+    /// The int8 graph with weights that make up for each other; `None` where a node cannot be run by itself.
+    fn sweep(&self, model: &Graph, (samples, given): (&Samples, &[usize]), progress: Progress<'_>) -> Option<Graph> {
         let float = self.graph.as_ref().unwrap_or(model);
         let mut int8 = self.int8.clone();
         let mut told = |done, total| progress(Stage::Rounding { done, total });
         shrink::sweep((float, &mut int8), (samples, given), &mut told).ok()?;
-        let tried = Tried { swept: true, ..self.tried };
-        Some(Form {
-            graph: self.graph.clone(),
-            calibration: self.calibration.clone(),
-            int8,
-            tried,
-            noise: Noise::default(),
-        })
+        Some(int8)
+    }
+
+    /// The same form with that graph.
+    fn swept(&self, int8: Graph) -> Self {
+        let (graph, calibration) = (self.graph.clone(), self.calibration.clone());
+        Form { graph, calibration, int8, tried: Tried { swept: true, ..self.tried }, noise: Noise::default() }
     }
 }
 
@@ -97,6 +96,7 @@ pub(super) fn tuned(
     progress: Progress<'_>,
 ) -> Result<(Form, Tuned), CompileError> {
     let trial = Trial::of(graph, samples)?;
+    let (given, _) = divided(samples.len());
     let mut forms = forms(graph, (samples, trial.is_some()), options, progress)?;
     if let Some(trial) = trial {
         for form in &mut forms {
@@ -105,8 +105,7 @@ pub(super) fn tuned(
         if options.bits == Bits::Nearest && options.sparsity.is_none() && !options.nearest {
             let least = forms.iter().map(|form| form.tried.noise).fold(f64::INFINITY, f64::min);
             let near = forms.iter().filter(|form| form.tried.noise <= NEAR * least);
-            let (given, _) = divided(samples.len());
-            let swept = near.filter_map(|form| form.swept(graph, (samples, &given), progress));
+            let swept = near.filter_map(|form| Some(form.swept(form.sweep(graph, (samples, &given), progress)?)));
             let mut swept: Vec<Form> = swept.collect();
             for form in &mut swept {
                 form.measure(&trial)?;
@@ -117,12 +116,12 @@ pub(super) fn tuned(
     let tried: Vec<Tried> = forms.iter().map(|form| form.tried).collect();
     let Some(kept) = best(&forms) else { return Err(CalibrationError::NoSample.into()) };
     let mut form = forms.swap_remove(kept);
-    if form.tried.swept {
+    if form.tried.swept && given.len() < samples.len() {
         // It helps: with all samples it helps more.
         let is_base = |other: &&Form| !other.tried.swept && other.tried.equalized == form.tried.equalized;
         let all: Vec<usize> = (0..samples.len()).collect();
-        let again = forms.iter().find(is_base).and_then(|base| base.swept(graph, (samples, &all), progress));
-        form.int8 = again.map_or(form.int8, |again| again.int8);
+        let again = forms.iter().find(is_base).and_then(|base| base.sweep(graph, (samples, &all), progress));
+        form.int8 = again.unwrap_or(form.int8);
     }
     let tuned = Tuned { kept: form.tried, tried };
     Ok((form, tuned))

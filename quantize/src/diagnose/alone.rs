@@ -9,6 +9,7 @@ use crate::calibrate::{CalibrationError, EngineRunner, Runner, Samples};
 use crate::ir::{DType, Graph, Node, Port, Value, ValueId};
 use crate::op::rule::quantization::Codes;
 use crate::op::{Dequantize, Quantize};
+use crate::pass::eliminate::{Cost, layer_cost};
 
 /// Multiplications that all these runs may take together: a few seconds.
 const MACS_MAX: f64 = 6e9;
@@ -18,19 +19,9 @@ const SAMPLES_MAX: usize = 8;
 
 /// How many samples each of `layers` runs takes.
 pub(super) fn sample_count(float: &Graph, layers: usize, there: usize) -> usize {
-    let macs: f64 = float.nodes.iter().map(|node| macs(float, node)).sum();
-    let affordable = MACS_MAX / (macs * layers.max(1) as f64).max(1.0);
+    let cost: Cost = float.nodes.iter().filter_map(|node| layer_cost(float, node)).sum();
+    let affordable = MACS_MAX / (cost.macs as f64 * layers.max(1) as f64).max(1.0);
     (affordable as usize).clamp(1, SAMPLES_MAX).min(there)
-}
-
-fn macs(graph: &Graph, node: &Node) -> f64 {
-    let (Some(layer), Some(weights), Some(output)) =
-        (node.op.operator().layer(), node.inputs.get(1), node.outputs.first())
-    else {
-        return 0.0;
-    };
-    let shape = &graph.value(*weights).shape;
-    graph.value(*output).len() as f64 * layer.order.weights_per_output(shape) as f64
 }
 
 /// The signal to noise ratio of the outputs with each of `nodes` alone in integers, the median of samples; `None` without

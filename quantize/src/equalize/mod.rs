@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::calibrate::{CalibrationError, Runner, Samples};
+use crate::calibrate::{CalibrationError, Runner, Samples, evenly};
 use crate::ir::{Activation, DType, Elements, Graph, Node, ValueId};
 use crate::op::rule::channels::channel_count;
 use crate::op::rule::layer::{Layer, WeightOrder};
@@ -172,9 +172,7 @@ pub(crate) fn equalize(
 /// The largest magnitude of each channel of each computed value.
 fn largest(graph: &Graph, runner: &mut dyn Runner<f32>, samples: &Samples) -> Result<Vec<Vec<f64>>, CalibrationError> {
     let mut largest = vec![Vec::new(); graph.values.len()];
-    let count = samples.len().min(SAMPLES);
-    for index in 0..count {
-        let sample = index * samples.len() / count;
+    for sample in evenly(samples.len(), samples.len().min(SAMPLES)) {
         let inputs = samples.get(sample);
         let run = runner.run(&inputs, &mut |id, elements: &[f32]| {
             let channels = channel_count(graph.value(id)).max(1);

@@ -1,14 +1,13 @@
 //! Made calibration data, for a float model that comes without: sizes and times of int8 do not depend on the samples.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kinglet::Model;
 
-use crate::compile::{CompileError, Options, Progress, compile_file};
+use crate::compile::{Compiled, Options};
 use crate::data::npy::{Array, ElementType};
 use crate::inspect::{Inspection, PortLine, inspect};
 use crate::sample::Lcg;
-use crate::target::Target;
 use crate::tune::Equalize;
 
 /// Enough for a range of each tensor.
@@ -17,22 +16,17 @@ const SAMPLES: usize = 4;
 /// What errors call the data.
 const NAME: &str = "made samples";
 
-/// The same options with made samples, if the model in the file computes on floats.
-pub(super) fn with_samples(
-    path: &Path,
-    options: &Options,
-    progress: Progress<'_>,
-) -> Result<Option<Options>, CompileError> {
-    let compiled = compile_file(path, &Options { target: Target::Portable, ..options.clone() }, progress)?;
+/// The same options with made samples, if the model that was compiled with them computes on floats.
+pub(super) fn with_samples(options: &Options, compiled: &Compiled) -> Option<Options> {
     if compiled.report.arithmetic != "float32" {
-        return Ok(None);
+        return None;
     }
-    let Ok(model) = Model::from_bytes(&compiled.blob) else { return Ok(None) };
+    let model = Model::from_bytes(&compiled.blob).ok()?;
     let calibration_arrays = Some(samples(&inspect(&model)));
     // Neither changes sizes or times.
     let (equalize, nearest) = (Equalize::Off, true);
     let calibration = Some(PathBuf::from(NAME));
-    Ok(Some(Options { calibration, calibration_arrays, equalize, nearest, ..options.clone() }))
+    Some(Options { calibration, calibration_arrays, equalize, nearest, ..options.clone() })
 }
 
 /// Reals between -1 and 1 for inputs of floats, zeros for others, which may be indices.

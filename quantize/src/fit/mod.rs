@@ -161,38 +161,42 @@ pub fn fit(
     boards: &[&Board],
     progress: Progress<'_>,
 ) -> Result<(Vec<Fit>, Vec<String>), CompileError> {
+    let Some(board) = boards.first() else { return Ok((Vec::new(), Vec::new())) };
+    let first = compile_file(path, &Options { target: board.target, ..options.clone() }, progress)?;
     let is_asked = as_int8 && options.calibration.is_none();
-    if let Some(made) = if is_asked { made::with_samples(path, options, progress)? } else { None } {
-        match fit_with(path, &made, boards, progress) {
-            Ok((fits, _)) => return Ok((fits, vec![MADE.into()])),
-            Err(error) => {
-                let (fits, mut warnings) = fit_with(path, options, boards, progress)?;
-                warnings.push(format!("the figures are those of float32, since there is no int8 form of it: {error}"));
-                return Ok((fits, warnings));
-            }
+    let made = if is_asked { made::with_samples(options, &first) } else { None };
+    let Some(made) = made else { return fit_with(path, options, boards, Some(first), progress) };
+    match fit_with(path, &made, boards, None, progress) {
+        Ok((fits, _)) => Ok((fits, vec![MADE.into()])),
+        Err(error) => {
+            let (fits, mut warnings) = fit_with(path, options, boards, Some(first), progress)?;
+            warnings.push(format!("the figures are those of float32, since there is no int8 form of it: {error}"));
+            Ok((fits, warnings))
         }
     }
-    fit_with(path, options, boards, progress)
 }
 
 /// What is said of a float model without samples.
 const MADE: &str = "the model computes in float32 and no samples are given: the figures are those of its int8 form, with \
                     ranges of made data. --calib makes it with yours, and --float keeps it as it is";
 
+/// The same with just these options; `first` is the model as it has been compiled for the first board.
 fn fit_with(
     path: &Path,
     options: &Options,
     boards: &[&Board],
+    mut first: Option<Compiled>,
     progress: Progress<'_>,
 ) -> Result<(Vec<Fit>, Vec<String>), CompileError> {
-    let mut needs: Vec<(Target, Needs)> = Vec::new();
+    let mut needs = Vec::new();
     let mut warnings = Vec::new();
-    for board in boards {
-        if needs.iter().all(|(target, _)| *target != board.target) {
-            let compiled = compile_file(path, &Options { target: board.target, ..options.clone() }, progress)?;
-            needs.push((board.target, needs_of(&compiled, board.target)));
-            warnings = compiled.warnings;
-        }
+    for target in targets(boards) {
+        let compiled = match first.take() {
+            Some(compiled) => compiled,
+            None => compile_file(path, &Options { target, ..options.clone() }, progress)?,
+        };
+        needs.push((target, needs_of(&compiled, target)));
+        warnings = compiled.warnings;
     }
     Ok((with_needs(boards, &needs), warnings))
 }
@@ -210,9 +214,19 @@ pub fn fit_blob(model: &Model<'_>, boards: &[&Board]) -> Vec<Fit> {
     let set = model.kernel_set();
     let runs = |board: &&&Board| set == Some(Target::Portable) || set == Some(board.target);
     let boards: Vec<&Board> = boards.iter().filter(runs).copied().collect();
-    let needs: Vec<(Target, Needs)> =
-        boards.iter().map(|board| (board.target, Needs::of(model, &inspection, board.target))).collect();
-    with_needs(&boards, &needs)
+    let needs = targets(&boards).into_iter().map(|target| (target, Needs::of(model, &inspection, target)));
+    with_needs(&boards, &needs.collect::<Vec<_>>())
+}
+
+/// The cores of boards, each once.
+fn targets(boards: &[&Board]) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for board in boards {
+        if !targets.contains(&board.target) {
+            targets.push(board.target);
+        }
+    }
+    targets
 }
 
 fn with_needs(boards: &[&Board], needs: &[(Target, Needs)]) -> Vec<Fit> {

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use kinglet::Model;
 use kinglet_kernels::packing::Storage;
 use serde::Serialize;
 
@@ -92,9 +91,6 @@ fn attempt(path: &Path, change: Change, board: &Board, progress: Progress<'_>) -
 /// On the calibration data, which is what there is: somewhat better than on data the model has not seen.
 fn measure(path: &Path, options: &Options, compiled: &Compiled, remedy: &mut Remedy) {
     let Some(data) = &options.calibration else { return };
-    if Model::from_bytes(&compiled.blob).is_err() {
-        return;
-    }
     let request = Request::new(path, &options.changes, &compiled.blob, data);
     if let Ok(comparison) = compare::compare(&request, &|_, _| {}) {
         remedy.sqnr_db = comparison.sqnr_db;

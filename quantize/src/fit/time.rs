@@ -57,7 +57,7 @@ const PORTABLE: Interval = Interval::new(0.8, 1.25, 1.8);
 pub fn instructions(target: Target, inspection: &Inspection) -> Interval {
     let of = |line: &OperatorLine| match fitted(target, line) {
         Some((count, error)) => error.scaled(count as f64),
-        None => touched(line).scaled_by(rough(target, line.operator)),
+        None => rough(target, line.operator).scaled(touched(line)),
     };
     inspection.operators.iter().map(of).fold(Interval::default(), Interval::plus)
 }
@@ -77,16 +77,8 @@ fn fitted(target: Target, line: &OperatorLine) -> Option<(u64, Interval)> {
 }
 
 /// Elements and multiplications.
-struct Touched(f64);
-
-fn touched(line: &OperatorLine) -> Touched {
-    Touched(line.work.parts().into_iter().skip(1).sum::<u64>() as f64)
-}
-
-impl Touched {
-    fn scaled_by(&self, price: Interval) -> Interval {
-        price.scaled(self.0)
-    }
+fn touched(line: &OperatorLine) -> f64 {
+    line.work.parts().into_iter().skip(1).sum::<u64>() as f64
 }
 
 /// Instructions for each element of an operator whose kernel has no price of its own.

@@ -7,8 +7,9 @@
 use kinglet_kernels::packing::Storage;
 
 use super::{Progress, ShrinkError, Site, Sparing, each_layer};
-use crate::calibrate::Samples;
-use crate::ir::{Graph, Node};
+use crate::calibrate::{Samples, evenly};
+use crate::ir::Graph;
+use crate::pass::eliminate::{Cost, layer_cost};
 
 /// Patches of a layer: a covariance that weights are only rounded by may be coarse.
 const PATCHES: Sparing = Sparing { least: 16_384, per_tap: 8, work: 1_000_000_000 };
@@ -24,23 +25,14 @@ pub(crate) fn sweep(
     (samples, given): (&Samples, &[usize]),
     progress: Progress<'_>,
 ) -> Result<(), ShrinkError> {
-    let affordable = usize::try_from(WORK_MAX / macs(float).max(1)).unwrap_or(usize::MAX);
+    let cost: Cost = float.nodes.iter().filter_map(|node| layer_cost(float, node)).sum();
+    let affordable = usize::try_from(WORK_MAX / cost.macs.max(1)).unwrap_or(usize::MAX);
     let count = given.len().min(affordable.max(SAMPLES_MIN));
-    let chosen: Vec<usize> = (0..count).map(|index| given[index * given.len() / count]).collect();
+    let chosen: Vec<usize> = evenly(given.len(), count).map(|index| given[index]).collect();
     let mut work = |site: &Site<'_>| {
         let (graph, node) = site.float;
         let were_codes = node.inputs.get(1).is_some_and(|&id| graph.value(id).quantization.is_some());
         if were_codes { None } else { site.rounded_unfitted(Storage::Bits8) }
     };
     each_layer((float, int8), (samples, &chosen), &mut work, PATCHES, progress)
-}
-
-/// Multiplications of a graph's layers.
-fn macs(graph: &Graph) -> u64 {
-    let of = |node: &Node| {
-        let shape = &graph.value(*node.inputs.get(1)?).shape;
-        let each = node.op.operator().layer()?.order.weights_per_output(shape);
-        Some((graph.value(node.output()).len() as u64).saturating_mul(each as u64))
-    };
-    graph.nodes.iter().filter_map(of).fold(0, u64::saturating_add)
 }
