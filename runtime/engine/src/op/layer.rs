@@ -193,9 +193,8 @@ impl<'b> Short<'b> {
     #[cfg(feature = "short-tables")]
     #[inline]
     fn of(flags: u8, bias_shift: u32, bias: &'b [u8], words: &'b [u8]) -> Result<Self, LoadRule> {
-        let table = |flag: u8, bytes: &'b [u8]| match flags & flag {
-            0 => Ok(&[][..]),
-            _ => cast::u16s(bytes).ok_or(LoadRule::ConstantRange),
+        let table = |flag: u8, bytes: &'b [u8]| {
+            if Self::is(flags, flag) { cast::u16s(bytes).ok_or(LoadRule::ConstantRange) } else { Ok(&[][..]) }
         };
         let tables = Tables { bias: table(SHORT_BIAS, bias)?, bias_shift, words: table(SHORT_FACTORS, words)? };
         Ok(Short { tables, lifetime: PhantomData })

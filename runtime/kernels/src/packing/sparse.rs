@@ -78,7 +78,7 @@ impl Sparse {
 
     /// Writes the head and all places to `bytes`, which has as many as there are; false when they are not there.
     pub fn expand(self, stored: &[i8], bytes: &mut [i8]) -> bool {
-        let expanded = || {
+        let mut expanded = || {
             let (head, out) = bytes.split_at_mut_checked(self.head)?;
             head.copy_from_slice(stored.get(..self.head)?);
             let mut reader = self.reader(stored)?;
@@ -90,7 +90,6 @@ impl Sparse {
             }
             Some(())
         };
-        let mut expanded = expanded;
         expanded().is_some()
     }
 }
