@@ -8,7 +8,7 @@ use kinglet_kernels::{Io, Token};
 
 use super::layer::{
     LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, geometry,
-    image_lens, layer_i16, storage, weight_len,
+    image_lens, layer_i16, storage,
 };
 use super::{UNARY_F32, UNARY_I16, record};
 use crate::error::LoadRule;
@@ -35,9 +35,8 @@ fn resolve_i8<'b>(
     let storage = storage(operator)?;
     let (outputs, taps) = (geometry.output[2], geometry.taps());
     let whole = packing.weight_len(storage, outputs, taps);
-    let behind = (&record.quant, constants, outputs);
-    let weight_len = weight_len(storage, whole, behind, || packing.sparse(outputs, taps))?;
-    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, weight_len)?;
+    let sparse = || packing.sparse(outputs, taps);
+    let layer = LayerI8::stored(&record.quant, constants, outputs, (storage, whole), sparse)?;
     let own = conv2d::conv2d_i8_scratch_len(&geometry, packing, storage);
     let spans = Spans {
         input: Span::new(input, input_len, batch),

@@ -9,8 +9,7 @@ use kinglet_kernels::fully_connected::{self, FullyConnectedF32, FullyConnectedI8
 use kinglet_kernels::packing::Packing;
 
 use super::layer::{
-    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, layer_i16,
-    storage, weight_len,
+    LayerI8, Short, WEIGHTED_I8, check_shifts, check_shifts_i16, check_sparse, clamp, constants_f32, layer_i16, storage,
 };
 use super::{UNARY_F32, UNARY_I16, product, record};
 use crate::error::LoadRule;
@@ -29,9 +28,8 @@ fn resolve_i8<'b>(
     let constants = constants(weights, record.constants).ok_or(LoadRule::ConstantRange)?;
     let storage = storage(operator)?;
     let whole = packing.weight_len(storage, outputs, taps);
-    let behind = (&record.quant, constants, outputs);
-    let weight_len = weight_len(storage, whole, behind, || packing.sparse(outputs, taps))?;
-    let layer = LayerI8::maybe_short(&record.quant, constants, outputs, weight_len)?;
+    let sparse = || packing.sparse(outputs, taps);
+    let layer = LayerI8::stored(&record.quant, constants, outputs, (storage, whole), sparse)?;
     let own = fully_connected::fully_connected_i8_scratch_len([rows, taps, outputs], packing, storage);
     let spans = Spans {
         input: Span::new(input, product(&[rows, taps])?, 1),

@@ -33,7 +33,7 @@ pub(super) fn storage(operator: &OperatorBytes<'_>) -> Result<Storage, LoadRule>
 
 /// Bytes of a layer's weights: `whole`, or fewer where zeros are left out, whose number stands with the weights.
 #[inline(always)]
-pub(super) fn weight_len(
+fn weight_len(
     storage: Storage,
     whole: usize,
     (quant, constants, outputs): (&LayerQuant, &[u8], usize),
@@ -111,9 +111,23 @@ impl<'b> LayerI8<'b> {
         LayerI8::maybe_short(quant, constants, outputs, weight_len)
     }
 
-    /// The same for operators that lengthen short constants.
+    /// The same for operators that take weights in any storage, and lengthen short constants: `whole` bytes of weights, or
+    /// those of `sparse`.
+    #[inline(always)]
+    pub(super) fn stored(
+        quant: &LayerQuant,
+        constants: &'b [u8],
+        outputs: usize,
+        (storage, whole): (Storage, usize),
+        sparse: impl FnOnce() -> Sparse,
+    ) -> Result<Self, LoadRule> {
+        let weight_len = weight_len(storage, whole, (quant, constants, outputs), sparse)?;
+        LayerI8::maybe_short(quant, constants, outputs, weight_len)
+    }
+
+    /// The same with so many bytes of weights.
     #[inline]
-    pub(super) fn maybe_short(
+    fn maybe_short(
         quant: &LayerQuant,
         constants: &'b [u8],
         outputs: usize,
