@@ -147,6 +147,43 @@ fn shifted_labels_and_calibration_on_test_data_are_named() {
     scratch.remove();
 }
 
+/// The fifth mistake that somebody else could find: one layer with too few bits among others with eight.
+#[test]
+fn a_layer_of_few_bits_is_named_with_what_to_do() {
+    let scratch = Scratch::new("bits");
+    let calib = Path::new(DIGITS).join("calib.npz");
+    compiled(&scratch, calib.to_str().expect("UTF-8"), &["--layer-bits", "conv_13=2"]);
+    let found = findings(&scratch.page());
+    assert!(found.contains("conv_13") && found.contains("only 2 bits"), "{found}");
+    assert!(found.contains("--layer-bits conv_13=8") && !found.contains("conv_6"), "{found}");
+    let model = Path::new(DIGITS).join("model.onnx");
+    let refused = Command::cargo_bin("kinglet")
+        .expect("built")
+        .args(["compile", model.to_str().expect("UTF-8"), "--layer-bits", "conv13=2", "--calib"])
+        .args([calib.to_str().expect("UTF-8"), "-o", &scratch.path("none.kgl")])
+        .output()
+        .expect("runs");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("`conv13`") && text.contains("`conv_13`"), "{text}");
+    assert!(!Path::new(&scratch.path("none.kgl")).exists());
+    scratch.remove();
+}
+
+#[test]
+fn size_is_drawn_against_error() {
+    let scratch = Scratch::new("size");
+    let calib = Path::new(DIGITS).join("calib.npz");
+    compiled(&scratch, calib.to_str().expect("UTF-8"), &["--bits", "auto", "--average-bits", "4", "--pareto"]);
+    let page = scratch.page();
+    let plot = page.split("<h2>Size against error</h2>").nth(1).and_then(|rest| rest.split("</svg>").next());
+    let plot = plot.unwrap_or_else(|| panic!("no plot: {page}"));
+    assert!(
+        plot.matches("<circle").count() > 4 && plot.contains("this blob") && plot.contains("class=\"join\""),
+        "{plot}"
+    );
+    scratch.remove();
+}
+
 #[test]
 fn dead_channels_are_named() {
     let path = Path::new(DIGITS).join("model.onnx");

@@ -12,6 +12,9 @@ pub(super) struct BitsArguments {
     /// by itself for each layer
     #[arg(long, default_value = "8", value_name = "8|4|3|2|auto", value_parser = parse, requires = "calib")]
     bits: Width,
+    /// Bits of one layer, by the name of its node as `--report` and `--json` show it; again for others
+    #[arg(long, value_name = "NODE=8|4|3|2", value_parser = parse_layer, requires = "calib")]
+    layer_bits: Vec<(String, Storage)>,
     /// With --bits auto: per cent of samples, set aside of the calibration data, whose decision may not be the float
     /// model's; for outputs that are no classes, per cent of the output's power that may be noise [default: 1 more than
     /// eight bits everywhere lose, without --average-bits and --flash]
@@ -34,9 +37,18 @@ enum Width {
     Auto,
 }
 
+fn storage(text: &str) -> Option<Storage> {
+    Storage::ALL.into_iter().find(|storage| storage.bits().to_string() == text)
+}
+
+fn parse_layer(text: &str) -> Result<(String, Storage), String> {
+    // Names may have signs of equality in them.
+    let parts = text.rsplit_once('=').and_then(|(name, bits)| Some((name.to_owned(), storage(bits)?)));
+    parts.ok_or_else(|| "write a node's name, `=`, and 8, 4, 3 or 2".into())
+}
+
 fn parse(text: &str) -> Result<Width, String> {
-    let storage = Storage::ALL.into_iter().find(|storage| storage.bits().to_string() == text);
-    match storage {
+    match storage(text) {
         _ if text == "auto" => Ok(Width::Auto),
         Some(storage) => Ok(Width::Fixed(storage)),
         None => Err("possible: 8, 4, 3, 2, auto".into()),
@@ -44,9 +56,14 @@ fn parse(text: &str) -> Result<Width, String> {
 }
 
 impl BitsArguments {
+    /// Those of single layers.
+    pub(super) fn of_layers(&self) -> Vec<(String, Storage)> {
+        self.layer_bits.clone()
+    }
+
     /// What they say together.
     pub(super) fn bits(&self) -> Result<Bits, Failure> {
-        let &BitsArguments { bits, max_drop, flash, average_bits, pareto } = self;
+        let &BitsArguments { bits, max_drop, flash, average_bits, pareto, .. } = self;
         if max_drop.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
             return Err(Failure::Usage("--max-drop is a per cent, 0 to 100".into()));
         }

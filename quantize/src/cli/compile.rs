@@ -318,6 +318,7 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         equalize: arguments.equalize,
         nearest: arguments.nearest,
         bits: arguments.bits.bits()?,
+        layer_bits: arguments.bits.of_layers(),
         channels: arguments.channels,
         sparsity: arguments.sparsity,
         golden: vector_count(arguments)?,

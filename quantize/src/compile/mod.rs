@@ -327,7 +327,7 @@ fn quantize(
         *graph = equalized;
     }
     let (calibration, mut int8) = (form.calibration, form.int8);
-    let weights = Weights { bits: options.bits, sparsity: options.sparsity };
+    let weights = Weights { bits: options.bits, layers: &options.layer_bits, sparsity: options.sparsity };
     let shrunk = shrink::shrink((graph, &mut int8), &samples, (weights, options.target), &mut |done, total| {
         progress(Stage::Rounding { done, total });
     })?;

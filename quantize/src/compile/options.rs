@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kinglet_kernels::packing::Storage;
+
 use crate::calibrate::RangeMethod;
 use crate::data::Preparation;
 use crate::data::npy::Array;
@@ -34,6 +36,8 @@ pub struct Options {
     pub nearest: bool,
     /// In how many bits weights are.
     pub bits: Bits,
+    /// Layers whose bits are given, by the names of their nodes in the source model.
+    pub layer_bits: Vec<(String, Storage)>,
     /// Prunes channels of a float model until so many percent of its layers' multiplications are gone.
     pub channels: Option<f64>,
     /// Makes so many percent of the layers' weights zero.
@@ -88,6 +92,7 @@ impl Default for Options {
             equalize: Equalize::default(),
             nearest: false,
             bits: Bits::default(),
+            layer_bits: Vec::new(),
             channels: None,
             sparsity: None,
             golden: 0,

@@ -78,7 +78,7 @@ fn narrow(layer: &LayerFacts, alone: f64) -> Option<Cause> {
              only",
             1u32 << bits
         ),
-        "give this layer 8 bits",
+        &format!("give this layer 8 bits: `--layer-bits {}=8`", layer.node),
     )
 }
 

@@ -147,7 +147,7 @@ impl Conv2D {
         let storage = site.operand_quantization(1)?.storage;
         let layer = LayerI8::folded(site, channels, self.activation)?;
         let work = Work::windowed(OpCode::Conv2d, &window);
-        let packing = packing::convolution(site.target, self.groups, &layer.numbers(channels), &work);
+        let packing = packing::convolution(site.target, self.groups, &layer.numbers(storage, channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
         packing.pack(storage, channels.outputs, geometry.runs(), channels.weights, &mut packed);
         let packed = packing::without_zeros(storage, packing.sparse(channels.outputs, channels.taps), packed);

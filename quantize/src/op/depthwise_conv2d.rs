@@ -150,7 +150,7 @@ impl DepthwiseConv2D {
         let storage = site.operand_quantization(1)?.storage;
         let layer = LayerI8::folded(site, channels, self.activation)?;
         let work = Work::windowed(OpCode::Depthwise, &window);
-        let packing = packing::depthwise(site.target, &geometry, self.multiplier, &layer.numbers(channels), &work);
+        let packing = packing::depthwise(site.target, &geometry, self.multiplier, &layer.numbers(storage, channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, channels.outputs, channels.taps)];
         packing.pack(storage, channels.outputs, channels.taps, channels.weights, &mut packed);
         let packed = packing::without_zeros(storage, packing.sparse(channels.outputs, channels.taps), packed);

@@ -139,7 +139,7 @@ impl FullyConnected {
         let [rows_u64, taps_u64, outputs_u64] = [rows, taps, outputs].map(|extent| extent as u64);
         let (input, output) = (rows_u64 * taps_u64, rows_u64 * outputs_u64);
         let work = Work { input, output, gathered: 0, macs: input * outputs_u64 };
-        let packing = packing::fully_connected(site.target, &layer.numbers(&channels), &work);
+        let packing = packing::fully_connected(site.target, &layer.numbers(storage, &channels), &work);
         let mut packed = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), channels.weights, &mut packed);
         let packed = packing::without_zeros(storage, packing.sparse(outputs, taps), packed);

@@ -18,7 +18,7 @@ const MISTAKES_MAX: usize = 5;
 pub(super) fn section(facts: &Facts<'_>) -> String {
     let mut html = String::new();
     if let Some(comparison) = facts.comparison {
-        html += &test(comparison);
+        html += &test(facts, comparison);
     }
     if let Some(line) = facts.report.and_then(|report| report.calibration.as_ref()) {
         html += &calibration(facts, line);
@@ -48,7 +48,7 @@ fn calibration(facts: &Facts<'_>, line: &CalibrationLine) -> String {
     html + "</div>\n</section>\n"
 }
 
-fn test(it: &Comparison) -> String {
+fn test(facts: &Facts<'_>, it: &Comparison) -> String {
     let mut html = format!(
         "<section>\n<h2>On test data</h2>\n<p>{} samples, each computed by the float model ({}) and by the blob, with the code \
          that runs on the device.</p>\n",
@@ -69,8 +69,13 @@ fn test(it: &Comparison) -> String {
     }
     html += "</table></div>\n";
     for input in it.inputs.iter().filter(|input| input.codes.is_some()) {
+        // Whose fault it is: data that codes were made for, or data that came later.
+        let why = match facts.is_suspect() && input.clipped > 0.0 {
+            true => " The calibration data is to blame, which ends before this data does, not this data.",
+            false => "",
+        };
         let text =
-            format!("{} of input `{}` lies beyond all codes and is clipped.", percent(input.clipped), input.name);
+            format!("{} of input `{}` lies beyond all codes and is clipped.{why}", percent(input.clipped), input.name);
         let _ = writeln!(html, "<p>{}</p>", prose(&text));
     }
     if let Some(scores) = &it.scores {

@@ -24,10 +24,14 @@ pub(super) fn section(facts: &Facts<'_>) -> String {
          <em>alone</em> bar makes noise; a short <em>all together</em> bar has noise, which may come from layers before it.</p>",
         diagnosis.alone_samples, diagnosis.samples
     );
+    if facts.is_suspect() {
+        html += "<p><b>These figures say nothing of the model:</b> they were measured on calibration data that needs repair, \
+                 see the top of the page.</p>\n";
+    }
     html += &noise(all, &diagnosis.measured_at);
     html += &bytes(all);
     html += &zeros(facts);
-    html += &table(all);
+    html += &table(all, facts.is_suspect());
     html += &shapes(all);
     html + "</section>\n"
 }
@@ -83,16 +87,17 @@ fn zeros(facts: &Facts<'_>) -> String {
     )
 }
 
-fn table(all: &[LayerFacts]) -> String {
+fn table(all: &[LayerFacts], is_suspect: bool) -> String {
     let mut html = String::from(
         "<h3>Every layer in words</h3>\n<div class=\"wide\"><table>\n<tr><th>Layer</th><th class=\"n\">Bits</th>\
          <th class=\"n\">Alone</th><th class=\"n\">Together</th><th class=\"n\">Share of noise</th><th class=\"n\">Clipped</th>\
          <th class=\"n\">Results</th><th>Cause and remedy</th></tr>\n",
     );
     for layer in all {
-        let class = if layer.cause.is_problem { " class=\"bad\"" } else { "" };
+        let class = if layer.cause.is_problem && !is_suspect { " class=\"bad\"" } else { "" };
         let bits = layer.bits.map_or_else(|| "–".into(), |bits| bits.to_string());
         let [low, high] = layer.range;
+        let remedy = if is_suspect { "First repair the calibration data" } else { layer.cause.remedy.as_str() };
         let _ = writeln!(
             html,
             "<tr{class}><td class=\"layer\"><code>{}</code><br><span class=\"soft\">{}</span></td><td class=\"n\">{bits}</td>\
@@ -107,7 +112,7 @@ fn table(all: &[LayerFacts]) -> String {
             real(low),
             real(high),
             prose(&layer.cause.what),
-            prose(&layer.cause.remedy)
+            prose(remedy)
         );
     }
     html + "</table></div>\n"

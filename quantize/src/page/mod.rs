@@ -7,6 +7,7 @@ mod check;
 mod layers;
 mod memory;
 mod plot;
+mod size;
 mod summary;
 
 use core::fmt::Write as _;
@@ -28,6 +29,13 @@ pub struct Facts<'a> {
     pub warnings: &'a [String],
 }
 
+impl Facts<'_> {
+    /// True when the calibration data is such that figures of layers say nothing of the model.
+    fn is_suspect(&self) -> bool {
+        self.report.and_then(|report| report.calibration.as_ref()).is_some_and(|line| line.is_suspect)
+    }
+}
+
 /// Colors, and how things stand on screen and on paper.
 const STYLE: &str = include_str!("style.css");
 
@@ -38,6 +46,7 @@ pub fn render(facts: &Facts<'_>) -> String {
         summary::section(facts),
         check::section(facts),
         layers::section(facts),
+        size::section(facts),
         memory::section(facts),
         glossary().to_owned(),
     ];

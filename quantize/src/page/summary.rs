@@ -107,7 +107,7 @@ fn findings(facts: &Facts<'_>) -> Vec<(String, String)> {
         );
         found.push(("Accuracy was lost:".into(), text));
     }
-    if facts.report.and_then(|report| report.calibration.as_ref()).is_some_and(|line| line.is_suspect) {
+    if facts.is_suspect() {
         // Layers are as wrong as what comes in: naming them would lead away from the cause.
         let text = "with such calibration data the figures of layers say nothing of the model: repair the data first";
         found.push(("Layers:".into(), text.into()));

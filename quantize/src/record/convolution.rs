@@ -88,7 +88,7 @@ impl Parameters for Conv2dI8 {
             let constants = constants(packing.weight_len(storage, outputs, area), packing.sparse(outputs, area))?;
             let weight = |o, tap| packing.weight_at(storage, [outputs, o], area, &constants.weights, tap);
             let row_major = row_major(outputs, area, weight);
-            return Some(packing.is_exact(&constants.numbers(area, &row_major)));
+            return Some(packing.is_exact(&constants.numbers(area, storage, &row_major)));
         }
         let packing = Packing::from_tag(head.form.packing)?;
         let geometry = geometry(window, window.groups.into());
@@ -98,7 +98,7 @@ impl Parameters for Conv2dI8 {
         let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, &constants.weights, tap);
         let row_major = row_major(outputs, taps.count(), weight);
         let head_is_right = packing.is_head_of(&constants.weights, taps.count(), &row_major);
-        Some(head_is_right && packing.is_exact(&constants.numbers(taps.count(), &row_major)))
+        Some(head_is_right && packing.is_exact(&constants.numbers(taps.count(), storage, &row_major)))
     }
 
     fn gathered(&self, opcode: OpCode) -> u64 {

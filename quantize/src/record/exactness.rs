@@ -6,7 +6,7 @@ use kinglet_blob::cast;
 use kinglet_blob::constants::{ConstantsI8, SHORT_BIAS, SHORT_FACTORS};
 use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, Requant};
-use kinglet_kernels::packing::{Numbers, Sparse};
+use kinglet_kernels::packing::{Numbers, Sparse, Storage};
 
 /// Weights as the proof wants them: all taps of each output channel behind each other.
 pub(super) fn row_major(outputs: usize, taps: usize, weight: impl Fn(usize, usize) -> i8) -> Vec<i8> {
@@ -75,7 +75,7 @@ impl<'w> Constants<'w> {
     }
 
     /// The numbers of the proof, with the weights as `row_major`, `taps` of each channel.
-    pub(super) fn numbers<'n>(&'n self, taps: usize, row_major: &'n [i8]) -> Numbers<'n> {
-        Numbers { taps, weights: row_major, bias: &self.bias, factors: &self.factors }
+    pub(super) fn numbers<'n>(&'n self, taps: usize, storage: Storage, row_major: &'n [i8]) -> Numbers<'n> {
+        Numbers { taps, storage, weights: row_major, bias: &self.bias, factors: &self.factors }
     }
 }

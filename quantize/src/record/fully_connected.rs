@@ -58,7 +58,7 @@ fully_connected! {
         let constants = Constants::at(self.constants, &self.quant, lens, section)?;
         let weight = |o, tap| packing.weight_at(storage, [outputs, o], taps, &constants.weights, tap);
         let row_major = row_major(outputs, taps.count(), weight);
-        Some(packing.is_exact(&constants.numbers(taps.count(), &row_major)))
+        Some(packing.is_exact(&constants.numbers(taps.count(), storage, &row_major)))
     }
 }
 fully_connected!(FullyConnectedI16, |head: Head| WeightSize::Stored(head.form));

@@ -36,6 +36,15 @@ impl Candidate {
         }
     }
 
+    /// Leaves the form with the given storage alone, when one is given and the layer has it.
+    pub(super) fn keep(&mut self, storage: Option<Storage>) {
+        if let Some(form) = self.storages.iter().position(|has| Some(*has) == storage) {
+            self.storages = vec![self.storages[form]];
+            self.rounded = vec![self.rounded.swap_remove(form)];
+            self.noise = vec![self.noise[form]];
+        }
+    }
+
     /// Bytes and noise of each form.
     pub(super) fn forms(&self) -> Vec<Form> {
         let both = self.storages.iter().zip(&self.noise);

@@ -16,6 +16,8 @@ pub struct Mix {
     pub changed: Option<usize>,
     /// Signal to noise of the outputs on them; absent when there is no noise.
     pub sqnr_db: Option<f64>,
+    /// Bytes of weights.
+    pub weight_bytes: usize,
     /// Bits of a weight on average.
     pub average_bits: f64,
     /// The layers, in the order in which they run.

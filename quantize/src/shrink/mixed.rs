@@ -62,10 +62,13 @@ struct Found {
 pub(super) fn shrink(
     (float, int8): (&Graph, &mut Graph),
     samples: &Samples,
-    (wish, target): (&Wish, Target),
+    (wish, given, target): (&Wish, &dyn Fn(usize) -> Option<Storage>, Target),
     progress: Progress<'_>,
 ) -> Result<Mix, ShrinkError> {
-    let search = Search::new(float, int8, samples, progress)?;
+    let mut search = Search::new(float, int8, samples, progress)?;
+    for candidate in &mut search.candidates {
+        candidate.keep(given(candidate.index));
+    }
     let mut budget = search.budget(wish, target)?;
     let tolerance = search.tolerance(wish)?;
     let mut chosen = match tolerance {
@@ -224,7 +227,7 @@ impl<'a> Search<'a> {
         let mut graph = self.int8.clone();
         let storage_of = |index: usize| {
             let found = self.candidates.iter().zip(chosen).find(|(candidate, _)| candidate.index == index);
-            found.map_or(Storage::Bits8, |(candidate, &form)| candidate.storages[form])
+            Some(found.map_or(Storage::Bits8, |(candidate, &form)| candidate.storages[form]))
         };
         round((self.float, &mut graph), (self.samples, &self.fitted.chosen), &storage_of, progress)?;
         Ok(graph)
@@ -271,6 +274,7 @@ impl<'a> Search<'a> {
             samples: found.aside.samples,
             changed: self.is_classes.then_some(found.aside.changed),
             sqnr_db: found.aside.sqnr_db(),
+            weight_bytes: self.bytes(chosen),
             average_bits: 8.0 * self.bytes(chosen) as f64 / self.weights().max(1) as f64,
             layers: self.candidates.iter().zip(chosen).map(layer).collect(),
             pareto: if pareto { self.pareto()? } else { Vec::new() },

@@ -69,8 +69,18 @@ pub enum ShrinkError {
     #[error("--bits auto: {0}")]
     Impossible(String),
     /// Both bits and zeros would have to be chosen for each layer.
-    #[error("--sparsity chooses zeros for weights of given bits: use --bits 8, or 4, 3 or 2, with it, not `auto`")]
+    #[error(
+        "--sparsity chooses zeros for weights of given bits: use --bits 8, or 4, 3 or 2, with it, not `auto` or --layer-bits"
+    )]
     SparseMixed,
+    /// Bits were given for a layer that is none.
+    #[error("--layer-bits: there is no layer with int8 weights called `{name}`; there are {known}")]
+    NoLayer {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
 }
 
 /// What all samples of all values that are needed at one time may take.
@@ -104,9 +114,11 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
 /// What shall become of the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weights {
+pub struct Weights<'a> {
     /// In how many bits they are.
     pub bits: Bits,
+    /// Layers whose bits are given, by the names of their nodes.
+    pub layers: &'a [(String, Storage)],
     /// How many per cent of them become zero.
     pub sparsity: Option<f64>,
 }
@@ -124,41 +136,60 @@ pub struct Shrunk {
 pub fn shrink(
     graphs: (&Graph, &mut Graph),
     samples: &Samples,
-    (weights, target): (Weights, Target),
+    (weights, target): (Weights<'_>, Target),
     progress: Progress<'_>,
 ) -> Result<Shrunk, ShrinkError> {
     let all: Vec<usize> = (0..samples.len()).collect();
+    let given = given(graphs.1, weights.layers)?;
+    let given_of = |index: usize| given.iter().find(|(layer, _)| *layer == index).map(|&(_, storage)| storage);
     if let Some(percent) = weights.sparsity {
         let storage = match weights.bits {
-            Bits::Nearest => Storage::Bits8,
-            Bits::All(storage) => storage,
-            Bits::Mixed(_) => return Err(ShrinkError::SparseMixed),
+            Bits::Nearest if given.is_empty() => Storage::Bits8,
+            Bits::All(storage) if given.is_empty() => storage,
+            _ => return Err(ShrinkError::SparseMixed),
         };
         let sparse = sparse::shrink(graphs, (samples, &all), (percent / 100.0, storage), progress)?;
         return Ok(Shrunk { sparse: Some(sparse), mix: None });
     }
     match weights.bits {
-        Bits::Nearest => Ok(Shrunk::default()),
+        Bits::Nearest if given.is_empty() => Ok(Shrunk::default()),
+        Bits::Nearest => {
+            round(graphs, (samples, &all), &given_of, progress)?;
+            Ok(Shrunk::default())
+        }
         Bits::All(storage) => {
-            round(graphs, (samples, &all), &|_| storage, progress)?;
+            round(graphs, (samples, &all), &|index| given_of(index).or(Some(storage)), progress)?;
             Ok(Shrunk::default())
         }
         Bits::Mixed(wish) => {
-            let mix = mixed::shrink(graphs, samples, (&wish, target), progress)?;
+            let mix = mixed::shrink(graphs, samples, (&wish, &given_of, target), progress)?;
             Ok(Shrunk { mix: Some(mix), sparse: None })
         }
     }
 }
 
+/// The indices of the nodes of layers that have names.
+fn given(int8: &Graph, layers: &[(String, Storage)]) -> Result<Vec<(usize, Storage)>, ShrinkError> {
+    let all = self::layers(int8);
+    let of = |(name, storage): &(String, Storage)| match all.iter().find(|&&index| int8.nodes[index].name == *name) {
+        Some(&index) => Ok((index, *storage)),
+        None => {
+            let known: Vec<String> = all.iter().map(|&index| format!("`{}`", int8.nodes[index].name)).collect();
+            Err(ShrinkError::NoLayer { name: name.clone(), known: known.join(", ") })
+        }
+    };
+    layers.iter().map(of).collect()
+}
+
 /// Gives the layers of `int8`, which `float` became, codes of as many bits as `storage_of` says for each by the index of
-/// its node, from `chosen` samples.
+/// its node, from `chosen` samples. Layers of which it says nothing stay as they are.
 fn round(
     graphs: (&Graph, &mut Graph),
     chosen: (&Samples, &[usize]),
-    storage_of: &dyn Fn(usize) -> Storage,
+    storage_of: &dyn Fn(usize) -> Option<Storage>,
     progress: Progress<'_>,
 ) -> Result<(), ShrinkError> {
-    each_layer(graphs, chosen, &mut |site| site.rounded(storage_of(site.index)), PATCHES, progress)
+    each_layer(graphs, chosen, &mut |site| site.rounded(storage_of(site.index)?), PATCHES, progress)
 }
 
 /// A layer that is to be rounded, with what it reads and should compute.

@@ -186,6 +186,7 @@ fn weights(random: &mut Random, weights: &mut [i8], least: i8, storage: Storage)
 fn is_exact(
     buffers: &mut Buffers,
     [outputs, taps]: [usize; 2],
+    storage: Storage,
     requant: (i32, usize, usize),
     exact: impl Fn(&Numbers<'_>) -> bool,
 ) -> bool {
@@ -194,7 +195,7 @@ fn is_exact(
     let requant = Requant { words: &words[..word_count], shift_base, extra: &extra[..extra_count] };
     factors[..outputs].iter_mut().enumerate().for_each(|(channel, factor)| *factor = requant.at(channel));
     let weights = &weights[..outputs * taps];
-    exact(&Numbers { taps, weights, bias: &bias[..outputs], factors: &factors[..outputs] })
+    exact(&Numbers { taps, storage, weights, bias: &bias[..outputs], factors: &factors[..outputs] })
 }
 
 /// A window that fits small buffers; `None` when it would not. One time in three, any that a blob may hold.
@@ -272,7 +273,7 @@ fn conv2d(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result<bool, Di
     packing.pack(storage, outputs, geometry.runs(), row_major, &mut buffers.packed.0[..weight_len]);
     // One time in eight, one factor for all channels.
     let (words, extra) = if random.one_in(8) { (1, 0) } else { (outputs, extra) };
-    if !is_exact(buffers, [outputs, taps], (shift_base, words, extra), |numbers| packing.is_exact(numbers)) {
+    if !is_exact(buffers, [outputs, taps], storage, (shift_base, words, extra), |numbers| packing.is_exact(numbers)) {
         return Ok(false);
     }
     let reference = Conv2dI8 {
@@ -351,7 +352,7 @@ fn fully_connected(seed: u32, buffers: &mut Buffers, packing: Packing) -> Result
     let row_major = &buffers.weights[..taps * outputs];
     packing.pack(storage, outputs, Taps::flat(taps), row_major, &mut buffers.packed.0[..weight_len]);
     let words = if random.one_in(2) { 1 } else { outputs };
-    if !is_exact(buffers, [outputs, taps], (shift_base, words, 0), |numbers| packing.is_exact(numbers)) {
+    if !is_exact(buffers, [outputs, taps], storage, (shift_base, words, 0), |numbers| packing.is_exact(numbers)) {
         return Ok(false);
     }
     let reference = FullyConnectedI8 {
@@ -405,7 +406,7 @@ fn depthwise(seed: u32, buffers: &mut Buffers, packing: DepthwisePacking) -> Res
         let channel = random.count(0, outputs - 1);
         buffers.bias[channel] = random.range(-(1 << 24), 1 << 24);
     }
-    if !is_exact(buffers, [outputs, area], (shift_base, outputs, extra), |numbers| packing.is_exact(numbers)) {
+    if !is_exact(buffers, [outputs, area], storage, (shift_base, outputs, extra), |numbers| packing.is_exact(numbers)) {
         return Ok(false);
     }
     let weight_len = packing.weight_len(storage, outputs, area);

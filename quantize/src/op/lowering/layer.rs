@@ -3,7 +3,7 @@
 use kinglet_blob::constants::{ConstantsI8, EXTRA_SHIFTS, PER_TENSOR};
 use kinglet_blob::records::LayerQuant;
 use kinglet_kernels::numerics::{FixedPoint, OutputStage, Requant};
-use kinglet_kernels::packing::Numbers;
+use kinglet_kernels::packing::{Numbers, Storage};
 
 use super::tables::{self, Tables};
 use super::{Reason, Site, refuse};
@@ -208,8 +208,9 @@ impl PackedRequant {
 
 impl LayerI8 {
     /// What a packing looks at to prove that it computes the layer of these weights exactly.
-    pub(crate) fn numbers<'a>(&'a self, channels: &Channels<'a>) -> Numbers<'a> {
-        Numbers { taps: channels.taps, weights: channels.weights, bias: &self.bias, factors: &self.factors }
+    pub(crate) fn numbers<'a>(&'a self, storage: Storage, channels: &Channels<'a>) -> Numbers<'a> {
+        let (bias, factors) = (&self.bias, &self.factors);
+        Numbers { taps: channels.taps, storage, weights: channels.weights, bias, factors }
     }
 
     /// The record's part and the constants behind its offset; `weights` are packed already.

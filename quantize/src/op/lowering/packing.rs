@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn matrix<'a>(weights: &'a [i8], bias: &'a [i32], factors: &'a [FixedPoint]) -> Numbers<'a> {
-        Numbers { taps: 2, weights, bias, factors }
+        Numbers { taps: 2, storage: Storage::Bits8, weights, bias, factors }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Plots as SVG, in the page's own colors (classes of `style.css`). Text in them is text: it is found and read aloud.
 
 mod bars;
+mod curve;
 mod histogram;
 mod steps;
 
 pub(super) use bars::{Bar, bars};
+pub(super) use curve::{Point, curve};
 pub(super) use histogram::histogram;
 pub(super) use steps::{Step, steps};
 

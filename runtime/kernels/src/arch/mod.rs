@@ -20,6 +20,8 @@ pub(crate) mod armv7em;
 pub(crate) mod armv7m;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
+#[cfg(any(kinglet_isa = "armv7em", kinglet_isa = "helium"))]
+mod nibbles;
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 pub(crate) mod strided;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
@@ -29,3 +31,17 @@ mod words;
 pub(crate) mod x86_64;
 
 pub(crate) use words::words;
+
+/// Widens weights of four bits where the instruction set helps: see the module. False when nothing was done.
+#[inline(always)]
+pub(crate) fn widen_nibbles(from: &[i8], to: &mut [i8], less: u32, are_paired: bool) -> bool {
+    #[cfg(any(kinglet_isa = "armv7em", kinglet_isa = "helium"))]
+    {
+        nibbles::widen(from, to, less, are_paired)
+    }
+    #[cfg(not(any(kinglet_isa = "armv7em", kinglet_isa = "helium")))]
+    {
+        let _ = (from, to, less, are_paired);
+        false
+    }
+}

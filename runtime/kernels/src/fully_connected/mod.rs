@@ -123,7 +123,7 @@ pub fn fully_connected_i8_scratch_len(shape: [usize; 3], packing: Packing, stora
 ///
 /// `scratch` has at least [`fully_connected_i8_scratch_len`] bytes and is 4-byte aligned.
 pub fn fully_connected_i8(layer: &FullyConnectedI8, io: &mut Io<i8>, scratch: &mut [i8]) {
-    if Storage::ANY_NARROW && layer.storage != Storage::Bits8 {
+    if Storage::ANY_NARROW && !layer.packing.reads(layer.storage) {
         return widened(layer, io, scratch);
     }
     Packing::fully_connected(layer, io, scratch);

@@ -37,6 +37,8 @@ const ACTIVATION_MAX: i64 = 128;
 pub struct Numbers<'a> {
     /// Weights of an output channel.
     pub taps: usize,
+    /// How the blob has the weights.
+    pub storage: Storage,
     /// Row-major, as the operator's module says.
     pub weights: &'a [i8],
     /// One for each output channel, with the input's zero point folded in.

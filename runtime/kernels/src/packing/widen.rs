@@ -10,6 +10,7 @@
 
 use super::sparse::Reader;
 use super::{Sparse, Storage};
+use crate::arch;
 
 /// What the byte of a place is in the order that the kernels read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,18 @@ pub(crate) enum Lanes {
     Unsigned,
     /// Two places are the 16-bit number `256 * b + a` of their weights.
     Pairs,
+}
+
+impl Lanes {
+    /// What is taken off each of four codes, in its byte.
+    fn less(self, storage: Storage) -> u32 {
+        half(storage) ^ if self == Lanes::Unsigned { 0x8080_8080 } else { 0 }
+    }
+}
+
+/// What four codes are more than their weights: half of what their bits count.
+fn half(storage: Storage) -> u32 {
+    1_u32.wrapping_shl((storage.bits() as u32).wrapping_sub(1)).wrapping_mul(0x0101_0101)
 }
 
 /// Weights are widened by so many places, which every storage has whole words for.
@@ -66,6 +79,7 @@ impl Widening {
         let finish = Finish::new(storage, lanes);
         match storage {
             Storage::Bits8 | Storage::Sparse => return None,
+            Storage::Bits4 if arch::widen_nibbles(stored, to, lanes.less(storage), lanes == Lanes::Pairs) => {}
             Storage::Bits4 => groups(stored, to, |[word], out: &mut [[i8; 4]; 2]| {
                 for (out, shift) in out.iter_mut().zip([0, 4]) {
                     *out = finish.apply((word >> shift) & 0x0f0f_0f0f);
@@ -124,8 +138,8 @@ fn groups<const WORDS: usize, const OUT: usize>(
     }
 }
 
-/// From four codes to the bytes of four places. Codes are weights plus half of what their bits count; what is taken off,
-/// or added, takes no borrow across lanes when each lane's top bit has been set.
+/// From four codes to the bytes of four places: what is taken off, or added, takes no borrow across lanes when each lane's
+/// top bit has been set.
 struct Finish {
     top: u32,
     less: u32,
@@ -133,7 +147,7 @@ struct Finish {
 
 impl Finish {
     fn new(storage: Storage, lanes: Lanes) -> Finish {
-        let half = 1_u32.wrapping_shl((storage.bits() as u32).wrapping_sub(1)).wrapping_mul(0x0101_0101);
+        let half = half(storage);
         let (top, less) = match lanes {
             Lanes::Signed => (0x8080_8080, half),
             Lanes::Pairs => (0x8000_8000, half),

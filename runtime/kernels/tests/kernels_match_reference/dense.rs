@@ -37,7 +37,7 @@ pub(crate) fn fully_connected_i8(
     check_all(layers, |(shape, row_major, bias, factors, input)| {
         let [rows, taps, outputs] = shape;
         let factor = fixed_points(&factors, outputs);
-        prop_assume!(packing.is_exact(&Numbers { taps, weights: &row_major, bias: &bias, factors: &factor }));
+        prop_assume!(packing.is_exact(&Numbers { taps, storage, weights: &row_major, bias: &bias, factors: &factor }));
         prop_assume!(packing.runs_fully_connected(!factors.requant().extra.is_empty()));
         let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, Taps::flat(taps), &row_major, &mut weights);

@@ -97,7 +97,7 @@ pub(crate) fn conv2d_i8(packing: Packing, storage: Storage, run: fn(&Conv2dI8, &
     check_all(layers, |(geometry, row_major, bias, factors, input, padding_value)| {
         let (outputs, taps) = (geometry.output[2], geometry.taps());
         let factor = fixed_points(&factors, outputs);
-        prop_assume!(packing.is_exact(&Numbers { taps, weights: &row_major, bias: &bias, factors: &factor }));
+        prop_assume!(packing.is_exact(&Numbers { taps, storage, weights: &row_major, bias: &bias, factors: &factor }));
         let mut weights = vec![0; packing.weight_len(storage, outputs, taps)];
         packing.pack(storage, outputs, geometry.runs(), &row_major, &mut weights);
         let weights = without_zeros(storage, packing.sparse(outputs, taps), weights);

@@ -108,6 +108,14 @@ fn every_packing_takes_narrow_weights() {
     for (packing, storage) in DepthwisePacking::ALL.into_iter().zip(storages()) {
         layers::depthwise_i8(packing, storage, depthwise::depthwise_i8);
     }
+    // Those whose kernels read them as they are.
+    for (packing, storage) in
+        Packing::ALL.into_iter().flat_map(|packing| narrow.iter().map(move |storage| (packing, *storage)))
+    {
+        if packing.reads(storage) {
+            dense::fully_connected_i8(packing, storage, fully_connected::fully_connected_i8);
+        }
+    }
 }
 
 /// And weights without their zeros.

@@ -7,7 +7,7 @@ use crate::numerics::{OutputStage, Requant};
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Dense {
-    /// Of each block `[groups][4 pairs][2]` words.
+    /// Of each block `[groups][4 pairs][2]` words; of four bits, `[groups][2 quads][2]`.
     pub(super) weights: *const i8,
     /// Groups of four taps that are widened on the way, an even number.
     pub(super) input: *const i8,
@@ -37,12 +37,20 @@ pub(super) struct Dense {
     /// The factor when there is one for all channels: rounding constant, right shift less 1, not
     /// zero for a stage that needs no care of ties, multiplier.
     pub(super) factor: [i32; 4],
+    /// Where the sums of weights of four bits start: less eight times the sum of the vector.
+    pub(super) start: i32,
 }
 
 unsafe extern "C" {
     /// `blocks` blocks, not zero, of eight channels: reads weights, input, column, biases and words to that extent,
     /// writes `8 * blocks` bytes, and moves weights, bias, words and output on.
     pub(super) fn kinglet_armv7em_dense8(dense: *mut Dense);
+
+    /// The same for weights of four bits.
+    pub(super) fn kinglet_armv7em_nibbles8(dense: *mut Dense);
+
+    /// The sum of `words` words of bytes, not none, each plus 128.
+    pub(super) fn kinglet_armv7em_sum(bytes: *const i8, words: usize) -> i32;
 }
 
 assembly! {
@@ -64,11 +72,24 @@ assembly! {
         DENSE_OUTPUT = output,
         DENSE_BLOCKS = blocks,
         DENSE_FACTOR = factor,
+        DENSE_START = start,
     }
 }
 
-/// Bytes of a group in the unrolled loop.
-pub(super) const GROUP_CODE: usize = 116;
+/// A micro-kernel, and what its caller must know of it.
+pub(super) struct Micro {
+    pub(super) run: unsafe extern "C" fn(*mut Dense),
+    /// Bytes of weights of a group of taps, for a block.
+    pub(super) group_bytes: usize,
+    /// Bytes of a group in the unrolled loop.
+    pub(super) group_code: usize,
+}
+
+/// For weights of a byte.
+pub(super) const BYTES: Micro = Micro { run: kinglet_armv7em_dense8, group_bytes: 32, group_code: 116 };
+
+/// For weights of four bits.
+pub(super) const NIBBLES: Micro = Micro { run: kinglet_armv7em_nibbles8, group_bytes: 16, group_code: 124 };
 
 impl Dense {
     /// All but where things are.
@@ -97,6 +118,7 @@ impl Dense {
             output: core::ptr::null_mut(),
             blocks: 0,
             factor,
+            start: 0,
         }
     }
 }

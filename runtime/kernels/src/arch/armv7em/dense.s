@@ -15,6 +15,40 @@
     smlad \a, r3, r1, \a
     .endm
 
+    @ Four taps r0, r1 of a quad of channels of four bits: the sums of whole numbers in \d, without D in \c, without C in
+    @ \b, of A in \a. lr: weights. 60 bytes.
+    .macro QUAD a, b, c, d
+    ldrd r2, r3, [lr], #8
+    HALVES r2, r0, \a, \b, \c, \d
+    HALVES r3, r1, \a, \b, \c, \d
+    .endm
+
+    .macro HALVES w, x, a, b, c, d
+    smlad \d, \w, \x, \d
+    bic \w, \w, #0xf000f000
+    smlad \c, \w, \x, \c
+    uxtb16 \w, \w
+    smlad \b, \w, \x, \b
+    and \w, \w, #0x000f000f
+    smlad \a, \w, \x, \a
+    .endm
+
+    @ The channels of a quad to doubled sums with their biases, which are at r12. Clobbers r1, r2, r3, lr.
+    .macro UNNEST a, b, c, d
+    ldm r12!, {r1, r2, r3, lr}
+    sub \d, \d, \c
+    sub \c, \c, \b
+    sub \b, \b, \a
+    add \a, \a, r1
+    lsl \a, \a, #1
+    lsl r2, r2, #1
+    add \b, r2, \b, asr #3
+    lsl r3, r3, #1
+    add \c, r3, \c, asr #7
+    lsl lr, lr, #1
+    add \d, lr, \d, asr #11
+    .endm
+
     @ Both channels of a pair to doubled sums.
     .macro SEPARATE s, a
     sub \s, \s, \a
@@ -65,8 +99,11 @@ kinglet_armv7em_dense8:
     orr r1, r1, #1
     ldr r2, [r0, #DENSE_INPUT_END]
     ldr r3, [r0, #DENSE_COLUMN_END]
-    push {r0, r1, r2, r3}
+    adr.w r4, 1f
+    orr r4, r4, #1
+    push {r0-r4}
 
+    .p2align 2
 1:  @ a block; accumulators start at the biases
     ldr lr, [r0, #DENSE_WEIGHTS]
     ldr r1, [r0, #DENSE_BIAS]
@@ -116,6 +153,11 @@ kinglet_armv7em_dense8:
     SEPARATE r7, r6
     SEPARATE r9, r8
     SEPARATE r11, r10
+
+    @ r4-r11: doubled sums of eight channels. On the stack: arguments, three words, where the next block begins.
+    .global kinglet_armv7em_dense8_finish
+    .thumb_func
+kinglet_armv7em_dense8_finish:
     ldrd r12, r1, [r0, #DENSE_WORDS]
     movs r2, #1
     cmp r1, #0
@@ -199,8 +241,103 @@ kinglet_armv7em_dense8:
     adds r1, #8
     subs r2, #1
     strd r1, r2, [r0, #DENSE_OUTPUT]
-    bne.w 1b
-    add sp, #16
+    it ne
+    ldrne pc, [sp, #16]
+    add sp, #20
     pop {r4-r11, pc}
 
     .size kinglet_armv7em_dense8, . - kinglet_armv7em_dense8
+
+@ ---------------------------------------------------------------------------------------------
+@ The same for weights of four bits.
+@ r4-r7, r8-r11: the sums of two quads. r12: input or column, lr: weights; [sp]: arguments
+
+    .section .text.kinglet_armv7em_nibbles8, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_nibbles8
+    .type kinglet_armv7em_nibbles8, %function
+    .thumb_func
+kinglet_armv7em_nibbles8:
+    push {r4-r11, lr}
+    ldr r1, [r0, #DENSE_ENTRY]
+    adr.w r2, 3f
+    add r1, r1, r2
+    orr r1, r1, #1
+    ldr r2, [r0, #DENSE_INPUT_END]
+    ldr r3, [r0, #DENSE_COLUMN_END]
+    adr.w r4, 1f
+    orr r4, r4, #1
+    push {r0-r4}
+
+    .p2align 2
+1:  @ a block; sums start where they take off the 8 that A, B and C are stored with
+    ldr lr, [r0, #DENSE_WEIGHTS]
+    ldr r4, [r0, #DENSE_START]
+    add r5, r4, r4, lsl #4
+    add r6, r5, r4, lsl #8
+    mov r7, r6
+    mov r8, r4
+    mov r9, r5
+    mov r10, r6
+    mov r11, r6
+    ldrd r12, r1, [r0, #DENSE_INPUT]
+    cmp r12, r1
+    beq 4f
+2:  @ eight taps straight from the input
+    .rept 2
+    ldr r1, [r12], #4
+    sxtb16 r0, r1
+    sxtb16 r1, r1, ror #8
+    QUAD r4, r5, r6, r7
+    QUAD r8, r9, r10, r11
+    .endr
+    ldr r2, [sp, #8]
+    cmp r12, r2
+    bne 2b
+    ldr r0, [sp]
+4:
+    ldr r12, [r0, #DENSE_COLUMN]
+    ldr pc, [sp, #4]
+
+    .p2align 2
+3:  @ sixteen taps from the column
+    .rept 4
+    ldrd r0, r1, [r12], #8
+    QUAD r4, r5, r6, r7
+    QUAD r8, r9, r10, r11
+    .endr
+    ldr r1, [sp, #12]
+    cmp r12, r1
+    bne.w 3b
+    ldr r0, [sp]
+
+    str lr, [r0, #DENSE_WEIGHTS]
+    ldr r12, [r0, #DENSE_BIAS]
+    UNNEST r4, r5, r6, r7
+    UNNEST r8, r9, r10, r11
+    str r12, [r0, #DENSE_BIAS]
+    b.w kinglet_armv7em_dense8_finish
+
+    .size kinglet_armv7em_nibbles8, . - kinglet_armv7em_nibbles8
+
+@ ---------------------------------------------------------------------------------------------
+@ The sum of r1 words of bytes at r0, not none, each byte plus 128.
+
+    .section .text.kinglet_armv7em_sum, "ax", %progbits
+    .p2align 2
+    .global kinglet_armv7em_sum
+    .type kinglet_armv7em_sum, %function
+    .thumb_func
+kinglet_armv7em_sum:
+    movs r2, #0
+    mov r12, r2
+1:
+    ldr r3, [r0], #4
+    eor r3, r3, #0x80808080
+    usada8 r2, r3, r12, r2
+    subs r1, #1
+    bne 1b
+    mov r0, r2
+    bx lr
+
+    .size kinglet_armv7em_sum, . - kinglet_armv7em_sum

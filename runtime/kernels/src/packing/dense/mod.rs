@@ -1,7 +1,8 @@
 //! Packings of a matrix of weights, `[outputs, taps]`: those of Conv2D and of FullyConnected.
 
 pub(crate) mod channel_pairs;
-mod channel_pairs_by_four;
+pub(crate) mod channel_pairs_by_four;
+mod channel_quads;
 mod eight_channels_unsigned;
 mod emulate;
 pub(crate) mod four_by_sixteen;
@@ -118,6 +119,8 @@ pub(crate) trait Order {
     const IS_UNSIGNED: bool = false;
     /// True when two places are a 16-bit number, [`Lanes::Pairs`].
     const IS_PAIRED: bool = false;
+    /// True when its kernels read weights of four bits as they are stored. Others are widened to bytes first.
+    const READS_FOUR_BITS: bool = false;
     /// Bytes before the weights, a multiple of four.
     const HEAD: usize = 0;
     /// In which order Conv2D writes its outputs. FullyConnected writes rows in order, each while it is being read.
@@ -344,6 +347,13 @@ impl Packing {
         dense_packings!(ask [Packing self, P => P::weight_at(storage, [outputs, output], taps, weights, tap)])
     }
 
+    /// True when the kernels read weights as they are stored: bytes always, others mostly not.
+    #[inline]
+    pub const fn reads(self, storage: Storage) -> bool {
+        let is_read = matches!(storage, Storage::Bits4) && Storage::Bits4.is_runnable();
+        matches!(storage, Storage::Bits8) || is_read && dense_packings!(ask [Packing self, P => P::READS_FOUR_BITS])
+    }
+
     /// How the weights of `outputs` channels are widened.
     pub(crate) fn widening(self, storage: Storage, outputs: usize, taps: usize) -> Widening {
         let (lanes, head, places) =
@@ -354,7 +364,7 @@ impl Packing {
     /// Bytes of scratch for the widened weights of `outputs` channels.
     pub(crate) fn widened_len(self, storage: Storage, outputs: usize, taps: usize) -> usize {
         // As in `weight_len`; and where all weights are bytes, nobody asks.
-        if !Storage::ANY_NARROW || storage == Storage::Bits8 || !self.is_runnable() {
+        if !Storage::ANY_NARROW || self.reads(storage) || !self.is_runnable() {
             return 0;
         }
         dense_packings!(ask [Packing self, P => widened_len(storage, P::HEAD, P::places(outputs, taps))])
