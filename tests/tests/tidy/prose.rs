@@ -2,8 +2,8 @@
 
 use kinglet_tests::tree::SourceFile;
 
-use super::docs::pages;
 use super::assert_none;
+use super::docs::pages;
 
 const COLUMNS_MAX: usize = 120;
 
@@ -245,12 +245,14 @@ fn spelling_is_american() {
 #[test]
 fn the_measures_work() {
     let wide_word = "w".repeat(COLUMNS_MAX + 1);
-    let page = format!("a {wide_word}\n{wide_word}\n| {wide_word}\n```text\n{wide_word}\n```\n```sh\n{wide_word}\n```\n");
+    let page =
+        format!("a {wide_word}\n{wide_word}\n| {wide_word}\n```text\n{wide_word}\n```\n```sh\n{wide_word}\n```\n");
     assert_eq!(wide(&page), [1, 8]);
     let text = "# Head\nOne `a b c` [two\nthree](x.md#y). Four?\n\n- five\n- six\n| no |\n";
     let found: Vec<String> = sentences(text).into_iter().map(|(_, sentence)| sentence).collect();
     assert_eq!(found, ["One code [two three.", "Four?", "- five", "- six"]);
     assert_eq!(sentences(text).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 2, 5, 6]);
-    let words: Vec<String> = british("The Neighbours' color; unlabelled, emphasis").into_iter().map(|found| found.0).collect();
+    let words: Vec<String> =
+        british("The Neighbours' color; unlabelled, emphasis").into_iter().map(|found| found.0).collect();
     assert_eq!(words, ["neighbours", "unlabelled"]);
 }

@@ -25,8 +25,8 @@ use anyhow::{Context, Result};
 
 use self::measure::Bench;
 use self::peer::Peer;
-pub(crate) use self::record::BoardRecord;
 pub(crate) use self::picture::picture;
+pub(crate) use self::record::BoardRecord;
 pub(crate) use self::summary::summary;
 use crate::board::{self, Board};
 use crate::budget;

@@ -24,8 +24,8 @@ const MODELS: [(&str, &str); 5] = [
 const WIDTH: usize = 760;
 const PANEL: usize = WIDTH / 2;
 /// From a panel's left edge to its bars, and the length of a bar of 100 percent.
-const LABEL: usize = 126;
-const TRACK: usize = 190;
+const LABEL: usize = 140;
+const TRACK: usize = 180;
 const ROW: usize = 22;
 const TOP: usize = 64;
 const PANEL_HEIGHT: usize = (MODELS.len() + 2) * ROW;
@@ -56,7 +56,8 @@ pub(crate) fn picture() -> Result<String> {
         let mut bars = Vec::new();
         for (model, what) in MODELS {
             let ours = known.get(model).with_context(|| format!("{model} was not measured on {core}"))?.instructions;
-            let theirs = peer.instructions(core, model).with_context(|| format!("the peer has no {model} on {core}"))?;
+            let theirs =
+                peer.instructions(core, model).with_context(|| format!("the peer has no {model} on {core}"))?;
             bars.push((what, ours as f64 / theirs.max(1) as f64));
         }
         panels.push((*title, bars));
@@ -95,7 +96,8 @@ fn panel(text: &mut String, core: &str, bars: &[(&str, f64)], [x, y]: [usize; 2]
         let (top, left) = (y + 28 + row * ROW, x + LABEL);
         let middle = top + 13;
         let label_x = left - 8;
-        let _ = writeln!(text, "<text class=\"quiet\" x=\"{label_x}\" y=\"{middle}\" text-anchor=\"end\">{what}</text>");
+        let _ =
+            writeln!(text, "<text class=\"quiet\" x=\"{label_x}\" y=\"{middle}\" text-anchor=\"end\">{what}</text>");
         for (class, length) in [("peer", whole), ("ours", share * whole)] {
             let height = if class == "peer" { 16 } else { 10 };
             let bar_top = top + (16 - height) / 2;
@@ -124,8 +126,8 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_shares_and_fit() {
         let text = drawn(&[("A", vec![("a", 0.5), ("b", 1.0)])]);
-        assert!(text.contains("width=\"95.0\"") && text.contains(">50 %<"), "{text}");
+        assert!(text.contains("width=\"90.0\"") && text.contains(">50 %<"), "{text}");
         let beyond = drawn(&[("A", vec![("a", 0.5), ("b", 2.0)])]);
-        assert!(beyond.contains("width=\"190.0\"") && beyond.contains(">200 %<"), "{beyond}");
+        assert!(beyond.contains("width=\"180.0\"") && beyond.contains(">200 %<"), "{beyond}");
     }
 }
