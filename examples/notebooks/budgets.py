@@ -53,20 +53,21 @@ def objective(trial):
     model = KingletClassifier(MLPClassifier(layers, max_iter=60, random_state=0), bits=bits, target=BOARD).fit(x, y)
     costs = on_board(model.blob_)
     trial.set_user_attr("costs", costs)
-    trial.set_user_attr("over", [costs[name] / BUDGET[name] - 1 for name in BUDGET])
+    for name, most in BUDGET.items():
+        trial.set_constraint(name, costs[name] / most - 1)  # above zero: over the budget
     return model.score(test, truth), costs["flash_bytes"]
 
 
-sampler = optuna.samplers.TPESampler(seed=1, n_startup_trials=6, constraints_func=lambda trial: trial.user_attrs["over"])
+sampler = optuna.samplers.TPESampler(seed=1, n_startup_trials=5)
 study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-study.optimize(objective, n_trials=16)
+study.optimize(objective, n_trials=10)
 
 # %% [markdown]
 # The front: models within the budget that no other beats in accuracy and flash at once.
 
 # %%
 front = sorted(study.best_trials, key=lambda trial: trial.values[1])
-over = [trial for trial in study.trials if max(trial.user_attrs["over"]) > 0]
+over = [trial for trial in study.trials if any(trial.user_attrs["costs"][name] > BUDGET[name] for name in BUDGET)]
 print(f"{len(study.trials)} networks tried on {BOARD}, {len(over)} over the budget {BUDGET}")
 for trial in front:
     costs = trial.user_attrs["costs"]

@@ -23,7 +23,7 @@ from kinglet_edge.sklearn import KingletClassifier
 warnings.simplefilter("ignore", ConvergenceWarning)
 x, y = load_digits(return_X_y=True)
 x = x.astype(np.float32)
-folds = StratifiedKFold(5, shuffle=True, random_state=0)
+folds = StratifiedKFold(3, shuffle=True, random_state=0)
 
 
 def network(width=24):
@@ -91,10 +91,10 @@ def smallest(results):
 
 search = GridSearchCV(
     KingletClassifier(network(), target="cortex-m0plus"),
-    {"bits": [8, 4, 2], "estimator__mlpclassifier__hidden_layer_sizes": [(16,), (32,)]},
+    {"bits": [8, 2], "estimator__mlpclassifier__hidden_layer_sizes": [(16,), (32,)]},
     scoring={"accuracy": "accuracy", "bytes": blob_bytes},
     refit=smallest,
-    cv=3,
+    cv=2,
 )
 search.fit(x, y)
 table = search.cv_results_

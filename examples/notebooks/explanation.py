@@ -118,8 +118,15 @@ x = StandardScaler().fit_transform(data.data).astype(np.float32)[:, :10]
 names = list(data.feature_names[:10])
 network = MLPClassifier((16,), max_iter=300, random_state=0)
 tabular = {bits: KingletClassifier(network, bits=bits).fit(x[:400], data.target[:400]) for bits in (8, 2)}
-functions = {"float": Counted(tabular[8].estimator_.predict_proba)}
-functions |= {bits: Counted(model.predict_proba) for bits, model in tabular.items()}
+
+
+def whole(function):
+    """Steps of 1/256 add up to 1 within a few of them; lime wants exactly 1."""
+    return Counted(lambda rows: (chances := function(rows)) / chances.sum(1, keepdims=True))
+
+
+functions = {"float": whole(tabular[8].estimator_.predict_proba)}
+functions |= {bits: whole(model.predict_proba) for bits, model in tabular.items()}
 
 
 def weights(function):

@@ -1,9 +1,9 @@
 //! `cargo xtask book`: the pages as a site, built by mdbook.
 //!
 //! The index, `docs/README.md`, is the table of contents: its headings are parts, its list items chapters, and decisions
-//! stand below theirs. Pages are copied as they are into a folder of the build, together with the files that they link
-//! to, so that a link works in the repository and in the site alike. Afterwards every link of the site to a page of the
-//! site is followed.
+//! stand below theirs. Pages are copied into a folder of the build, together with the files that they link to, so that a
+//! link works in the repository and in the site alike; only `README.md` becomes `index.md`, whose page a web server shows
+//! for its folder. Afterwards every link of the site to a page of the site is followed.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -72,6 +72,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn read(path: &str) -> Result<String> {
     fs::read_to_string(tree::root().join(path)).with_context(|| format!("cannot read {path}"))
+}
+
+/// The name of a page in the site, and in links to it.
+fn named(text: &str) -> String {
+    text.replace("README.md", "index.md")
 }
 
 /// The parts of the index.
@@ -143,12 +148,13 @@ fn write_sources(folder: &Path, parts: &[Part]) -> Result<BTreeSet<String>> {
     let decisions = decisions()?;
     let sources = folder.join("src");
     put(&folder.join("book.toml"), SETTINGS.as_bytes())?;
-    put(&sources.join("SUMMARY.md"), summary(parts, &decisions).as_bytes())?;
+    put(&sources.join("SUMMARY.md"), named(&summary(parts, &decisions)).as_bytes())?;
     let mut pages: BTreeSet<String> = ["README.md", INDEX].map(str::to_owned).into();
     pages.extend(parts.iter().flat_map(|part| &part.chapters).chain(&decisions).map(|(_, path)| path.clone()));
     for page in &pages {
         let text = read(page)?;
-        put(&sources.join(page), text.as_bytes())?;
+        let text_in_site = text.replace("README.md)", "index.md)").replace("README.md#", "index.md#");
+        put(&sources.join(named(page)), text_in_site.as_bytes())?;
         for link in links(&text) {
             let path = resolved(page, &link);
             let file = tree::root().join(&path);
@@ -206,7 +212,7 @@ fn mdbook(no_install: bool) -> Result<Option<PathBuf>> {
 fn lost_links(site: &Path, pages: &BTreeSet<String>) -> Result<Vec<String>> {
     let mut lost = Vec::new();
     for page in pages {
-        let html = page.replace("README.md", "index.md").replace(".md", ".html");
+        let html = named(page).replace(".md", ".html");
         let path = site.join(&html);
         let text = fs::read_to_string(&path).with_context(|| format!("the site has no {html}"))?;
         let (_, body) = text.split_once("<main>").with_context(|| format!("{html} has no <main>"))?;

@@ -119,14 +119,14 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].elsewhere.as_deref(), Some("boards"));
         let found = &found[1..];
-        assert_eq!((found[0].language, found[0].line, found[0].section), (Language::Python, 7, 1));
+        assert_eq!((found[0].language, found[0].line, found[0].section), (Language::Python, 8, 1));
         assert_eq!(found[0].otherwise.as_deref(), Some("cp a b"));
         assert_eq!(imports(&found[0].text), ["torch", "x"]);
         assert_eq!(
             found[1],
             Block {
                 language: Language::Shell,
-                line: 16,
+                line: 17,
                 text: "ls".into(),
                 otherwise: None,
                 elsewhere: None,
