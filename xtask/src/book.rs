@@ -177,8 +177,12 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Files that a page links to, without parts of them.
 fn links(text: &str) -> Vec<String> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    let files = targets.map(|(target, _)| target.split(['#', ' ']).next().unwrap_or_default());
+    let after = |before: &str, end: char| {
+        let parts = text.split(before).skip(1).filter_map(|rest| rest.split_once(end)).map(|(target, _)| target);
+        parts.collect::<Vec<_>>()
+    };
+    let targets = [after("](", ')'), after(" src=\"", '"'), after(" srcset=\"", '"')].concat();
+    let files = targets.into_iter().map(|target| target.split(['#', ' ']).next().unwrap_or_default());
     files.filter(|file| !file.is_empty() && !file.contains("://")).map(str::to_owned).collect()
 }
 
@@ -257,7 +261,10 @@ mod tests {
 
     #[test]
     fn links_lead_to_files() {
-        assert_eq!(links("[a](b.md#c) [d](https://x.y) [e](#f) ![g](h.png)"), ["b.md", "h.png"]);
+        assert_eq!(
+            links("[a](b.md#c) [d](https://x.y) [e](#f) ![g](h.png) <img src=\"i.png\">"),
+            ["b.md", "h.png", "i.png"]
+        );
         assert_eq!(resolved("docs/a/b.md", "../../c/./d.md"), "c/d.md");
     }
 }

@@ -23,7 +23,7 @@ fn every_module_begins_with_prose() {
     assert_none("modules that do not say what they are for", &violations);
 }
 
-/// Targets of `[text](target)` outside code blocks.
+/// Targets of `[text](target)` and of pictures outside code blocks.
 fn links(text: &str) -> Vec<String> {
     let mut in_code = false;
     let mut found = Vec::new();
@@ -32,8 +32,10 @@ fn links(text: &str) -> Vec<String> {
             in_code = !in_code;
         }
         if !in_code {
-            let after = line.split("](").skip(1);
-            found.extend(after.filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())));
+            for (before, end) in [("](", ')'), (" src=\"", '"'), (" srcset=\"", '"')] {
+                let after = line.split(before).skip(1);
+                found.extend(after.filter_map(|rest| Some(rest.split_once(end)?.0.to_owned())));
+            }
         }
     }
     found
@@ -143,8 +145,8 @@ fn headings_are_named_as_links_name_them() {
 
 #[test]
 fn the_links_are_found() {
-    let text = "See [a](x.md) and [b](y.md#part).\n```\n[c](z.md)\n```\n[d](https://example.org)";
-    assert_eq!(links(text), ["x.md", "y.md#part", "https://example.org"]);
+    let text = "See [a](x.md) and [b](y.md#part).\n```\n[c](z.md)\n```\n[d](https://example.org)\n<img src=\"a.png\">";
+    assert_eq!(links(text), ["x.md", "y.md#part", "https://example.org", "a.png"]);
 }
 
 #[test]
