@@ -12,7 +12,7 @@ const MAY_NAME_MACHINES: [(&str, &str); 9] = [
     ("runtime/kernels/src/machine.rs", "the table"),
     ("quantize/src/cost/table.rs", "measured prices, written by a program from what the table says is emulated"),
     ("quantize/src/cli/demo.rs", "what the demonstration compiles for"),
-    ("xtask/src/mcu_bench/summary.rs", "the core whose memory the README shows"),
+    ("xtask/src/mcu_bench/summary.rs", "the core whose memory docs/performance.md shows"),
     ("xtask/src/sequences.rs", "the board that replays sequences"),
     ("xtask/src/c_test/models.rs", "one blob for a board is among what the C programs run"),
     ("xtask/src/test/steps.rs", "the example firmware's core, the lints' and the other processor"),

@@ -8,6 +8,8 @@ mod files;
 mod functions;
 #[path = "tidy/kernels.rs"]
 mod kernels;
+#[path = "tidy/prose.rs"]
+mod prose;
 
 use kinglet_tests::tree::{SourceFile, source_files};
 

@@ -6,6 +6,7 @@
 mod accuracy;
 mod board;
 mod boards;
+mod book;
 mod budget;
 mod c_test;
 mod cases;
@@ -78,6 +79,8 @@ enum Command {
     KernelCheck(kernel_check::Arguments),
     /// Check or write the tables of operators, results and machines in README and documents.
     Readme(readme::Arguments),
+    /// Build the documentation as a site, by mdbook, and follow its links.
+    Book(book::Arguments),
     /// Run all checks and tests of the project; what is missing for them is installed or named.
     Test(test::Arguments),
     /// Check the C interface: the header, its wrong uses, and models on this machine and on emulated boards.
@@ -130,6 +133,7 @@ fn main() -> ExitCode {
         Command::Boards(arguments) => boards::run(&arguments),
         Command::KernelCheck(arguments) => kernel_check::run(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),
+        Command::Book(arguments) => book::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),

@@ -1,8 +1,8 @@
-//! `cargo xtask readme`: the tables that README and documents have from the sources.
+//! `cargo xtask readme`: the tables and pictures that README and documents have from the sources.
 //!
 //! The registry of the kernels writes those of kernels, the `kinglet` program those of operators, `targets/results` the
 //! results, and the table of machines the rest, so no page can promise an operator or a kernel that does not exist or a
-//! number that was not measured. `--check` is what the tests call, `--write` is for whoever has added an operator, a
+//! number that was not measured. The picture of the results on the front page is drawn from the same numbers. `--check` is what the tests call, `--write` is for whoever has added an operator, a
 //! kernel or a machine, or measured again.
 
 use std::collections::BTreeSet;
@@ -34,16 +34,19 @@ type Writer = fn() -> Result<String>;
 
 /// Pages, the names of the tables in them, and who writes each.
 const TABLES: [(&str, &str, Writer); 9] = [
-    ("README.md", "fast kernels", || kernels(registry::write_accelerated)),
-    ("README.md", "results", mcu_bench::summary),
-    ("README.md", "sharing", || Ok(machines::sharing())),
     ("docs/cli.md", "targets", machines::targets),
     ("docs/rust-firmware.md", "rust targets", machines::rust_targets),
     ("targets/README.md", "emulated machines", machines::emulated),
+    ("docs/performance.md", "fast kernels", || kernels(registry::write_accelerated)),
+    ("docs/performance.md", "results", mcu_bench::summary),
+    ("docs/performance.md", "sharing", || Ok(machines::sharing())),
     ("docs/performance.md", "operators by core", operator_bench::page),
     (OPERATORS, "operators", operators),
     (OPERATORS, "kernels", || kernels(registry::write_table)),
 ];
+
+/// Pictures, and who draws each.
+const PICTURES: [(&str, Writer); 1] = [("docs/results.svg", mcu_bench::picture)];
 
 /// The page that `kinglet` writes a part of; that this part is current is also tested where the list of operators is.
 const OPERATORS: &str = "docs/operators.md";
@@ -58,6 +61,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         } else {
             ensure!(text == current, "{page} has an old table; run: cargo xtask readme --write");
             println!("{page} has the tables of the sources");
+        }
+    }
+    for (name, draw) in PICTURES {
+        let (path, current) = (tree::root().join(name), draw()?);
+        if arguments.write {
+            fs::write(&path, current).with_context(|| format!("cannot write {}", path.display()))?;
+        } else {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            ensure!(text == current, "{name} shows old results; run: cargo xtask readme --write");
+            println!("{name} shows the results of the sources");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -105,6 +118,14 @@ mod tests {
         for (page, _, _) in TABLES.iter().filter(|(page, _, _)| *page != OPERATORS) {
             let text = fs::read_to_string(tree::root().join(page)).unwrap();
             assert_eq!(text, with_tables(page, &text).unwrap(), "run: cargo xtask readme --write");
+        }
+    }
+
+    #[test]
+    fn every_picture_is_current() {
+        for (name, draw) in PICTURES {
+            let text = fs::read_to_string(tree::root().join(name)).unwrap();
+            assert_eq!(text, draw().unwrap(), "run: cargo xtask readme --write");
         }
     }
 

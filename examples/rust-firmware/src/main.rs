@@ -15,7 +15,7 @@ use kinglet::{Arena, Error, Model, Session};
 use static_cell::ConstStaticCell;
 
 /// At least what `kinglet compile` prints as `arena`. With less, `Session::new` says how much is missing.
-static ARENA: ConstStaticCell<Arena<8192>> = ConstStaticCell::new(Arena::new());
+static ARENA: ConstStaticCell<Arena<8448>> = ConstStaticCell::new(Arena::new());
 
 /// 28 lines of 28 characters; `#` is ink.
 const DIGIT: &str = include_str!("digit.txt");

@@ -48,6 +48,9 @@ const PAGES: [&str; 8] = [
 /// What pages call the program.
 const KINGLET: &str = "cargo run --release --bin kinglet --";
 
+/// How a page gets the program, which is here already: the program of this folder is what everything else is run with.
+const INSTALL: &str = "cargo install --path quantize";
+
 /// onnxruntime's preparation for quantizing imports sympy.
 const PACKAGES: &[&str] = &["onnx==1.23.2", "onnxruntime==1.32.0", "numpy==2.4.6", "sympy==1.14.0"];
 
@@ -131,6 +134,10 @@ impl Workplace<'_> {
                 println!("skipped: commands: {place}: it needs what line {line} makes");
                 continue;
             }
+            if let Some(step) = &block.elsewhere {
+                println!("skipped: commands: {place}: cargo xtask test --only {step} runs it");
+                continue;
+            }
             match self.block(&block)? {
                 Outcome::Right => counts[0] += 1,
                 Outcome::Wrong(problem) => {
@@ -154,7 +161,7 @@ impl Workplace<'_> {
             Language::Python => self.python(block),
             Language::Shell => {
                 let (ours, kept): (Vec<&str>, Vec<&str>) =
-                    block.text.lines().partition(|line| line.starts_with("cargo xtask"));
+                    block.text.lines().partition(|line| line.starts_with("cargo xtask") || line.starts_with(INSTALL));
                 for line in ours {
                     println!("skipped: commands: {}:{}: `{line}`, which has steps of its own", self.page, block.line);
                 }
@@ -238,4 +245,20 @@ impl Workplace<'_> {
 
 fn last_line(text: &str) -> String {
     text.trim_end().lines().last().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_that_run_blocks_instead_are_there() {
+        let pages = PAGES.map(|page| fs::read_to_string(tree::root().join(page)).unwrap());
+        let steps: Vec<String> =
+            pages.iter().flat_map(|page| page::blocks(page)).filter_map(|block| block.elsewhere).collect();
+        assert!(!steps.is_empty());
+        for step in steps {
+            assert!(crate::test::has_step(&step), "there is no step `{step}`");
+        }
+    }
 }

@@ -20,33 +20,36 @@ pub(crate) struct Block {
     pub(crate) text: String,
     /// Commands that make what the block would, where it cannot be run: `<!-- otherwise: COMMANDS -->` above it.
     pub(crate) otherwise: Option<String>,
+    /// The step of `cargo xtask test` that runs it instead: `<!-- elsewhere: STEP -->` above it.
+    pub(crate) elsewhere: Option<String>,
     /// Counts the headings before it.
     pub(crate) section: usize,
 }
 
 /// The blocks of a page that are run, in order.
 pub(crate) fn blocks(page: &str) -> Vec<Block> {
-    let (mut found, mut otherwise, mut section) = (Vec::new(), None, 0);
+    let (mut found, mut otherwise, mut elsewhere, mut section) = (Vec::new(), None, None, 0);
     let mut lines = page.lines().enumerate();
     while let Some((at, line)) = lines.next() {
         let Some(kind) = line.strip_prefix("```") else {
             section += usize::from(line.starts_with('#'));
             if !line.is_empty() {
-                let command = line.strip_prefix("<!-- otherwise: ").and_then(|rest| rest.strip_suffix(" -->"));
-                otherwise = command.map(str::to_owned);
+                let comment = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->"));
+                let said = |what: &str| Some(comment?.strip_prefix(what)?.to_owned());
+                (otherwise, elsewhere) = (said("otherwise: "), said("elsewhere: "));
             }
             continue;
         };
         let body = lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```"));
         let text = body.collect::<Vec<_>>().join("\n");
-        let otherwise = otherwise.take();
+        let (otherwise, elsewhere) = (otherwise.take(), elsewhere.take());
         let language = match kind.trim() {
             "sh" => Language::Shell,
             "python" => Language::Python,
             "console" => Language::Console,
             _ => continue,
         };
-        found.push(Block { language, line: at + 1, text, otherwise, section });
+        found.push(Block { language, line: at + 1, text, otherwise, elsewhere, section });
     }
     found
 }
@@ -111,15 +114,24 @@ mod tests {
 
     #[test]
     fn blocks_are_found_with_what_stands_in_for_them() {
-        let page = "# A\n\n<!-- otherwise: cp a b -->\n```python\nimport torch.nn\nfrom x import y\n```\n\n```text\nno\n```\n## B\n```sh\nls\n```\n";
+        let page = "# A\n\n<!-- elsewhere: boards -->\n```sh\nx\n```\n<!-- otherwise: cp a b -->\n```python\nimport torch.nn\nfrom x import y\n```\n\n```text\nno\n```\n## B\n```sh\nls\n```\n";
         let found = blocks(page);
-        assert_eq!(found.len(), 2);
-        assert_eq!((found[0].language, found[0].line, found[0].section), (Language::Python, 4, 1));
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].elsewhere.as_deref(), Some("boards"));
+        let found = &found[1..];
+        assert_eq!((found[0].language, found[0].line, found[0].section), (Language::Python, 8, 1));
         assert_eq!(found[0].otherwise.as_deref(), Some("cp a b"));
         assert_eq!(imports(&found[0].text), ["torch", "x"]);
         assert_eq!(
             found[1],
-            Block { language: Language::Shell, line: 13, text: "ls".into(), otherwise: None, section: 2 }
+            Block {
+                language: Language::Shell,
+                line: 17,
+                text: "ls".into(),
+                otherwise: None,
+                elsewhere: None,
+                section: 2
+            }
         );
     }
 

@@ -9,6 +9,7 @@ mod cycles;
 pub(crate) mod measure;
 pub(crate) mod operators;
 pub(crate) mod peer;
+mod picture;
 mod record;
 pub(crate) mod results;
 pub(crate) mod subject;
@@ -24,6 +25,7 @@ use anyhow::{Context, Result};
 
 use self::measure::Bench;
 use self::peer::Peer;
+pub(crate) use self::picture::picture;
 pub(crate) use self::record::BoardRecord;
 pub(crate) use self::summary::summary;
 use crate::board::{self, Board};

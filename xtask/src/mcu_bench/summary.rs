@@ -1,4 +1,4 @@
-//! The README's table: the numbers in `targets/results` and their ratios to the peer's.
+//! The table of results in `docs/performance.md`: the numbers in `targets/results` and their ratios to the peer's.
 
 use core::fmt::Write;
 

@@ -27,5 +27,11 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "fairlearn", packages: &["fairlearn==0.15.0"], tests: "groups/test_fairlearn.py" },
     Group { name: "optuna", packages: &["optuna==5.0.0"], tests: "groups/test_optuna.py" },
     Group { name: "mlflow", packages: &["mlflow==3.17.2"], tests: "groups/test_mlflow.py" },
+    Group { name: "evaluation", packages: &[], tests: "groups/test_evaluation.py" },
+    Group { name: "explanation", packages: &["shap==0.51.0", "lime==0.2.0.1"], tests: "groups/test_explanation.py" },
+    Group { name: "budgets", packages: &["optuna==5.0.0"], tests: "groups/test_budgets.py" },
+    Group { name: "registry", packages: &["mlflow==3.17.2"], tests: "groups/test_registry.py" },
+    Group { name: "federated", packages: &["flwr==1.42.0"], tests: "groups/test_federated.py" },
+    Group { name: "scale", packages: &["dask[distributed]==2026.8.0"], tests: "groups/test_scale.py" },
     Group { name: "risk", packages: &["shap==0.51.0", "fairlearn==0.15.0"], tests: "groups/test_risk.py" },
 ];

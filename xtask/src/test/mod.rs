@@ -79,6 +79,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// Whether there is a step of this name: pages say which step runs their commands.
+#[cfg(test)]
+pub(crate) fn has_step(name: &str) -> bool {
+    steps::all().iter().any(|step| step.name == name)
+}
+
 fn print_heading(step: &Step) {
     println!("\n== {}: {}", step.name, step.what);
 }
