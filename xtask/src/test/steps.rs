@@ -235,6 +235,9 @@ const ENGINE_TESTS: [&str; 3] = ["operators", "session", "blob_format_document"]
 const KERNEL_TESTS: [&str; 5] =
     ["float_math", "kernels_match_reference", "known_functions", "known_layers", "large_layers"];
 
+/// Those that the package for Android is for.
+pub(super) const ANDROID: [&str; 3] = ["aarch64-linux-android", "armv7-linux-androideabi", "x86_64-linux-android"];
+
 /// The systems of phones, for which the kernels are assembled.
 pub(super) const PHONES: [&str; 2] = ["aarch64-apple-ios", "aarch64-linux-android"];
 
@@ -280,6 +283,18 @@ fn c_and_boards() -> Vec<Step> {
                     .map(|it| format!("{it} is missing"))
             },
             vec![xtask(&["package", "--out", "target/packages", "--check"])],
+        ),
+        step(
+            "jvm",
+            "Kotlin classes on the JVM: golden models, misuse, threads, leaks",
+            nothing,
+            vec![xtask(&["jvm-test"])],
+        ),
+        step(
+            "android",
+            "the packages for Android and for JVMs, without the NDK",
+            || ANDROID.iter().find_map(|name| target(name)),
+            vec![xtask(&["package", "--out", "target/packages", "--android", "--jvm"])],
         ),
         step(
             "panic-proof",
