@@ -16,8 +16,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::zip::{self, Entries};
 use super::{sbom, version, write};
@@ -45,11 +46,10 @@ pub(super) fn android(kotlin: &Kotlin, out: &Path) -> Result<PathBuf> {
     let mut classes = Entries::new();
     zip::add_folder(&mut classes, &classes::build(kotlin)?, "")?;
     entries.insert("classes.jar".into(), zip::bytes(&classes)?);
-    for platform in &PLATFORMS {
-        let Some(abi) = platform.abi else { continue };
-        let library = native::build(platform)?;
-        println!("jni/{abi}/{}: {}", native::NAME, native::check_with_readelf(&library)?);
-        entries.insert(format!("jni/{abi}/{}", native::NAME), read(&library)?);
+    for (platform, library) in libraries(|platform| platform.abi.is_some())? {
+        let name = format!("jni/{}/{}", platform.abi.unwrap_or_default(), native::NAME);
+        println!("{name}: {}", native::check_with_readelf(&library)?);
+        entries.insert(name, read(&library)?);
     }
     let archive = publish(out, "kinglet-android", "aar", &entries)?;
     check(&archive, &entries)?;
@@ -66,19 +66,35 @@ pub(super) fn desktop(kotlin: &Kotlin, out: &Path) -> Result<PathBuf> {
     );
     entries.insert("META-INF/MANIFEST.MF".into(), manifest.into_bytes());
     add_documents(&mut entries, &crate::library::host()?)?;
-    let desktops: Vec<(&Platform, &str)> = PLATFORMS.iter().filter_map(|p| Some((p, p.resource?))).collect();
-    for (platform, resource) in desktops {
-        if let Err(missing) = prerequisites::rust_target(platform.rust_target) {
+    let is_here = |platform: &Platform| match (platform.resource, prerequisites::rust_target(platform.rust_target)) {
+        (Some(resource), Err(missing)) => {
             println!("skipped: package: {resource}: {missing:#}");
-            continue;
+            false
         }
-        let library = native::build(platform)?;
-        println!("{resource}/{}: {}", native::NAME, native::check_with_readelf(&library)?);
-        entries.insert(format!("org/kinglet/native/{resource}/{}", native::NAME), read(&library)?);
+        (resource, _) => resource.is_some(),
+    };
+    for (platform, library) in libraries(is_here)? {
+        let name = format!("org/kinglet/native/{}/{}", platform.resource.unwrap_or_default(), native::NAME);
+        println!("{name}: {}", native::check_with_readelf(&library)?);
+        entries.insert(name, read(&library)?);
     }
     let archive = publish(out, "kinglet-jvm", "jar", &entries)?;
     check(&archive, &entries)?;
     Ok(archive)
+}
+
+/// Builds the libraries of some platforms, side by side: each is optimized as one, by one thread.
+fn libraries(is_wanted: impl Fn(&Platform) -> bool) -> Result<Vec<(&'static Platform, PathBuf)>> {
+    let wanted: Vec<&'static Platform> = PLATFORMS.iter().filter(|platform| is_wanted(platform)).collect();
+    let build = |platform: &'static Platform| Ok((platform, native::build(platform)?));
+    let built: Vec<Result<_>> = thread::scope(|scope| {
+        let running: Vec<_> = wanted.iter().map(|platform| scope.spawn(move || build(platform))).collect();
+        let end = |thread: thread::ScopedJoinHandle<'_, Result<_>>| {
+            thread.join().unwrap_or_else(|_| bail!("the thread that builds a library has panicked"))
+        };
+        running.into_iter().map(end).collect()
+    });
+    built.into_iter().collect()
 }
 
 /// Licenses, and what the library is made of.

@@ -99,9 +99,11 @@ fn lints() -> Vec<Command> {
     firmware.env("KINGLET_ARENA_BYTES", "16").env("KINGLET_VECTORS", "ramp");
     let mut library = cargo("ffi", &["clippy", "--release"]);
     library.args(board).args(deny);
+    let mut for_jvm = cargo("ffi", &["clippy", "--release", "--features", "jni"]);
+    for_jvm.args(deny);
     let mut other = cargo(".", &["clippy", "--release", "--package", "kinglet-kernels", "--target", OTHER_TARGET]);
     other.args(deny);
-    vec![host, firmware, library, other]
+    vec![host, firmware, library, for_jvm, other]
 }
 
 /// The pages of the workspaces that others read about. Release, as the lints, which check the same code before.
@@ -295,6 +297,12 @@ fn c_and_boards() -> Vec<Step> {
             "the packages for Android and for JVMs, without the NDK",
             || ANDROID.iter().find_map(|name| target(name)),
             vec![xtask(&["package", "--out", "target/packages", "--android", "--jvm"])],
+        ),
+        step(
+            "ios",
+            "the C library compiles for phones of Apple",
+            || target(PHONES[0]),
+            vec![cargo("ffi", &["check", "--release", "--target", PHONES[0]])],
         ),
         step(
             "panic-proof",

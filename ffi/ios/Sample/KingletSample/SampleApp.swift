@@ -59,7 +59,8 @@ struct DrawingView: View {
     private func draw(_ place: CGPoint) {
         let (x, y) = (Int(place.x / 10), Int(place.y / 10))
         for (column, row) in [(x, y), (x + 1, y), (x, y + 1)] where 0..<Self.side ~= column && 0..<Self.side ~= row {
-            pixels[row * Self.side + column] = 1
+            // The model has seen raw pixels.
+            pixels[row * Self.side + column] = 255
         }
     }
 

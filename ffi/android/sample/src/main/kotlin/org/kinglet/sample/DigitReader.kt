@@ -22,9 +22,9 @@ class DigitReader(model: Model) : AutoCloseable {
                 pixels[row * SIDE + column] = light
             }
         }
-        // The model has seen light digits on a dark ground, from 0 to 1.
+        // The model has seen light digits on a dark ground, from 0 to 255.
         val range = maxOf(lightest - darkest, 1f)
-        for (index in pixels.indices) pixels[index] = (lightest - pixels[index]) / range
+        for (index in pixels.indices) pixels[index] = (lightest - pixels[index]) / range * 255f
         val scores = session.run(pixels)
         val best = scores.indices.maxByOrNull { scores[it] } ?: 0
         return Answer(best, scores[best])
