@@ -36,10 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let kotlin = match Kotlin::find(arguments.kotlin.as_deref()) {
         Ok(kotlin) => kotlin,
-        Err(missing) => {
-            println!("skipped: jvm-test: {missing}");
-            return Ok(ExitCode::SUCCESS);
-        }
+        Err(missing) => return jvm::skipped("jvm-test", &missing),
     };
     let library = native::build(host)?;
     println!("{}: {}", native::NAME, native::check_with_readelf(&library)?);
@@ -54,18 +51,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     kotlin.compile(&Sources { files: &files, class_path: &[&classes], out: &tests, options: &options })?;
     let folder = jvm::target().join("blobs");
     blobs(&prerequisites::kinglet(arguments.kinglet.as_deref())?, &folder)?;
-    let class_path = std::env::join_paths([&classes, &tests, &kotlin.standard_library()])?;
-    let java = |main: &str, argument: &Path| -> Result<()> {
-        let mut command = Command::new("java");
-        command.args(LIMITS).arg(format!("-Dkinglet.library={}", library.display())).arg("-cp").arg(&class_path);
-        checked(command.arg(main).arg(argument).current_dir(&folder))
-    };
-    java("org.kinglet.test.MainKt", &folder)?;
+    let standard = kotlin.standard_library();
+    let named = format!("-Dkinglet.library={}", library.display());
+    java(&[&classes, &tests, &standard], &[&named], "org.kinglet.test.MainKt", &folder)?;
+    // The programs of pages find the library as they do in the package: as a resource.
+    let resources = resource(host, &library)?;
     for main in mains {
-        java(&main, Path::new("labels.kgl")).with_context(|| format!("the program {main}"))?;
+        java(&[&classes, &resources, &tests, &standard], &[], &main, &folder.join("labels.kgl"))
+            .with_context(|| format!("the program {main}"))?;
         println!("ok       {main}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A folder with the library where a package has it.
+fn resource(platform: &native::Platform, library: &Path) -> Result<PathBuf> {
+    let folder = jvm::target().join("resources");
+    let place = folder.join("org/kinglet/native").join(platform.resource.context("this is no desktop")?);
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    copy(library, &place.join(native::NAME))?;
+    Ok(folder)
+}
+
+/// Runs a class within the limits.
+fn java(class_path: &[&PathBuf], options: &[&str], main: &str, argument: &Path) -> Result<()> {
+    let mut command = Command::new("java");
+    command.args(LIMITS).args(options).arg("-cp").arg(std::env::join_paths(class_path)?);
+    checked(command.arg(main).arg(argument))
 }
 
 /// Runs a program and shows what it prints; the JVM complains of a wrong use of its interface in what it prints too.

@@ -86,10 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn for_jvms(arguments: &Arguments) -> Result<ExitCode> {
     let kotlin = match Kotlin::find(arguments.kotlin.as_deref()) {
         Ok(kotlin) => kotlin,
-        Err(missing) => {
-            println!("skipped: package: {missing}");
-            return Ok(ExitCode::SUCCESS);
-        }
+        Err(missing) => return crate::jvm::skipped("package", &missing),
     };
     if arguments.android {
         println!("{}", jvm::android(&kotlin, &arguments.out)?.display());
