@@ -118,6 +118,8 @@ enum {
     KINGLET_ERROR_VECTOR_MISMATCH = 140,    /* self-test: an output is not what the compiler computed */
 
     KINGLET_ERROR_WRONG_LENGTH = 141,       /* the call is wrong: the tensor has another number of elements */
+    KINGLET_ERROR_BUSY = 142,               /* two threads use a session at once. Only the interface for the JVM watches
+                                               this; in C it is the caller's promise */
 
     KINGLET_ERROR_OTHER = 255               /* an error that this interface has no number for */
 };

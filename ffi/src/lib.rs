@@ -18,6 +18,8 @@
 #![no_std]
 
 pub mod handle;
+#[cfg(feature = "jni")]
+pub mod jni;
 #[cfg(feature = "lifecycle-proof")]
 pub mod lifecycle;
 pub mod model;

@@ -12,9 +12,9 @@ pub struct Status(i32);
 /// Declares the statuses that do not come from [`LoadError`], and the names of all: the first list gives numbers
 /// their constants, the second names the engine's numbers.
 macro_rules! statuses {
-    ($($name:ident = $number:literal $text:literal,)* ; $($code:literal $word:literal,)*) => {
+    ($($(#[$note:meta])* $name:ident = $number:literal $text:literal,)* ; $($code:literal $word:literal,)*) => {
         impl Status {
-            $(pub(crate) const $name: Status = Status($number);)*
+            $($(#[$note])* pub(crate) const $name: Status = Status($number);)*
 
             fn name(self) -> &'static CStr {
                 match self.0 {
@@ -43,6 +43,8 @@ statuses! {
     NO_VECTORS = 139 c"no_vectors",
     VECTOR_MISMATCH = 140 c"vector_mismatch",
     WRONG_LENGTH = 141 c"wrong_length",
+    #[cfg_attr(not(feature = "jni"), allow(dead_code, reason = "only there a session can say who has it"))]
+    BUSY = 142 c"busy",
     OTHER = 255 c"other",
     ;
     1 c"blob_alignment",
@@ -85,6 +87,17 @@ impl Status {
             Ok(()) => Status::OK,
             Err(status) => status,
         }
+    }
+}
+
+#[cfg(feature = "jni")]
+impl Status {
+    pub(crate) fn number(self) -> i32 {
+        self.0
+    }
+
+    pub(crate) fn from_number(number: i32) -> Self {
+        Status(number)
     }
 }
 

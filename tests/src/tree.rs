@@ -24,7 +24,8 @@ pub struct SourceFile {
 }
 
 /// Endings of files that people write by hand. Data, lock files and licences are not among them.
-const WRITTEN: [&str; 13] = ["rs", "toml", "md", "py", "s", "S", "h", "c", "cpp", "sh", "x", "yml", "java"];
+const WRITTEN: [&str; 16] =
+    ["rs", "toml", "md", "py", "s", "S", "h", "c", "cpp", "sh", "x", "yml", "java", "kt", "kts", "swift"];
 
 /// Every file that is written by hand, sorted by path.
 pub fn source_files() -> Vec<SourceFile> {

@@ -18,6 +18,10 @@ mod fit_costs;
 mod fuzz;
 mod host_bench;
 mod image;
+#[cfg(test)]
+mod ios;
+mod jvm;
+mod jvm_test;
 mod kernel_check;
 mod library;
 mod machines;
@@ -89,6 +93,8 @@ enum Command {
     Package(package::Arguments),
     /// Build the Python package, install it into a fresh environment, and run its tests.
     PythonTest(python_test::Arguments),
+    /// Compile the Kotlin classes and test them on this machine's JVM, over the native library.
+    JvmTest(jvm_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
     PanicProof(panic_proof::Arguments),
     /// Cut the power of the slots' flash at every step, and check what must hold.
@@ -138,6 +144,7 @@ fn main() -> ExitCode {
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::PythonTest(arguments) => python_test::run(&arguments),
+        Command::JvmTest(arguments) => jvm_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Powercut(arguments) => powercut::run(&arguments),
         Command::Cases(arguments) => cases::run(&arguments),

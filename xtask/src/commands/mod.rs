@@ -34,11 +34,14 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "README.md",
+    "docs/android.md",
     "docs/classical.md",
     "docs/compile-your-model.md",
     "docs/fit.md",
+    "docs/ios.md",
+    "docs/jvm.md",
     "docs/quantization.md",
     "docs/sequences.md",
     "docs/streaming-models.md",

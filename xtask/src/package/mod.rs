@@ -12,9 +12,13 @@
 //!
 //! Beside the folder lies the same as `.tar.gz`, whose bytes depend on nothing but its content. With `--check` projects
 //! are built from the package: with CMake, with pkg-config, and from the sources.
+//!
+//! `--android` and `--jvm` make the packages of the Kotlin classes instead, see `jvm.rs`.
 
 mod check;
+mod jvm;
 mod sbom;
+mod zip;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::jvm::kotlin::Kotlin;
 use crate::library::{self, Library, SONAME};
 use crate::prerequisites;
 use crate::tree;
@@ -41,12 +46,25 @@ pub(crate) struct Arguments {
     /// Use the package of this machine as projects do: CMake, pkg-config, and the sources in a project of CMake
     #[arg(long, conflicts_with = "target")]
     check: bool,
+    /// Make the package for Android (.aar) instead, as a Maven repository: Kotlin classes and libraries for three kinds of
+    /// processors
+    #[arg(long, conflicts_with_all = ["target", "features", "check"])]
+    android: bool,
+    /// Make the package for JVMs (.jar) instead, as a Maven repository
+    #[arg(long, conflicts_with_all = ["target", "features", "check"])]
+    jvm: bool,
+    /// A folder with the Kotlin compiler, instead of the one in the cache
+    #[arg(long, value_name = "DIR", env = "KINGLET_KOTLIN")]
+    kotlin: Option<PathBuf>,
     /// Use this kinglet binary for the check instead of building it
     #[arg(long, value_name = "FILE")]
     kinglet: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.android || arguments.jvm {
+        return for_jvms(arguments);
+    }
     let host = library::host()?;
     let targets = if arguments.target.is_empty() { vec![host.clone()] } else { arguments.target.clone() };
     for target in &targets {
@@ -60,6 +78,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         if arguments.check {
             check::run(&folder, arguments.kinglet.as_deref())?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The packages of the Kotlin classes.
+fn for_jvms(arguments: &Arguments) -> Result<ExitCode> {
+    let kotlin = match Kotlin::find(arguments.kotlin.as_deref()) {
+        Ok(kotlin) => kotlin,
+        Err(missing) => return crate::jvm::skipped("package", &missing),
+    };
+    if arguments.android {
+        println!("{}", jvm::android(&kotlin, &arguments.out)?.display());
+    }
+    if arguments.jvm {
+        println!("{}", jvm::desktop(&kotlin, &arguments.out)?.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,7 +126,7 @@ fn package(arguments: &Arguments, target: &str, is_host: bool) -> Result<PathBuf
     for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy(&source.join(license), &folder.join("share/doc/kinglet").join(license))?;
     }
-    write(&folder.join("share/kinglet/sbom.cdx.json"), sbom::of_library(target)?.as_bytes())?;
+    write(&folder.join("share/kinglet/sbom.cdx.json"), sbom::of_library(target, "")?.as_bytes())?;
     Ok(folder)
 }
 

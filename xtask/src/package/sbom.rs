@@ -21,11 +21,11 @@ struct Package {
     description: Option<String>,
 }
 
-/// The crates in the library for `target`.
-pub(super) fn of_library(target: &str) -> Result<String> {
+/// The crates in the library for `target` with these cargo features beside the usual ones.
+pub(super) fn of_library(target: &str, features: &str) -> Result<String> {
     let mut cargo = tree::cargo();
     cargo.current_dir(tree::root().join("ffi"));
-    cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target, "--features", features]);
     let output = cargo.stdin(Stdio::null()).output().context("cannot start cargo")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?;

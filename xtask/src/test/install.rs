@@ -14,11 +14,16 @@ use crate::tree;
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
     let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET];
-    bare.chain(others).chain(super::steps::PHONES).collect::<BTreeSet<_>>().into_iter().collect()
+    bare.chain(others)
+        .chain(super::steps::PHONES)
+        .chain(super::steps::ANDROID)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &[&str]); 11] = [
+const PROGRAMS: [(&str, &[&str]); 13] = [
     ("qemu-system-arm", &["qemu-system-arm"]),
     ("qemu-aarch64", &["qemu-user"]),
     ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
@@ -29,6 +34,8 @@ const PROGRAMS: [(&str, &[&str]); 11] = [
     ("cmake", &["cmake", "make"]),
     ("pkg-config", &["pkg-config"]),
     ("curl", &["curl"]),
+    ("javac", &["default-jdk-headless"]),
+    ("npm", &["npm"]),
     // And promtool.
     ("prometheus", &["prometheus"]),
 ];

@@ -99,9 +99,11 @@ fn lints() -> Vec<Command> {
     firmware.env("KINGLET_ARENA_BYTES", "16").env("KINGLET_VECTORS", "ramp");
     let mut library = cargo("ffi", &["clippy", "--release"]);
     library.args(board).args(deny);
+    let mut for_jvm = cargo("ffi", &["clippy", "--release", "--features", "jni"]);
+    for_jvm.args(deny);
     let mut other = cargo(".", &["clippy", "--release", "--package", "kinglet-kernels", "--target", OTHER_TARGET]);
     other.args(deny);
-    vec![host, firmware, library, other]
+    vec![host, firmware, library, for_jvm, other]
 }
 
 /// The pages of the workspaces that others read about. Release, as the lints, which check the same code before.
@@ -235,6 +237,9 @@ const ENGINE_TESTS: [&str; 3] = ["operators", "session", "blob_format_document"]
 const KERNEL_TESTS: [&str; 5] =
     ["float_math", "kernels_match_reference", "known_functions", "known_layers", "large_layers"];
 
+/// Those that the package for Android is for.
+pub(super) const ANDROID: [&str; 3] = ["aarch64-linux-android", "armv7-linux-androideabi", "x86_64-linux-android"];
+
 /// The systems of phones, for which the kernels are assembled.
 pub(super) const PHONES: [&str; 2] = ["aarch64-apple-ios", "aarch64-linux-android"];
 
@@ -280,6 +285,24 @@ fn c_and_boards() -> Vec<Step> {
                     .map(|it| format!("{it} is missing"))
             },
             vec![xtask(&["package", "--out", "target/packages", "--check"])],
+        ),
+        step(
+            "jvm",
+            "Kotlin classes on the JVM: golden models, misuse, threads, leaks",
+            nothing,
+            vec![xtask(&["jvm-test"])],
+        ),
+        step(
+            "android",
+            "the packages for Android and for JVMs, without the NDK",
+            || ANDROID.iter().find_map(|name| target(name)),
+            vec![xtask(&["package", "--out", "target/packages", "--android", "--jvm"])],
+        ),
+        step(
+            "ios",
+            "the C library compiles for phones of Apple",
+            || target(PHONES[0]),
+            vec![cargo("ffi", &["check", "--release", "--target", PHONES[0]])],
         ),
         step(
             "panic-proof",

@@ -92,7 +92,11 @@ fn copy(
         let (before, rest) = to.split_at_mut(before);
         before.fill(zero);
         let from = range(input, row.wrapping_mul(line), line.min(rest.len()));
-        let (inside, after) = rest.split_at_mut(from.len());
+        // Never longer than the rest; only the compiler that proves the absence of panics does not know it.
+        let Some((inside, after)) = rest.split_at_mut_checked(from.len()) else {
+            rest.fill(zero);
+            continue;
+        };
         inside.write_copy_of_slice(from);
         after.fill(zero);
     }
