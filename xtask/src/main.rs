@@ -24,6 +24,7 @@ mod mcu_bench;
 mod mcu_selftest;
 mod miri;
 mod mobile_networks;
+mod npm;
 mod onnx_nodes;
 mod operator_bench;
 mod oracle_differences;
@@ -42,6 +43,7 @@ mod test;
 mod tflite_operators;
 mod tflite_oracle;
 mod tree;
+mod wasm_test;
 mod wild;
 
 use std::process::ExitCode;
@@ -108,6 +110,8 @@ enum Command {
     Sequences(sequences::Arguments),
     /// Serve models among the programs that the server is made for: clients, Prometheus, all on loopback.
     ServeTest(serve_test::Arguments),
+    /// Make the npm package, run its tests under Node, and its viewer in a headless Chromium.
+    WasmTest(wasm_test::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
     /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
@@ -145,6 +149,7 @@ fn main() -> ExitCode {
         Command::TfliteOperators(arguments) => tflite_operators::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
         Command::ServeTest(arguments) => serve_test::run(&arguments),
+        Command::WasmTest(arguments) => wasm_test::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

@@ -24,6 +24,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::library::{self, Library, SONAME};
+use crate::npm;
 use crate::prerequisites;
 use crate::tree;
 
@@ -41,12 +42,21 @@ pub(crate) struct Arguments {
     /// Use the package of this machine as projects do: CMake, pkg-config, and the sources in a project of CMake
     #[arg(long, conflicts_with = "target")]
     check: bool,
-    /// Use this kinglet binary for the check instead of building it
-    #[arg(long, value_name = "FILE")]
+    /// Make the npm package kinglet-edge instead
+    #[arg(long, conflicts_with_all = ["target", "features", "check"])]
+    npm: bool,
+    /// Use this kinglet binary for the check or the page, instead of building it
+    #[arg(long, value_name = "FILE", env = "KINGLET_BIN")]
     kinglet: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.npm {
+        let folder = arguments.out.join("kinglet-edge");
+        npm::package(&folder, &prerequisites::kinglet(arguments.kinglet.as_deref())?)?;
+        println!("{}", npm::archive(&folder, &arguments.out)?.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let host = library::host()?;
     let targets = if arguments.target.is_empty() { vec![host.clone()] } else { arguments.target.clone() };
     for target in &targets {

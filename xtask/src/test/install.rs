@@ -13,12 +13,12 @@ use crate::tree;
 /// processor, of that with 32 bits, and of phones.
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
-    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET];
+    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET, crate::npm::TARGET];
     bare.chain(others).chain(super::steps::PHONES).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &[&str]); 11] = [
+const PROGRAMS: [(&str, &[&str]); 13] = [
     ("qemu-system-arm", &["qemu-system-arm"]),
     ("qemu-aarch64", &["qemu-user"]),
     ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
@@ -31,6 +31,8 @@ const PROGRAMS: [(&str, &[&str]); 11] = [
     ("curl", &["curl"]),
     // And promtool.
     ("prometheus", &["prometheus"]),
+    ("node", &["nodejs"]),
+    ("chromium", &["chromium"]),
 ];
 
 /// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.

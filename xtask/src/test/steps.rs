@@ -282,6 +282,12 @@ fn c_and_boards() -> Vec<Step> {
             vec![xtask(&["package", "--out", "target/packages", "--check"])],
         ),
         step(
+            "wasm",
+            "the npm package: the host's bits under Node, wrong calls, and the viewer in a browser",
+            || target(crate::npm::TARGET).or_else(|| (!starts("node")).then(|| "node is not installed".into())),
+            vec![xtask(&["wasm-test"])],
+        ),
+        step(
             "panic-proof",
             "no panic and no allocator can be linked",
             nothing,
