@@ -139,7 +139,8 @@ fn documented(package: &Path, folder: &Path, kinglet: &Path) -> Result<Outcome> 
     compile.arg("compile").arg(example.join("model.onnx")).arg("--calib").arg(example.join("calib.npz"));
     output(compile.arg("-o").arg(project.join("digits.kgl")))?;
     let page = fs::read_to_string(tree::root().join("docs/webassembly.md")).context("cannot read the page")?;
-    let programs: Vec<&str> = page.split("```js\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
+    let programs: Vec<&str> =
+        page.split("```js\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
     ensure!(!programs.is_empty(), "the page has no program");
     for (index, program) in programs.iter().enumerate() {
         let path = project.join(format!("program{index}.mjs"));

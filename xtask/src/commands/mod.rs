@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "docs/classical.md",
     "docs/compile-your-model.md",
@@ -43,6 +43,7 @@ const PAGES: [&str; 9] = [
     "docs/sequences.md",
     "docs/streaming-models.md",
     "docs/import.md",
+    "docs/migrating-from-tflm.md",
     "docs/webassembly.md",
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kinglet-VERSION-TARGET/
-//!   include/kinglet.h
+//!   include/kinglet.h, kinglet/tflm.hpp
 //!   lib/libkinglet.a                      and on Linux libkinglet.so, libkinglet.so.0
 //!   lib/cmake/kinglet/                    find_package(kinglet): kinglet::kinglet
 //!   lib/pkgconfig/kinglet.pc
@@ -97,6 +97,7 @@ fn package(arguments: &Arguments, target: &str, is_host: bool) -> Result<PathBuf
     }
     let source = tree::root();
     copy(&source.join("ffi/include/kinglet.h"), &folder.join("include/kinglet.h"))?;
+    copy(&source.join("ffi/include/kinglet/tflm.hpp"), &folder.join("include/kinglet/tflm.hpp"))?;
     copy(&source.join("ffi/cmake/kingletConfig.cmake"), &folder.join("lib/cmake/kinglet/kingletConfig.cmake"))?;
     fill("kingletConfigVersion.cmake", &folder.join("lib/cmake/kinglet"))?;
     fill("kinglet.pc", &folder.join("lib/pkgconfig"))?;
