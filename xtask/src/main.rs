@@ -11,7 +11,9 @@ mod c_test;
 mod cases;
 mod code_sizes;
 mod commands;
+mod components;
 mod counts;
+mod crates;
 mod emulate;
 mod fit_costs;
 mod fuzz;
@@ -19,6 +21,7 @@ mod host_bench;
 mod image;
 mod kernel_check;
 mod library;
+mod linux_boards;
 mod machines;
 mod mcu_bench;
 mod mcu_selftest;
@@ -86,6 +89,12 @@ enum Command {
     CTest(c_test::Arguments),
     /// Make archives of the C library for projects that are built without Rust.
     Package(package::Arguments),
+    /// Build for Linux on other processors and run golden models there, under user-mode QEMU.
+    LinuxBoards(linux_boards::Arguments),
+    /// Pack the crates that would be published, and check that each is complete; nothing is sent anywhere.
+    Crates,
+    /// Make components of the C library for ESP-IDF, Zephyr, PlatformIO, Arduino and CMSIS-Pack.
+    Components(components::Arguments),
     /// Build the Python package, install it into a fresh environment, and run its tests.
     PythonTest(python_test::Arguments),
     /// Prove for each device target that no panic and no allocator can be reached through the C interface.
@@ -137,6 +146,9 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
+        Command::LinuxBoards(arguments) => linux_boards::run(&arguments),
+        Command::Crates => crates::run(),
+        Command::Components(arguments) => components::run(&arguments),
         Command::PythonTest(arguments) => python_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
         Command::Powercut(arguments) => powercut::run(&arguments),

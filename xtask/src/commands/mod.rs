@@ -34,15 +34,19 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 14] = [
     "README.md",
+    "docs/adding-a-board.md",
     "docs/classical.md",
+    "docs/cmake.md",
     "docs/compile-your-model.md",
     "docs/fit.md",
     "docs/quantization.md",
     "docs/sequences.md",
     "docs/streaming-models.md",
     "docs/import.md",
+    "docs/linux-boards.md",
+    "docs/memory-sizing.md",
     "docs/migrating-from-tflm.md",
     "docs/webassembly.md",
 ];
