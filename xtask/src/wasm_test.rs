@@ -183,7 +183,8 @@ fn packs(package: &Path) -> Result<Outcome> {
     let mut there: Vec<String> = fs::read_dir(package)?
         .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
         .collect();
-    (packed.sort(), there.sort());
+    packed.sort();
+    there.sort();
     ensure!(packed == there, "npm would pack {packed:?} of {there:?}");
     Ok(Outcome::Passed(format!("{} files", there.len())))
 }
