@@ -31,6 +31,8 @@ pub mod session;
 pub mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "view")]
+pub mod view;
 
 use status::Status;
 

@@ -108,7 +108,7 @@ unsafe fn init(model: *mut ModelHandle, blob: *const c_void, blob_bytes: usize, 
 /// # Safety
 ///
 /// `model` and `out` are what the header says.
-unsafe fn read<T>(
+pub(crate) unsafe fn read<T>(
     model: *const ModelHandle,
     out: *mut T,
     read: impl FnOnce(&Model<'static>) -> Result<T, Status>,

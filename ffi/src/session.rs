@@ -90,7 +90,7 @@ unsafe fn locate(
 /// # Safety
 ///
 /// `session` is what the header says.
-unsafe fn may_store(session: *const SessionHandle, places: &[Extent]) -> Result<(), Status> {
+pub(crate) unsafe fn may_store(session: *const SessionHandle, places: &[Extent]) -> Result<(), Status> {
     // SAFETY: the caller's promise is passed on.
     let handle = unsafe { SessionHandle::at(session) }?;
     // SAFETY: likewise.
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn kinglet_session_read_output(
 /// # Safety
 ///
 /// `session` is what the header says.
-unsafe fn advance<R>(
+pub(crate) unsafe fn advance<R>(
     session: *mut SessionHandle,
     work: impl FnOnce(&mut Session<'_, '_>) -> Result<R, Status>,
 ) -> Result<R, Status> {

@@ -12,7 +12,9 @@ mod c_test;
 mod cases;
 mod code_sizes;
 mod commands;
+mod components;
 mod counts;
+mod crates;
 mod emulate;
 mod fit_costs;
 mod fuzz;
@@ -24,11 +26,13 @@ mod jvm;
 mod jvm_test;
 mod kernel_check;
 mod library;
+mod linux_boards;
 mod machines;
 mod mcu_bench;
 mod mcu_selftest;
 mod miri;
 mod mobile_networks;
+mod npm;
 mod onnx_nodes;
 mod operator_bench;
 mod oracle_differences;
@@ -47,6 +51,7 @@ mod test;
 mod tflite_operators;
 mod tflite_oracle;
 mod tree;
+mod wasm_test;
 mod wild;
 
 use std::process::ExitCode;
@@ -91,6 +96,12 @@ enum Command {
     CTest(c_test::Arguments),
     /// Make archives of the C library for projects that are built without Rust.
     Package(package::Arguments),
+    /// Build for Linux on other processors and run golden models there, under user-mode QEMU.
+    LinuxBoards(linux_boards::Arguments),
+    /// Pack the crates that would be published, and check that each is complete; nothing is sent anywhere.
+    Crates,
+    /// Make components of the C library for ESP-IDF, Zephyr, PlatformIO, Arduino and CMSIS-Pack.
+    Components(components::Arguments),
     /// Build the Python package, install it into a fresh environment, and run its tests.
     PythonTest(python_test::Arguments),
     /// Compile the Kotlin classes and test them on this machine's JVM, over the native library.
@@ -117,6 +128,8 @@ enum Command {
     Sequences(sequences::Arguments),
     /// Serve models among the programs that the server is made for: clients, Prometheus, all on loopback.
     ServeTest(serve_test::Arguments),
+    /// Make the npm package, run its tests under Node, and its viewer in a headless Chromium.
+    WasmTest(wasm_test::Arguments),
     /// Compare models with TensorFlow Lite itself, whose C library is fetched.
     TfliteOracle(tflite_oracle::Arguments),
     /// Compare single int8 operators with TensorFlow Lite Micro and LiteRT: where they differ in meaning is on a list.
@@ -143,6 +156,9 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::CTest(arguments) => c_test::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
+        Command::LinuxBoards(arguments) => linux_boards::run(&arguments),
+        Command::Crates => crates::run(),
+        Command::Components(arguments) => components::run(&arguments),
         Command::PythonTest(arguments) => python_test::run(&arguments),
         Command::JvmTest(arguments) => jvm_test::run(&arguments),
         Command::PanicProof(arguments) => panic_proof::run(&arguments),
@@ -156,6 +172,7 @@ fn main() -> ExitCode {
         Command::TfliteOperators(arguments) => tflite_operators::run(&arguments),
         Command::Sequences(arguments) => sequences::run(&arguments),
         Command::ServeTest(arguments) => serve_test::run(&arguments),
+        Command::WasmTest(arguments) => wasm_test::run(&arguments),
         Command::TfliteOracle(arguments) => tflite_oracle::run(&arguments),
         Command::OracleDifferences(arguments) => oracle_differences::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

@@ -16,9 +16,9 @@ use crate::import::Changes;
 
 /// The example model and its data, so that the demo needs neither the repository nor a network.
 const FILES: [(&str, &[u8]); 3] = [
-    ("model.onnx", include_bytes!("../../../examples/digits/model.onnx")),
-    ("calib.npz", include_bytes!("../../../examples/digits/calib.npz")),
-    ("test.npz", include_bytes!("../../../examples/digits/test.npz")),
+    ("model.onnx", include_bytes!("../../demo/model.onnx")),
+    ("calib.npz", include_bytes!("../../demo/calib.npz")),
+    ("test.npz", include_bytes!("../../demo/test.npz")),
 ];
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ pub(crate) const WARNINGS: [&str; 6] = ["-Wall", "-Wextra", "-pedantic", "-Werro
 pub(crate) enum Dialect {
     C99,
     C11,
+    Cxx11,
     Cxx17,
 }
 
@@ -27,6 +28,7 @@ impl Dialect {
         match self {
             Dialect::C99 => "c99",
             Dialect::C11 => "c11",
+            Dialect::Cxx11 => "c++11",
             Dialect::Cxx17 => "c++17",
         }
     }
@@ -35,9 +37,17 @@ impl Dialect {
     fn compiler(self) -> OsString {
         let (variable, default) = match self {
             Dialect::C99 | Dialect::C11 => ("CC", "cc"),
-            Dialect::Cxx17 => ("CXX", "c++"),
+            Dialect::Cxx11 | Dialect::Cxx17 => ("CXX", "c++"),
         };
         env::var_os(variable).unwrap_or_else(|| default.into())
+    }
+
+    /// A command that reads C++ from a file and writes nothing.
+    pub(crate) fn syntax(self, file: &Path) -> Command {
+        let mut command = Command::new(self.compiler());
+        command.arg(format!("-std={}", self.name())).args(["-Wall", "-Wextra", "-pedantic", "-Werror"]);
+        command.args(["-fsyntax-only", "-x", "c++"]).arg("-I").arg(tree::root().join("ffi/include")).arg(file);
+        command
     }
 
     /// What is missing, and how to get it; none when the compiler is there.
@@ -71,7 +81,7 @@ impl Program<'_> {
         let output = folder()?.join(format!("{}-{}", self.name, self.dialect.name()));
         let mut command = Command::new(self.dialect.compiler());
         command.arg(format!("-std={}", self.dialect.name())).args(WARNINGS).args(["-g", "-O1"]);
-        if matches!(self.dialect, Dialect::Cxx17) {
+        if matches!(self.dialect, Dialect::Cxx11 | Dialect::Cxx17) {
             command.args(["-x", "c++"]);
         } else {
             command.arg("-Wstrict-prototypes");

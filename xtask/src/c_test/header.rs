@@ -32,6 +32,7 @@ pub(crate) fn check() -> Result<String> {
     let manifest = source("ffi/Cargo.toml")?;
     check_version(&header, &manifest)?;
     let features = check_features(&manifest)?;
+    check_troubleshooting()?;
     Ok(format!("{statuses} statuses, {functions} functions, {features} features"))
 }
 
@@ -50,6 +51,35 @@ fn check_features(manifest: &str) -> Result<usize> {
         ensure!(manifest.contains(&line), "ffi/Cargo.toml does not hand the feature {name} on to the engine");
     }
     Ok(names.len())
+}
+
+/// The page has a row for every status, in order, under the number and the word that the library has for it.
+fn check_troubleshooting() -> Result<()> {
+    let page = source("docs/troubleshooting.md")?;
+    let rows = page.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let number = cells.next()?.parse::<i64>().ok()?;
+        Some((number, cells.next()?.trim_matches('`').to_owned()))
+    });
+    let rows: Vec<(i64, String)> = rows.collect();
+    let statuses = source("ffi/src/status.rs")?;
+    let known = statuses.lines().filter_map(|line| {
+        let (left, word) = line.trim().strip_suffix("\",")?.split_once(" c\"")?;
+        let number = left.rsplit(' ').next()?.parse::<i64>().ok()?;
+        Some((number, word.to_owned()))
+    });
+    let known: BTreeMap<i64, String> = known.filter(|(number, _)| *number != 0).collect();
+    ensure!(known.len() > 40, "only {} statuses were found", known.len());
+    let listed: BTreeMap<i64, String> = rows.iter().cloned().collect();
+    ensure!(rows.is_sorted() && listed.len() == rows.len(), "docs/troubleshooting.md is not in order of numbers");
+    let differing: Vec<_> = known
+        .iter()
+        .filter(|(number, word)| listed.get(number) != Some(word))
+        .map(|(number, word)| format!("{number} {word}"))
+        .chain(listed.keys().filter(|number| !known.contains_key(number)).map(|number| format!("{number}")))
+        .collect();
+    ensure!(differing.is_empty(), "docs/troubleshooting.md and the library differ in {differing:?}");
+    Ok(())
 }
 
 /// `NAME = number` for every enumerator.

@@ -5,6 +5,7 @@
 //! | header | the numbers in `kinglet.h` are those of the engine |
 //! | small blob | the small blob that the library's unit tests include is the one that is built here |
 //! | misuse | the header compiles without a warning as C99, C11 and C++17, and every wrong call is an error |
+//! | tflm | the calls of TensorFlow Lite Micro, in `kinglet/tflm.hpp`, right and wrong; the page's program compiles |
 //! | shared | the same with `libkinglet.so` |
 //! | soak | random calls in random order, each status predicted: instrumented, with overflow checks, under valgrind |
 //! | models | real models on this machine, golden outputs; blobs for boards with emulated kernels, and refused without |
@@ -76,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for dialect in Dialect::ALL {
         report.lane(&format!("misuse {}", dialect.name()), bench.misuse(dialect));
     }
+    for dialect in [Dialect::Cxx11, Dialect::Cxx17] {
+        report.lane(&format!("tflm {}", dialect.name()), bench.tflm(dialect));
+    }
     report.lane("shared", bench.shared());
     report.lane("soak instrumented", bench.soak_instrumented());
     report.lane("soak checked", bench.soak_checked());
@@ -116,6 +120,24 @@ impl Bench<'_> {
         let program =
             Program { name: "misuse", dialect, sources: &["misuse.c"], library: &library, arguments: SANITIZE };
         run_command(Command::new(program.build()?).arg(&self.small)).map(Outcome::Passed)
+    }
+
+    fn tflm(&self, dialect: Dialect) -> Result<Outcome> {
+        if let Some(missing) = dialect.missing() {
+            return Ok(Outcome::Skipped(missing));
+        }
+        let library = Library::default().build()?;
+        let arguments = &[SANITIZE, &["-fno-exceptions", "-fno-rtti"]].concat();
+        let program = Program { name: "tflm", dialect, sources: &["tflm.cpp"], library: &library, arguments };
+        let said = run_command(Command::new(program.build()?).arg(&self.small))?;
+        // What the compiler would write beside the page's model.
+        write("digits.h", b"extern const unsigned char digits_blob[];\n#define DIGITS_ARENA_BYTES 8192\n")?;
+        let page = tree::root().join("docs/migrating-from-tflm.md");
+        let text = fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
+        let block = text.split("<!-- compiled -->\n```cpp\n").nth(1).and_then(|rest| rest.split_once("```"));
+        let file = write("migrated.cpp", block.context("the page has no program")?.0.as_bytes())?;
+        run_command(&mut dialect.syntax(&file))?;
+        Ok(Outcome::Passed(said))
     }
 
     fn shared(&self) -> Result<Outcome> {

@@ -34,10 +34,12 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 17] = [
     "README.md",
+    "docs/adding-a-board.md",
     "docs/android.md",
     "docs/classical.md",
+    "docs/cmake.md",
     "docs/compile-your-model.md",
     "docs/fit.md",
     "docs/ios.md",
@@ -46,6 +48,10 @@ const PAGES: [&str; 11] = [
     "docs/sequences.md",
     "docs/streaming-models.md",
     "docs/import.md",
+    "docs/linux-boards.md",
+    "docs/memory-sizing.md",
+    "docs/migrating-from-tflm.md",
+    "docs/webassembly.md",
 ];
 
 /// What pages call the program.

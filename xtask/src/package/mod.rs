@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kinglet-VERSION-TARGET/
-//!   include/kinglet.h
+//!   include/kinglet.h, kinglet/tflm.hpp
 //!   lib/libkinglet.a                      and on Linux libkinglet.so, libkinglet.so.0
 //!   lib/cmake/kinglet/                    find_package(kinglet): kinglet::kinglet
 //!   lib/pkgconfig/kinglet.pc
@@ -29,6 +29,7 @@ use clap::Args;
 
 use crate::jvm::kotlin::Kotlin;
 use crate::library::{self, Library, SONAME};
+use crate::npm;
 use crate::prerequisites;
 use crate::tree;
 
@@ -56,14 +57,23 @@ pub(crate) struct Arguments {
     /// A folder with the Kotlin compiler, instead of the one in the cache
     #[arg(long, value_name = "DIR", env = "KINGLET_KOTLIN")]
     kotlin: Option<PathBuf>,
-    /// Use this kinglet binary for the check instead of building it
-    #[arg(long, value_name = "FILE")]
+    /// Make the npm package kinglet-edge instead
+    #[arg(long, conflicts_with_all = ["target", "features", "check"])]
+    npm: bool,
+    /// Use this kinglet binary for the check or the page, instead of building it
+    #[arg(long, value_name = "FILE", env = "KINGLET_BIN")]
     kinglet: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.android || arguments.jvm {
         return for_jvms(arguments);
+    }
+    if arguments.npm {
+        let folder = arguments.out.join("kinglet-edge");
+        npm::package(&folder, &prerequisites::kinglet(arguments.kinglet.as_deref())?)?;
+        println!("{}", npm::archive(&folder, &arguments.out)?.display());
+        return Ok(ExitCode::SUCCESS);
     }
     let host = library::host()?;
     let targets = if arguments.target.is_empty() { vec![host.clone()] } else { arguments.target.clone() };
@@ -120,6 +130,7 @@ fn package(arguments: &Arguments, target: &str, is_host: bool) -> Result<PathBuf
     }
     let source = tree::root();
     copy(&source.join("ffi/include/kinglet.h"), &folder.join("include/kinglet.h"))?;
+    copy(&source.join("ffi/include/kinglet/tflm.hpp"), &folder.join("include/kinglet/tflm.hpp"))?;
     copy(&source.join("ffi/cmake/kingletConfig.cmake"), &folder.join("lib/cmake/kinglet/kingletConfig.cmake"))?;
     fill("kingletConfigVersion.cmake", &folder.join("lib/cmake/kinglet"))?;
     fill("kinglet.pc", &folder.join("lib/pkgconfig"))?;

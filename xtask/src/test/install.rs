@@ -13,21 +13,26 @@ use crate::tree;
 /// processor, of that with 32 bits, and of phones.
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
-    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET];
+    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET, crate::npm::TARGET];
+    let linux = crate::linux_boards::LINUX.iter().map(|linux| linux.target);
     bare.chain(others)
         .chain(super::steps::PHONES)
         .chain(super::steps::ANDROID)
+        .chain(linux)
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect()
 }
 
 /// Programs and the Debian packages that have them.
-const PROGRAMS: [(&str, &[&str]); 13] = [
+const PROGRAMS: [(&str, &[&str]); 18] = [
     ("qemu-system-arm", &["qemu-system-arm"]),
     ("qemu-aarch64", &["qemu-user"]),
     ("arm-none-eabi-gcc", &["gcc-arm-none-eabi"]),
+    ("riscv64-unknown-elf-gcc", &["gcc-riscv64-unknown-elf"]),
     ("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"]),
+    ("arm-linux-gnueabihf-gcc", &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"]),
+    ("riscv64-linux-gnu-gcc", &["gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"]),
     ("gcc", &["gcc", "libc6-dev"]),
     ("g++", &["g++"]),
     ("valgrind", &["valgrind"]),
@@ -38,6 +43,8 @@ const PROGRAMS: [(&str, &[&str]); 13] = [
     ("npm", &["npm"]),
     // And promtool.
     ("prometheus", &["prometheus"]),
+    ("node", &["nodejs"]),
+    ("chromium", &["chromium"]),
 ];
 
 /// Installs what is missing, or says how. Never fails: the steps know best what they cannot do without.

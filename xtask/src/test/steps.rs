@@ -76,6 +76,7 @@ fn style() -> Vec<Step> {
             "clippy is silent on the host, on a board, on the other processor and on the C interface",
             lints(),
         ),
+        step("crates", "every package that would be published is complete", vec![xtask(&["crates"])]),
         step("pages", "the libraries' pages are written without a warning", pages()),
         step(
             "readme",
@@ -206,6 +207,12 @@ fn other_processors() -> Vec<Step> {
             commands: vec![xtask(&["host-bench", "--target", "aarch64", "--check-results"])],
         },
         Step {
+            name: "linux-boards",
+            what: "Linux on Arm and RISC-V, built by the repository's configuration: this machine's bits",
+            missing: nothing,
+            commands: vec![xtask(&["linux-boards"])],
+        },
+        Step {
             name: "i686",
             what: "rules of the format on a machine of 32 bits: the same refusals",
             missing: || {
@@ -241,7 +248,7 @@ const KERNEL_TESTS: [&str; 5] =
 pub(super) const ANDROID: [&str; 3] = ["aarch64-linux-android", "armv7-linux-androideabi", "x86_64-linux-android"];
 
 /// The systems of phones, for which the kernels are assembled.
-pub(super) const PHONES: [&str; 2] = ["aarch64-apple-ios", "aarch64-linux-android"];
+pub(super) const PHONES: [&str; 3] = ["aarch64-apple-ios", "aarch64-linux-android", "armv7-linux-androideabi"];
 
 /// What an emulated processor is found to have: the tests run on one that has everything.
 fn found_on(cpu: &str) -> Command {
@@ -303,6 +310,18 @@ fn c_and_boards() -> Vec<Step> {
             "the C library compiles for phones of Apple",
             || target(PHONES[0]),
             vec![cargo("ffi", &["check", "--release", "--target", PHONES[0]])],
+        ),
+        step(
+            "components",
+            "the C library as a component of Zephyr, ESP-IDF, PlatformIO, Arduino and CMSIS-Pack, each in use",
+            || target("thumbv7em-none-eabihf").or_else(|| target("riscv32imc-unknown-none-elf")),
+            vec![xtask(&["components", "--out", "target/components", "--check"])],
+        ),
+        step(
+            "wasm",
+            "the npm package: the host's bits under Node, wrong calls, and the viewer in a browser",
+            || target(crate::npm::TARGET).or_else(|| (!starts("node")).then(|| "node is not installed".into())),
+            vec![xtask(&["wasm-test"])],
         ),
         step(
             "panic-proof",
@@ -397,6 +416,18 @@ mod tests {
     use super::super::install::rust_targets;
     use super::*;
 
+    /// What cross reads of a target in `Cross.toml`, with the type of each; from its documentation, version 0.2.5.
+    const CROSS_KEYS: [(&str, &str); 8] = [
+        ("xargo", "boolean"),
+        ("build-std", "boolean"),
+        ("zig", "boolean"),
+        ("image", "string"),
+        ("runner", "string"),
+        ("dockerfile", "string"),
+        ("pre-build", "array"),
+        ("env", "table"),
+    ];
+
     #[test]
     fn cross_toml_says_what_cross_knows_and_names_only_targets_that_are_built() {
         let text = fs::read_to_string(tree::root().join("Cross.toml")).unwrap();
@@ -406,10 +437,19 @@ mod tests {
         let build = parsed["build"].as_table().unwrap();
         assert_eq!(keys(build), ["env".to_owned()].into());
         assert!(build["env"]["passthrough"].as_array().unwrap().iter().all(toml::Value::is_str));
-        for (target, settings) in parsed["target"].as_table().unwrap() {
+        let targets = parsed["target"].as_table().unwrap();
+        for (target, settings) in targets {
             assert!(rust_targets().contains(&target.as_str()), "{target} is not built");
-            assert_eq!(keys(settings.as_table().unwrap()), ["runner".to_owned()].into());
-            assert_eq!(settings["runner"].as_str(), Some("qemu-user"));
+            for (key, value) in settings.as_table().unwrap() {
+                let known = CROSS_KEYS.iter().find(|(name, _)| name == key);
+                assert_eq!(known.map(|(_, kind)| *kind), Some(value.type_str()), "{target}: {key}");
+            }
+            // Android has no emulator in the images of cross.
+            let runner = settings.get("runner").and_then(toml::Value::as_str);
+            assert_eq!(runner, (!target.contains("android")).then_some("qemu-user"), "{target}");
+        }
+        for wanted in ["aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf", "riscv64gc-unknown-linux-gnu"] {
+            assert!(targets.contains_key(wanted), "{wanted}");
         }
     }
 }
