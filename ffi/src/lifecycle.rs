@@ -7,9 +7,9 @@
 use core::convert::Infallible;
 
 use kinglet_monitor::audit::{Chain, Entry, Event};
-use kinglet_monitor::{Baseline, Monitor, PageHinkley, RECORD_BYTES_MAX, Record, entropy};
+use kinglet_monitor::{Baseline, Hmac, Monitor, PageHinkley, RECORD_BYTES_MAX, Record, Response, entropy};
 use kinglet_slots::embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use kinglet_slots::{Boot, Checks, Flash, Gate, Layout, Limits, Reason, Region, SlotError, Slots};
+use kinglet_slots::{Boot, Checks, DeltaHeader, Flash, Gate, Layout, Limits, Reason, Region, Ring, SlotError, Slots};
 use kinglet_trust::{Cipher, Crypto, DeviceKey, Hash, KeyRing, Opener, Policy, Source, Stream, verify};
 
 /// What the caller brings. The functions may answer anything.
@@ -188,6 +188,18 @@ fn walk(parts: &mut Parts, words: &[u32; 16], bytes: &mut [u8; 512]) -> Result<(
             7 => slots.abandon()?,
             8 => slots.reset_to_factory(&mut checks)?,
             9 => slots.read_candidate(first, bytes)?,
+            10 => {
+                let header = bytes.first_chunk().and_then(DeltaHeader::read);
+                let Some(header) = header else { return Ok(()) };
+                let mut delta = slots.begin_delta(&header, checks.crypto)?;
+                slots.patch(&mut delta, bytes)?;
+            }
+            11 => {
+                let flash = slots.flash();
+                let mut ring = Ring::open(flash, layout.journal, third as usize)?;
+                ring.append(flash, bytes)?;
+                ring.for_each(flash, |sequence, payload| _ = bytes.starts_with(payload) && sequence > first);
+            }
             _ => {
                 if slots.boot()? == Boot::Nothing {
                     return Ok(());
@@ -240,6 +252,14 @@ pub extern "C" fn kinglet_proof_monitor(parts: &mut Parts, words: &[u32; 16], by
     let model = [1; 8];
     let len = monitor.record(model, runs, window_runs).map_or(0, |record| record.encode(&mut out));
     let is_read = out.get(..len).and_then(Record::decode).is_some();
+    let mut hmac = Hmac { key: &[4; 32], crypto: &mut *parts };
+    let is_read = is_read | out.get(..len).and_then(|bytes| Record::decode_signed(bytes, &mut hmac)).is_some();
+    if let (Some(mut response), Some(record)) = (Response::new(number(a)), monitor.record(model, runs, window_runs)) {
+        response.tell(runs as usize, [a, b]);
+        record.encode_signed(&mut hmac, &mut out);
+        alarms =
+            alarms.saturating_add(response.counts(c).map_or(response.estimate(words).len(), |told| told.len()) as u32);
+    }
     let entry = Entry {
         sequence: 0,
         event: Event::Drift,

@@ -1,5 +1,7 @@
 //! A model's life by the command: keys, signatures and seals, with `openssl` on the other side; baselines; audit logs.
 
+mod shared;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -8,7 +10,10 @@ use kinglet_blob::Blob;
 use kinglet_monitor::Baseline;
 use kinglet_monitor::audit::{Chain, Entry, Event};
 use kinglet_quantize::host::AlignedBytes;
+use kinglet_quantize::signing;
 use kinglet_trust::{Opener, Software};
+
+use crate::shared::shared;
 
 const KINGLET: &str = env!("CARGO_BIN_EXE_kinglet");
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/tiny/model.onnx");
@@ -136,6 +141,61 @@ fn a_sealed_blob_is_opened_by_its_device() {
     assert_eq!(plain, folder.read("a.kgl"));
     fs::write(folder.path("short.key"), "1234").expect("written");
     assert!(folder.fails("seal a.kgl --for short.key -o u.kgls").contains("64 hexadecimal digits"));
+    folder.remove();
+}
+
+#[test]
+fn a_delta_makes_one_signed_blob_of_another() {
+    let folder = with_blob("delta");
+    assert!(folder.fails("delta a.kgl a.kgl -o d").contains("not signed"));
+    folder.ok("sign a.kgl --key private.pem --counter 1 -o old.kgl");
+    folder.ok("sign a.kgl --key private.pem --counter 2 --model-version 1.0.1 -o new.kgl");
+    folder.ok("delta old.kgl old.kgl -o same");
+    assert!(folder.read("same").len() <= 200, "nothing is new");
+    let said = folder.ok("delta old.kgl new.kgl -o d");
+    let (old, new, delta) = (folder.read("old.kgl"), folder.read("new.kgl"), folder.read("d"));
+    assert!(said.contains(&format!("makes {} bytes of {}", new.len(), delta.len())), "{said}");
+    assert!(delta.len() <= 200, "a signature and two numbers are new, {} bytes", delta.len());
+    assert_eq!(signing::apply_delta(&old, &delta), Some(new.clone()));
+    assert_eq!(signing::apply_delta(&new, &delta), None, "it is from another blob");
+    let json: serde_json::Value = serde_json::from_str(&folder.ok("delta old.kgl new.kgl -o d --json")).expect("JSON");
+    assert_eq!((&json["delta_bytes"], &json["new_bytes"]), (&delta.len().into(), &new.len().into()));
+    folder.ok("keygen --device -o device.key");
+    folder.ok("seal d --for device.key -o d.kgls");
+    assert_eq!(folder.read("d.kgls").len(), delta.len() + 48);
+    folder.remove();
+}
+
+/// The last layer of kws with other weights, every one of them. The input's zero point is not 0, so that all biases of the
+/// blob change with them.
+#[test]
+fn a_retrained_last_layer_travels_in_little_more_than_itself() {
+    const WEIGHTS_BYTES: usize = 12 * 64;
+    const LAYER_BYTES: usize = WEIGHTS_BYTES + 12 * 4;
+    let Some(kws) = shared("models/kws_int8.tflite") else { return };
+    let mut model = fs::read(kws).expect("readable");
+    let folder = Folder::new("retrained");
+    folder.ok("keygen -o private.pem --public public.pem");
+    let signed = |name: &str, version: &str, model: &[u8]| {
+        fs::write(folder.path("m.tflite"), model).expect("written");
+        folder.ok("compile m.tflite --target cortex-m4 --golden 0 -o m.kgl");
+        folder.ok(&format!("sign m.kgl --key private.pem --counter 1 --model-version {version} -o {name}"));
+    };
+    signed("old.kgl", "1.0.0", &model);
+    // The only vector of the file that is so long.
+    let length = (WEIGHTS_BYTES as u32).to_le_bytes();
+    let at: Vec<_> = (0..model.len()).step_by(4).filter(|&at| model[at..].starts_with(&length)).collect();
+    assert_eq!(at.len(), 1, "{at:?}");
+    let mut state = 1u32;
+    for weight in &mut model[at[0] + 4..][..WEIGHTS_BYTES] {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *weight = (state >> 24) as u8;
+    }
+    signed("new.kgl", "1.0.1", &model);
+    folder.ok("delta old.kgl new.kgl -o d");
+    let delta_bytes = folder.read("d").len();
+    println!("a layer of {LAYER_BYTES} bytes in a delta of {delta_bytes}");
+    assert!(10 * delta_bytes <= 13 * LAYER_BYTES, "{delta_bytes} bytes");
     folder.remove();
 }
 

@@ -9,6 +9,7 @@ mod bits;
 mod compare;
 mod compile;
 mod data;
+mod delta;
 mod demo;
 mod dump;
 mod fit;
@@ -64,6 +65,8 @@ enum Command {
     Sign(sign::Arguments),
     /// Encrypt a signed blob for one device
     Seal(seal::Arguments),
+    /// Say a signed blob in terms of the one that devices have: an update of few bytes
+    Delta(delta::Arguments),
     /// Check the audit log of a device, and print it
     Audit(audit::Arguments),
     /// Say which boards a model fits: RAM, flash, time, energy, and what would help
@@ -151,6 +154,7 @@ pub fn exit_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Seal(arguments) => seal::run(&arguments),
+        Command::Delta(arguments) => delta::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

@@ -2,6 +2,7 @@
 //!
 //! Equal blobs, keys and claims give equal signatures. A seal draws a fresh nonce each time and so is never the same twice.
 
+mod delta;
 mod key_file;
 
 use chacha20poly1305::ChaCha20Poly1305;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::emit::Manifest;
 
+pub use delta::{apply_delta, delta};
 pub use key_file::{
     KeyFileError, new_device_key, new_key_pair, read_device_key, read_private, read_public, write_public, write_secret,
 };
@@ -34,6 +36,9 @@ pub enum SigningError {
     /// Longer than a container can say.
     #[error("it is longer than a sealed blob can be (4 GiB)")]
     TooLarge,
+    /// A delta does not make what it should: a bug of ours.
+    #[error("the delta does not make the new blob; please report the two blobs")]
+    Delta,
 }
 
 /// What a blob claims about itself, checked or not.

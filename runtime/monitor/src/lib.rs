@@ -17,6 +17,7 @@
 //! | [`Cusum`] | a mean that has moved, in either direction, soon | what lies below its slack |
 //! | [`PageHinkley`] | a mean that moves away from its own past | its past, slowly |
 //! | [`Latency`] | runs that take longer than allowed | nothing: it counts |
+//! | [`Hmac`] | records of telemetry that are not from the device | - |
 //! | [`audit::Chain`] | records of the audit log that were changed, moved or cut out | - |
 //!
 //! No detector knows whether an answer was right: nobody tells it.
@@ -44,6 +45,8 @@ mod logarithm;
 mod monitor;
 mod page_hinkley;
 mod record;
+mod response;
+mod seal;
 
 pub use baseline::{Baseline, Shares};
 pub use cusum::Cusum;
@@ -52,3 +55,5 @@ pub use latency::Latency;
 pub use monitor::{Alarm, Limits, Monitor, entropy};
 pub use page_hinkley::PageHinkley;
 pub use record::{RECORD_BYTES_MAX, Record};
+pub use response::Response;
+pub use seal::{Authenticator, Hmac, TAG_BYTES};

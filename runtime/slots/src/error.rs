@@ -24,6 +24,10 @@ pub enum SlotError<E> {
     RevertedBefore,
     /// The model on trial does not have the digest any more that it was installed with.
     Damaged,
+    /// The delta is malformed, or leaves one of the blobs. What was received by it was thrown away.
+    Delta,
+    /// The delta is one from another model than the one that is kept here: the whole blob has to be sent.
+    DeltaBase,
 }
 
 impl<E> SlotError<E> {
@@ -39,6 +43,8 @@ impl<E> SlotError<E> {
             SlotError::NotAccepted => 133,
             SlotError::RevertedBefore => 134,
             SlotError::Damaged => 135,
+            SlotError::Delta => 136,
+            SlotError::DeltaBase => 137,
         }
     }
 }

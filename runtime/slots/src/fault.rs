@@ -49,6 +49,15 @@ faults! {
     EraseAtEveryBoot,
     WriteBehindSlot,
     ConfirmsOtherSlot,
+    DeltaOfAnyModel,
+    DeltaMadeAgain,
+    DeltaStandsStill,
+    DeltaFromCandidate,
+    DeltaKeptWhenMalformed,
+    RingWithoutCrc,
+    RingWithoutSync,
+    RingGoesOnInPage,
+    RingErasesNewestPage,
 }
 
 /// Without the feature there are no bugs. A function, so that lints do not see conditions that are constant.

@@ -19,6 +19,8 @@
 //! | [`Flash`] | a NOR flash driver that can also say when everything is stored |
 //! | [`Slots`] | the state machine over it; the caller's memory, no buffers beyond a few words |
 //! | [`Boot`] | which model to run now |
+//! | [`Delta`] | an update that is said in terms of the model that is there |
+//! | [`Ring`] | records that push out the oldest: an audit log, telemetry |
 //! | [`Gate`] | whether a model on trial has shown enough: tests, errors, latency, drift |
 //!
 //! The flash is not trusted to be whole: records have a CRC, a model's header is compared at each boot, its digest and
@@ -36,6 +38,10 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+mod delta;
 mod error;
 #[macro_use]
 mod fault;
@@ -44,9 +50,14 @@ mod gate;
 mod journal;
 mod layout;
 mod receive;
+mod ring;
 mod slots;
 mod state;
+mod update;
 
+#[cfg(feature = "alloc")]
+pub use delta::encode as encode_delta;
+pub use delta::{Blobs, DELTA_HEADER_BYTES, DELTA_MAGIC, DeltaError, DeltaHeader, Patch};
 pub use embedded_storage;
 pub use error::SlotError;
 #[cfg(feature = "faults")]
@@ -54,5 +65,7 @@ pub use fault::Fault;
 pub use flash::{Flash, WORD_BYTES_MAX};
 pub use gate::{Decision, Gate, Limits};
 pub use layout::{Layout, Region};
+pub use ring::{RING_PAYLOAD_BYTES_MAX, Ring};
 pub use slots::{Boot, Checks, Slots};
 pub use state::{Installed, Phase, RECORD_BYTES, Reason, Slot, State};
+pub use update::Delta;

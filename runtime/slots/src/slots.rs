@@ -51,15 +51,15 @@ pub struct Checks<'c, C> {
 /// Two slots and a journal in a flash.
 #[derive(Debug)]
 pub struct Slots<F> {
-    flash: F,
+    pub(crate) flash: F,
     layout: Layout,
     journal: Journal,
-    state: State,
+    pub(crate) state: State,
     reception: Option<Reception>,
     /// What this start runs, once it has been asked.
     boot: Option<Boot>,
     #[cfg(feature = "faults")]
-    fault: Option<crate::fault::Fault>,
+    pub(crate) fault: Option<crate::fault::Fault>,
 }
 
 impl<F: Flash> Slots<F> {
@@ -107,7 +107,7 @@ impl<F: Flash> Slots<F> {
         }
     }
 
-    fn candidate_region(&self) -> Region {
+    pub(crate) fn candidate_region(&self) -> Region {
         let slot = self.state.candidate_slot();
         self.region(if fault!(self, ActiveSlotOverwritten) { slot.other() } else { slot })
     }
@@ -184,7 +184,7 @@ impl<F: Flash> Slots<F> {
     }
 
     /// What runs when there is no trial.
-    fn kept(&mut self) -> Boot {
+    pub(crate) fn kept(&mut self) -> Boot {
         let region = self.region(self.state.active_slot);
         let active = self.state.active;
         let is_whole = fault!(self, HeaderTagIgnored) || self.header_tag(region) == Some(active.header_tag);
@@ -469,7 +469,7 @@ impl<F: Flash> Slots<F> {
         self.put(State { reason, reverted: self.state.candidate.digest, ..cleared(self.state) })
     }
 
-    fn give_up(&mut self, reason: Reason) -> Result<(), SlotError<F::Error>> {
+    pub(crate) fn give_up(&mut self, reason: Reason) -> Result<(), SlotError<F::Error>> {
         self.reception = None;
         self.put(State { reason, ..cleared(self.state) })
     }
@@ -502,9 +502,9 @@ fn digest_start(signed: &Signed) -> [u8; 8] {
 }
 
 /// A blob in flash.
-struct Place<'f, F> {
-    flash: &'f mut F,
-    place: Region,
+pub(crate) struct Place<'f, F> {
+    pub(crate) flash: &'f mut F,
+    pub(crate) place: Region,
 }
 
 impl<F: Flash> Source for Place<'_, F> {

@@ -5,6 +5,7 @@ use kinglet_slots::{Fault, Layout, Region};
 use crate::chip::{Chip, Traits};
 use crate::life::{Fate, Finding, Plan, TRIAL_BOOTS};
 use crate::proof::{self, Cut, Job, Tally};
+use crate::ring;
 
 /// A flash, and how to run the proof on it.
 #[derive(Clone, Copy)]
@@ -23,7 +24,8 @@ pub struct Geometry {
 pub type Replay = fn(&Geometry, u64, Option<Fault>, &[Cut]) -> Result<(), Finding>;
 
 /// Every fate, in an order in which each meets others.
-const FATES: [Fate; 13] = [
+const FATES: [Fate; 19] = [
+    Fate::Delta,
     Fate::Kept,
     Fate::Forged,
     Fate::Rejected,
@@ -35,8 +37,13 @@ const FATES: [Fate; 13] = [
     Fate::Short,
     Fate::Long,
     Fate::RotsBody,
+    Fate::DeltaOfOther,
+    Fate::Delta,
+    Fate::DeltaMalformed,
     Fate::RotsHeader,
     Fate::Kept,
+    Fate::DeltaForged,
+    Fate::Delta,
 ];
 
 impl Geometry {
@@ -84,8 +91,15 @@ macro_rules! geometries {
             prove: |geometry, job| {
                 let plan = geometry.plan(job.seed);
                 let traits = Traits { ecc: $ecc, buffered: $buffered };
-                let (chip, layout) = chip::<$read, $write, $page, $erased>(geometry, traits, &plan, job.seed);
-                proof::prove(geometry.name, chip, layout, &plan, job)
+                let (device, layout) = chip::<$read, $write, $page, $erased>(geometry, traits, &plan, job.seed);
+                let mut tally = proof::prove(geometry.name, device, layout, &plan, job);
+                // A ring over all that the slots had, but the factory's place.
+                let [_, b] = layout.slots;
+                let region = Region { offset: 0, bytes: b.offset + b.bytes };
+                let pages = (region.bytes / $page) as usize;
+                let ring = Chip::<$read, $write, $page, $erased>::new(pages, traits, vec![region], job.seed);
+                tally.add(geometry.name, ring::prove(ring, region, job), job);
+                tally
             },
             replay: |geometry, seed, fault, cuts| {
                 let plan = geometry.plan(seed);

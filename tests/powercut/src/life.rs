@@ -5,7 +5,10 @@
 
 use kinglet_blob::Writer;
 use kinglet_blob::signature::{Claims, Unsigned};
-use kinglet_slots::{Boot, Checks, Fault, Flash, Layout, Phase, Reason, Region, Slot, SlotError, Slots, State};
+use kinglet_slots::{
+    Boot, Checks, DELTA_HEADER_BYTES, DeltaHeader, Fault, Flash, Layout, Phase, Reason, Region, Slot, SlotError, Slots,
+    State, encode_delta,
+};
 use kinglet_trust::{Crypto, Hash, KeyRing, Policy, signed_message};
 
 use crate::chip::{Chip, ChipError};
@@ -50,6 +53,31 @@ pub enum Fate {
     Long,
     /// The model that was rejected last comes once more.
     Again,
+    /// It comes as a delta from the kept model, works, and is confirmed at once.
+    Delta,
+    /// It comes as a delta from a model that is not the kept one.
+    DeltaOfOther,
+    /// It comes as a delta whose steps leave the blobs.
+    DeltaMalformed,
+    /// It comes as a delta that makes another blob than the signed one.
+    DeltaForged,
+}
+
+impl Fate {
+    /// It is confirmed in the end.
+    fn is_kept(self) -> bool {
+        matches!(self, Fate::Kept | Fate::KeptLate | Fate::Delta)
+    }
+
+    fn is_delta(self) -> bool {
+        matches!(self, Fate::Delta | Fate::DeltaOfOther | Fate::DeltaMalformed | Fate::DeltaForged)
+    }
+
+    /// It never gets as far as a trial.
+    fn is_refused(self) -> bool {
+        use Fate::*;
+        matches!(self, Forged | Old | Short | Long | Again | DeltaOfOther | DeltaMalformed | DeltaForged)
+    }
 }
 
 /// An update.
@@ -59,16 +87,37 @@ pub struct Update {
     bytes: Vec<u8>,
     digest: [u8; 8],
     counter: u32,
+    /// How it comes, if not as a whole.
+    delta: Option<Vec<u8>>,
     /// Bytes of a piece of the transfer.
     piece: usize,
 }
 
-/// A signed blob of `bytes` bytes.
-fn blob(bytes: usize, counter: u32, random: &mut Random) -> Vec<u8> {
+/// Weights that nobody has seen, for a blob of `bytes` bytes.
+fn new_weights(bytes: usize, random: &mut Random) -> Vec<u8> {
     let empty = Writer::default().finish().expect("small").len();
     // The signature takes an entry and a section, and each section some padding.
     let room = bytes.saturating_sub(empty + 16 + 80 + 16) & !15;
-    let writer = Writer { weights: (0..room).map(|_| random.byte()).collect(), ..Writer::default() };
+    (0..room).map(|_| random.byte()).collect()
+}
+
+/// What training on makes of weights: some moved, some other, many a little different.
+fn trained_on(weights: &[u8], random: &mut Random) -> Vec<u8> {
+    let (mut new, len) = (weights.to_vec(), weights.len());
+    let at = random.below(len as u64 / 2) as usize;
+    new.splice(at..at, (0..16).map(|_| random.byte()));
+    new.truncate(len);
+    let from = len / 2 + random.below(len as u64 / 8) as usize;
+    new[from..from + len / 8].iter_mut().for_each(|byte| *byte = byte.wrapping_add(random.below(7) as u8));
+    for _ in 0..3 {
+        new[random.below(len as u64) as usize] = random.byte();
+    }
+    new
+}
+
+/// A signed blob.
+fn blob(weights: &[u8], counter: u32) -> Vec<u8> {
+    let writer = Writer { weights: weights.to_vec(), ..Writer::default() };
     let plain = aligned(&writer.finish().expect("small"));
     let claims =
         Claims { model_id: MODEL, security_counter: counter, key_id: KeyRing::id(&KEY, &mut Fast), version: [1, 0, 0] };
@@ -100,6 +149,30 @@ fn digest(bytes: &[u8]) -> [u8; 8] {
     *hash.finish().first_chunk().expect("long enough")
 }
 
+/// The delta from what is kept to what is new, or what its fate makes of it.
+fn delta(fate: Fate, [kept, new]: [&[u8]; 2], factory: &[u8]) -> Vec<u8> {
+    let mut name = digest(new);
+    // Another fate, another name: none goes on with what another has begun.
+    name[0] ^= fate as u8;
+    let old = if fate == Fate::DeltaOfOther { factory } else { kept };
+    let mut delta = match fate {
+        Fate::DeltaForged => {
+            let mut forged = new.to_vec();
+            let at = forged.len() - 100;
+            forged[at] ^= 1;
+            encode_delta(old, &forged, [digest(old), name])
+        }
+        _ => encode_delta(old, new, [digest(old), name]),
+    };
+    if fate == Fate::DeltaMalformed {
+        // More than what is left of either blob, behind what is good.
+        let end = delta.len() - 3;
+        delta.truncate(end.max(DELTA_HEADER_BYTES));
+        delta.extend([0xfc, 0xff, 0xff, 0x7f]);
+    }
+    delta
+}
+
 /// What arrives in a life, and what the factory put there.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -112,30 +185,35 @@ impl Plan {
     /// Updates of about `bytes` bytes with these fates.
     pub fn new(fates: &[Fate], bytes: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let factory = blob(bytes / 2, 0, &mut random);
+        // What is kept, and its weights.
+        let mut weights = new_weights((bytes / 2).max(400), &mut random);
+        let factory = blob(&weights, 0);
+        let mut kept = factory.clone();
         let mut counter = 0;
         let mut updates: Vec<Update> = Vec::new();
-        for fate in fates {
-            if matches!(fate, Fate::Kept) {
+        for &fate in fates {
+            if matches!(fate, Fate::Kept | Fate::Delta) {
                 counter += 1;
             }
-            let mut counter = counter;
-            if *fate == Fate::Old {
-                counter -= 1;
-            }
+            let counter = if fate == Fate::Old { counter - 1 } else { counter };
             let len = bytes - random.below(bytes as u64 / 4) as usize;
             let piece = [1, 3, 16, 61, 256][random.below(5) as usize];
-            let mut bytes = blob(len, counter, &mut random);
-            if *fate == Fate::Forged {
+            let own = if fate.is_delta() { trained_on(&weights, &mut random) } else { new_weights(len, &mut random) };
+            let mut bytes = blob(&own, counter);
+            if fate == Fate::Forged {
                 let at = bytes.len() - 100;
                 bytes[at] ^= 1;
             }
-            if *fate == Fate::Again {
+            if fate == Fate::Again {
                 let last = updates.iter().rfind(|update| update.fate == Fate::Rejected).expect("one was rejected");
                 bytes = last.bytes.clone();
             }
             let digest = digest(&bytes);
-            updates.push(Update { fate: *fate, bytes, digest, counter, piece });
+            let delta = fate.is_delta().then(|| delta(fate, [&kept, &bytes], &factory));
+            if fate.is_kept() {
+                (kept, weights) = (bytes.clone(), own);
+            }
+            updates.push(Update { fate, bytes, digest, counter, delta, piece });
         }
         Plan { factory, updates }
     }
@@ -364,7 +442,7 @@ impl<P: Part> Device<P> {
         let Boot::Trial { region, .. } = boot else { return Ok(()) };
         let update = plan.updates.get(self.next).ok_or("I2: a trial of nothing")?;
         let is_whole = chip.bytes(region.offset, region.bytes as usize) == &update.bytes[..];
-        let is_good = !matches!(update.fate, Fate::Forged | Fate::Old | Fate::Short | Fate::Long | Fate::Again);
+        let is_good = !update.fate.is_refused();
         let rots = matches!(update.fate, Fate::RotsBody) && self.has_rotted;
         if !(is_good && (is_whole || rots)) {
             return Err(format!("I2: update {} ({:?}) runs, whole: {is_whole}", self.next, update.fate));
@@ -390,6 +468,9 @@ impl<P: Part> Device<P> {
                     if !is_expected(update.fate, &error) {
                         return Err(format!("update {} ({:?}) was refused: {error:?}", self.next, update.fate));
                     }
+                    if error == SlotError::Delta && slots.state().phase != Phase::Empty {
+                        return Err("I2: what a malformed delta has made is kept".into());
+                    }
                     self.turn();
                 }
                 Err(Received::Slot(error)) => return ended(error),
@@ -414,7 +495,7 @@ impl<P: Part> Device<P> {
             self.has_rotted = true;
         }
         let done = match update.fate {
-            Fate::Kept => self.confirm(slots),
+            Fate::Kept | Fate::Delta => self.confirm(slots),
             Fate::KeptLate if slots.state().trial_boots > 1 => self.confirm(slots),
             Fate::RotsBody => match self.confirm(slots) {
                 Err(SlotError::Damaged) => Ok(()),
@@ -442,11 +523,11 @@ impl<P: Part> Device<P> {
 /// True when the update's fate is sealed, as the state says.
 fn is_behind(state: &State, update: &Update) -> bool {
     match update.fate {
-        Fate::Kept | Fate::KeptLate => state.active.digest == update.digest && state.phase == Phase::Empty,
+        fate if fate.is_kept() => state.active.digest == update.digest && state.phase == Phase::Empty,
         Fate::Rejected | Fate::Hangs | Fate::RotsBody | Fate::RotsHeader => {
             state.reverted == update.digest && state.phase == Phase::Empty
         }
-        Fate::Forged | Fate::Old | Fate::Short | Fate::Long | Fate::Again => false,
+        _ => false,
     }
 }
 
@@ -466,31 +547,53 @@ impl From<SlotError<ChipError>> for Received {
 /// Brings an update over, and puts it on trial.
 fn receive<F: Flash<Error = ChipError>>(slots: &mut Slots<F>, update: &Update) -> Result<(), Received> {
     if slots.state().phase != Phase::Verified {
-        let mut name = update.digest;
-        name[0] ^= update.fate as u8;
-        let len = update.bytes.len();
-        let offset = match slots.resume(name)? {
-            Some(offset) => offset,
-            None => {
-                slots.begin(len as u32, name)?;
-                0
-            }
-        };
-        let rest = &update.bytes[offset as usize..];
-        // One who ends early leaves out a piece, and says it was all.
-        let rest = if update.fate == Fate::Short { &rest[..rest.len().saturating_sub(5)] } else { rest };
-        for piece in rest.chunks(update.piece) {
-            slots.write(piece)?;
-        }
-        if update.fate == Fate::Long {
-            slots.write(&[0; 4096])?;
+        match &update.delta {
+            Some(delta) => receive_delta(slots, delta, update.piece)?,
+            None => receive_whole(slots, update)?,
         }
         checked(|checks| slots.finish(checks, false, |_, _| true).map(|_| ()))?;
-        if matches!(update.fate, Fate::Forged | Fate::Old | Fate::Short | Fate::Long | Fate::Again) {
+        if update.fate.is_refused() {
             return Err(Received::Accepted);
         }
     }
     slots.activate()?;
+    Ok(())
+}
+
+fn receive_delta<F: Flash<Error = ChipError>>(
+    slots: &mut Slots<F>,
+    delta: &[u8],
+    piece: usize,
+) -> Result<(), SlotError<ChipError>> {
+    let (header, steps) = delta.split_first_chunk().expect("a delta has a header");
+    let header = DeltaHeader::read(header).expect("it was made here");
+    let mut delta = slots.begin_delta(&header, &mut Fast)?;
+    steps.chunks(piece).try_for_each(|piece| slots.patch(&mut delta, piece))
+}
+
+fn receive_whole<F: Flash<Error = ChipError>>(
+    slots: &mut Slots<F>,
+    update: &Update,
+) -> Result<(), SlotError<ChipError>> {
+    let mut name = update.digest;
+    name[0] ^= update.fate as u8;
+    let len = update.bytes.len();
+    let offset = match slots.resume(name)? {
+        Some(offset) => offset,
+        None => {
+            slots.begin(len as u32, name)?;
+            0
+        }
+    };
+    let rest = &update.bytes[offset as usize..];
+    // One who ends early leaves out a piece, and says it was all.
+    let rest = if update.fate == Fate::Short { &rest[..rest.len().saturating_sub(5)] } else { rest };
+    for piece in rest.chunks(update.piece) {
+        slots.write(piece)?;
+    }
+    if update.fate == Fate::Long {
+        slots.write(&[0; 4096])?;
+    }
     Ok(())
 }
 
@@ -510,7 +613,8 @@ fn checked<T>(run: impl FnOnce(&mut Checks<'_, Fast>) -> T) -> T {
 }
 
 fn is_refusal(error: &SlotError<ChipError>) -> bool {
-    matches!(error, SlotError::Length | SlotError::RevertedBefore | SlotError::NotAccepted)
+    use SlotError::*;
+    matches!(error, Length | RevertedBefore | NotAccepted | Delta | DeltaBase)
 }
 
 /// Whether this is how such an update has to end.
@@ -520,6 +624,9 @@ fn is_expected(fate: Fate, error: &SlotError<ChipError>) -> bool {
         Fate::Old => error.code() == 104,
         Fate::Short | Fate::Long => *error == SlotError::Length,
         Fate::Again => *error == SlotError::RevertedBefore,
+        Fate::DeltaOfOther => *error == SlotError::DeltaBase,
+        Fate::DeltaMalformed => *error == SlotError::Delta,
+        Fate::DeltaForged => error.code() == 101,
         _ => false,
     }
 }

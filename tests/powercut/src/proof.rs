@@ -39,6 +39,18 @@ pub struct Tally {
     pub finding: Option<(Finding, String)>,
 }
 
+impl Tally {
+    /// Adds what the ring's proof has found. Its cuts follow from the seed: the same command finds them again.
+    pub(crate) fn add(&mut self, geometry: &str, ring: (u64, Option<Finding>), job: &Job) {
+        let (cuts, finding) = ring;
+        self.cuts += cuts;
+        self.second_cuts += cuts / 2;
+        let fault = job.fault.map_or_else(String::new, |fault| format!(" --fault {fault:?}"));
+        let line = format!("--seed {}{fault} (the ring on {geometry})", job.seed);
+        self.finding = self.finding.take().or(finding.map(|finding| (finding, line)));
+    }
+}
+
 /// A device that can be cut.
 pub trait Breakable: Part {
     /// Steps since the beginning.
@@ -172,7 +184,7 @@ pub fn replay<P: Breakable>(
 }
 
 /// Single cuts and pairs of a geometry when a seeded bug is looked for.
-const FAULT_CUTS: u64 = 3_000;
+const FAULT_CUTS: u64 = 5_000;
 
 /// Looks for a seeded bug on geometry after geometry; the finding and its line, or nothing when it escapes.
 pub fn catch(fault: Fault, seed: u64) -> Option<(Finding, String)> {
