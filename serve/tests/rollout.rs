@@ -10,12 +10,8 @@ use kinglet_trust::{KeyRing, Software};
 
 use self::common::{Folder, Running, blobs};
 
-/// As `examples/rollout/plan.json`, with digests instead of files.
-const PLAN: &str = r#"{
-    "model": "digits", "number": 1, "salt": 5, "base": "0101010101010101", "next": "0202020202020202", "hold_seconds": 3600,
-    "gates": {"devices": 50, "failures": 0.02, "alarms": 0.1, "slow": 0.05},
-    "steps": [{"pilots": 1}, {"eu": 0.1}, {"eu": 1, "us": 0.2}, {"*": 1}]
-}"#;
+/// Four steps.
+const PLAN: &str = include_str!("../../tests/serve/plan.json");
 
 fn settings(seed: u64) -> Settings {
     let cohorts = [("pilots", 0.05), ("eu", 0.4), ("us", 0.55)];
