@@ -11,7 +11,7 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,17 +22,14 @@ use crate::fleet::Message;
 use crate::web::App;
 
 /// What the server is told of a broker.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Broker {
-    /// A broker of MQTT through which devices are reached: mqtt://HOST:PORT, or mqtts://HOST:PORT with --mqtt-ca
-    #[arg(long, value_name = "URL")]
-    pub mqtt: Option<String>,
-    /// How topics begin
-    #[arg(long, value_name = "TEXT", default_value = "kinglet", requires = "mqtt")]
-    pub mqtt_prefix: String,
-    /// Authorities that the broker's certificate may come from (PEM)
-    #[arg(long, value_name = "FILE", requires = "mqtt")]
-    pub mqtt_ca: Option<PathBuf>,
+#[derive(Clone, Copy, Debug)]
+pub struct Broker<'o> {
+    /// mqtt://HOST:PORT or mqtts://HOST:PORT.
+    pub url: &'o str,
+    /// How topics begin.
+    pub prefix: &'o str,
+    /// Authorities that its certificate may come from (PEM).
+    pub ca: Option<&'o Path>,
 }
 
 /// Environment: who the server is to the broker.
@@ -55,15 +52,14 @@ pub struct Mqtt {
     prefix: String,
 }
 
-impl Broker {
-    /// None where no broker is named.
-    pub fn prepare(&self) -> Result<Option<Mqtt>> {
-        let Some(url) = &self.mqtt else { return Ok(None) };
+impl Broker<'_> {
+    /// A connection to it, which nothing has been sent through yet.
+    pub fn prepare(&self) -> Result<Mqtt> {
+        let Broker { url, prefix, ca } = *self;
         let wrong = || format!("{url:?} is no broker; write mqtt://HOST:PORT or mqtts://HOST:PORT");
         let (scheme, address) = url.split_once("://").with_context(wrong)?;
         let (host, port) = address.trim_end_matches('/').rsplit_once(':').with_context(wrong)?;
         let port = port.parse().with_context(wrong)?;
-        let prefix = self.mqtt_prefix.clone();
         ensure!(!prefix.is_empty() && !prefix.contains(['+', '#']), "{prefix:?} begins no topic");
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| anyhow::anyhow!("the system gives no random bytes: {error}"))?;
@@ -71,7 +67,7 @@ impl Broker {
         let mut options = MqttOptions::new(name, host.trim_matches(['[', ']']), port);
         options.set_keep_alive(Duration::from_secs(30));
         options.set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
-        match (scheme, &self.mqtt_ca) {
+        match (scheme, ca) {
             ("mqtt", None) => {}
             ("mqtt", Some(_)) => bail!("--mqtt-ca is for mqtts://"),
             ("mqtts", Some(file)) => {
@@ -85,7 +81,7 @@ impl Broker {
             options.set_credentials(user, std::env::var(PASSWORD).unwrap_or_default());
         }
         let (client, events) = AsyncClient::new(options, WAITING);
-        Ok(Some(Mqtt { client, events, prefix }))
+        Ok(Mqtt { client, events, prefix: prefix.to_owned() })
     }
 }
 

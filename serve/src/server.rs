@@ -100,9 +100,16 @@ pub struct Options {
     /// The private key that signs the steps of rollouts (PEM)
     #[arg(long, value_name = "FILE", requires = "keys")]
     pub operator: Option<PathBuf>,
-    /// The broker behind which devices are.
-    #[command(flatten)]
-    pub broker: Broker,
+    // A flattened struct here would hide from clap that `Options` is there at all, which it is or is not as a whole.
+    /// A broker of MQTT behind which devices are: mqtt://HOST:PORT, or mqtts://HOST:PORT with --mqtt-ca
+    #[arg(long, value_name = "URL")]
+    pub mqtt: Option<String>,
+    /// How topics begin
+    #[arg(long, value_name = "TEXT", default_value = "kinglet", requires = "mqtt")]
+    pub mqtt_prefix: String,
+    /// Authorities that the broker's certificate may come from (PEM)
+    #[arg(long, value_name = "FILE", requires = "mqtt")]
+    pub mqtt_ca: Option<PathBuf>,
     /// Inputs that are kept of each version for another training, of those that its monitor marks; none without it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub samples: usize,
@@ -125,6 +132,11 @@ impl Options {
             samples: self.samples,
             work: self.work,
         }
+    }
+
+    fn broker(&self) -> Option<Broker<'_>> {
+        let url = self.mqtt.as_deref()?;
+        Some(Broker { url, prefix: &self.mqtt_prefix, ca: self.mqtt_ca.as_deref() })
     }
 
     /// Without tokens or certificates the server is for this machine.
@@ -168,7 +180,7 @@ impl Server {
         let rollouts = options.rollouts.as_deref();
         let rollouts = Rollouts::new(rollouts, &policy, operator, Arc::clone(&metrics), seconds());
         let rollouts = rollouts.map_err(anyhow::Error::msg)?;
-        let mqtt = options.broker.prepare()?;
+        let mqtt = options.broker().map(|broker| broker.prepare()).transpose()?;
         let (root, limits) = (options.repository.clone(), options.limits());
         let repository = Repository::new(root, policy, limits, gate, Arc::clone(&metrics), !options.explicit);
         repository.scan()?;

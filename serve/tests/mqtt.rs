@@ -122,6 +122,31 @@ async fn start(folder: &Folder, url: &str, more: &[&str]) -> Running {
     Running::start(folder, &[&keys, more].concat()).await
 }
 
+/// Every device tells three times what it has run; all of it arrives, and what makes no sense is refused.
+async fn tell(running: &Running, port: u16, model: [u8; 8], devices: u32) {
+    let (sender, mut events) = client("devices", port);
+    let loop_ = tokio::spawn(async move { while events.poll().await.is_ok() {} });
+    let begin = Instant::now();
+    for sequence in 1..=3 {
+        for device in 0..devices {
+            let topic = format!("kinglet/pilots/d{device}/telemetry");
+            sender.publish(topic, QoS::AtLeastOnce, false, record(model, sequence)).await.unwrap();
+        }
+    }
+    for (topic, body) in
+        [("kinglet/pilots/d0/telemetry", vec![1; 20]), ("kinglet/pilots/d 0/telemetry", record(model, 9))]
+    {
+        sender.publish(topic, QoS::AtLeastOnce, false, body).await.unwrap();
+    }
+    let runs = "kinglet_device_runs_total{model=\"m\",version=\"1\",cohort=\"pilots\"}";
+    wait_for("all records", || metric(running, runs) == Some(u64::from(devices) * 30)).await;
+    let refused = "kinglet_mqtt_messages_total{result=\"invalid\"}";
+    wait_for("the refusals", || metric(running, refused) == Some(2)).await;
+    let seconds = begin.elapsed().as_secs_f64();
+    println!("{} records by MQTT in {seconds:.2} s: {:.0} a second", 3 * devices, 3.0 * f64::from(devices) / seconds);
+    loop_.abort();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_come_and_rollouts_go_through_a_broker_that_may_go_away() {
     let devices: u32 = std::env::var("KINGLET_DEVICES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
@@ -141,27 +166,7 @@ async fn records_come_and_rollouts_go_through_a_broker_that_may_go_away() {
     let model = common::serve_signed(&folder, &running, &blobs()[0], &owner);
     wait_for("the broker", || metric(&running, "kinglet_mqtt_connected") == Some(1)).await;
 
-    let (sender, mut events) = client("devices", ports[0]);
-    let loop_ = tokio::spawn(async move { while events.poll().await.is_ok() {} });
-    let begin = Instant::now();
-    for sequence in 1..=3 {
-        for device in 0..devices {
-            let topic = format!("kinglet/pilots/d{device}/telemetry");
-            sender.publish(topic, QoS::AtLeastOnce, false, record(model, sequence)).await.unwrap();
-        }
-    }
-    for (topic, body) in
-        [("kinglet/pilots/d0/telemetry", vec![1; 20]), ("kinglet/pilots/d 0/telemetry", record(model, 9))]
-    {
-        sender.publish(topic, QoS::AtLeastOnce, false, body).await.unwrap();
-    }
-    let runs = "kinglet_device_runs_total{model=\"m\",version=\"1\",cohort=\"pilots\"}";
-    wait_for("all records", || metric(&running, runs) == Some(u64::from(devices) * 30)).await;
-    let refused = "kinglet_mqtt_messages_total{result=\"invalid\"}";
-    wait_for("the refusals", || metric(&running, refused) == Some(2)).await;
-    let seconds = begin.elapsed().as_secs_f64();
-    println!("{} records by MQTT in {seconds:.2} s: {:.0} a second", 3 * devices, 3.0 * f64::from(devices) / seconds);
-
+    tell(&running, ports[0], model, devices).await;
     let plan = r#"{"model": "m", "number": 1, "base": "0101010101010101", "next": "0202020202020202",
         "gates": {"devices": 5, "failures": 0.1, "alarms": 0.1, "slow": 0.1}, "steps": [{"*": 1}]}"#;
     let plan = signed(plan, &folder.0, &operator.pk, &owner).unwrap();
@@ -179,7 +184,6 @@ async fn records_come_and_rollouts_go_through_a_broker_that_may_go_away() {
     assert_eq!(decide(&rollout(&mut events).await), Decision::Base([1; 8]));
 
     // A broker that has forgotten everything is told again.
-    loop_.abort();
     drop((broker, events));
     wait_for("the end of the broker", || metric(&running, "kinglet_mqtt_connected") == Some(0)).await;
     let _broker = Broker::start(&folder, ports).unwrap();

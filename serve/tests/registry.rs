@@ -86,6 +86,36 @@ fn log_in(folder: &Folder, address: &str, auth: &str) {
     fs::write(folder.path("docker/config.json"), settings.to_string()).unwrap();
 }
 
+/// What every part of the test needs.
+struct Case {
+    folder: Folder,
+    registry: Registry,
+    access: Access,
+    owner: KeyPair,
+    policy: SignaturePolicy,
+    open: SignaturePolicy,
+    blob: Vec<u8>,
+    stable: String,
+}
+
+impl Case {
+    fn part(&self, version: &str) -> PathBuf {
+        self.folder.path(&format!("models/digits/.{version}.pull"))
+    }
+
+    fn version(&self, version: &str) -> PathBuf {
+        self.folder.path(&format!("models/digits/{version}"))
+    }
+
+    async fn pull(&self, reference: &str, version: &str) -> anyhow::Result<kinglet_serve::registry::Pulled> {
+        pull(reference, &self.version(version), &self.policy, &self.access).await
+    }
+
+    async fn push(&self, tag: &str, files: &[PathBuf]) -> anyhow::Result<kinglet_serve::registry::Pushed> {
+        push(&format!("{}/models/digits:{tag}", self.registry.address), files, &self.policy, &self.access).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_go_there_and_come_back_whole_or_not_at_all() {
     let folder = Folder::new("registry");
@@ -95,96 +125,109 @@ async fn versions_go_there_and_come_back_whole_or_not_at_all() {
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
     fs::create_dir_all(folder.path("docker")).unwrap();
-    let address = registry.address.clone();
     let access = Access { docker: Some(folder.path("docker")), ..Access::default() };
-    let [owner, other] = [1, 2].map(|byte| KeyPair::from_seed(Seed::new([byte; 32])));
-    let policy = SignaturePolicy::of_keys(&[*owner.pk]);
-    let open = SignaturePolicy::default();
-    let blob = signed(&blobs()[0], &owner);
-    let files: [(&str, &[u8]); 3] = [("model.kgl", &blob), ("model.cdx.json", b"{}"), ("card.md", b"# A model\n")];
-    let one = write(&folder.path("one"), &files);
-    let stable = format!("{address}/models/digits:stable");
+    let owner = KeyPair::from_seed(Seed::new([1; 32]));
+    let (policy, open) = (SignaturePolicy::of_keys(&[*owner.pk]), SignaturePolicy::default());
+    let (blob, stable) = (signed(&blobs()[0], &owner), format!("{}/models/digits:stable", registry.address));
+    let case = Case { folder, registry, access, owner, policy, open, blob, stable };
+    let first = passwords(&case).await;
+    let fixed = format!("{}/models/digits@{first}", case.registry.address);
+    tags_and_digests(&case, &first, &fixed).await;
+    pieces(&case, &fixed).await;
+    signatures(&case).await;
+    lies(&case, &fixed).await;
+    errors(&case).await;
+}
 
-    // Nobody, then somebody with a wrong password, then the right one.
-    let nobody = push(&stable, &one, &policy, &access).await.unwrap_err();
+/// Nobody, then somebody with a wrong password, then the right one; the digest of what was pushed.
+async fn passwords(case: &Case) -> String {
+    let files: [(&str, &[u8]); 3] = [("model.kgl", &case.blob), ("model.cdx.json", b"{}"), ("card.md", b"# A model\n")];
+    let one = write(&case.folder.path("one"), &files);
+    let nobody = case.push("stable", &one).await.unwrap_err();
     assert!(format!("{nobody:#}").contains("KINGLET_REGISTRY_USER"), "{nobody:#}");
-    log_in(&folder, &address, "a2luZ2xldDp3cm9uZw==");
-    assert!(push(&stable, &one, &policy, &access).await.is_err());
-    log_in(&folder, &address, "a2luZ2xldDpzZWNyZXQ=");
-    let first = push(&stable, &one, &policy, &access).await.unwrap();
+    log_in(&case.folder, &case.registry.address, "a2luZ2xldDp3cm9uZw==");
+    assert!(case.push("stable", &one).await.is_err());
+    log_in(&case.folder, &case.registry.address, "a2luZ2xldDpzZWNyZXQ=");
+    let first = case.push("stable", &one).await.unwrap();
     assert_eq!((first.layers, first.sent), (3, 3));
     // The same files are the same digest, and go nowhere again.
-    let again = push(&format!("{address}/models/digits:1"), &one, &policy, &access).await.unwrap();
+    let again = case.push("1", &one).await.unwrap();
     assert_eq!((&again.digest, again.sent), (&first.digest, 0));
-
-    let pulled = pull(&stable, &folder.path("models/digits/1"), &policy, &access).await.unwrap();
+    let pulled = case.pull(&case.stable, "1").await.unwrap();
     assert_eq!((&pulled.digest, pulled.resumed, pulled.was_there), (&first.digest, 0, false));
     for (name, content) in files {
-        assert_eq!(fs::read(folder.path("models/digits/1").join(name)).unwrap(), content, "{name}");
+        assert_eq!(fs::read(case.version("1").join(name)).unwrap(), content, "{name}");
     }
-    assert!(pull(&stable, &folder.path("models/digits/1"), &policy, &access).await.unwrap().was_there);
+    first.digest
+}
 
-    // The tag moves; the digest does not.
-    let next = signed(&blobs()[1], &owner);
-    let two = write(&folder.path("two"), &[("model.kgl", &next)]);
-    let second = push(&stable, &two, &policy, &access).await.unwrap();
-    assert_ne!(second.digest, first.digest);
-    let moved = pull(&stable, &folder.path("models/digits/1"), &policy, &access).await.unwrap_err();
+/// The tag moves; the digest does not.
+async fn tags_and_digests(case: &Case, first: &str, fixed: &str) {
+    assert!(case.pull(&case.stable, "1").await.unwrap().was_there);
+    let next = signed(&blobs()[1], &case.owner);
+    let two = write(&case.folder.path("two"), &[("model.kgl", &next)]);
+    assert_ne!(case.push("stable", &two).await.unwrap().digest, first);
+    let moved = case.pull(&case.stable, "1").await.unwrap_err();
     assert!(format!("{moved:#}").contains("versions do not change"), "{moved:#}");
-    let fixed = format!("{address}/models/digits@{}", first.digest);
-    assert!(pull(&fixed, &folder.path("models/digits/1"), &policy, &access).await.unwrap().was_there);
-    pull(&stable, &folder.path("models/digits/2"), &policy, &access).await.unwrap();
-    assert_eq!(fs::read(folder.path("models/digits/2/model.kgl")).unwrap(), next);
+    assert!(case.pull(fixed, "1").await.unwrap().was_there);
+    case.pull(&case.stable, "2").await.unwrap();
+    assert_eq!(fs::read(case.version("2").join("model.kgl")).unwrap(), next);
+}
 
-    // What was cut off goes on; what is wrong is not kept, and the next attempt is right.
-    let part = |version: &str| folder.path(&format!("models/digits/.{version}.pull"));
-    let piece = digest_of(&blob).replace(':', "-");
-    fs::create_dir_all(part("3")).unwrap();
-    fs::write(part("3").join(&piece), &blob[..100]).unwrap();
-    let resumed = pull(&fixed, &folder.path("models/digits/3"), &policy, &access).await.unwrap();
-    assert_eq!(resumed.resumed, 100);
-    fs::create_dir_all(part("4")).unwrap();
-    fs::write(part("4").join(&piece), vec![7; 100]).unwrap();
-    let wrong = pull(&fixed, &folder.path("models/digits/4"), &policy, &access).await.unwrap_err();
+/// What was cut off goes on; what is wrong is not kept, and the next attempt is right.
+async fn pieces(case: &Case, fixed: &str) {
+    let piece = digest_of(&case.blob).replace(':', "-");
+    fs::create_dir_all(case.part("3")).unwrap();
+    fs::write(case.part("3").join(&piece), &case.blob[..100]).unwrap();
+    assert_eq!(case.pull(fixed, "3").await.unwrap().resumed, 100);
+    fs::create_dir_all(case.part("4")).unwrap();
+    fs::write(case.part("4").join(&piece), vec![7; 100]).unwrap();
+    let wrong = case.pull(fixed, "4").await.unwrap_err();
     assert!(format!("{wrong:#}").contains("not kept"), "{wrong:#}");
-    assert!(!folder.path("models/digits/4").exists());
-    pull(&fixed, &folder.path("models/digits/4"), &policy, &access).await.unwrap();
+    assert!(!case.version("4").exists());
+    case.pull(fixed, "4").await.unwrap();
+}
 
-    // Whoever signed it otherwise, or nobody: neither goes in nor comes out.
+/// Whoever signed it otherwise, or nobody: neither goes in nor comes out.
+async fn signatures(case: &Case) {
+    let other = KeyPair::from_seed(Seed::new([2; 32]));
     for (name, blob) in [("unsigned", blobs()[2].clone()), ("foreign", signed(&blobs()[2], &other))] {
-        let files = write(&folder.path(name), &[("model.kgl", &blob)]);
-        let tag = format!("{address}/models/digits:{name}");
-        assert!(push(&tag, &files, &policy, &access).await.is_err());
-        push(&tag, &files, &open, &access).await.unwrap();
-        let to = folder.path(&format!("models/digits/{name}"));
-        let refused = pull(&tag, &to, &policy, &access).await.unwrap_err();
+        let files = write(&case.folder.path(name), &[("model.kgl", &blob)]);
+        let tag = format!("{}/models/digits:{name}", case.registry.address);
+        assert!(case.push(name, &files).await.is_err());
+        push(&tag, &files, &case.open, &case.access).await.unwrap();
+        let refused = case.pull(&tag, name).await.unwrap_err();
         assert!(format!("{refused:#}").contains("signature"), "{refused:#}");
-        assert!(!to.exists() && !part(name).exists());
-        pull(&tag, &to, &open, &access).await.unwrap();
+        assert!(!case.version(name).exists() && !case.part(name).exists());
+        pull(&tag, &case.version(name), &case.open, &case.access).await.unwrap();
     }
+}
 
-    // A registry whose disk lies.
-    let kept = registry.file(&digest_of(&blob));
-    let mut lie = blob.clone();
-    lie[blob.len() / 2] ^= 1;
+/// A registry whose disk lies.
+async fn lies(case: &Case, fixed: &str) {
+    let kept = case.registry.file(&digest_of(&case.blob));
+    let mut lie = case.blob.clone();
+    lie[case.blob.len() / 2] ^= 1;
     fs::write(&kept, &lie).unwrap();
     for _ in 0..2 {
-        assert!(pull(&fixed, &folder.path("models/digits/5"), &policy, &access).await.is_err());
-        assert!(!folder.path("models/digits/5").exists());
+        assert!(case.pull(fixed, "5").await.is_err());
+        assert!(!case.version("5").exists());
     }
-    fs::write(&kept, &blob).unwrap();
-    pull(&fixed, &folder.path("models/digits/5"), &policy, &access).await.unwrap();
+    fs::write(&kept, &case.blob).unwrap();
+    case.pull(fixed, "5").await.unwrap();
+}
 
+async fn errors(case: &Case) {
     for (reference, says) in [
         ("digits", "names no registry"),
         ("models/digits:1", "names no registry"),
-        (&format!("{address}/models/none:1"), "cannot pull"),
+        (&format!("{}/models/none:1", case.registry.address), "cannot pull"),
         ("127.0.0.1:1/models/digits:1", "is the registry there"),
     ] {
-        let error = pull(reference, &folder.path("models/digits/6"), &open, &access).await.unwrap_err();
+        let error = case.pull(reference, "6").await.unwrap_err();
         assert!(format!("{error:#}").contains(says), "{reference}: {error:#}");
     }
-    let nothing = write(&folder.path("none"), &[("card.md", b"x")]);
-    let error = push(&format!("{address}/models/digits:9"), &nothing, &open, &access).await.unwrap_err();
+    let nothing = write(&case.folder.path("none"), &[("card.md", b"x")]);
+    let error = case.push("9", &nothing).await.unwrap_err();
     assert!(format!("{error:#}").contains("model.kgl"), "{error:#}");
 }

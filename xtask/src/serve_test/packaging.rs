@@ -49,11 +49,11 @@ fn check(python: &Path, more: &[&str]) -> Result<String> {
 
 /// The static program, by itself and as an image that `buildah` makes without a network.
 pub(super) fn image(workplace: &Workplace, build: bool) -> Result<Outcome> {
-    let program = tree::host_target().join(TARGET).join("release/kinglet-serve");
+    let program = tree::host_target().join(TARGET).join("image/kinglet-serve");
     if build {
         let mut cargo = tree::cargo();
-        cargo.current_dir(tree::root()).args(["build", "--release", "--package", "kinglet-serve", "--target", TARGET]);
-        cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+        cargo.current_dir(tree::root()).args(["build", "--profile", "image", "--package", "kinglet-serve"]);
+        cargo.args(["--target", TARGET]);
         ensure!(cargo.status().context("cannot start cargo")?.success(), "kinglet-serve was not built for {TARGET}");
     }
     if !program.exists() {
