@@ -130,10 +130,13 @@ pub(super) fn retrain(workplace: &Workplace, python: &Path) -> Result<String> {
     let mut page = Page::open(workplace, "examples/retrain/README.md", Vec::new())?;
     page.programs.extend(python.parent().map(Path::to_owned));
     let answers = page.run()?;
+    // What curl has printed before may stand on the same line.
     let right: Vec<u32> = answers
         .iter()
         .flat_map(|answer| answer.lines())
-        .filter_map(|line| line.strip_suffix(" of 1000 right")?.parse().ok())
+        .filter_map(|line| {
+            line.strip_suffix(" of 1000 right")?.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        })
         .collect();
     let [clean, lens, .., new_lens, new_clean, stable] = right[..] else { bail!("ask.py says {right:?}") };
     ensure!(
