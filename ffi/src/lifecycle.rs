@@ -1,5 +1,5 @@
-//! What `cargo xtask panic-proof` links to show that trust, slots and monitor reach no panic: every operation of theirs, over a
-//! flash and a cryptography that the caller brings, so that nothing is known of them when this is compiled.
+//! What `cargo xtask panic-proof` links to show that trust, slots, monitor and rollout reach no panic: every operation of theirs, over
+//! a flash and a cryptography that the caller brings, so that nothing is known of them when this is compiled.
 //!
 //! The crates behind the features `software` and `seal` of `kinglet-trust` are not part of this proof: they do not link
 //! without panics (`docs/decisions/0031-trust.md`).
@@ -7,7 +7,8 @@
 use core::convert::Infallible;
 
 use kinglet_monitor::audit::{Chain, Entry, Event};
-use kinglet_monitor::{Baseline, Hmac, Monitor, PageHinkley, RECORD_BYTES_MAX, Record, Response, entropy};
+use kinglet_monitor::{Baseline, Facts, Hmac, Monitor, PageHinkley, RECORD_BYTES_MAX, Record, Response, entropy};
+use kinglet_rollout::{DOCUMENT_BYTES_MAX, Decision, Rollout, Seen};
 use kinglet_slots::embedded_storage::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use kinglet_slots::{Boot, Checks, DeltaHeader, Flash, Gate, Layout, Limits, Reason, Region, Ring, SlotError, Slots};
 use kinglet_trust::{Cipher, Crypto, DeviceKey, Hash, KeyRing, Opener, Policy, Source, Stream, verify};
@@ -269,8 +270,36 @@ pub extern "C" fn kinglet_proof_monitor(parts: &mut Parts, words: &[u32; 16], by
         version: [1; 3],
         time: entropy(words.iter().map(|word| number(*word))).to_bits().into(),
     };
+    let facts = Facts::of(model, word16(a), b);
+    let shares = Facts::decode(&facts.encode()).map_or(0.0, |facts| Facts::share(facts.answers.into(), c.into()));
     let mut chain = Chain::default();
     let record = chain.add(&entry, parts);
     let is_whole = Chain::behind(&record).is_some_and(|mut chain| chain.check(&record, parts).is_err());
-    alarms.saturating_add(u32::from(is_read)).saturating_add(u32::from(is_whole))
+    alarms.saturating_add(u32::from(is_read)).saturating_add(u32::from(is_whole)).saturating_add(shares.to_bits())
+}
+
+fn word16(word: u32) -> u16 {
+    let [low, high, ..] = word.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
+/// Reads a document of a rollout and decides by it.
+#[unsafe(no_mangle)]
+pub extern "C" fn kinglet_proof_rollout(
+    parts: &mut Parts,
+    words: &[u32; 16],
+    bytes: &mut [u8; DOCUMENT_BYTES_MAX],
+) -> u32 {
+    let keys = [[1; 32], [2; 32]];
+    let [number, sequence, revoked, len, ..] = *words;
+    let [revoked, ..] = revoked.to_le_bytes();
+    let Some(ring) = KeyRing::new(&keys, revoked) else { return 0 };
+    let document = bytes.get(..len as usize).unwrap_or(bytes);
+    match Rollout::verify(document, "model", Seen { number, sequence }, &ring, parts) {
+        Err(_) => 1,
+        Ok(rollout) => match rollout.decide("cohort", document, parts) {
+            Decision::Base(_) => 2,
+            Decision::Next(_) => rollout.seen().number,
+        },
+    }
 }

@@ -4,6 +4,9 @@
 //! connection --> web::{rest, grpc} --> traffic --> model::Served --> kinglet::Session
 //!                     |                   |
 //!                   auth            repository::Catalog (never changed, replaced as a whole)
+//!
+//! devices    --> web::fleet, mqtt --> fleet --> rollout (which step, by what devices tell) --> devices
+//! registries --> registry (push, pull)
 //! ```
 //!
 //! The protocol is the Open Inference Protocol v2, which KServe and Triton speak too. What runs is the engine of the devices,
@@ -12,14 +15,19 @@
 
 pub mod audit;
 pub mod auth;
+pub mod automatic;
 pub mod failure;
 pub mod fleet;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+pub mod mqtt;
 pub mod protocol;
+pub mod registry;
 pub mod repository;
+pub mod rollout;
 pub mod server;
+pub mod traces;
 pub mod traffic;
 pub mod web;
 

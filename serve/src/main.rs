@@ -1,15 +1,15 @@
 //! The command `kinglet-serve`.
 #![forbid(unsafe_code)]
 
+mod commands;
+
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
-use kinglet_serve::auth::{Role, new_token};
-use kinglet_serve::metrics::{dashboard, rules, rules_tests};
+use clap::Parser;
 use kinglet_serve::server::{Options, Server};
-use tracing_subscriber::EnvFilter;
+use kinglet_serve::traces;
 
 /// Serves blobs over HTTP and gRPC (Open Inference Protocol v2).
 #[derive(Debug, Parser)]
@@ -18,34 +18,10 @@ struct Command {
     #[command(flatten)]
     options: Option<Options>,
     #[command(subcommand)]
-    other: Option<Other>,
-}
-
-#[derive(Debug, Subcommand)]
-enum Other {
-    /// Makes a token: the token, and its line for the file of tokens
-    Token {
-        /// What it is for
-        #[arg(long, value_enum)]
-        role: Role,
-        /// Who has it
-        #[arg(long)]
-        name: String,
-    },
-    /// Prints the dashboard for Grafana
-    Dashboard,
-    /// Prints the alert rules for Prometheus
-    Rules,
-    /// Prints unit tests of the alert rules, for `promtool test rules`
-    RulesTests {
-        /// Where the rules are
-        rules: String,
-    },
+    other: Option<commands::Other>,
 }
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("KINGLET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(Command::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -56,36 +32,35 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    match (command.other, command.options) {
-        (Some(Other::Token { role, name }), _) => {
-            let (token, line) = new_token(role, &name).map_err(anyhow::Error::msg)?;
-            println!("token: {token}\nline:  {line}");
-        }
-        (Some(Other::Dashboard), _) => println!("{:#}", dashboard()),
-        (Some(Other::Rules), _) => println!("{:#}", rules()),
-        (Some(Other::RulesTests { rules }), _) => println!("{:#}", rules_tests(&rules)),
-        (None, Some(options)) => return serve(&options),
-        (None, None) => anyhow::bail!("name the folder of models; `kinglet-serve --help` has the rest"),
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn serve(options: &Options) -> Result<ExitCode> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(workers) = options.workers {
+    if let Some(workers) = command.options.as_ref().and_then(|options| options.workers) {
         builder.worker_threads(workers.max(1));
     }
     let runtime = builder.enable_all().build().context("cannot start threads")?;
+    // Clients of registries and brokers take the process's choice; whether one was made before does not matter.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     runtime.block_on(async {
-        let end = end()?;
-        let server = Server::start(options).await?;
-        let [http, grpc] = server.addresses()?;
-        println!("http {http}\ngrpc {grpc}");
-        stdout().flush()?;
-        let is_drained = server.run(end).await;
-        tracing::info!(is_drained, "ended");
-        Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let traces = traces::start()?;
+        let done = match (command.other, command.options) {
+            (Some(other), _) => other.run().await.map(|()| ExitCode::SUCCESS),
+            (None, Some(options)) => serve(&options).await,
+            (None, None) => Err(anyhow::anyhow!("name the folder of models; `kinglet-serve --help` has the rest")),
+        };
+        // What has not gone out yet goes out now, off the threads that it needs for that.
+        tokio::task::spawn_blocking(move || drop(traces)).await?;
+        done
     })
+}
+
+async fn serve(options: &Options) -> Result<ExitCode> {
+    let end = end()?;
+    let server = Server::start(options).await?;
+    let [http, grpc] = server.addresses()?;
+    println!("http {http}\ngrpc {grpc}");
+    stdout().flush()?;
+    let is_drained = server.run(end).await;
+    tracing::info!(is_drained, "ended");
+    Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// SIGTERM, as Kubernetes and systemd send it, or Ctrl-C.

@@ -12,10 +12,13 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::audit::AuditLog;
 use crate::auth::Tokens;
+use crate::automatic::Automat;
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
 use crate::model::Limits;
+use crate::mqtt::{Broker, Mqtt};
 use crate::repository::{Repository, SignaturePolicy};
+use crate::rollout::{Rollouts, private_key, seconds};
 use crate::traffic::Traffic;
 use crate::web::connection::{Listening, listen};
 use crate::web::{App, router, tls};
@@ -91,6 +94,25 @@ pub struct Options {
     /// Devices of a cohort that must have told of a version before anything of it is shown
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub cohort_min: usize,
+    /// The folder of rollouts: which version which devices run
+    #[arg(long, value_name = "FOLDER", requires = "operator")]
+    pub rollouts: Option<PathBuf>,
+    /// The private key that signs the steps of rollouts (PEM)
+    #[arg(long, value_name = "FILE", requires = "keys")]
+    pub operator: Option<PathBuf>,
+    // A flattened struct here would hide from clap that `Options` is there at all, which it is or is not as a whole.
+    /// A broker of MQTT behind which devices are: mqtt://HOST:PORT, or mqtts://HOST:PORT with --mqtt-ca
+    #[arg(long, value_name = "URL")]
+    pub mqtt: Option<String>,
+    /// How topics begin
+    #[arg(long, value_name = "TEXT", default_value = "kinglet", requires = "mqtt")]
+    pub mqtt_prefix: String,
+    /// Authorities that the broker's certificate may come from (PEM)
+    #[arg(long, value_name = "FILE", requires = "mqtt")]
+    pub mqtt_ca: Option<PathBuf>,
+    /// Inputs that are kept of each version for another training, of those that its monitor marks; none without it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub samples: usize,
     /// Steps of a run at most; blobs that need more are refused
     #[arg(long, value_name = "N", default_value_t = 100_000_000_000)]
     pub work: u64,
@@ -107,8 +129,14 @@ impl Options {
             sequences: self.sequences,
             idle: Duration::from_secs(self.idle),
             deadline: Duration::from_millis(self.deadline),
+            samples: self.samples,
             work: self.work,
         }
+    }
+
+    fn broker(&self) -> Option<Broker<'_>> {
+        let url = self.mqtt.as_deref()?;
+        Some(Broker { url, prefix: &self.mqtt_prefix, ca: self.mqtt_ca.as_deref() })
     }
 
     /// Without tokens or certificates the server is for this machine.
@@ -135,6 +163,7 @@ pub struct Server {
     listeners: [TcpListener; 2],
     listening: Listening,
     stop: watch::Sender<bool>,
+    mqtt: Option<Mqtt>,
     poll: Duration,
     drain: Duration,
 }
@@ -147,6 +176,11 @@ impl Server {
         let workers = options.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
         let gate = Arc::new(Semaphore::new(workers.unwrap_or(1).max(1)));
         let policy = SignaturePolicy::read(&options.keys, options.counter).map_err(anyhow::Error::msg)?;
+        let operator = options.operator.as_deref().map(private_key).transpose()?;
+        let rollouts = options.rollouts.as_deref();
+        let rollouts = Rollouts::new(rollouts, &policy, operator, Arc::clone(&metrics), seconds());
+        let rollouts = rollouts.map_err(anyhow::Error::msg)?;
+        let mqtt = options.broker().map(|broker| broker.prepare()).transpose()?;
         let (root, limits) = (options.repository.clone(), options.limits());
         let repository = Repository::new(root, policy, limits, gate, Arc::clone(&metrics), !options.explicit);
         repository.scan()?;
@@ -158,6 +192,8 @@ impl Server {
             audit,
             traffic: Traffic::default(),
             fleet: Fleet::new(options.cohort_min),
+            rollouts,
+            automat: Automat::default(),
             body_bytes_max: options.body,
             request_timeout: Duration::from_millis(options.deadline) + Duration::from_secs(20),
             is_draining: AtomicBool::new(false),
@@ -181,7 +217,7 @@ impl Server {
         };
         let listeners = [bind(options.http).await?, bind(options.grpc).await?];
         let (poll, drain) = (Duration::from_secs_f64(options.poll), Duration::from_secs(options.drain));
-        Ok(Server { app, listeners, listening, stop, poll, drain })
+        Ok(Server { app, listeners, listening, stop, mqtt, poll, drain })
     }
 
     /// Where HTTP and gRPC are.
@@ -198,8 +234,9 @@ impl Server {
     /// Serves until `end` comes: then it is no longer ready, takes no new connections, and waits for what was begun. True
     /// when all of that has ended in time.
     pub async fn run(self, end: impl Future<Output = ()>) -> bool {
-        let Server { app, listeners: [http, grpc], listening, stop, poll, drain } = self;
+        let Server { app, listeners: [http, grpc], listening, stop, mqtt, poll, drain } = self;
         let looking = tokio::spawn(look_after(Arc::clone(&app), poll));
+        let devices = mqtt.map(|mqtt| tokio::spawn(mqtt.run(Arc::clone(&app))));
         let both = [http, grpc].map(|listener| tokio::spawn(listen(listener, listening.clone(), drain)));
         end.await;
         app.is_draining.store(true, Ordering::Relaxed);
@@ -209,6 +246,9 @@ impl Server {
             all &= listener.await.unwrap_or(false);
         }
         looking.abort();
+        if let Some(devices) = devices {
+            devices.abort();
+        }
         all
     }
 }
@@ -227,6 +267,7 @@ async fn look_after(app: Arc<App>, poll: Duration) {
         let app = Arc::clone(&app);
         let look = move || {
             app.repository.catalog().served().for_each(|served| served.sweep());
+            app.look();
             if !is_polling {
                 return;
             }

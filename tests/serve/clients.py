@@ -118,6 +118,40 @@ def sequences(client, module):
     refusal(lambda: step(0, steps[0]), "sequence_id")
 
 
+def stream(client, module):
+    """A sequence over one stream of gRPC, with a request between that fails: its answers are those of single calls."""
+    import queue
+
+    metadata = client.get_model_metadata("wake")
+    name, shape = metadata.inputs[0].name, [int(dim) for dim in metadata.inputs[0].shape]
+    output = metadata.outputs[0].name
+    random = np.random.default_rng(1)
+    steps = [random.normal(0, 1, shape).astype(np.float32) for _ in range(5)]
+    answers = queue.Queue()
+    client.start_stream(callback=lambda result, error: answers.put((result, error)))
+
+    def tensor(array):
+        tensor = module.InferInput(name, shape, "FP32")
+        tensor.set_data_from_numpy(array)
+        return [tensor]
+
+    for index, array in enumerate(steps):
+        ends = {"sequence_start": index == 0, "sequence_end": index == len(steps) - 1}
+        client.async_stream_infer("wake", tensor(array), request_id=str(index), sequence_id=21, **ends)
+        if index == 2:
+            client.async_stream_infer("nobody", tensor(array), request_id="wrong")
+    got = [answers.get(timeout=60) for _ in range(len(steps) + 1)]
+    client.stop_stream()
+    errors = [str(error) for _, error in got if error is not None]
+    assert len(errors) == 1 and "nobody" in errors[0], errors
+    results = [result for result, error in got if error is None]
+    assert [result.get_response().id for result in results] == [str(index) for index in range(len(steps))]
+    for index, (result, array) in enumerate(zip(results, steps)):
+        ends = {"sequence_start": index == 0, "sequence_end": index == len(steps) - 1}
+        alone = client.infer("wake", tensor(array), sequence_id=22, **ends)
+        assert (alone.as_numpy(output) == result.as_numpy(output)).all(), index
+
+
 def messages():
     """The numbers of our messages against the client's descriptors: see serve/src/protocol/grpc.rs."""
     import pathlib
@@ -132,6 +166,7 @@ def messages():
         "ServerMetadata": "ServerMetadataResponse",
         "ModelName": "ModelReadyRequest",
         "IndexRequest": "RepositoryIndexRequest",
+        "StreamInferResponse": "ModelStreamInferResponse",
     }
     for mine, theirs in ours.items():
         body = re.search(r"pub struct %s \{(.*?)\n\}" % mine, text, re.S).group(1)
@@ -168,9 +203,10 @@ def main():
         refusal(lambda: client.infer("digitz", [tensor]), "digitz")
         sequences(client, module)
         common(client, module, admin)
+    stream(grpc, triton_grpc)
     index = http.get_model_repository_index()
     assert {(entry["name"], entry["state"]) for entry in index} >= {("digits", "READY"), ("wake", "READY")}, index
-    print(f"tritonclient: {hits[0]} of {len(labels)} digits right over HTTP and over gRPC, sequences, refusals, load and unload")
+    print(f"tritonclient: {hits[0]} of {len(labels)} digits right over HTTP and over gRPC, sequences, a stream, refusals, load and unload")
 
 
 main()

@@ -10,13 +10,14 @@ use serde_json::Value;
 
 /// Folders and the folders that packages below them may depend on. A package belongs to the longest folder that
 /// its own begins with.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("runtime/blob", &[]),
     ("runtime/kernels", &[]),
     ("runtime/engine", &["runtime/blob", "runtime/kernels"]),
     ("runtime/trust", &["runtime/blob"]),
     ("runtime/slots", &["runtime/blob", "runtime/trust"]),
     ("runtime/monitor", &["runtime/blob", "runtime/trust"]),
+    ("runtime/rollout", &["runtime/blob", "runtime/trust"]),
     ("ffi", &["runtime"]),
     // The Python package is of the host: people make models with it.
     ("ffi/python", &["runtime", "quantize"]),

@@ -73,9 +73,14 @@ const RUN_FUNCTIONS: [&str; 5] = [
     "kinglet_session_output_i8",
 ];
 
-/// What trust, slots and monitor can do, see `ffi/src/lifecycle.rs`.
-const LIFECYCLE_FUNCTIONS: [&str; 4] =
-    ["kinglet_proof_trust", "kinglet_proof_slots", "kinglet_proof_gate", "kinglet_proof_monitor"];
+/// What trust, slots, monitor and rollout can do, see `ffi/src/lifecycle.rs`.
+const LIFECYCLE_FUNCTIONS: [&str; 5] = [
+    "kinglet_proof_trust",
+    "kinglet_proof_slots",
+    "kinglet_proof_gate",
+    "kinglet_proof_monitor",
+    "kinglet_proof_rollout",
+];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut report = Report::default();
@@ -141,7 +146,7 @@ impl Proof {
             let proved = self.must_hold(target, None, Some(extension));
             print(&format!("{target} {extension}"), proved.map(Outcome::Passed));
         }
-        print(&format!("{target} trust, slots, monitor"), self.lifecycle(target).map(Outcome::Passed));
+        print(&format!("{target} trust, slots, monitor, rollout"), self.lifecycle(target).map(Outcome::Passed));
         print(&format!("{target} flash"), self.flash(target).map(Outcome::Passed));
     }
 
@@ -181,7 +186,7 @@ impl Proof {
         }
     }
 
-    /// Links what trust, slots and monitor can do, over cryptography and flash that are somebody else's.
+    /// Links what trust, slots, monitor and rollout can do, over cryptography and flash that are somebody else's.
     fn lifecycle(&self, target: &'static str) -> Result<String> {
         let operators = Some(vec![ROW_MAJOR.to_owned()]);
         let library =

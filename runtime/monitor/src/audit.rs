@@ -37,11 +37,13 @@ pub enum Event {
     Drift = 7,
     /// The device was reset to the factory's model.
     Reset = 8,
+    /// Samples that a server has kept were read, or, with the reason 1, forgotten.
+    Read = 9,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 8] = [
+    pub const ALL: [Event; 9] = [
         Event::Installed,
         Event::Activated,
         Event::Confirmed,
@@ -50,6 +52,7 @@ impl Event {
         Event::KeyRevoked,
         Event::Drift,
         Event::Reset,
+        Event::Read,
     ];
 }
 

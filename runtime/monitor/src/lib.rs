@@ -39,6 +39,7 @@
 pub mod audit;
 mod baseline;
 mod cusum;
+mod facts;
 mod histogram;
 mod latency;
 mod logarithm;
@@ -50,6 +51,7 @@ mod seal;
 
 pub use baseline::{Baseline, Shares};
 pub use cusum::Cusum;
+pub use facts::{FACTS, FACTS_BYTES, Facts};
 pub use histogram::{BINS, Histogram, bin_of_code, bin_of_score};
 pub use latency::Latency;
 pub use monitor::{Alarm, Limits, Monitor, entropy};

@@ -1,6 +1,7 @@
 //! Keys: up to four that may sign, and the one that a device opens sealed blobs with.
 
 use crate::crypto::{Crypto, Hash};
+use crate::error::TrustError;
 
 /// Keys of a ring at most.
 pub const KEYS_MAX: usize = 4;
@@ -20,7 +21,7 @@ pub struct KeyRing<'k> {
 
 /// What a ring knows of a key id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found<'k> {
+enum Found<'k> {
     Nothing,
     Revoked,
     Valid(&'k PublicKey),
@@ -38,8 +39,17 @@ impl<'k> KeyRing<'k> {
         id(key, crypto)
     }
 
+    /// The key with this id, for what is signed besides blobs.
+    pub fn valid(&self, key_id: u32, crypto: &mut impl Crypto) -> Result<&'k PublicKey, TrustError> {
+        match self.find(key_id, crypto) {
+            Found::Nothing => Err(TrustError::KeyUnknown),
+            Found::Revoked => Err(TrustError::KeyRevoked),
+            Found::Valid(key) => Ok(key),
+        }
+    }
+
     /// The key with this id. A revoked key does not hide a valid one of the same id.
-    pub(crate) fn find(&self, key_id: u32, crypto: &mut impl Crypto) -> Found<'k> {
+    fn find(&self, key_id: u32, crypto: &mut impl Crypto) -> Found<'k> {
         let mut found = Found::Nothing;
         for (index, key) in self.keys.iter().enumerate() {
             if id(key, crypto) != key_id {

@@ -9,7 +9,7 @@ use kinglet_blob::{Cursor, FORMAT_MAJOR, Field, FormatRule, Header, MAGIC, Secti
 
 use crate::crypto::{Crypto, Hash};
 use crate::error::TrustError;
-use crate::key::{Found, KeyRing};
+use crate::key::KeyRing;
 use crate::source::Source;
 
 /// What a signature is for: nothing that is signed for another purpose is a signature on a blob.
@@ -51,11 +51,7 @@ pub fn verify(source: &mut impl Source, ring: &KeyRing<'_>, crypto: &mut impl Cr
     if !is_known || !signature::is_balanced(&section) {
         return Err(TrustError::SignatureForm);
     }
-    let key = match ring.find(header.key_id, crypto) {
-        Found::Nothing => return Err(TrustError::KeyUnknown),
-        Found::Revoked => return Err(TrustError::KeyRevoked),
-        Found::Valid(key) => key,
-    };
+    let key = ring.valid(header.key_id, crypto)?;
     let digest = digest(source, signature::signed_bytes(header.total_bytes), crypto)?;
     if !crypto.verify(key, &signed_message(&digest), &record.signature) {
         return Err(TrustError::Signature);

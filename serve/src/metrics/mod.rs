@@ -58,6 +58,28 @@ struct CohortLabels {
     cohort: String,
 }
 
+/// What devices of a cohort answer to a question.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FactLabels {
+    model: String,
+    version: String,
+    cohort: String,
+    fact: &'static str,
+}
+
+/// A model of which something is rolled out.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NameLabels {
+    model: String,
+}
+
+/// What the server has done by itself.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    model: String,
+    reason: &'static str,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabels {
     result: &'static str,
@@ -86,7 +108,15 @@ pub struct Metrics {
     device_runs: Family<CohortLabels, Counter>,
     device_slow: Family<CohortLabels, Counter>,
     device_alarms: Family<CohortLabels, Counter>,
+    device_failures: Family<CohortLabels, Counter>,
+    device_facts: Family<FactLabels, Real>,
     cohorts: std::sync::Mutex<BTreeSet<String>>,
+    rollout_step: Family<NameLabels, Gauge>,
+    rollout_reversals: Family<ReasonLabels, Counter>,
+    automatic: Family<ReasonLabels, Counter>,
+    samples: Family<ModelLabels, Gauge>,
+    mqtt_connected: Gauge,
+    mqtt_messages: Family<KindLabels, Counter>,
     refused: Family<KindLabels, Counter>,
     loads_failed: Counter,
     connections: Gauge,
@@ -121,7 +151,15 @@ impl Metrics {
             device_runs: Family::default(),
             device_slow: Family::default(),
             device_alarms: Family::default(),
+            device_failures: Family::default(),
+            device_facts: Family::default(),
             cohorts: std::sync::Mutex::default(),
+            rollout_step: Family::default(),
+            rollout_reversals: Family::default(),
+            automatic: Family::default(),
+            samples: Family::default(),
+            mqtt_connected: Gauge::default(),
+            mqtt_messages: Family::default(),
             refused: Family::default(),
             loads_failed: Counter::default(),
             connections: Gauge::default(),
@@ -139,7 +177,8 @@ impl Metrics {
             )* };
         }
         register!(requests request_seconds run_seconds queue sequences elements clipped drift alarms);
-        register!(devices device_runs device_slow device_alarms);
+        register!(devices device_runs device_slow device_alarms device_failures device_facts);
+        register!(rollout_step rollout_reversals automatic samples mqtt_connected mqtt_messages);
         register!(shadow_runs shadow_agreements shadow_dropped refused loads_failed connections);
     }
 
@@ -201,8 +240,8 @@ impl Metrics {
         [&self.shadow_runs, &self.shadow_agreements].map(|family| family.get_or_create(labels).get())
     }
 
-    /// What so many devices of a cohort have told: their runs, slow runs and alarms since the last time.
-    pub fn told(&self, of: &ModelLabels, cohort: &str, devices: usize, [runs, slow, alarms]: [u64; 3]) {
+    /// What so many devices of a cohort have told: their runs, slow runs, alarms and failures since the last time.
+    pub fn told(&self, of: &ModelLabels, cohort: &str, devices: usize, [runs, slow, alarms, failures]: [u64; 4]) {
         let ModelLabels { model, version } = of.clone();
         let labels = CohortLabels { model, version, cohort: cohort.to_owned() };
         lock(&self.cohorts).insert(labels.cohort.clone());
@@ -210,6 +249,55 @@ impl Metrics {
         self.device_runs.get_or_create(&labels).inc_by(runs);
         self.device_slow.get_or_create(&labels).inc_by(slow);
         self.device_alarms.get_or_create(&labels).inc_by(alarms);
+        self.device_failures.get_or_create(&labels).inc_by(failures);
+    }
+
+    /// The share of a cohort's devices for which a fact is true, as far as it is known.
+    pub fn fact(&self, of: &ModelLabels, cohort: &str, fact: usize, share: f32) {
+        let ModelLabels { model, version } = of.clone();
+        let Some(fact) = FACTS.get(fact) else { return };
+        lock(&self.cohorts).insert(cohort.to_owned());
+        let labels = FactLabels { model, version, cohort: cohort.to_owned(), fact };
+        self.device_facts.get_or_create(&labels).set(share.into());
+    }
+
+    /// A rollout is at this step.
+    pub fn rollout_step(&self, model: &str, step: u8) {
+        self.rollout_step.get_or_create(&NameLabels { model: model.to_owned() }).set(step.into());
+        // A counter that appears with its first event has no increase that Prometheus could see.
+        for reason in crate::rollout::REASONS {
+            drop(self.rollout_reversals.get_or_create(&ReasonLabels { model: model.to_owned(), reason }));
+        }
+    }
+
+    /// A rollout has gone back.
+    pub fn rollout_reversed(&self, model: &str, reason: &'static str) {
+        self.rollout_reversals.get_or_create(&ReasonLabels { model: model.to_owned(), reason }).inc();
+    }
+
+    /// A candidate was promoted or dropped by its conditions.
+    pub fn automatic(&self, model: &str, reason: &'static str) {
+        self.automatic.get_or_create(&ReasonLabels { model: model.to_owned(), reason }).inc();
+    }
+
+    /// Whether the broker is there.
+    pub fn mqtt_connected(&self, is_so: bool) {
+        self.mqtt_connected.set(is_so.into());
+    }
+
+    /// A message has come from the broker.
+    pub fn mqtt_message(&self, result: &'static str) {
+        self.mqtt_messages.get_or_create(&KindLabels { result }).inc();
+    }
+
+    /// The largest index of drift that is known of a version.
+    pub fn drift_most(&self, of: &ModelLabels) -> f64 {
+        let ModelLabels { model, version } = of;
+        let index = |signal| {
+            let labels = SignalLabels { model: model.clone(), version: version.clone(), signal };
+            self.drift.get(&labels).map_or(0.0, |gauge| gauge.get())
+        };
+        SIGNALS.map(index).into_iter().fold(0.0, f64::max)
     }
 
     /// Forgets a version that is no longer served, so that its labels do not stay for ever.
@@ -218,6 +306,7 @@ impl Metrics {
         self.run_seconds.remove(labels);
         self.queue.remove(labels);
         self.sequences.remove(labels);
+        self.samples.remove(labels);
         for family in [&self.elements, &self.clipped, &self.shadow_runs, &self.shadow_agreements, &self.shadow_dropped]
         {
             family.remove(labels);
@@ -229,8 +318,12 @@ impl Metrics {
         for cohort in lock(&self.cohorts).iter() {
             let labels = CohortLabels { model: model.clone(), version: version.clone(), cohort: cohort.clone() };
             self.devices.remove(&labels);
-            for family in [&self.device_runs, &self.device_slow, &self.device_alarms] {
+            for family in [&self.device_runs, &self.device_slow, &self.device_alarms, &self.device_failures] {
                 family.remove(&labels);
+            }
+            for fact in FACTS {
+                let CohortLabels { model, version, cohort } = labels.clone();
+                self.device_facts.remove(&FactLabels { model, version, cohort, fact });
             }
         }
         for signal in SIGNALS {
@@ -243,6 +336,26 @@ impl Metrics {
 
 /// What drift and alarms are about.
 const SIGNALS: [&str; 6] = ["input", "output", "confidence", "confidence_mean", "out_of_range", "latency"];
+
+/// What devices answer: alarms that they have raised, and questions of the owner's.
+const FACTS: [&str; 16] = [
+    "input",
+    "output",
+    "confidence",
+    "confidence_mean",
+    "out_of_range",
+    "latency",
+    "6",
+    "7",
+    "8",
+    "9",
+    "10",
+    "11",
+    "12",
+    "13",
+    "14",
+    "15",
+];
 
 /// What is counted of a version.
 #[derive(Debug)]
@@ -291,6 +404,11 @@ impl ModelMetrics {
         self.elements.inc_by(elements);
     }
 
+    /// So many inputs are kept.
+    pub fn samples(&self, count: usize) {
+        self.all.samples.get_or_create(&self.labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// How far a signal's shares are from the baseline's.
     pub fn drift(&self, signal: &'static str, index: f64) {
         self.all.drift.get_or_create(&self.signal(signal)).set(index);
@@ -321,7 +439,13 @@ mod tests {
         metrics.shadowed(&served.labels, true);
         metrics.shadow_dropped(&served.labels);
         metrics.refused(Kind::NotFound);
-        metrics.told(&served.labels, "pilots", 7, [1, 2, 3]);
+        metrics.told(&served.labels, "pilots", 7, [1, 2, 3, 4]);
+        metrics.fact(&served.labels, "pilots", 3, 0.5);
+        served.samples(1);
+        metrics.rollout_step("n", 1);
+        metrics.rollout_reversed("n", "failures");
+        metrics.automatic("n", "promote");
+        metrics.mqtt_message("ok");
         let text = metrics.text();
         let mut described: Vec<&str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

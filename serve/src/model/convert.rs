@@ -234,7 +234,7 @@ pub(super) fn outputs(
     Ok(outputs)
 }
 
-fn content(port: &Port<'_>, bytes: &[u8], as_codes: bool) -> Result<(Datatype, Bytes), Failure> {
+pub(super) fn content(port: &Port<'_>, bytes: &[u8], as_codes: bool) -> Result<(Datatype, Bytes), Failure> {
     let own = Datatype::of(port.dtype).ok_or_else(internal)?;
     if as_codes || !is_quantized(port) {
         return Ok((own, Bytes::copy_from_slice(bytes)));

@@ -18,6 +18,8 @@ pub(super) struct Drift {
     /// Input, output, confidence.
     shares: [Histogram; 3],
     runs: u32,
+    /// Runs that are marked yet after an alarm.
+    marked: u32,
 }
 
 const SIGNALS: [&str; 3] = ["input", "output", "confidence"];
@@ -37,19 +39,25 @@ impl Drift {
             ticks_max: u32::MAX,
             slow_max: u32::MAX,
         };
-        has_codes.then(|| Drift { baseline, monitor: Monitor::new(limits), shares: Default::default(), runs: 0 })
+        has_codes.then(|| Drift {
+            baseline,
+            monitor: Monitor::new(limits),
+            shares: Default::default(),
+            runs: 0,
+            marked: 0,
+        })
     }
 
-    /// Takes a run whose first input was `seen`; the alarm's name, if there is one.
+    /// Takes a run whose first input was `seen`; the alarm's name, if there is one, and whether the run is marked: it is one
+    /// of the window after an alarm, or its confidence is one that the model had in less than a hundredth of its calibration.
     pub(super) fn observe(
         &mut self,
         session: &Session<'_, '_>,
         seen: &[u8],
         took: Duration,
         metrics: &ModelMetrics,
-    ) -> Option<&'static str> {
-        let output = session.output_i8(0).ok()?;
-        let port = session.model().output(0)?;
+    ) -> (Option<&'static str>, bool) {
+        let (Ok(output), Some(port)) = (session.output_i8(0), session.model().output(0)) else { return (None, false) };
         let input: Vec<i8> = seen.iter().map(|byte| byte.cast_signed()).collect();
         let top = output.iter().copied().max().map_or(0.0, |code| port.dequantize(code.into()));
         let [of_input, of_output, confidence] = &mut self.shares;
@@ -64,8 +72,13 @@ impl Drift {
         let alarm = self.monitor.observe(&self.baseline, &input, output, top, ticks).map(name);
         if let Some(alarm) = alarm {
             metrics.alarm(alarm);
+            self.marked = WINDOW;
         }
-        alarm
+        let known = &self.baseline.confidence;
+        let is_rare = u32::from(known.counts()[bin_of_score(top)]) * 100 < known.total();
+        let is_marked = self.marked > 0 || is_rare;
+        self.marked = self.marked.saturating_sub(1);
+        (alarm, is_marked)
     }
 
     fn publish(&mut self, metrics: &ModelMetrics) {

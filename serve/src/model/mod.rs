@@ -6,6 +6,7 @@
 
 mod convert;
 mod drift;
+mod samples;
 mod sequences;
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ use tokio::time::timeout_at;
 use self::convert::Job;
 pub(crate) use self::convert::{inputs, is_quantized, outputs_of, shape};
 use self::drift::Drift;
+use self::samples::Samples;
 use self::sequences::Sequences;
 use crate::failure::{Failure, Kind};
 use crate::lock;
@@ -52,6 +54,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a request may take where it says nothing.
     pub deadline: Duration,
+    /// Inputs that are kept for another training, for each version.
+    pub samples: usize,
     /// Steps of a run, see [`Model::work`].
     pub work: u64,
 }
@@ -72,6 +76,7 @@ pub struct Served {
     nanos: AtomicU64,
     sequences: Sequences,
     drift: Option<Mutex<Drift>>,
+    samples: Mutex<Samples>,
     metrics: ModelMetrics,
     digest: [u8; 8],
 }
@@ -109,6 +114,7 @@ impl Served {
             nanos: AtomicU64::new(0),
             sequences: Sequences::new(limits.sequences, limits.idle),
             drift: Drift::of(model.borrow_dependent()).map(Mutex::new),
+            samples: Mutex::new(Samples::new(limits.samples)),
             metrics,
             digest: crate::digest(model.borrow_dependent().blob(), bytes),
             model,
@@ -164,6 +170,29 @@ impl Served {
     /// What is counted of it.
     pub fn metrics(&self) -> &ModelMetrics {
         &self.metrics
+    }
+
+    /// Of a run, on average.
+    pub fn mean_run(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Ordering::Relaxed))
+    }
+
+    /// What was kept for another training, as `.npz`.
+    pub fn samples(&self) -> Result<Vec<u8>, Failure> {
+        let samples = lock(&self.samples);
+        if !samples.is_on() {
+            return Err(Failure::new(Kind::NotFound, "no samples are kept: start the server with --samples"));
+        }
+        samples.npz(self.model()).map_err(|reason| Failure::new(Kind::Internal, reason))
+    }
+
+    /// Keeps nothing of that; how many there were.
+    pub fn forget_samples(&self) -> usize {
+        let mut samples = lock(&self.samples);
+        let count = samples.len();
+        samples.forget();
+        self.metrics.samples(0);
+        count
     }
 
     /// Answers a request: waits for a processor, runs, and counts what came of it.
@@ -266,23 +295,40 @@ impl Served {
         for index in 0..job.runs() {
             let [clipped, elements] = job.write(index, &mut session)?;
             (ran.clipped, ran.elements) = (ran.clipped + clipped, ran.elements + elements);
-            // The run may reuse the input's memory.
-            let seen = self.drift.as_ref().and_then(|_| session.input_raw(0).ok()).map(|bytes| bytes.to_vec());
+            // The run may reuse the inputs' memory.
+            let seen = self.drift.as_ref().map(|_| self.seen(&mut session));
             let start = Instant::now();
             session.run().map_err(|error| internal(&error))?;
             let took = start.elapsed();
             self.note_time(took);
             if let (Some(drift), Some(seen)) = (&self.drift, seen) {
-                let alarm = lock(drift).observe(&session, &seen, took, &self.metrics);
-                if let Some(alarm) = alarm {
-                    tracing::warn!(model = self.name, version = self.version, alarm, "drift");
-                }
+                self.watch(drift, &session, seen, took);
             }
             for (index, output) in ran.outputs.iter_mut().enumerate() {
                 output.extend_from_slice(session.output_raw(index).map_err(|error| internal(&error))?);
             }
         }
         Ok(ran)
+    }
+
+    /// The inputs, as far as anybody looks at them after the run.
+    fn seen(&self, session: &mut Session<'_, '_>) -> Vec<Vec<u8>> {
+        let count = if self.limits.samples > 0 { self.model().input_count() } else { 1 };
+        let input = |index| session.input_raw(index).map(|bytes| bytes.to_vec()).unwrap_or_default();
+        (0..count).map(input).collect()
+    }
+
+    fn watch(&self, drift: &Mutex<Drift>, session: &Session<'_, '_>, seen: Vec<Vec<u8>>, took: Duration) {
+        let first = seen.first().map_or(&[][..], Vec::as_slice);
+        let (alarm, is_marked) = lock(drift).observe(session, first, took, &self.metrics);
+        if let Some(alarm) = alarm {
+            tracing::warn!(model = self.name, version = self.version, alarm, "drift");
+        }
+        if is_marked && self.limits.samples > 0 {
+            let mut samples = lock(&self.samples);
+            samples.take(|| seen);
+            self.metrics.samples(samples.len());
+        }
     }
 
     /// Averages over about the last eight runs.

@@ -7,7 +7,7 @@ use crate::protocol::{Datatype, Tensor};
 
 /// A version behind a gate that is closed, and a request for it.
 fn behind(gate: &Gate, queue: usize, deadline: Duration) -> (Arc<Served>, Request) {
-    let limits = Limits { queue, batch: 4, sequences: 1, idle: Duration::ZERO, deadline, work: u64::MAX };
+    let limits = Limits { queue, batch: 4, sequences: 1, idle: Duration::ZERO, deadline, work: u64::MAX, samples: 0 };
     let labels = ModelLabels { model: "m".into(), version: "1".into() };
     let served = every_opcode().into_iter().find_map(|program| {
         let metrics = Metrics::new().of(labels.clone());

@@ -205,6 +205,17 @@ pub struct InferResponse {
     pub raw_output_contents: Vec<Bytes>,
 }
 
+/// Answer to one request of `ModelStreamInfer`.
+#[derive(Clone, PartialEq, Message)]
+pub struct StreamInferResponse {
+    /// Why there is no answer; nothing where there is one.
+    #[prost(string, tag = "1")]
+    pub error_message: String,
+    /// The answer.
+    #[prost(message, optional, tag = "2")]
+    pub infer_response: Option<InferResponse>,
+}
+
 /// Answer of `RepositoryIndex`.
 #[derive(Clone, PartialEq, Message)]
 pub struct RepositoryIndex {

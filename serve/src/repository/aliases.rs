@@ -33,6 +33,25 @@ pub struct Aliases {
     /// Share of the requests of which the candidate gets a copy, 0 to 1.
     #[serde(default)]
     pub shadow: f64,
+    /// When the candidate is promoted, or dropped, without anybody's doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<Automatic>,
+}
+
+/// Conditions of a promotion. A candidate that cannot keep them any more is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Automatic {
+    /// Copies of requests that it has to have run.
+    pub runs: u64,
+    /// Share of these that agree with the stable version's answers, at least. A run that fails does not agree.
+    pub agreement: f64,
+    /// How many times the time of the stable version's run its own may take on average.
+    #[serde(default)]
+    pub slower: Option<f64>,
+    /// Population stability index of its inputs, outputs and confidence at most.
+    #[serde(default)]
+    pub drift: Option<f64>,
 }
 
 impl Aliases {
@@ -60,7 +79,18 @@ impl Aliases {
             return Err(format!("{name:?} is no name; names have letters, digits, '.', '_' and '-'"));
         }
         let shares = [self.split, self.shadow];
-        if shares.iter().all(|share| (0.0..=1.0).contains(share)) { Ok(()) } else { Err("shares are 0 to 1".into()) }
+        if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
+            return Err("shares are 0 to 1".into());
+        }
+        let Some(automatic) = &self.automatic else { return Ok(()) };
+        let numbers = [automatic.slower, automatic.drift].into_iter().flatten();
+        let are_sane = numbers.into_iter().all(|number| number > 0.0) && (0.0..=1.0).contains(&automatic.agreement);
+        match automatic {
+            _ if !are_sane => Err("automatic: agreement is 0 to 1, slower and drift are above 0".into()),
+            Automatic { runs: 0, .. } => Err("automatic: runs is how many copies have to agree, at least 1".into()),
+            _ if self.shadow == 0.0 => Err("automatic counts copies of requests: shadow is their share".into()),
+            _ => Ok(()),
+        }
     }
 
     /// Replaces the file, so that whoever reads it sees the old one or the new one.
@@ -84,9 +114,9 @@ impl Aliases {
         Ok(aliases)
     }
 
-    /// The same with other shares.
-    pub fn with_shares(&self, split: f64, shadow: f64) -> Result<Self, Failure> {
-        let aliases = Aliases { split, shadow, ..self.clone() };
+    /// The same with other shares, and other conditions or none.
+    pub fn with_shares(&self, split: f64, shadow: f64, automatic: Option<Automatic>) -> Result<Self, Failure> {
+        let aliases = Aliases { split, shadow, automatic, ..self.clone() };
         aliases.check().map_err(Failure::invalid)?;
         Ok(aliases)
     }
@@ -96,18 +126,18 @@ impl Aliases {
         let none = || Failure::new(Kind::Conflict, "there is no candidate to promote");
         let candidate = self.version(CANDIDATE).ok_or_else(none)?.to_owned();
         let moved = self.with(PREVIOUS, Some(stable))?.with(STABLE, Some(&candidate))?.with(CANDIDATE, None)?;
-        moved.with_shares(0.0, 0.0)
+        moved.with_shares(0.0, 0.0, None)
     }
 
     /// Takes back the last step: a candidate is dropped; where there is none, what was stable before is so again.
     pub fn rolled_back(&self) -> Result<Self, Failure> {
         if self.version(CANDIDATE).is_some() {
-            return self.with(CANDIDATE, None)?.with_shares(0.0, 0.0);
+            return self.with(CANDIDATE, None)?.with_shares(0.0, 0.0, None);
         }
         let none = || Failure::new(Kind::Conflict, "there is no previous version to go back to");
         let previous = self.version(PREVIOUS).ok_or_else(none)?.to_owned();
         let moved = self.with(STABLE, Some(&previous))?.with(PREVIOUS, None)?;
-        moved.with_shares(0.0, 0.0)
+        moved.with_shares(0.0, 0.0, None)
     }
 }
 
@@ -133,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_promotion_can_be_taken_back() {
-        let aliases = Aliases::default().with(CANDIDATE, Some("2")).unwrap().with_shares(0.1, 1.0).unwrap();
+        let aliases = Aliases::default().with(CANDIDATE, Some("2")).unwrap().with_shares(0.1, 1.0, None).unwrap();
         let promoted = aliases.promoted("1").unwrap();
         assert_eq!((promoted.version(STABLE), promoted.version(CANDIDATE)), (Some("2"), None));
         assert_eq!((promoted.split, promoted.shadow), (0.0, 0.0));
@@ -142,6 +172,6 @@ mod tests {
         assert_eq!(back.rolled_back().unwrap_err().kind, Kind::Conflict);
         assert_eq!(back.promoted("1").unwrap_err().kind, Kind::Conflict);
         assert!(aliases.with("../x", Some("1")).is_err());
-        assert!(aliases.with_shares(1.5, 0.0).is_err());
+        assert!(aliases.with_shares(1.5, 0.0, None).is_err());
     }
 }

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::SystemTime;
 
-pub use self::aliases::{Aliases, CANDIDATE, PREVIOUS, STABLE};
-pub use self::policy::SignaturePolicy;
+pub use self::aliases::{Aliases, Automatic, CANDIDATE, PREVIOUS, STABLE};
+pub use self::policy::{SignaturePolicy, public_key};
 use crate::failure::{Failure, Kind};
 use crate::lock;
 use crate::metrics::{Metrics, ModelLabels};
@@ -126,6 +126,16 @@ impl Catalog {
         }
         let none = || Failure::new(Kind::NotFound, format!("there is no version {version:?} of model {name}"));
         entry.version(version).ok_or_else(none)
+    }
+
+    /// The labels of the version whose digest begins so, as devices name it.
+    pub fn of_digest(&self, digest: [u8; 8]) -> Option<ModelLabels> {
+        self.served().find(|served| served.digest() == digest).map(|served| served.labels())
+    }
+
+    /// Names of the models.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(String::as_str)
     }
 
     /// Everything that is served.

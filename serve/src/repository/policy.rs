@@ -26,6 +26,16 @@ impl SignaturePolicy {
         Ok(SignaturePolicy { keys, counter })
     }
 
+    /// Blobs that one of these keys, at most four, has signed.
+    pub fn of_keys(keys: &[[u8; 32]]) -> Self {
+        SignaturePolicy { keys: keys.to_vec(), counter: 0 }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[[u8; 32]] {
+        &self.keys
+    }
+
     /// Refuses what no key has signed.
     pub fn check(&self, blob: &[u8]) -> Result<(), String> {
         let Some(ring) = KeyRing::new(&self.keys, 0) else { return Ok(()) };
@@ -36,7 +46,8 @@ impl SignaturePolicy {
     }
 }
 
-fn public_key(file: &Path) -> Result<[u8; 32], String> {
+/// A public key in PEM.
+pub fn public_key(file: &Path) -> Result<[u8; 32], String> {
     let shown = file.display();
     let text = fs::read_to_string(file).map_err(|error| format!("cannot read {shown}: {error}"))?;
     let key = ed25519_compact::PublicKey::from_pem(&text);

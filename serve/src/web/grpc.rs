@@ -1,13 +1,14 @@
 //! `inference.GRPCInferenceService`.
 
-use core::future::Future;
+use core::future::{Future, Ready, ready};
 use core::pin::Pin;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use prost::Message;
-use tonic::server::{Grpc, UnaryService};
+use tokio_stream::{Stream, StreamExt};
+use tonic::server::{Grpc, StreamingService, UnaryService};
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
@@ -16,7 +17,7 @@ use crate::auth::Role;
 use crate::failure::Failure;
 use crate::protocol::grpc::{
     Empty, Health, IndexRequest, InferRequest, InferResponse, LoadRequest, ModelMetadata, ModelName, RepositoryIndex,
-    ServerMetadata, read, write,
+    ServerMetadata, StreamInferResponse, read, write,
 };
 
 /// A method: a function of a message, whose answer comes later.
@@ -33,6 +34,35 @@ where
     fn call(&mut self, request: tonic::Request<Asked>) -> Self::Future {
         let answer = (self.0)(request.into_inner());
         Box::pin(async move { Ok(tonic::Response::new(answer.await?)) })
+    }
+}
+
+/// Inferences on one stream, answered in the order in which they came, each when the one before it has been.
+struct Streamed(Shared);
+
+impl StreamingService<InferRequest> for Streamed {
+    type Response = StreamInferResponse;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<StreamInferResponse, Status>> + Send>>;
+    type Future = Ready<Result<tonic::Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<tonic::Streaming<InferRequest>>) -> Self::Future {
+        let app = Shared::clone(&self.0);
+        let answers = request.into_inner().then(move |asked| {
+            let app = Shared::clone(&app);
+            async move {
+                let id = asked.as_ref().map(|asked| asked.id.clone()).unwrap_or_default();
+                match infer(app, asked?).await {
+                    Ok(answer) => Ok(StreamInferResponse { infer_response: Some(answer), ..Default::default() }),
+                    // One request fails; the stream goes on. The id says which one.
+                    Err(failure) => {
+                        let answer = InferResponse { id, ..InferResponse::default() };
+                        Ok(StreamInferResponse { error_message: failure.message, infer_response: Some(answer) })
+                    }
+                }
+            }
+        });
+        let answers: Self::ResponseStream = Box::pin(answers);
+        ready(Ok(tonic::Response::new(answers)))
     }
 }
 
@@ -56,7 +86,7 @@ fn roles(method: &str) -> Option<&'static [Role]> {
     Some(match method {
         "ServerLive" | "ServerReady" => &[],
         "ServerMetadata" | "ModelReady" | "ModelMetadata" | "RepositoryIndex" => &[Role::Infer, Role::Observe],
-        "ModelInfer" => &[Role::Infer],
+        "ModelInfer" | "ModelStreamInfer" => &[Role::Infer],
         "RepositoryModelLoad" | "RepositoryModelUnload" => &[Role::Admin],
         _ => return None,
     })
@@ -101,6 +131,11 @@ pub(super) async fn call(State(app): State<Shared>, Path(method): Path<String>, 
             unary(&app, request, metadata).await
         }
         "ModelInfer" => unary(&app, request, move |asked| infer(Shared::clone(&this), asked)).await,
+        "ModelStreamInfer" => {
+            let codec = ProstCodec::<StreamInferResponse, InferRequest>::default();
+            let mut grpc = Grpc::new(codec).max_decoding_message_size(app.body_bytes_max);
+            grpc.streaming(Streamed(this), request).await.map(Body::new)
+        }
         "RepositoryIndex" => {
             let index = move |asked: IndexRequest| {
                 let models = this.repository.catalog().index(asked.ready);

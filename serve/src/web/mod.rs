@@ -3,8 +3,9 @@
 pub mod connection;
 mod fleet;
 mod grpc;
-mod repository;
+pub(crate) mod repository;
 mod rest;
+mod samples;
 pub mod tls;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,9 +21,11 @@ use axum::routing::{get, post, put};
 
 use crate::audit::AuditLog;
 use crate::auth::{Role, Tokens};
+use crate::automatic::Automat;
 use crate::failure::{Failure, Kind};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Message};
 use crate::repository::Repository;
+use crate::rollout::Rollouts;
 use crate::traffic::Traffic;
 
 /// Everything that a request may need.
@@ -37,6 +40,10 @@ pub struct App {
     pub traffic: Traffic,
     /// What devices tell.
     pub fleet: Fleet,
+    /// Which version they are to run.
+    pub rollouts: Rollouts,
+    /// Promotes candidates.
+    pub automat: Automat,
     /// Bytes of a body at most.
     pub body_bytes_max: usize,
     /// How long a request may take, its arrival included.
@@ -58,6 +65,12 @@ impl App {
     /// Ready: everything that the repository has is served, and the server is not going.
     pub(crate) fn is_ready(&self) -> bool {
         !self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes a message of a device, whichever way it came.
+    pub fn take(&self, message: Message, names: [&str; 2], bytes: &[u8]) -> Result<(), Failure> {
+        let catalog = self.repository.catalog();
+        self.fleet.take(|digest| catalog.of_digest(digest), self.repository.metrics(), names, message, bytes)
     }
 
     pub(crate) fn permit(&self, headers: &HeaderMap, roles: &[Role]) -> Result<(), Failure> {
@@ -97,7 +110,8 @@ pub fn router(app: Shared) -> Router {
         .route("/v2/health/ready", get(rest::ready))
         .route("/inference.GRPCInferenceService/{method}", post(grpc::call));
     let infer = Router::new()
-        .route("/v2/fleet/{cohort}/{device}/telemetry", post(fleet::telemetry))
+        .route("/v2/fleet/{cohort}/{device}/{what}", post(fleet::tell))
+        .route("/v2/rollouts/{model}", get(fleet::rollout))
         .route("/v2/models/{model}/infer", post(rest::infer))
         .route("/v2/models/{model}/versions/{version}/infer", post(rest::infer));
     let look = Router::new()
@@ -109,8 +123,13 @@ pub fn router(app: Shared) -> Router {
         .route("/v2/repository/index", post(repository::index));
     let observe = Router::new()
         .route("/metrics", get(rest::metrics))
+        .route("/v2/rollouts/{model}/state", get(fleet::show_rollout))
         .route("/v2/repository/models/{model}/traffic", get(repository::traffic));
     let admin = Router::new()
+        .route("/v2/rollouts/{model}/plan", put(fleet::set_rollout))
+        .route("/v2/rollouts/{model}/stop", post(fleet::stop_rollout))
+        .route("/v2/repository/models/{model}/samples", get(samples::read).delete(samples::forget))
+        .route("/v2/repository/models/{model}/versions/{version}/samples", get(samples::read).delete(samples::forget))
         .route("/v2/repository/models/{model}/load", post(repository::load))
         .route("/v2/repository/models/{model}/unload", post(repository::unload))
         .route("/v2/repository/models/{model}/aliases/{alias}", put(repository::set_alias))

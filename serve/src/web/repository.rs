@@ -11,7 +11,7 @@ use super::rest::{Names, name};
 use super::{App, Shared};
 use crate::failure::{Failure, Kind};
 use crate::protocol::grpc::ModelIndex;
-use crate::repository::{Aliases, Entry, is_name};
+use crate::repository::{Aliases, Automatic, Entry, is_name};
 
 #[derive(Default, Deserialize)]
 struct IndexBody {
@@ -32,6 +32,8 @@ struct TrafficBody {
     split: f64,
     #[serde(default)]
     shadow: f64,
+    #[serde(default)]
+    automatic: Option<Automatic>,
 }
 
 #[derive(Default, Deserialize)]
@@ -89,7 +91,7 @@ fn digest_of(app: &App, model: &str) -> [u8; 8] {
     app.repository.catalog().version(model, "").map_or([0; 8], |served| served.digest())
 }
 
-fn log(app: &App, event: Event, reason: u8, model: [u8; 8]) -> Result<(), Failure> {
+pub(crate) fn log(app: &App, event: Event, reason: u8, model: [u8; 8]) -> Result<(), Failure> {
     let none = || Failure::new(Kind::Forbidden, "there is no audit log: start the server with --audit");
     app.audit.as_ref().ok_or_else(none)?.add(event, reason, model)
 }
@@ -103,28 +105,49 @@ async fn change(
 ) -> Result<Json<Value>, Failure> {
     let model = name(&names, "model").to_owned();
     let done = tokio::task::spawn_blocking(move || {
-        app.repository.change(&model, |entry| {
-            let aliases = make(entry)?;
-            for (alias, version) in &aliases.aliases {
-                // What was there before may be gone; what is new must be there.
-                if entry.aliases().version(alias) != Some(version) && entry.version(version).is_none() {
-                    return Err(Failure::new(Kind::Conflict, format!("version {version} cannot be served")));
-                }
-            }
-            let stable = aliases.version(crate::repository::STABLE).and_then(|version| entry.version(version));
-            log(&app, event, 0, stable.or(entry.stable()).map_or([0; 8], |served| served.digest()))?;
-            tracing::info!(model, ?aliases, "asked for by an admin");
-            Ok(aliases)
-        })?;
+        change_now(&app, &model, event, "an admin", make)?;
         Ok(shown(app.repository.catalog().model(&model)?))
     });
     done.await.map_err(|error| Failure::new(Kind::Internal, error.to_string()))?
 }
 
+/// The same for whoever may wait for files.
+pub(crate) fn change_now(
+    app: &App,
+    model: &str,
+    event: Event,
+    by: &str,
+    make: impl FnOnce(&Entry) -> Result<Aliases, Failure>,
+) -> Result<(), Failure> {
+    app.repository.change(model, |entry| {
+        let aliases = make(entry)?;
+        for (alias, version) in &aliases.aliases {
+            // What was there before may be gone; what is new must be there.
+            if entry.aliases().version(alias) != Some(version) && entry.version(version).is_none() {
+                return Err(Failure::new(Kind::Conflict, format!("version {version} cannot be served")));
+            }
+        }
+        let stable = aliases.version(crate::repository::STABLE).and_then(|version| entry.version(version));
+        log(app, event, 0, stable.or(entry.stable()).map_or([0; 8], |served| served.digest()))?;
+        tracing::info!(model, ?aliases, by, "aliases change");
+        Ok(aliases)
+    })
+}
+
+/// The candidate becomes what is stable.
+pub(crate) fn promoted(entry: &Entry) -> Result<Aliases, Failure> {
+    let none = || Failure::new(Kind::Conflict, "the candidate cannot be served");
+    entry.candidate().ok_or_else(none)?;
+    let stable = entry.stable().map(|served| served.version().to_owned());
+    entry.aliases().promoted(&stable.ok_or_else(none)?)
+}
+
 fn shown(entry: &Entry) -> Json<Value> {
-    let Aliases { aliases, split, shadow } = entry.aliases();
+    let Aliases { aliases, split, shadow, automatic } = entry.aliases();
     let stable = entry.stable().map(|served| served.version());
-    Json(json!({ "answers": stable, "aliases": aliases, "split": split, "shadow": shadow }))
+    Json(json!({
+        "answers": stable, "aliases": aliases, "split": split, "shadow": shadow, "automatic": automatic,
+    }))
 }
 
 pub(super) async fn set_alias(State(app): State<Shared>, names: Names, body: Bytes) -> Result<Json<Value>, Failure> {
@@ -134,18 +157,12 @@ pub(super) async fn set_alias(State(app): State<Shared>, names: Names, body: Byt
 }
 
 pub(super) async fn set_traffic(State(app): State<Shared>, names: Names, body: Bytes) -> Result<Json<Value>, Failure> {
-    let TrafficBody { split, shadow } = parse_some(&body)?;
-    change(app, names, Event::Activated, move |entry| entry.aliases().with_shares(split, shadow)).await
+    let TrafficBody { split, shadow, automatic } = parse_some(&body)?;
+    change(app, names, Event::Activated, move |entry| entry.aliases().with_shares(split, shadow, automatic)).await
 }
 
 pub(super) async fn promote(State(app): State<Shared>, names: Names) -> Result<Json<Value>, Failure> {
-    let make = |entry: &Entry| {
-        let none = || Failure::new(Kind::Conflict, "the candidate cannot be served");
-        entry.candidate().ok_or_else(none)?;
-        let stable = entry.stable().map(|served| served.version().to_owned());
-        entry.aliases().promoted(&stable.ok_or_else(none)?)
-    };
-    change(app, names, Event::Confirmed, make).await
+    change(app, names, Event::Confirmed, promoted).await
 }
 
 pub(super) async fn rollback(State(app): State<Shared>, names: Names) -> Result<Json<Value>, Failure> {

@@ -12,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use kinglet::Port;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::{App, EXTENSIONS, SERVER, Shared};
 use crate::failure::{Failure, Kind};
 use crate::model::{Served, is_quantized, shape};
 use crate::protocol::{Datatype, grpc, json as body};
+use crate::traces;
 
 /// Where in a body the JSON ends and bytes begin.
 const JSON_BYTES: &str = "inference-header-content-length";
@@ -98,7 +100,8 @@ pub(super) async fn infer(
     headers: HeaderMap,
     content: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    let result = infer_body(&app, &names, &headers, content).await;
+    let span = traces::span(name(&names, "model"), &headers);
+    let result = infer_body(&app, &names, &headers, content).instrument(span).await;
     if let Err(failure) = &result
         && app.repository.catalog().version(name(&names, "model"), name(&names, "version")).is_err()
     {

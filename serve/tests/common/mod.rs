@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Parser;
+use ed25519_compact::KeyPair;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use kinglet_blob::signature::{Claims, Unsigned};
 use kinglet_serve::auth::{Role, new_token};
 use kinglet_serve::server::{Options, Server};
 use kinglet_serve::web::App;
 use kinglet_test_blobs::programs::every_opcode;
+use kinglet_trust::{KeyRing, Software};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -161,4 +165,21 @@ pub(crate) fn codes(id: &str, shape: &[u32], codes: &[i8]) -> String {
         "inputs": [{ "name": "in0", "shape": shape, "datatype": "INT8", "data": codes }],
     })
     .to_string()
+}
+
+/// A blob that somebody has signed.
+pub(crate) fn signed(blob: &[u8], pair: &KeyPair) -> Vec<u8> {
+    let claims = Claims { key_id: KeyRing::id(&pair.pk, &mut Software), security_counter: 3, ..Claims::default() };
+    let aligned = kinglet_serve::memory::AlignedBytes::copy_of(blob);
+    let unsigned = Unsigned::new(aligned.as_slice(), &claims).unwrap();
+    let digest = Sha256::digest(unsigned.signed_bytes()).into();
+    let signature = pair.sk.sign(kinglet_trust::signed_message(&digest), None);
+    unsigned.with(&signature)
+}
+
+/// Serves a signed blob as version 1 of the model `m`; the start of its digest.
+pub(crate) fn serve_signed(folder: &Folder, running: &Running, blob: &[u8], pair: &KeyPair) -> [u8; 8] {
+    folder.put("m", "1", &signed(blob, pair));
+    running.app.repository.scan().unwrap();
+    running.app.repository.catalog().version("m", "1").unwrap().digest()
 }

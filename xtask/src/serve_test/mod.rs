@@ -1,9 +1,12 @@
 //! `cargo xtask serve-test`: the server among the programs that it is made for, all on this machine's loopback.
 //!
 //! Signed models are served, clients that others wrote ask for answers, `promtool` checks the alert rules, a Prometheus
-//! scrapes, an alert fires on inputs that the model was not made for, and the server ends as it is told. What is not
-//! installed is skipped, and a line says so.
+//! scrapes, an alert fires on inputs that the model was not made for, versions go through a registry, devices through a
+//! broker, a plan is tried on devices that are not there, manifests are checked, an image is built, and the server ends as
+//! it is told. What is not installed is skipped, and a line says so.
 
+mod neighbors;
+mod packaging;
 mod page;
 mod process;
 mod scrape;
@@ -27,6 +30,15 @@ pub(crate) struct Arguments {
     /// Use this kinglet binary instead of building it
     #[arg(long, value_name = "FILE", env = "KINGLET_BIN")]
     kinglet: Option<PathBuf>,
+    /// Build the static program for the image, too
+    #[arg(long)]
+    image: bool,
+    /// Check the manifests for KServe by its Python package, too: half a gigabyte
+    #[arg(long)]
+    kserve: bool,
+    /// Devices of the simulation
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    devices: usize,
     #[command(flatten)]
     python: python::Arguments,
 }
@@ -42,6 +54,9 @@ const PACKAGES: &[&str] = &[
     "packaging",
     "python-rapidjson==1.25",
 ];
+
+/// What the recipe of `examples/retrain` needs.
+const RETRAIN: &[&str] = &["onnx==1.23.2", "onnxruntime==1.32.0", "numpy==2.4.6"];
 
 const SAMPLES: &str = "examples/digits/test.npz";
 
@@ -76,7 +91,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let missing = program_is_missing("prometheus").or_else(|| program_is_missing("curl"));
     report.lane("prometheus", lane(missing, || scrape::alert_fires(&workplace, &server)));
     let missing = program_is_missing("promtool").or_else(|| program_is_missing("curl"));
-    report.lane("docs/serve.md", lane(missing, || page::run(&workplace)));
+    report.lane("docs/serve.md", lane(missing, || page::serve(&workplace)));
+    let missing = neighbors::are_missing().or_else(|| program_is_missing("curl"));
+    report.lane("docs/fleet.md", lane(missing, || page::fleet(&workplace)));
+    report.lane(
+        "examples/retrain",
+        match arguments.python.find("retrain-venv", RETRAIN) {
+            Ok(python) => page::retrain(&workplace, &python).map(Outcome::Passed),
+            Err(missing) => Ok(Outcome::Skipped(missing)),
+        },
+    );
+    report.lane("simulation", workplace.simulation(arguments.devices).map(Outcome::Passed));
+    report.lane(
+        "kubernetes",
+        match arguments.python.find("kubernetes-venv", packaging::KUBERNETES) {
+            Ok(python) => packaging::manifests(&workplace, &python).map(Outcome::Passed),
+            Err(missing) => Ok(Outcome::Skipped(missing)),
+        },
+    );
+    if arguments.kserve {
+        let python = arguments.python.find("kserve-venv", packaging::KSERVE);
+        report.lane(
+            "kserve",
+            python.map_err(anyhow::Error::msg).and_then(|it| packaging::kserve(&it)).map(Outcome::Passed),
+        );
+    } else {
+        report.lane("kserve", Ok(Outcome::Skipped("run: cargo xtask serve-test --kserve".into())));
+    }
+    report.lane("image", packaging::image(&workplace, arguments.image));
     report.lane("systemd unit", lane(program_is_missing("systemd-analyze"), || workplace.unit()));
     report.lane("ends", workplace.ends(server).map(Outcome::Passed));
     fs::remove_dir_all(&workplace.folder).context("cannot remove the test's folder")?;
@@ -180,6 +222,28 @@ impl Workplace {
         command.arg(tree::root().join("tests/serve/clients.py")).args([&server.http, &server.grpc]);
         let text = output(command.arg(tree::root().join(SAMPLES)).arg(&self.admin))?;
         Ok(text.trim().to_owned())
+    }
+
+    /// A good version reaches all devices, a bad one no more than the first cohort of the plan.
+    fn simulation(&self, devices: usize) -> Result<String> {
+        let plan = tree::root().join("tests/serve/plan.json");
+        let run = |more: &[&str]| {
+            let mut command = Command::new(&self.serve);
+            command.arg("simulate").arg(&plan).args(["--devices", &devices.to_string(), "--loss", "0.25"]);
+            command.args(["--cohort", "pilots=0.02", "--cohort", "eu=0.4", "--cohort", "us=0.58"]);
+            output(command.args(more))
+        };
+        let good = run(&[])?;
+        ensure!(good.contains("at step 4 (plan)") && good.contains("\n0 behind"), "{good}");
+        let lost = good.lines().last().unwrap_or_default();
+        for bad in [["--failing", "0.2"], ["--alarming", "0.5"]] {
+            let bad = run(&bad)?;
+            let beyond: Vec<&str> =
+                bad.lines().filter(|line| line.starts_with("eu") || line.starts_with("us")).collect();
+            let is_kept = beyond.len() == 2 && beyond.iter().all(|line| line.contains(", 0 have had the next version"));
+            ensure!(is_kept && bad.contains("at step 0") && bad.contains("\n0 behind"), "{bad}");
+        }
+        Ok(format!("{devices} devices, {lost}; bad versions reach the first cohort only and are taken back"))
     }
 
     /// The unit is one, and gives the server no more than it needs (systemd's score: 0 is nothing at all, 10 everything).
