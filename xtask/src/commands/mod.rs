@@ -34,11 +34,12 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/classical.md",
     "docs/compile-your-model.md",
     "docs/fit.md",
+    "docs/front-ends.md",
     "docs/quantization.md",
     "docs/sequences.md",
     "docs/streaming-models.md",
