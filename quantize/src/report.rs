@@ -8,11 +8,13 @@ use serde::Serialize;
 use crate::affine::LayerErrors;
 use crate::calibrate::{Calibration, Finding, Range, RangeMethod};
 use crate::diagnose::{Diagnosis, LayerFacts};
+pub use crate::digits::grouped;
 use crate::emit::{Assembly, Manifest};
 use crate::ir::{DType, Graph, Port};
 use crate::pass::eliminate::EliminationReport;
 use crate::program::Step;
 use crate::shrink::{Mix, Shrunk, Sparse};
+use crate::stream::Stream;
 use crate::stripe::{Cost, SegmentCost};
 use crate::tune::Tuned;
 
@@ -55,6 +57,9 @@ pub struct Report {
     /// What it costs that some operators are computed in stripes; absent when none are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stripes: Option<Cost>,
+    /// What became of the model's window; absent when the model is none over a stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Stream>,
     /// Test vectors in the blob.
     pub golden_vectors: usize,
     /// Layers that elimination changed.
@@ -194,6 +199,7 @@ impl Report {
                 op: node.op.name(),
             }),
             stripes: assembly.stripes.clone(),
+            stream: None,
             golden_vectors: *golden_vectors,
             eliminated: eliminated(elimination),
             calibration: quantized.map(|(calibration, range, errors)| CalibrationLine {
@@ -288,6 +294,9 @@ impl fmt::Display for Report {
             write!(f, ", {} MACs recomputed", n(stripes.macs_recomputed))?;
             write!(f, "; without stripes the arena is {} bytes", n(stripes.arena_bytes_whole as u64))?;
         }
+        if let Some(stream) = &self.stream {
+            write!(f, "{stream}")?;
+        }
         if self.golden_vectors > 0 {
             write!(f, "\n  self-test  {} vectors", self.golden_vectors)?;
         }
@@ -352,28 +361,5 @@ fn arithmetic(graph: &Graph) -> &'static str {
         (true, _) => "int8",
         (false, true) => "int16",
         (false, false) => "float32",
-    }
-}
-
-/// The number with a comma between thousands.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -92,6 +92,13 @@ def lstm_i8(name, situation, cell_power=-11, h=(1 / 128, 0), **attributes):
     return name, situation, model, [x], [interpreter.get_output(0).copy()], {"expect": "codes", "at_most_apart": 0}
 
 
+def sway(rng, steps, sensors):
+    """What sensors tell of a movement, `[steps, sensors]`."""
+    time, rate, phase = np.arange(steps)[:, None] / steps, rng.uniform(0.5, 4, sensors), rng.uniform(0, 7, sensors)
+    swaying = np.sin(2 * np.pi * (rate * time + phase)) * rng.uniform(0.3, 1.5, sensors)
+    return (swaying + rng.normal(0, 0.1, (steps, sensors))).astype(np.float32)
+
+
 def gesture(name, operator, gates, functions, **attributes):
     """A layer over a gesture, of six sensors, and a dense layer behind its last state; calibrated to int8."""
     rng, steps, sensors, units, classes = seeded(name), 40, 6, 24, 4
@@ -109,11 +116,7 @@ def gesture(name, operator, gates, functions, **attributes):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], producer_name="kinglet cases")
     model.ir_version = 8
 
-    def movement():
-        time, rate, phase = np.arange(steps)[:, None] / steps, rng.uniform(0.5, 4, sensors), rng.uniform(0, 7, sensors)
-        sway = np.sin(2 * np.pi * (rate * time + phase)) * rng.uniform(0.3, 1.5, sensors)
-        return (sway + rng.normal(0, 0.1, (steps, sensors))).astype(np.float32)[:, None, :]
-
+    movement = lambda: sway(rng, steps, sensors)[:, None, :]
     # Samples lie behind each other along the first axis.
     calib, x = np.concatenate([movement() for _ in range(64)]), movement()
     right = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
@@ -121,11 +124,42 @@ def gesture(name, operator, gates, functions, **attributes):
     return name, f"{operator} over a gesture, {functions}", model.SerializeToString(), calib, [x], right, wanted
 
 
+def gesture_convolutions(name):
+    """Convolutions over a gesture, of which the first sees what is behind a row and the others do not, and a mean of all rows."""
+    rng, steps, sensors, channels, classes = seeded(name), 40, 6, 16, 4
+    drawn = lambda *shape: rng.uniform(-1, 1, shape).astype(np.float32) * np.float32(1.7 * np.prod(shape[1:])**-0.5)
+    tensors = {"w0": drawn(channels, sensors, 5), "b0": drawn(channels), "w1": drawn(channels, channels, 3), "b1": drawn(channels),
+               "w2": drawn(channels, channels, 3), "b2": drawn(channels), "v": drawn(classes, channels), "k": drawn(classes)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w0", "b0"], ["c0"], "both_sides", pads=[2, 2]),
+        helper.make_node("Relu", ["c0"], ["r0"]),
+        helper.make_node("Conv", ["r0", "w1", "b1"], ["c1"], "causal", pads=[2, 0]),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], "causal_far", pads=[4, 0], dilations=[2]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("Add", ["r2", "r0"], ["s"]),
+        helper.make_node("GlobalAveragePool", ["s"], ["g"], "all_rows"),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Gemm", ["f", "v", "k"], ["y"], transB=1),
+    ]
+    value = lambda key, shape: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape)
+    constants = [numpy_helper.from_array(array, key) for key, array in tensors.items()]
+    graph = helper.make_graph(nodes, name, [value("x", (1, sensors, steps))], [value("y", (1, classes))], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], producer_name="kinglet cases")
+    model.ir_version = 8
+    movement = lambda: sway(rng, steps, sensors).T[None]
+    calib, x = np.concatenate([movement() for _ in range(64)]), movement()
+    right = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    wanted = {"expect": "sqnr_db", "at_least": 25, "integer": True}
+    return name, "convolutions over a gesture, int8", model.SerializeToString(), calib, [x], right, wanted
+
+
 def recurrent_int8_cases():
     """ONNX with calibration data."""
     yield gesture("gesture_lstm", "LSTM", 4, "int8 with a cell state of int16")
     yield gesture("gesture_gru", "GRU", 3, "int8 with a state of int16", linear_before_reset=1)
     yield gesture("gesture_rnn", "RNN", 1, "int8")
+    yield gesture_convolutions("gesture_convolutions")
 
 
 def recurrent_onnx_cases():

@@ -22,6 +22,7 @@ use crate::pass::{Note, PassReport};
 use crate::report::Report;
 use crate::score::Metric;
 use crate::source::{self, Language};
+use crate::stream;
 use crate::stripe::Ram;
 use crate::target::{self, Target};
 use crate::tune::Equalize;
@@ -91,6 +92,19 @@ pub(super) struct Arguments {
     /// Recurrent layers of a float model keep their states from run to run: a run is a frame of a stream, or some
     #[arg(long, conflicts_with = "calib")]
     stateful: bool,
+    /// The model is over a window of a signal, and this axis of its input is time (0 for the first): make a model of it that is
+    /// given new frames only and keeps what it needs of those before them
+    #[arg(long, value_name = "AXIS", conflicts_with_all = ["stateful", "baseline", "eval"])]
+    stream: Option<usize>,
+    /// Frames of a run of the stream [default: as few as the model's strides allow]
+    #[arg(long, value_name = "FRAMES", requires = "stream")]
+    hop: Option<usize>,
+    /// Windows on which the stream is compared with the model, as for `kinglet run --input` [default: the calibration data]
+    #[arg(long, value_name = "IN.npy|IN.bin", requires = "stream")]
+    stream_data: Vec<PathBuf>,
+    /// .npy files of --stream-data hold the blob's own type
+    #[arg(long, requires = "stream_data")]
+    stream_raw: bool,
     /// Put what the model sees and says on the calibration data into the blob, so that devices can tell when that changes
     #[arg(long, requires = "calib")]
     baseline: bool,
@@ -170,7 +184,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let options = options(arguments)?;
     let compiled = with_progress(|progress| compile_file(&arguments.model, &options, progress));
     let compiled = compiled.map_err(|error| match error {
-        CompileError::GoldenData(error) => of_inputs(error),
+        CompileError::GoldenData(error) | CompileError::StreamData(error) => of_inputs(error),
         CompileError::Import(error) => arguments.changes.refused(&error),
         other => other.into(),
     })?;
@@ -322,19 +336,25 @@ fn options(arguments: &Arguments) -> Result<Options, Failure> {
         channels: arguments.channels,
         sparsity: arguments.sparsity,
         golden: vector_count(arguments)?,
-        golden_data: (!arguments.golden_data.is_empty())
-            .then(|| GoldenData { files: arguments.golden_data.clone(), is_raw: arguments.golden_raw }),
+        golden_data: files(&arguments.golden_data, arguments.golden_raw),
         ram: arguments.ram,
         eliminate: !arguments.no_eliminate,
         leave_out_zeros: arguments.leave_out_zeros || (arguments.sparsity.is_some() && !arguments.keep_zeros),
         diagnose: arguments.report.is_some(),
         stateful: arguments.stateful,
+        stream: arguments.stream.map(|axis| stream::Request { axis, hop: arguments.hop }),
+        stream_data: files(&arguments.stream_data, arguments.stream_raw),
         explain: arguments.explain,
         name: arguments.name.clone(),
         version: arguments.model_version.clone(),
         labels,
         changes: arguments.changes.changes()?,
     })
+}
+
+/// Files of inputs, where there are some.
+fn files(files: &[PathBuf], is_raw: bool) -> Option<GoldenData> {
+    (!files.is_empty()).then(|| GoldenData { files: files.to_vec(), is_raw })
 }
 
 /// How many test vectors at most.

@@ -12,6 +12,7 @@ mod data;
 mod delta;
 mod demo;
 mod dump;
+mod features;
 mod fit;
 mod inspect;
 mod keygen;
@@ -69,6 +70,8 @@ enum Command {
     Delta(delta::Arguments),
     /// Check the audit log of a device, and print it
     Audit(audit::Arguments),
+    /// Compute the features of a recording as a device does, for training and for `kinglet run`
+    Features(features::Arguments),
     /// Say which boards a model fits: RAM, flash, time, energy, and what would help
     Fit(Box<fit::Arguments>),
     /// Compare a blob with its float model on data
@@ -156,6 +159,7 @@ pub fn exit_code(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Seal(arguments) => seal::run(&arguments),
         Command::Delta(arguments) => delta::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Features(arguments) => features::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Operators(arguments) => operators::run(&arguments),

@@ -9,6 +9,7 @@
 
 mod forms;
 mod options;
+mod streaming;
 mod vectors;
 
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::pass::{
 use crate::prune::{PruneError, Pruned, prune_channels};
 use crate::report::{Facts, Report};
 use crate::shrink::{self, ShrinkError, Shrunk, Weights};
+use crate::stream::{MeasureError, StreamError};
 use crate::target::channel_step;
 use crate::tune::Tuned;
 use crate::warning;
@@ -85,6 +87,15 @@ pub enum CompileError {
     /// Weights of few bits could not be chosen.
     #[error(transparent)]
     Shrink(#[from] ShrinkError),
+    /// The model is none over a stream.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The data for the comparison of a stream with the model does not fit the model.
+    #[error("data for the stream: {0}")]
+    StreamData(InputError),
+    /// A stream could not be compared with its model.
+    #[error(transparent)]
+    StreamRun(#[from] MeasureError),
     /// The data for test vectors does not fit the model.
     #[error("golden data: {0}")]
     GoldenData(#[from] InputError),
@@ -229,17 +240,8 @@ fn compile_graph(
         Some(path) => Some(quantize(&mut graph, path, options, progress)?),
         None => None,
     };
-    let elimination = if options.eliminate && graph.computes_on(DType::I8) {
-        progress(Stage::Eliminating);
-        let step = channel_step(options.target);
-        let report = eliminate_in_steps(&mut graph, step)?;
-        if options.explain {
-            passes.push(explain(&graph, &report, step));
-        }
-        report
-    } else {
-        EliminationReport::default()
-    };
+    let stream = streaming::streamed(&mut graph, options)?;
+    let elimination = eliminated(&mut graph, options, &mut passes, progress)?;
     if options.leave_out_zeros {
         let memory = match (options.sparsity, options.ram) {
             (Some(_), None) => Memory::Free,
@@ -265,6 +267,8 @@ fn compile_graph(
     }
     let vectors = match &options.golden_data {
         Some(data) => vectors_of(data, &assembly.blob(&manifest, &[])?, options)?,
+        // The samples are windows, and a run of a stream is given less.
+        None if stream.is_some() => vectors(&graph, None, options.golden),
         None => vectors(&graph, quantized.as_ref().map(|quantized| &quantized.samples), options.golden),
     };
     let watched = quantized.as_ref().filter(|_| options.baseline).map(|quantized| &quantized.samples);
@@ -285,8 +289,28 @@ fn compile_graph(
         tuned: quantized.as_ref().map(|done| &done.tuned),
         golden_vectors: vectors.len(),
     });
+    report.stream = stream;
     report.diagnosis = quantized.and_then(|done| done.diagnosis);
     Ok(Compiled { blob, report, graph, passes, warnings })
+}
+
+/// Removes constant work from an int8 graph, when that is wanted.
+fn eliminated(
+    graph: &mut Graph,
+    options: &Options,
+    passes: &mut Vec<PassReport>,
+    progress: Progress<'_>,
+) -> Result<EliminationReport, CompileError> {
+    if !options.eliminate || !graph.computes_on(DType::I8) {
+        return Ok(EliminationReport::default());
+    }
+    progress(Stage::Eliminating);
+    let step = channel_step(options.target);
+    let report = eliminate_in_steps(graph, step)?;
+    if options.explain {
+        passes.push(explain(graph, &report, step));
+    }
+    Ok(report)
 }
 
 /// What quantization leaves behind for the rest of the pipeline.

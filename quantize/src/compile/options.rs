@@ -9,6 +9,7 @@ use crate::data::Preparation;
 use crate::data::npy::Array;
 use crate::import::Changes;
 use crate::shrink::Bits;
+use crate::stream;
 use crate::stripe::Ram;
 use crate::target::Target;
 use crate::tune::Equalize;
@@ -58,6 +59,10 @@ pub struct Options {
     pub diagnose: bool,
     /// Layers that go over time keep their states from run to run.
     pub stateful: bool,
+    /// Runs are given some frames of a signal, and not the window that the model was made for.
+    pub stream: Option<stream::Request>,
+    /// Windows on which a stream is compared with the model, where the calibration data are not to be used.
+    pub stream_data: Option<GoldenData>,
     /// Look into what elimination left and why, for [`Compiled::passes`](super::Compiled::passes).
     pub explain: bool,
     /// The model's name; the file's when absent.
@@ -103,6 +108,8 @@ impl Default for Options {
             leave_out_zeros: false,
             diagnose: false,
             stateful: false,
+            stream: None,
+            stream_data: None,
             explain: false,
             name: None,
             version: String::new(),

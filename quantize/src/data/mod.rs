@@ -21,6 +21,7 @@ mod table;
 use std::path::Path;
 
 pub use preparation::{ChannelOrder, Preparation};
+pub(crate) use sounds::samples_of_wav;
 
 use npy::{Array, ArrayError, read_arrays};
 

@@ -73,6 +73,14 @@ fn window_len(input: &Input) -> Result<usize, String> {
     }
 }
 
+/// The mean of a file's channels as samples of 16 bits, and how many there are a second; the error continues a sentence about
+/// the file.
+pub(crate) fn samples_of_wav(path: &Path) -> Result<(Vec<i16>, u32), String> {
+    let (wave, rate) = decode(path)?;
+    let code = |x: &f32| (x * 32768.0).round().clamp(-32768.0, 32767.0) as i16;
+    Ok((wave.iter().map(code).collect(), rate))
+}
+
 /// The mean of a file's channels, from -1 to 1, and its samples a second.
 fn decode(path: &Path) -> Result<(Vec<f32>, u32), String> {
     let source = file::open(path).map_err(|error| format!("cannot be read: {error}"))?;

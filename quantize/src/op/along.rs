@@ -16,6 +16,7 @@ use super::lowering::{Emission, Reason, Site, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::time::TimeRule;
 use crate::record::{Access, Head, Overlap, Parameters, Record, Shapes};
 use crate::value::{DType, Quantization, Shape, ShapeError, Value, fail};
 
@@ -69,6 +70,10 @@ impl Operator for Along {
             }
         }
         Some(vec![results])
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        reduction::time_rule(&self.axes, true, axis)
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -12,6 +12,7 @@ use super::operator::Operator;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::time::{Absent, TimeRule};
 use crate::value::{DType, Shape, ShapeError, Value};
 
 /// Mean over each window of `x [N, H, W, C]`.
@@ -59,6 +60,14 @@ impl Operator for AveragePool2D {
 
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         self.activation == Activation::None && self.window.is_one_element()
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        window::time_rule(axis, self.window.size, &self.window.slide(), Absent::Nothing)
+    }
+
+    fn begin_with_first_row(&mut self, axis: usize) {
+        window::begin_with_first_row(axis, &mut self.window.padding);
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -15,6 +15,7 @@ use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::memory::Placement;
 use super::rule::moves::{Moves, Source};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use super::rule::time::TimeRule;
 use crate::record::Overlap;
 use crate::value::{Shape, ShapeError, Value, fail};
 
@@ -98,6 +99,10 @@ impl Operator for Concat {
 
     fn stores_constants(&self) -> bool {
         true
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        if self.axis == axis { TimeRule::Whole } else { TimeRule::Rows(axis) }
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

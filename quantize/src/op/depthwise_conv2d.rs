@@ -18,6 +18,7 @@ use super::rule::layer::{Kernel, Layer, WeightOrder};
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling, of_accumulator};
 use super::rule::rewrite::ZerosRule;
+use super::rule::time::{Absent, TimeRule};
 use crate::record::{lengthened, Overlap, PixelOrder, Work, geometry};
 use crate::value::{DType, Shape, ShapeError, Value, fail};
 
@@ -98,6 +99,15 @@ impl Operator for DepthwiseConv2D {
     fn layer(&self) -> Option<Layer> {
         let order = WeightOrder::Depthwise { multiplier: self.multiplier };
         Some(Layer { order, kernel: Kernel::Slides(self.slide()), activation: self.activation })
+    }
+
+    fn time_rule(&self, axis: usize, inputs: &[&[usize]]) -> TimeRule {
+        let &[_, &[_, kernel_h, kernel_w, _], ..] = inputs else { return TimeRule::Whole };
+        window::time_rule(axis, [kernel_h, kernel_w], &self.slide(), Absent::Real(0.0))
+    }
+
+    fn begin_with_first_row(&mut self, axis: usize) {
+        window::begin_with_first_row(axis, &mut self.padding);
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

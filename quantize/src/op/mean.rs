@@ -15,6 +15,7 @@ use super::reduce;
 use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling, rescaled};
+use super::rule::time::TimeRule;
 use crate::record::{Access, Head, Overlap, Parameters, Record, Shapes};
 use crate::value::{DType, Shape, ShapeError, Value};
 
@@ -57,6 +58,10 @@ impl Operator for Mean {
 
     fn keeps_axes_mut(&mut self) -> Option<&mut bool> {
         Some(&mut self.keep_dims)
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        reduction::time_rule(&self.axes, self.keep_dims, axis)
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

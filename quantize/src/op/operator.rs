@@ -12,6 +12,7 @@ use super::rule::memory::Placement;
 use super::rule::moves::Moves;
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::{Border, ChannelAffine, ReshapeRule, ZerosRule};
+use super::rule::time::TimeRule;
 use crate::value::{Shape, ShapeError, Value};
 
 /// An operator with its attributes.
@@ -116,6 +117,17 @@ pub(crate) trait Operator {
     fn keep_states(&mut self, _inputs: &[&[usize]]) -> Option<Result<usize, &'static str>> {
         None
     }
+
+    /// How it goes along `axis` of its operands, of shapes `inputs`, all of which have their rows there. Only asked of
+    /// operators with a layout of their own or with attributes that name axes: what the others do follows from
+    /// [`Operator::layout`].
+    fn time_rule(&self, _axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        TimeRule::Whole
+    }
+
+    /// Makes its windows along `axis` begin with the first row, without padding. Only asked when windows are its
+    /// [`Operator::time_rule`].
+    fn begin_with_first_row(&mut self, _axis: usize) {}
 
     /// The window that it slides over each channel on its own, without weights.
     fn pool(&self) -> Option<Window> {

@@ -14,6 +14,7 @@ use super::rule::channels::{ChannelTies, Channels, Known};
 use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::Border;
+use super::rule::time::{Absent, Reach, TimeRule};
 use crate::record::Overlap;
 use crate::value::{DType, Shape, ShapeError, Value, fail, inverse};
 
@@ -77,6 +78,25 @@ impl Operator for Pad {
 
     fn border(&self) -> Option<Border<'_>> {
         Some(Border { before: &self.before, after: &self.after, value: self.value })
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        match (self.before.get(axis), self.after.get(axis)) {
+            (Some(0), Some(0)) => TimeRule::Rows(axis),
+            (Some(&before), Some(_)) => {
+                let absent = Absent::Real(self.value);
+                TimeRule::Windows(Reach { size: 1, stride: 1, before: before as isize, absent })
+            }
+            _ => TimeRule::Whole,
+        }
+    }
+
+    fn begin_with_first_row(&mut self, axis: usize) {
+        for amounts in [&mut self.before, &mut self.after] {
+            if let Some(amount) = amounts.get_mut(axis) {
+                *amount = 0;
+            }
+        }
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -16,6 +16,7 @@ use super::lowering::{Emission, Read, Reason, Site, narrow, no_kernel, refuse};
 use super::operator::Operator;
 use super::rule::layout::LayoutRule;
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::time::TimeRule;
 use crate::record::{Access, Head, Layer, Overlap, Parameters, Shapes};
 use crate::value::{DType, Quantization, Shape, ShapeError, Value, checked_len, fail};
 
@@ -197,6 +198,10 @@ impl Operator for Recurrent {
         let &x = inputs.first()?;
         let initial = self.sequences(x).ok()?.lens()?.initial;
         Some(self.infer(&[x, &[initial]]).map(|_| initial).map_err(|_| "is too long with its states behind it"))
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        if axis == usize::from(self.is_batch_first) { TimeRule::Steps } else { TimeRule::Whole }
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -13,6 +13,7 @@ use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::memory::Placement;
 use super::rule::moves::{Moves, from_first};
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::time::{Absent, Reach, TimeRule};
 use crate::value::{Shape, ShapeError, Value, fail, inverse};
 
 /// Some indices of each axis of `x`.
@@ -96,6 +97,23 @@ impl Operator for Slice {
 
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         true
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        match self.cuts.get(axis) {
+            Some(&Cut::ALL) => TimeRule::Rows(axis),
+            Some(cut) => {
+                let before = -(cut.begin as isize);
+                TimeRule::Windows(Reach { size: 1, stride: cut.stride, before, absent: Absent::Nothing })
+            }
+            None => TimeRule::Whole,
+        }
+    }
+
+    fn begin_with_first_row(&mut self, axis: usize) {
+        if let Some(cut) = self.cuts.get_mut(axis) {
+            *cut = Cut { begin: 0, end: None, stride: cut.stride };
+        }
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

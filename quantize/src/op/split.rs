@@ -11,6 +11,7 @@ use super::rule::layout::{AxisAttributes, LayoutRule};
 use super::rule::memory::Placement;
 use super::rule::moves::{Moves, from_first};
 use super::rule::quantization::{Codes, End, Scaling};
+use super::rule::time::TimeRule;
 use super::slice::{Cut, Slice};
 use crate::op::common::attributes::Activation;
 use crate::value::{Shape, ShapeError, Value, fail};
@@ -70,6 +71,10 @@ impl Operator for Split {
 
     fn changes_nothing(&self, _operand_count: usize, _operand: &Value, _clamp: Activation) -> bool {
         true
+    }
+
+    fn time_rule(&self, axis: usize, _inputs: &[&[usize]]) -> TimeRule {
+        if self.axis == axis { TimeRule::Whole } else { TimeRule::Rows(axis) }
     }
 
     fn layout(&mut self) -> LayoutRule<'_> {

@@ -34,7 +34,7 @@ pub fn keep_states(graph: &mut Graph) -> Result<PassReport, PassError> {
 }
 
 /// Replaces a node by `op`, which has its `states` as a second operand and behind its result.
-fn keep(graph: &mut Graph, node: Node, op: Op, states: usize) {
+pub(crate) fn keep(graph: &mut Graph, node: Node, op: Op, states: usize) {
     let name = graph.unique_name(&format!("{}/state", node.name));
     let value = |name: &str, len: usize| Value {
         name: name.into(),

@@ -47,6 +47,7 @@ mod tests;
 pub use blocks::blocks;
 pub use coarsen::coarsen;
 pub use integers::integers;
+pub(crate) use keep_states::keep;
 pub use keep_states::keep_states;
 pub use leave_out_zeros::{Memory, leave_out_zeros};
 pub use recode::recode;

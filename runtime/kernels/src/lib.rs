@@ -57,6 +57,7 @@ pub mod resize_bilinear;
 mod runs;
 pub mod select;
 pub mod softmax;
+pub mod spectrum;
 mod strided;
 pub mod take;
 pub mod token;

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 }
 
 /// Pages whose commands are the compiler's. Those about firmware and C have steps of their own.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/adding-a-board.md",
     "docs/android.md",
@@ -42,6 +42,7 @@ const PAGES: [&str; 17] = [
     "docs/cmake.md",
     "docs/compile-your-model.md",
     "docs/fit.md",
+    "docs/front-ends.md",
     "docs/ios.md",
     "docs/jvm.md",
     "docs/quantization.md",

@@ -7,6 +7,7 @@ use core::fmt;
 use super::operands;
 use super::real::{Real, ravel, unravel};
 use crate::op::rule::channels::ChannelTies;
+use crate::op::rule::time::TimeRule;
 use crate::value::{Shape, ShapeError, fail};
 
 /// The axes in a graph's text.
@@ -52,6 +53,15 @@ pub(crate) fn takes_last(axes: &[usize], shape: &[usize]) -> bool {
 pub(crate) fn channel_ties(axes: &[usize], shapes: &[&[usize]]) -> ChannelTies {
     let takes_last = shapes.first().is_none_or(|shape| takes_last(axes, shape));
     if takes_last { ChannelTies::All } else { ChannelTies::InStep }
+}
+
+/// How rows along `axis` go through: each on its own where it stays.
+pub(crate) fn time_rule(axes: &[usize], keep_dims: bool, axis: usize) -> TimeRule {
+    match (axes.contains(&axis), keep_dims) {
+        (true, _) => TimeRule::Whole,
+        (false, true) => TimeRule::Rows(axis),
+        (false, false) => TimeRule::Rows(axis - axes.iter().filter(|&&gone| gone < axis).count()),
+    }
 }
 
 /// Makes `axes` name those of an operand that is kept transposed by `form`, and says how the result is kept; see

@@ -3,6 +3,7 @@
 use super::attributes::{Padding, Slide, Window};
 use super::operands::nhwc;
 use super::real::Real;
+use crate::op::rule::time::{Absent, Reach, TimeRule};
 use crate::value::{Shape, ShapeError, fail};
 
 /// Number of window positions along one axis.
@@ -25,6 +26,28 @@ pub(crate) fn output_extent(input: [usize; 2], kernel: [usize; 2], slide: &Slide
         _ => fail(format!(
             "kernel {kernel:?} with dilation {dilation:?} is larger than the padded input {input:?} ({padding:?})"
         )),
+    }
+}
+
+/// How a kernel that slides over the plane goes along an axis of `[N, H, W, C]`.
+pub(crate) fn time_rule(axis: usize, kernel: [usize; 2], slide: &Slide, absent: Absent) -> TimeRule {
+    let Padding { top, left, .. } = slide.padding;
+    let (place, before) = match axis {
+        0 => return TimeRule::Rows(0),
+        1 => (0, top),
+        2 => (1, left),
+        _ => return TimeRule::Whole,
+    };
+    let size = kernel[place].saturating_sub(1) * slide.dilation[place] + 1;
+    TimeRule::Windows(Reach { size, stride: slide.stride[place], before: before as isize, absent })
+}
+
+/// Takes the padding along an axis of the plane away.
+pub(crate) fn begin_with_first_row(axis: usize, padding: &mut Padding) {
+    match axis {
+        1 => (padding.top, padding.bottom) = (0, 0),
+        2 => (padding.left, padding.right) = (0, 0),
+        _ => {}
     }
 }
 

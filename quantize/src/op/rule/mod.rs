@@ -7,3 +7,4 @@ pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod quantization;
 pub(crate) mod rewrite;
+pub(crate) mod time;
