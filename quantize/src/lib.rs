@@ -16,6 +16,7 @@ pub mod emit;
 mod equalize;
 pub mod file;
 pub mod fit;
+pub mod forest;
 mod half;
 pub mod host;
 pub mod import;

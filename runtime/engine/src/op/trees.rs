@@ -64,10 +64,7 @@ fn resolve_f32<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(T
 }
 
 /// The trees on codes, and where features and sums are.
-fn resolve_i16<'b>(
-    operator: &OperatorBytes<'_>,
-    weights: &'b [u8],
-) -> Result<(codes::Trees<'b>, [Span; 2]), LoadRule> {
+fn resolve_i16<'b>(operator: &OperatorBytes<'_>, weights: &'b [u8]) -> Result<(codes::Trees<'b>, [Span; 2]), LoadRule> {
     let ([input, output], record): ([u32; 2], TreesI16) = record(operator, &I16)?;
     let [rows, features, targets, trees, nodes, leaf_rows] =
         [record.rows, record.features, record.targets, record.trees, record.nodes, record.leaf_rows]

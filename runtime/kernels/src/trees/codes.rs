@@ -1,7 +1,8 @@
 //! Trees on integer codes: thresholds and leaves of 16 bits, sums of 32, no floating point.
 //!
 //! - `input: [rows, features]` of int16 codes, `output: [rows, targets]` of int32 sums.
-//! - Nodes and leaves stand as in [`trees`](super), and every node asks `x <= t`: yes leads to the first branch.
+//! - Nodes and leaves stand as in [`trees`](super), and every node asks `x <= t`: yes leads to the first branch. A tree has a
+//!   node at least.
 //! - A sum starts at the base of its target. Leaves are added to it in the order of the trees; it wraps around.
 //!
 //! ```text
@@ -148,12 +149,13 @@ pub struct Trees<'a> {
 
 /// Whether every path through a tree of these nodes ends at one of its leaves, and asks about features that there are.
 pub fn is_tree(nodes: &[u32], feature_bits: u32, features: usize) -> bool {
-    nodes.iter().enumerate().all(|(at, &word)| {
-        let node = Node::of(word, feature_bits);
-        let behind = nodes.len().saturating_sub(at);
-        let reaches = if node.is_last { node.skip <= behind } else { node.skip < behind };
-        node.feature < features && reaches
-    })
+    !nodes.is_empty()
+        && nodes.iter().enumerate().all(|(at, &word)| {
+            let node = Node::of(word, feature_bits);
+            let behind = nodes.len().saturating_sub(at);
+            let reaches = if node.is_last { node.skip <= behind } else { node.skip < behind };
+            node.feature < features && reaches
+        })
 }
 
 impl Trees<'_> {
@@ -166,12 +168,9 @@ impl Trees<'_> {
 
     /// Adds what all trees say about a row.
     fn add(&self, x: &[i16], y: &mut [i32]) -> Option<()> {
-        let shape = Shape::of(self.feature_bits);
         for (tree, &start) in self.starts.iter().enumerate() {
             let start = start as usize;
-            // A tree of no node is before the next one, or behind all.
-            let end = self.starts.get(tree.wrapping_add(1)).map_or(self.nodes.len(), |&next| next as usize);
-            let leaf = leaf(self.nodes.get(start..end)?, shape, x)?.wrapping_add(start).wrapping_add(tree);
+            let leaf = leaf(self.nodes.get(start..)?, x, self.feature_bits)?.wrapping_add(start).wrapping_add(tree);
             match self.leaves {
                 Leaves::Numbers { numbers, targets } => {
                     let to = y.get_mut(usize::from(*targets.get(tree)?))?;
@@ -187,28 +186,31 @@ impl Trees<'_> {
     }
 }
 
-/// The leaf of a tree that a row of codes comes to.
-#[inline(always)]
-fn leaf(nodes: &[u32], shape: Shape, x: &[i16]) -> Option<usize> {
-    let (mut rest, mut leaf) = (nodes.iter(), 0usize);
-    if nodes.is_empty() {
-        return Some(0);
-    }
+/// The leaf of the tree at the start of `nodes` that a row of codes comes to. A function of its own, so that all it needs
+/// stays in registers.
+///
+/// Where it is says how many leaves are left behind: each node before it has its first branch behind it, or was answered with
+/// yes.
+#[inline(never)]
+fn leaf(nodes: &[u32], x: &[i16], feature_bits: u32) -> Option<usize> {
+    let shape = Shape::of(feature_bits);
+    let (mut at, mut yes) = (0usize, 0usize);
     loop {
-        let word = *rest.next()?;
+        let word = *nodes.get(at)?;
+        at = at.wrapping_add(1);
         if i32::from(*x.get(shape.feature(word))?) <= threshold(word) {
+            yes = yes.wrapping_add(1);
             if word & shape.skip == 0 {
-                return Some(leaf);
+                break;
             }
         } else {
-            let behind = shape.behind(word);
-            leaf = leaf.wrapping_add(behind).wrapping_add(1);
+            at = at.wrapping_add(shape.behind(word));
             if word & LAST != 0 {
-                return Some(leaf);
+                break;
             }
-            rest = rest.as_slice().get(behind..)?.iter();
         }
     }
+    Some(at.wrapping_sub(yes))
 }
 
 /// Computes the sums. False, with any numbers in them, when a slice is too short or a tree has a hole. No scratch.

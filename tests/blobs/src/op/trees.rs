@@ -81,7 +81,12 @@ impl Program {
         let (mut trees, mut nodes, mut starts, mut leaves) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for _ in 0..count {
             starts.push(nodes.len() as u32);
-            let tree = self.tree(5, features as usize, &mut leaves);
+            let known = leaves;
+            let mut tree = self.tree(5, features as usize, &mut leaves);
+            while tree.size() == 0 {
+                leaves = known;
+                tree = self.tree(5, features as usize, &mut leaves);
+            }
             tree.flatten_codes(&mut nodes);
             trees.push(tree);
         }
