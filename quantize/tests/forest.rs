@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kinglet::Model;
 use kinglet_quantize::compile::{Compiled, Options, compile_file};
+use kinglet_quantize::data::npy::{Array, read_arrays};
 use kinglet_quantize::host::{infer, with_session};
 use kinglet_quantize::report::ForestLine;
 use kinglet_quantize::target::Target;
@@ -13,15 +14,27 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn compiled(model: &Path, calibration: PathBuf, target: Target) -> Compiled {
-    let options = Options { calibration: Some(calibration), golden: 2, target, ..Options::default() };
+fn compiled(model: &Path, calibration: PathBuf, arrays: Option<Vec<Array>>, target: Target) -> Compiled {
+    let calibration = Some(calibration);
+    let options = Options { calibration, calibration_arrays: arrays, golden: 2, target, ..Options::default() };
     compile_file(model, &options, &mut |_| {}).unwrap_or_else(|error| panic!("{}: {error}", model.display()))
+}
+
+/// Samples of a case without the rows that miss a feature, which calibration refuses.
+fn samples(case: &str) -> Vec<Array> {
+    let path = root().join("tests/cases").join(case).join("in0.npy");
+    let arrays = read_arrays(&path).unwrap_or_else(|error| panic!("{error}"));
+    let columns = arrays[0].shape[1];
+    let reals = arrays[0].to_f32();
+    let rows = reals.chunks(columns).filter(|row| !row.iter().any(|real| real.is_nan()));
+    let rows: Vec<f32> = rows.flatten().copied().collect();
+    vec![Array::of_reals("x".into(), vec![rows.len() / columns, columns], &rows)]
 }
 
 /// What compiling a case says of its trees, when they are in integers and no operator of the blob computes on floats.
 fn line_of(case: &str) -> ForestLine {
     let folder = root().join("tests/cases").join(case);
-    let compiled = compiled(&folder.join("model.onnx"), folder.join("in0.npy"), Target::Portable);
+    let compiled = compiled(&folder.join("model.onnx"), folder.join("in0.npy"), Some(samples(case)), Target::Portable);
     let model = Model::from_bytes(&compiled.blob).expect("loads");
     let features: Vec<&str> = model.blob().features().collect();
     assert!(features.contains(&"trees-i16"), "{case}: {features:?}");
@@ -58,7 +71,8 @@ fn what_has_no_integer_form_stays_on_floats_and_says_why() {
         ("classical_forest_softmax_zero_integers", "stay on floats"),
     ] {
         let folder = root().join("tests/cases").join(case);
-        let compiled = compiled(&folder.join("model.onnx"), folder.join("in0.npy"), Target::Portable);
+        let compiled =
+            compiled(&folder.join("model.onnx"), folder.join("in0.npy"), Some(samples(case)), Target::Portable);
         assert!(compiled.report.forest.is_none(), "{case}");
         assert!(compiled.warnings.iter().any(|warning| warning.contains(why)), "{case}: {:?}", compiled.warnings);
     }
@@ -68,7 +82,7 @@ fn what_has_no_integer_form_stays_on_floats_and_says_why() {
 fn the_example_has_the_same_bits_on_every_target() {
     let folder = root().join("examples/vibration");
     let answers = |target| {
-        let compiled = compiled(&folder.join("model.onnx"), folder.join("test.npz"), target);
+        let compiled = compiled(&folder.join("model.onnx"), folder.join("test.npz"), None, target);
         let line = compiled.report.forest.expect("trees in integers");
         assert!(line.samples == 500 && line.changed <= 1, "{line:?}");
         let run = |seed: i16| {

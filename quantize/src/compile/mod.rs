@@ -271,12 +271,8 @@ fn compile_graph(
     let watched = quantized.as_ref().filter(|_| options.baseline).map(|quantized| &quantized.samples);
     let samples = watched.map_or_else(Vec::new, |samples| vectors::vectors(&graph, Some(samples), samples.len()));
     let blob = assembly.blob_with_baseline(&manifest, &vectors, &samples)?;
-    let mut warnings = warning::of(&graph, quantized.is_some());
-    warnings.extend(passes.iter().flat_map(PassReport::warnings));
-    warnings.extend(quantized.iter().filter_map(|done| done.floats.clone()));
+    let warnings = warnings(&graph, &passes, quantized.as_ref());
     let affine = quantized.as_ref().and_then(|done| done.affine.as_ref());
-    warnings.extend(affine.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
-    warnings.extend(affine.iter().filter_map(|done| done.pruned.as_ref()?.shortfall()));
     let mut report = Report::new(&Facts {
         assembly: &assembly,
         graph: &graph,
@@ -293,6 +289,17 @@ fn compile_graph(
         report.diagnosis = done.affine.and_then(|done| done.diagnosis);
     }
     Ok(Compiled { blob, report, graph, passes, warnings })
+}
+
+/// What is probably not meant, of everything that was done.
+fn warnings(graph: &Graph, passes: &[PassReport], quantized: Option<&Quantized>) -> Vec<String> {
+    let mut warnings = warning::of(graph, quantized.is_some());
+    warnings.extend(passes.iter().flat_map(PassReport::warnings));
+    warnings.extend(quantized.iter().filter_map(|done| done.floats.clone()));
+    let affine = quantized.and_then(|done| done.affine.as_ref());
+    warnings.extend(affine.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
+    warnings.extend(affine.iter().filter_map(|done| done.pruned.as_ref()?.shortfall()));
+    warnings
 }
 
 /// What quantization leaves behind for the rest of the pipeline.

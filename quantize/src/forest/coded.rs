@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use kinglet_kernels::trees::{Aggregate, Question, codes};
 
-use super::features::threshold;
+use super::features::{Column, threshold};
 use crate::ir::{DType, Graph, Node, Quantization};
 use crate::op::rule::rewrite::ChannelAffine;
-use crate::op::{Activation, CodedForest, CodedLeaves, CodedTrees, Ensemble, FeatureCode, Leaves, Op};
+use crate::op::{Activation, CodedForest, CodedLeaves, CodedTrees, Ensemble, Leaves, Op};
 
 /// The greatest magnitude of a leaf.
 const LEAF_MAX: f64 = 32_767.0;
 
 /// Puts trees on codes in the place of node `index`. Its result is int32 sums, quantized, with a constant that was added
 /// behind it.
-pub(super) fn replace(graph: &mut Graph, index: usize, codes: &[FeatureCode]) -> Result<(), String> {
+pub(super) fn replace(graph: &mut Graph, index: usize, columns: &[Column]) -> Result<(), String> {
     let node = graph.nodes[index].clone();
     let Some(ensemble) = node.op.operator().ensemble() else { return Err("something else than trees is coded".into()) };
     let base = added(graph, &node, ensemble.targets);
-    let (forest, scale) = forest(ensemble, codes, base.as_ref().map_or(&[], |(_, base)| base))?;
+    let (forest, scale) = forest(ensemble, columns, base.as_ref().map_or(&[], |(_, base)| base))?;
     if let Some(problem) = forest.problem() {
         return Err(format!("`{}` {problem}", node.name));
     }
@@ -50,7 +50,7 @@ fn added(graph: &Graph, node: &Node, targets: usize) -> Option<(usize, Vec<f32>)
 }
 
 /// The trees in integers, and the scale of their sums.
-fn forest(ensemble: &Ensemble, features: &[FeatureCode], base: &[f32]) -> Result<(CodedForest, f32), String> {
+fn forest(ensemble: &Ensemble, columns: &[Column], base: &[f32]) -> Result<(CodedForest, f32), String> {
     if ensemble.aggregate != Aggregate::Sum {
         return Err("the least or the greatest number of trees is taken".into());
     }
@@ -66,7 +66,7 @@ fn forest(ensemble: &Ensemble, features: &[FeatureCode], base: &[f32]) -> Result
     let code = |number: f32| (f64::from(number) / f64::from(scale)).round();
     let code_i16 = |&number: &f32| code(number).clamp(-LEAF_MAX, LEAF_MAX) as i16;
     let mut coded = CodedForest {
-        features: features.to_vec(),
+        features: columns.iter().map(|column| column.code).collect(),
         starts: Vec::with_capacity(ensemble.starts.len()),
         nodes: Vec::with_capacity(ensemble.nodes.len()),
         base: vec![0; ensemble.targets],
@@ -78,7 +78,7 @@ fn forest(ensemble: &Ensemble, features: &[FeatureCode], base: &[f32]) -> Result
     let mut order = Vec::with_capacity(ensemble.nodes.len() + ensemble.starts.len());
     for tree in 0..ensemble.starts.len() {
         coded.starts.push(coded.nodes.len());
-        flatten(ensemble, tree, features, (&mut coded.nodes, &mut order))?;
+        flatten(ensemble, tree, columns, (&mut coded.nodes, &mut order))?;
     }
     coded.leaves = match &ensemble.leaves {
         Leaves::Numbers { numbers, targets } => CodedLeaves::Numbers {
@@ -97,7 +97,7 @@ fn forest(ensemble: &Ensemble, features: &[FeatureCode], base: &[f32]) -> Result
 fn flatten(
     ensemble: &Ensemble,
     tree: usize,
-    features: &[FeatureCode],
+    columns: &[Column],
     (nodes, leaves): (&mut Vec<codes::Node>, &mut Vec<usize>),
 ) -> Result<(), String> {
     let (of_tree, first_leaf) = ensemble.tree(tree);
@@ -121,7 +121,7 @@ fn flatten(
             feature: node.feature,
             skip: yes.2 + 1,
             is_last: no.2 == 0,
-            threshold: features[node.feature].threshold(threshold(node)?),
+            threshold: columns[node.feature].threshold(threshold(node)?),
         });
         waiting.extend([no, yes]);
     }

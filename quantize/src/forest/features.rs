@@ -22,8 +22,34 @@ struct Asked {
     missing: [usize; 2],
 }
 
-/// The code of each feature of the trees that read an input, of which `rows` are samples.
-pub(super) fn codes(ensembles: &[&Ensemble], rows: &[&[f32]]) -> Result<Vec<FeatureCode>, String> {
+/// A feature: its code, and the numbers that samples have, in order.
+pub(super) struct Column {
+    pub(super) code: FeatureCode,
+    seen: Vec<f32>,
+}
+
+impl Column {
+    fn new(code: FeatureCode, column: impl Iterator<Item = f32>) -> Self {
+        let mut seen: Vec<f32> = column.filter(|real| !real.is_nan()).collect();
+        seen.sort_by(f32::total_cmp);
+        seen.dedup();
+        Column { code, seen }
+    }
+
+    /// The code of a threshold. What samples have goes the way that it goes on floats, where codes tell it from what goes the
+    /// other way: thresholds that are samples themselves are usual.
+    pub(super) fn threshold(&self, threshold: f32) -> i16 {
+        let code = self.code.threshold(threshold);
+        let above = self.seen.partition_point(|&real| real <= threshold);
+        let least = above.checked_sub(1).and_then(|at| self.seen.get(at)).map(|&real| self.code.code(real));
+        let most = self.seen.get(above).map(|&real| self.code.code(real).saturating_sub(1));
+        let code = most.map_or(code, |most| code.min(most));
+        if most.is_some_and(|most| least > Some(most)) { code } else { least.map_or(code, |least| code.max(least)) }
+    }
+}
+
+/// Each feature of the trees that read an input, of which `rows` are samples.
+pub(super) fn columns(ensembles: &[&Ensemble], rows: &[&[f32]]) -> Result<Vec<Column>, String> {
     let features = ensembles.first().map_or(0, |ensemble| ensemble.features);
     let mut asked = vec![Asked::default(); features];
     for node in ensembles.iter().flat_map(|ensemble| &ensemble.nodes) {
@@ -31,7 +57,11 @@ pub(super) fn codes(ensembles: &[&Ensemble], rows: &[&[f32]]) -> Result<Vec<Feat
         of.thresholds.push(threshold(node)?);
         of.missing[usize::from(!node.turns_nan)] += 1;
     }
-    asked.iter().enumerate().map(|(feature, asked)| code(feature, asked, rows)).collect()
+    let column = |(feature, asked): (usize, &Asked)| {
+        let column = || rows.iter().filter_map(move |row| row.get(feature).copied());
+        Column::new(code(asked, &column), column())
+    };
+    Ok(asked.iter().enumerate().map(column).collect())
 }
 
 /// What a node compares with, when it asks which of both is less.
@@ -43,23 +73,20 @@ pub(super) fn threshold(node: &Node) -> Result<f32, String> {
     }
 }
 
-fn code(feature: usize, asked: &Asked, rows: &[&[f32]]) -> Result<FeatureCode, String> {
-    let column = || rows.iter().filter_map(|row| row.get(feature).copied());
+/// A missing number goes the way that most nodes send it; samples have none.
+fn code<C: Iterator<Item = f32>>(asked: &Asked, column: &dyn Fn() -> C) -> FeatureCode {
     let [as_small, as_great] = asked.missing;
-    if as_small > 0 && as_great > 0 && column().any(f32::is_nan) {
-        return Err(format!("a missing feature {feature} goes both ways, which one code cannot do"));
-    }
     let missing = if as_small > as_great { i16::MIN } else { i16::MAX };
     let itself = FeatureCode { missing, ..FeatureCode::ITSELF };
     let finite = asked.thresholds.iter().copied().filter(|threshold| threshold.is_finite());
     let [low, high] = ends(finite);
     if low > high || is_whole(column(), [low, high]) {
-        return Ok(itself);
+        return itself;
     }
     let width = if high > low { high - low } else { around(low, column()) };
     let scale = (width / STEPS) as f32;
     let code = FeatureCode { scale, offset: ((low + high) / 2.0) as f32, missing };
-    Ok(if code.is_sound() { code } else { itself })
+    if code.is_sound() { code } else { itself }
 }
 
 fn ends(reals: impl Iterator<Item = f32>) -> [f64; 2] {

@@ -32,11 +32,11 @@ fn in_integers(graph: &Graph, samples: &Samples) -> Coded {
     for (input, port) in graph.inputs.iter().enumerate() {
         let ensembles = ensembles(graph, port.value)?;
         let rows: Vec<&[f32]> = rows(graph, port.value, samples, input);
-        let codes = features::codes(&ensembles, &rows)?;
+        let columns = features::columns(&ensembles, &rows)?;
         let value = coded.value_mut(port.value);
         (value.dtype, value.quantization) = (DType::I16, Some(Quantization::per_tensor(1.0, 0)));
         for index in graph.consumers(port.value) {
-            coded::replace(&mut coded, index, &codes)?;
+            coded::replace(&mut coded, index, &columns)?;
         }
     }
     behind::quantize(graph, &mut coded)?;
