@@ -17,6 +17,7 @@ pub mod emit;
 mod equalize;
 pub mod file;
 pub mod fit;
+pub mod forest;
 pub mod front_end;
 mod half;
 pub mod host;

@@ -67,6 +67,9 @@ pub struct Report {
     /// What the model was quantized by, when it was quantized here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<CalibrationLine>,
+    /// How far the answers of trees in integers are from the float ones, when the model has such trees and was quantized here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forest: Option<ForestLine>,
     /// What was found out about the bits of weights, with `--bits auto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
@@ -122,6 +125,19 @@ pub struct CalibrationLine {
     pub inputs: Vec<InputLine>,
     /// Whether the samples are so probably not what the model was trained on that figures measured on them say nothing.
     pub is_suspect: bool,
+}
+
+/// Trees in integers beside their float form, on the calibration data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ForestLine {
+    /// How many samples there were.
+    pub samples: usize,
+    /// Samples whose label, or whose greatest score, became another one.
+    pub changed: usize,
+    /// The largest difference of a score.
+    pub error_max: f32,
+    /// Features, and how many of them are whole numbers that are their own codes.
+    pub columns: [usize; 2],
 }
 
 /// What the samples of an input are between.
@@ -209,6 +225,7 @@ impl Report {
                 inputs: inputs(graph, calibration),
                 is_suspect: calibration.findings.iter().any(Finding::spoils_figures),
             }),
+            forest: None,
             mix: shrunk.and_then(|shrunk| shrunk.mix.clone()),
             sparse: shrunk.and_then(|shrunk| shrunk.sparse.clone()),
             tuned: tuned.cloned(),
@@ -306,6 +323,14 @@ impl fmt::Display for Report {
             for InputLine { name, lo, hi } in inputs {
                 write!(f, "\n             `{name}` {lo} to {hi}")?;
             }
+        }
+        if let Some(ForestLine { samples, changed, error_max, columns: [features, whole] }) = &self.forest {
+            write!(f, "\n  trees      int16, a scale for each of {features} features, {whole} of them whole numbers")?;
+            let share = *changed as f64 * 100.0 / (*samples).max(1) as f64;
+            write!(
+                f,
+                "\n             {changed} of {samples} decisions changed ({share:.2} %), scores by at most {error_max}"
+            )?;
         }
         if let Some(tuned) = &self.tuned {
             write!(f, "{tuned}")?;

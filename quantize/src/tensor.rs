@@ -11,6 +11,7 @@ use crate::data::npy::{Array, ElementType};
 use crate::data::{Input, Wanted};
 use crate::emit::{Manifest, PortNote};
 use crate::ir::{self, Graph, Value, inverse, is_permutation, transposed};
+use crate::op::FeatureCode;
 use crate::plain;
 
 /// An input or output of a blob, with the source model's view of it.
@@ -28,6 +29,8 @@ pub struct PortSpec {
     pub permutation: Option<Vec<usize>>,
     /// Whether the source's tensor ends before the first row that begins with -1.
     pub ends_at_minus_one: bool,
+    /// How the reals of each column become codes, where they have not one scale.
+    pub columns: Vec<FeatureCode>,
     affine: Affine,
 }
 
@@ -99,7 +102,12 @@ pub fn ports(model: &Model<'_>) -> (Vec<PortSpec>, Vec<PortSpec>) {
         let affine = Affine { scale: port.scale, zero_point: port.zero_point };
         let ends_at_minus_one = note.is_some_and(|note| note.ends_at_minus_one);
         let (name, dtype) = (plain::name(port.name), port.dtype);
-        PortSpec { name, dtype, shape, source_shape, permutation, ends_at_minus_one, affine }
+        // Codes of columns stand for a row of int16.
+        let columns = note.map_or(&[][..], |note| &note.columns);
+        let are_columns = dtype == DType::I16 && shape.last() == Some(&columns.len()) && permutation.is_none();
+        let columns =
+            if are_columns && columns.iter().all(FeatureCode::is_sound) { columns.to_vec() } else { Vec::new() };
+        PortSpec { name, dtype, shape, source_shape, permutation, ends_at_minus_one, columns, affine }
     };
     let inputs = (0..model.input_count()).filter_map(|index| {
         Some(spec(model.input(index)?, manifest.as_ref().and_then(|manifest| manifest.inputs.get(index))))
@@ -170,12 +178,13 @@ impl PortSpec {
     /// The reals of the least and the greatest code; none where elements are reals or stand for themselves.
     pub fn code_reals(&self) -> Option<[f32; 2]> {
         let (low, high) = self.code_range();
-        (self.dtype != DType::F32 && !self.is_plain_integer()).then(|| [self.real(low), self.real(high)])
+        (self.dtype != DType::F32 && !self.is_plain_integer() && self.columns.is_empty())
+            .then(|| [self.real(low), self.real(high)])
     }
 
     /// Scale and zero point, where codes stand for reals: `real = scale * (code - zero_point)`.
     pub fn quantization(&self) -> Option<(f32, i32)> {
-        let has_codes = self.dtype != DType::F32 && !self.is_plain_integer();
+        let has_codes = self.dtype != DType::F32 && !self.is_plain_integer() && self.columns.is_empty();
         has_codes.then_some((self.affine.scale, self.affine.zero_point))
     }
 
@@ -194,6 +203,10 @@ impl PortSpec {
     /// Reals as the tensor's bytes.
     pub fn encode(&self, reals: &[f32]) -> Vec<u8> {
         match self.dtype {
+            _ if !self.columns.is_empty() => {
+                let columns = self.columns.iter().cycle();
+                reals.iter().zip(columns).flat_map(|(&real, column)| column.code(real).to_le_bytes()).collect()
+            }
             DType::F32 => reals.iter().flat_map(|real| real.to_le_bytes()).collect(),
             DType::I8 => reals.iter().map(|&real| self.affine.quantize(real) as u8).collect(),
             _ => reals.iter().flat_map(|&real| self.code_bytes(real)).collect(),
@@ -210,6 +223,10 @@ impl PortSpec {
         }
         if self.is_plain_integer() {
             return self.integers(array);
+        }
+        if !self.columns.is_empty() {
+            // A missing feature has a code.
+            return Ok(self.encode(&array.to_f32()));
         }
         Ok(self.encode(&array.finite_f32(self.len())?))
     }
@@ -240,6 +257,10 @@ impl PortSpec {
         match self.dtype {
             DType::F32 => bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
             DType::I8 => bytes.iter().map(|&byte| self.affine.dequantize(byte as i8)).collect(),
+            _ if !self.columns.is_empty() => {
+                let columns = self.columns.iter().cycle();
+                self.codes(bytes).into_iter().zip(columns).map(|(code, column)| column.real(code as i16)).collect()
+            }
             _ => self.codes(bytes).into_iter().map(|code| self.real(code)).collect(),
         }
     }
@@ -368,6 +389,7 @@ mod tests {
             source_shape: vec![1, 2, 1, 3],
             permutation: Some(vec![0, 2, 3, 1]),
             ends_at_minus_one: false,
+            columns: Vec::new(),
             affine: Affine { scale: 0.5, zero_point: -3 },
         }
     }

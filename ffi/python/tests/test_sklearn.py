@@ -87,16 +87,13 @@ def test_classifiers_without_probabilities_have_none():
     assert hasattr(KingletClassifier(LogisticRegression()), "predict_proba")
 
 
-def test_trees_stay_float_and_say_so():
+def test_forests_become_integers():
     x, y = load_iris(return_X_y=True)
     x = x.astype(np.float32)
-    forest = RandomForestClassifier(5, random_state=0)
-    with pytest.warns(kinglet.KingletWarning, match="stays float32"):
-        wrapped = KingletClassifier(forest).fit(x, y)
-    assert not wrapped.is_integer_
+    wrapped = KingletClassifier(RandomForestClassifier(5, random_state=0)).fit(x, y)
+    assert wrapped.is_integer_ and wrapped.blob_.report.arithmetic == "int16"
     assert np.array_equal(wrapped.predict(x), wrapped.estimator_.predict(x))
-    with pytest.raises(kinglet.CompileError):
-        KingletClassifier(forest, calibrate=True).fit(x, y)
+    assert np.allclose(wrapped.predict_proba(x), wrapped.estimator_.predict_proba(x), atol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

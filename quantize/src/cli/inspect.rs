@@ -69,6 +69,9 @@ fn port_text(port: &PortLine) -> String {
     if port.source_shape.iter().map(|&extent| extent as u64).ne(port.shape.iter().map(|&extent| u64::from(extent))) {
         text += &format!(" (the source's is {})", extents(&port.source_shape));
     }
+    if !port.columns.is_empty() {
+        text += ", a scale for each column (--json has them)";
+    }
     if port.dtype == "i8" {
         text += &format!(", scale {}, zero point {}", port.scale, port.zero_point);
     }

@@ -7,6 +7,7 @@
 //!
 //! Calibration and quantization happen when calibration data is given, elimination when the graph is int8.
 
+mod forest;
 mod forms;
 mod options;
 mod streaming;
@@ -28,7 +29,7 @@ use crate::pass::{
     Memory, PassError, PassReport, blocks, coarsen, integers, keep_states, leave_out_zeros, optimize, recode,
 };
 use crate::prune::{PruneError, Pruned, prune_channels};
-use crate::report::{Facts, Report};
+use crate::report::{Facts, ForestLine, Report};
 use crate::shrink::{self, ShrinkError, Shrunk, Weights};
 use crate::stream::{MeasureError, StreamError};
 use crate::target::channel_step;
@@ -274,24 +275,36 @@ fn compile_graph(
     let watched = quantized.as_ref().filter(|_| options.baseline).map(|quantized| &quantized.samples);
     let samples = watched.map_or_else(Vec::new, |samples| vectors::vectors(&graph, Some(samples), samples.len()));
     let blob = assembly.blob_with_baseline(&manifest, &vectors, &samples)?;
-    let mut warnings = warning::of(&graph, quantized.is_some());
-    warnings.extend(passes.iter().flat_map(PassReport::warnings));
-    warnings.extend(quantized.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
-    warnings.extend(quantized.iter().filter_map(|done| done.pruned.as_ref()?.shortfall()));
+    let warnings = warnings(&graph, &passes, quantized.as_ref());
+    let affine = quantized.as_ref().and_then(|done| done.affine.as_ref());
     let mut report = Report::new(&Facts {
         assembly: &assembly,
         graph: &graph,
         manifest: &manifest,
         blob: &blob,
         elimination: &elimination,
-        quantized: quantized.as_ref().map(|done| (&done.calibration, options.range_method, &done.errors)),
-        shrunk: quantized.as_ref().map(|done| &done.shrunk),
-        tuned: quantized.as_ref().map(|done| &done.tuned),
+        quantized: affine.map(|done| (&done.calibration, options.range_method, &done.errors)),
+        shrunk: affine.map(|done| &done.shrunk),
+        tuned: affine.map(|done| &done.tuned),
         golden_vectors: vectors.len(),
     });
     report.stream = stream;
-    report.diagnosis = quantized.and_then(|done| done.diagnosis);
+    if let Some(done) = quantized {
+        report.forest = done.forest;
+        report.diagnosis = done.affine.and_then(|done| done.diagnosis);
+    }
     Ok(Compiled { blob, report, graph, passes, warnings })
+}
+
+/// What is probably not meant, of everything that was done.
+fn warnings(graph: &Graph, passes: &[PassReport], quantized: Option<&Quantized>) -> Vec<String> {
+    let mut warnings = warning::of(graph, quantized.is_some());
+    warnings.extend(passes.iter().flat_map(PassReport::warnings));
+    warnings.extend(quantized.iter().filter_map(|done| done.floats.clone()));
+    let affine = quantized.and_then(|done| done.affine.as_ref());
+    warnings.extend(affine.iter().flat_map(|done| &done.calibration.findings).map(ToString::to_string));
+    warnings.extend(affine.iter().filter_map(|done| done.pruned.as_ref()?.shortfall()));
+    warnings
 }
 
 /// Removes constant work from an int8 graph, when that is wanted.
@@ -316,6 +329,16 @@ fn eliminated(
 /// What quantization leaves behind for the rest of the pipeline.
 struct Quantized {
     samples: Samples,
+    /// Of a model in int8.
+    affine: Option<Affine>,
+    /// Of trees in int16.
+    forest: Option<ForestLine>,
+    /// Why trees stay on floats.
+    floats: Option<String>,
+}
+
+/// What was found out about a model in int8.
+struct Affine {
     calibration: Calibration,
     errors: LayerErrors,
     /// What was found out about the weights.
@@ -325,7 +348,7 @@ struct Quantized {
     pruned: Option<Pruned>,
 }
 
-/// Replaces a float graph by its int8 form.
+/// Replaces a float graph by its integer form.
 fn quantize(
     graph: &mut Graph,
     path: &Path,
@@ -339,33 +362,52 @@ fn quantize(
         Some(arrays) => Samples::prepared(path, arrays, graph, &options.preparation)?,
         None => Samples::read_prepared(path, graph, &options.preparation)?,
     };
+    let floats = match forest::coded(graph, &samples, progress)? {
+        Some(Ok((coded, forest))) => {
+            *graph = coded;
+            return Ok(Quantized { samples, affine: None, forest: Some(forest), floats: None });
+        }
+        Some(Err(reason)) => Some(format!("trees stay on floats: {reason}")),
+        None => None,
+    };
+    let affine = Some(quantize_affine(graph, &samples, options, progress)?);
+    Ok(Quantized { samples, affine, forest: None, floats })
+}
+
+/// Replaces a float graph by its int8 form.
+fn quantize_affine(
+    graph: &mut Graph,
+    samples: &Samples,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Affine, CompileError> {
     let pruned = match options.channels {
         Some(percent) => {
             progress(Stage::Pruning);
-            Some(prune_channels(graph, &samples, percent)?)
+            Some(prune_channels(graph, samples, percent)?)
         }
         None => None,
     };
-    let (form, tuned) = tuned(graph, &samples, options, progress)?;
+    let (form, tuned) = tuned(graph, samples, options, progress)?;
     if let Some(equalized) = form.graph {
         *graph = equalized;
     }
     let (calibration, mut int8) = (form.calibration, form.int8);
     let weights = Weights { bits: options.bits, layers: &options.layer_bits, sparsity: options.sparsity };
-    let shrunk = shrink::shrink((graph, &mut int8), &samples, (weights, options.target), &mut |done, total| {
+    let shrunk = shrink::shrink((graph, &mut int8), samples, (weights, options.target), &mut |done, total| {
         progress(Stage::Rounding { done, total });
     })?;
     let mut runner = EngineRunner::new(graph)?;
     let mut int8_runner = EngineRunner::new(&int8)?;
-    let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), &samples, ERROR_SAMPLES)?;
+    let errors = affine::layer_errors((graph, &mut runner), (&int8, &mut int8_runner), samples, ERROR_SAMPLES)?;
     drop(runner);
     drop(int8_runner);
     let diagnosis = match options.diagnose {
-        true => Some(diagnose(graph, &int8, &samples, &mut |done, total| {
+        true => Some(diagnose(graph, &int8, samples, &mut |done, total| {
             progress(Stage::Diagnosing { done, total });
         })?),
         false => None,
     };
     *graph = int8;
-    Ok(Quantized { samples, calibration, errors, shrunk, tuned, diagnosis, pruned })
+    Ok(Affine { calibration, errors, shrunk, tuned, diagnosis, pruned })
 }

@@ -32,7 +32,12 @@ pub(super) fn vectors(graph: &Graph, samples: Option<&Samples>, count: usize) ->
             let input = |(index, port): (usize, &crate::ir::Port)| {
                 let value = graph.value(port.value);
                 let reals = sample.as_ref().and_then(|inputs| inputs.get(index));
+                let columns = graph.feature_codes(port.value);
                 match (&value.quantization, reals) {
+                    (Some(_), Some(reals)) if !columns.is_empty() => {
+                        let codes = reals.iter().zip(columns.iter().cycle()).map(|(&real, column)| column.code(real));
+                        codes.flat_map(i16::to_le_bytes).collect()
+                    }
                     (Some(q), _) if value.dtype == DType::I16 => {
                         let code = |real: &f32| (real / q.scale(0)).round() as i16;
                         let codes: Vec<i16> = match reals {

@@ -11,6 +11,7 @@ use super::PORT_AXES_MAX;
 use crate::data::Preparation;
 use crate::import::Kind;
 use crate::ir::{Graph, Port};
+use crate::op::FeatureCode;
 use crate::plain;
 
 /// Version of the encoding; a reader refuses others.
@@ -83,7 +84,7 @@ impl SourceKind {
 }
 
 /// How a port differs from the source model's tensor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PortNote {
     /// Axis `i` of the blob's tensor is axis `permutation[i]` of the source's; empty when they are the same.
     pub permutation: Vec<u8>,
@@ -94,6 +95,9 @@ pub struct PortNote {
     /// Whether the source's tensor ends before the first row that begins with -1. Encoded like the extents, behind them.
     #[serde(skip)]
     pub ends_at_minus_one: bool,
+    /// How the reals of each column become codes, where they have not one scale. Encoded behind everything else.
+    #[serde(skip)]
+    pub columns: Vec<FeatureCode>,
 }
 
 impl PortNote {
@@ -107,6 +111,7 @@ impl PortNote {
             permutation: axes.collect(),
             extents: hidden.iter().map(|&extent| extent as u32).collect(),
             ends_at_minus_one: producer.is_some_and(|operator| operator.fills_rows()),
+            columns: graph.feature_codes(port.value).to_vec(),
         }
     }
 
@@ -163,7 +168,10 @@ impl Manifest {
         let mut bytes = postcard::to_allocvec(self).unwrap_or_default();
         let extents: Vec<&[u32]> = self.inputs.iter().chain(&self.outputs).map(|port| &port.extents[..]).collect();
         let ends: Vec<bool> = self.outputs.iter().map(|port| port.ends_at_minus_one).collect();
-        if !self.preparation.is_plain() {
+        let columns: Vec<&[FeatureCode]> = self.inputs.iter().map(|port| &port.columns[..]).collect();
+        if columns.iter().any(|columns| !columns.is_empty()) {
+            bytes.extend(postcard::to_allocvec(&(extents, ends, &self.preparation, columns)).unwrap_or_default());
+        } else if !self.preparation.is_plain() {
             bytes.extend(postcard::to_allocvec(&(extents, ends, &self.preparation)).unwrap_or_default());
         } else if ends.contains(&true) {
             bytes.extend(postcard::to_allocvec(&(extents, ends)).unwrap_or_default());
@@ -187,8 +195,13 @@ impl Manifest {
                 manifest.outputs.iter_mut().zip(ends).for_each(|(port, ends)| port.ends_at_minus_one = ends);
                 // Padding is shorter than what is plain.
                 if rest.iter().any(|&byte| byte != 0) {
-                    let (preparation, _): (Preparation, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+                    let (preparation, rest): (Preparation, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
                     manifest.preparation = preparation.sound();
+                    if rest.iter().any(|&byte| byte != 0) {
+                        let (columns, _): (Vec<Vec<FeatureCode>>, _) =
+                            postcard::take_from_bytes(rest).map_err(damaged)?;
+                        manifest.inputs.iter_mut().zip(columns).for_each(|(port, columns)| port.columns = columns);
+                    }
                 }
             }
         }

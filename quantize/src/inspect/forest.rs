@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kinglet_blob::records::TreesF32;
-use kinglet_blob::{Cursor, Field, OpCode, OperatorBytes};
-use kinglet_kernels::trees::Node;
+use kinglet_blob::records::{TreesF32, TreesI16};
+use kinglet_blob::{Cursor, DType, Field, OpCode, OperatorBytes};
+use kinglet_kernels::trees::{Node, codes};
 use serde::Serialize;
 
 /// The trees of an operator.
@@ -24,17 +24,60 @@ pub struct Forest {
     pub features: usize,
 }
 
+/// A node, as far as its way through a tree goes.
+struct Step {
+    feature: usize,
+    skip: usize,
+    is_last: bool,
+}
+
+/// Where the trees of a record are, and what its nodes look like.
+struct Shape {
+    constants: u32,
+    features: u32,
+    trees: u32,
+    nodes: u32,
+    /// Bits of a feature in nodes of four bytes.
+    feature_bits: Option<u8>,
+}
+
+impl Shape {
+    fn of(operator: &OperatorBytes<'_>) -> Option<Self> {
+        let (_, parameters) = operator.split()?;
+        let mut cursor = Cursor::new(parameters);
+        Some(if operator.dtype()? == DType::I16 {
+            let TreesI16 { constants, features, trees, nodes, feature_bits, .. } = TreesI16::take(&mut cursor)?;
+            Shape { constants, features, trees, nodes, feature_bits: Some(feature_bits) }
+        } else {
+            let TreesF32 { constants, features, trees, nodes, .. } = TreesF32::take(&mut cursor)?;
+            Shape { constants, features, trees, nodes, feature_bits: None }
+        })
+    }
+
+    fn step(&self, cursor: &mut Cursor<'_>) -> Option<Step> {
+        Some(match self.feature_bits {
+            Some(bits) => {
+                let codes::Node { feature, skip, is_last, .. } = codes::Node::of(cursor.take()?, bits.into());
+                Step { feature, skip, is_last }
+            }
+            None => {
+                let Node { feature, skip, is_last, .. } = Node::of(cursor.take()?);
+                Step { feature, skip, is_last }
+            }
+        })
+    }
+}
+
 /// Reads the trees of a verified operator; `None` for another one.
 pub(super) fn forest(operator: &OperatorBytes<'_>, weights: &[u8]) -> Option<Forest> {
     if operator.opcode != OpCode::Trees as u8 {
         return None;
     }
-    let (_, parameters) = operator.split()?;
-    let record = TreesF32::take(&mut Cursor::new(parameters))?;
-    let (trees, count) = (record.trees as usize, record.nodes as usize);
-    let mut cursor = Cursor::new(weights.get(record.constants as usize..)?);
+    let shape = Shape::of(operator)?;
+    let (trees, count) = (shape.trees as usize, shape.nodes as usize);
+    let mut cursor = Cursor::new(weights.get(shape.constants as usize..)?);
     let starts = (0..trees).map(|_| cursor.take::<u32>().map(|start| start as usize)).collect::<Option<Vec<_>>>()?;
-    let nodes = (0..count).map(|_| cursor.take::<[u32; 2]>().map(Node::of)).collect::<Option<Vec<_>>>()?;
+    let nodes = (0..count).map(|_| shape.step(&mut cursor)).collect::<Option<Vec<_>>>()?;
     let ends = starts.iter().skip(1).copied().chain([count]);
     let depth = starts.iter().zip(ends).map(|(&start, end)| nodes.get(start..end).map_or(0, depth)).max();
     let features_used: BTreeSet<usize> = nodes.iter().map(|node| node.feature).collect();
@@ -44,12 +87,12 @@ pub(super) fn forest(operator: &OperatorBytes<'_>, weights: &[u8]) -> Option<For
         leaves: count + trees,
         depth: depth.unwrap_or(0),
         features_used: features_used.into_iter().collect(),
-        features: record.features as usize,
+        features: shape.features as usize,
     })
 }
 
 /// Most questions on the way through a tree. A node's branches stand behind it.
-fn depth(nodes: &[Node]) -> usize {
+fn depth(nodes: &[Step]) -> usize {
     let mut depths = vec![1; nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
         let below = depths[at] + 1;

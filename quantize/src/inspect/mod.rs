@@ -17,6 +17,7 @@ use live::Live;
 
 use crate::data::Preparation;
 use crate::emit::{Certificate, Manifest};
+use crate::op::FeatureCode;
 use crate::plain;
 use crate::program::PlacedOperator;
 use crate::record::{Access, Work};
@@ -89,6 +90,9 @@ pub struct PortLine {
     pub scale: f32,
     /// See `scale`.
     pub zero_point: i32,
+    /// How the reals of each column become codes, where they have not one scale: `real = scale * q + offset`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<FeatureCode>,
     /// Where it is in the arena.
     pub arena_offset: u32,
 }
@@ -180,6 +184,7 @@ pub fn inspect(model: &Model<'_>) -> Inspection {
             shape: port.shape().to_vec(),
             scale: port.scale,
             zero_point: port.zero_point,
+            columns: note.columns,
             arena_offset: blob.port(first + index).map_or(0, |record| record.arena_offset),
         }
     };

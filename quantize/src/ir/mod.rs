@@ -25,6 +25,7 @@ pub use interpret::{InterpretError, interpret};
 pub use shape::{infer, infer_one, infer_shapes};
 pub use verify::GraphError;
 
+use crate::op::FeatureCode;
 use crate::op::rule::memory::Placement;
 use crate::op::rule::moves::Moves;
 pub use crate::op::{Activation, Op, Padding, Window, broadcast};
@@ -175,6 +176,12 @@ impl Graph {
     pub fn add_intermediate(&mut self, name: &str, shape: Vec<usize>) -> ValueId {
         let name = self.unique_name(name);
         self.add_value(Value { name, dtype: DType::F32, shape, quantization: None, elements: None })
+    }
+
+    /// How the reals of each column of an input become codes, where they have not one scale.
+    pub fn feature_codes(&self, input: ValueId) -> &[FeatureCode] {
+        let forest = |index: usize| self.nodes[index].op.operator().coded_forest();
+        self.consumers(input).into_iter().find_map(forest).map_or(&[], |forest| &forest.features)
     }
 
     /// The elements of a float constant; `None` for anything else.

@@ -14,6 +14,7 @@ mod operator;
 pub(crate) mod rule;
 
 pub use along::Function as LineFunction;
+pub use coded_trees::{CodedForest, CodedLeaves, FeatureCode};
 pub use combine::Function;
 pub(crate) use combine::{integer, real};
 pub use common::attributes::{Activation, Padding, Window};
@@ -155,6 +156,8 @@ operators! {
     recurrent::Recurrent,
     /// What the leaves of trees say about each row of features.
     trees::Trees,
+    /// The same on integer codes, of which each feature has its own.
+    coded_trees::CodedTrees,
 }
 
 impl Op {

@@ -13,6 +13,7 @@ use super::rule::moves::Moves;
 use super::rule::quantization::{Codes, End, Scaling};
 use super::rule::rewrite::{Border, ChannelAffine, ReshapeRule, ZerosRule};
 use super::rule::time::TimeRule;
+use super::{CodedForest, Ensemble};
 use crate::value::{Shape, ShapeError, Value};
 
 /// An operator with its attributes.
@@ -148,6 +149,16 @@ pub(crate) trait Operator {
     /// Whether its result has as many rows as there can be, and those behind the last one begin with -1.
     fn fills_rows(&self) -> bool {
         false
+    }
+
+    /// The trees that it is.
+    fn ensemble(&self) -> Option<&Ensemble> {
+        None
+    }
+
+    /// The trees on codes that it is.
+    fn coded_forest(&self) -> Option<&CodedForest> {
+        None
     }
 
     /// Whether codes of 8 bits in the place of its one operand and its one result are too coarse to show what it does.

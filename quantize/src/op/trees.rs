@@ -191,9 +191,14 @@ impl Operator for Trees {
         LayoutRule::Fixed
     }
 
-    /// All features of a tensor have one scale, and codes of 8 bits lose what thresholds tell apart.
-    fn no_int8_form(&self) -> Option<&'static str> {
-        Some("trees compare features of different sizes, which int8 codes of one scale cannot tell apart; compile it without --calib")
+    fn ensemble(&self) -> Option<&Ensemble> {
+        Some(&self.ensemble)
+    }
+
+    /// All features of a tensor have one scale, and codes of 8 bits lose what thresholds tell apart. Trees on a model's own
+    /// input have a form of their own (`forest`).
+    fn stays_on_floats(&self) -> bool {
+        true
     }
 
     fn codes(&self) -> Codes {

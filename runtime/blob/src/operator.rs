@@ -165,7 +165,7 @@ macro_rules! for_each_operator {
             /// A layer that goes over the steps of sequences.
             Recurrent = 38 "recurrent" { F32: RecurrentF32 "recurrent-f32", I8: RecurrentI8 "recurrent-i8", }
             /// What the leaves of trees say about a row of features.
-            Trees = 39 "trees" { F32: TreesF32 "trees-f32", }
+            Trees = 39 "trees" { F32: TreesF32 "trees-f32", I16: TreesI16 "trees-i16", }
         }
     };
 }

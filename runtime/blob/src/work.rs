@@ -10,7 +10,8 @@ use crate::records::{
     FullyConnectedI8, FullyConnectedI16, Gather, Grid, HybridConv2d, Lookup, MapF32, MapI16, MatMulF32, MatMulI8,
     MatMulI16, MatMulShape, MeanF32, MeanI8, Pad, PoolF32, PoolI8, PoolI16, Rank, Rearrange, RecurrentF32, RecurrentI8,
     ReduceF32, ReduceInt, ReduceMax, Requantize, Resample, ResizeBilinear, Scatter, Select, SoftmaxF32, SoftmaxI8,
-    SoftmaxI16, Suppress, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, TreesF32, UnaryF32, Window,
+    SoftmaxI16, Suppress, Take, TransposeConvF32, TransposeConvI8, TransposeConvI16, TreesF32, TreesI16, UnaryF32,
+    Window,
 };
 use crate::{Cursor, DType, Field, OpCode, OperatorBytes};
 
@@ -220,7 +221,7 @@ counted! {
         let macs = product([steps, gates]).saturating_mul(u64::from(it.inputs).saturating_add(it.units.into()));
         Work { macs, ..moved(product([steps, it.inputs.into()]), product([steps, it.units.into()])) }
     };
-    TreesF32: |it, _opcode| {
+    TreesF32, TreesI16: |it, _opcode| {
         // A path may lead through all of a tree; what a leaf names is read for each target.
         let (nodes, leaves) = (product([it.rows, it.nodes]), product([it.rows, it.trees, it.targets]));
         let taps = nodes.saturating_add(leaves).saturating_add(product([it.rows, it.trees]));

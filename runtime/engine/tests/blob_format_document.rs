@@ -71,7 +71,7 @@ fn records() -> BTreeMap<String, Vec<(String, String)>> {
             all.insert(name, fields);
         }
     }
-    assert_eq!(all.len(), 67, "every record of the sources was read");
+    assert_eq!(all.len(), 68, "every record of the sources was read");
     all
 }
 

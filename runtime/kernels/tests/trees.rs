@@ -1,5 +1,6 @@
 //! Trees: leaves known by hand, and trees and slices that do not fit.
 
+use kinglet_kernels::trees::codes::{self, Places};
 use kinglet_kernels::trees::{Aggregate, Leaves, Node, Question, Trees, is_tree, key, trees_f32};
 
 const NAN: f32 = f32::NAN;
@@ -112,4 +113,69 @@ fn slices_that_are_too_short_are_refused() {
         assert!(!trees_f32(&Trees { targets: wild, ..layer }, &[0.0; 4], &mut [0.0; 2]));
     }
     assert!(!trees_f32(&Trees { rows: usize::MAX, ..layer }, &[0.0; 4], &mut [0.0; 2]));
+}
+
+/// Leaves 0 to 3 of codes: `x0 <= 100 ? (x1 <= -5 ? 0 : 1) : (x1 <= 7 ? 2 : 3)`.
+fn codes() -> Vec<u32> {
+    let node = |feature, threshold, skip, is_last| codes::Node { feature, threshold, skip, is_last };
+    let all = [node(0, 100, 2, false), node(1, -5, 1, true), node(1, 7, 1, true)];
+    all.iter().map(|node| node.word(1).expect("fits")).collect()
+}
+
+fn coded<'a>(nodes: &'a [u32], leaves: codes::Leaves<'a>, base: &'a [i32]) -> codes::Trees<'a> {
+    codes::Trees { rows: 1, features: 2, feature_bits: 1, starts: &[0], nodes, base, leaves }
+}
+
+#[test]
+fn codes_come_to_their_leaves() {
+    let (nodes, numbers) = (codes(), [10, 20, 30, -40]);
+    assert!(codes::is_tree(&nodes, 1, 2));
+    let leaves = codes::Leaves::Numbers { numbers: &numbers, targets: &[0] };
+    for (x, sum) in
+        [([100, -5], 1010), ([i16::MIN, -4], 1020), ([101, 7], 1030), ([i16::MAX, 8], 960), ([100, i16::MIN], 1010)]
+    {
+        let mut y = [0];
+        assert!(codes::trees_i16(&coded(&nodes, leaves, &[1000]), &x, &mut y));
+        assert_eq!(y, [sum], "{x:?}");
+    }
+}
+
+#[test]
+fn sums_of_codes_wrap_and_rows_are_shared() {
+    let nodes = codes();
+    let rows = [1, 2, 32_767, -32_768];
+    for places in [Places::Bytes(&[0, 1, 1, 0]), Places::Halves(&[0, 1, 1, 0])] {
+        let leaves = codes::Leaves::Rows { rows: &rows, places };
+        let mut y = [0; 2];
+        assert!(codes::trees_i16(&coded(&nodes, leaves, &[i32::MAX, i32::MIN]), &[0, 0], &mut y));
+        assert_eq!(y, [i32::MIN + 32_766, i32::MAX - 32_767]);
+    }
+}
+
+#[test]
+fn codes_with_holes_are_found_and_refused() {
+    let good = codes();
+    let numbers = [0; 4];
+    for (at, bits) in [(0, 1 << 2), (1, 1 << 1), (2, 1 << 1), (0, 2 << 1), (2, 0x7FF << 1)] {
+        let mut nodes = good.clone();
+        nodes[at] ^= bits;
+        // Whatever stands in nodes, a kernel ends: it leads forward only.
+        let leaves = codes::Leaves::Numbers { numbers: &numbers, targets: &[0] };
+        codes::trees_i16(&coded(&nodes, leaves, &[0]), &[i16::MAX; 2], &mut [0]);
+        codes::trees_i16(&coded(&nodes, leaves, &[0]), &[i16::MIN; 2], &mut [0]);
+    }
+    assert!(!codes::is_tree(&[], 1, 2), "a tree has a node");
+    assert!(!codes::is_tree(&good[..2], 1, 2), "a second branch that is cut off");
+    assert!(!codes::is_tree(&good, 1, 1), "a feature that there is not");
+    let leaves = codes::Leaves::Numbers { numbers: &numbers, targets: &[1] };
+    assert!(!codes::trees_i16(&coded(&good, leaves, &[0]), &[0; 2], &mut [0]), "a target that there is not");
+    let leaves = codes::Leaves::Numbers { numbers: &numbers[..1], targets: &[0] };
+    assert!(!codes::trees_i16(&coded(&good, leaves, &[0]), &[101, 8], &mut [0]), "a leaf that there is not");
+    let leaves = codes::Leaves::Numbers { numbers: &numbers, targets: &[0] };
+    let layer = coded(&good, leaves, &[0]);
+    assert!(!codes::trees_i16(&layer, &[0; 1], &mut [0]) && !codes::trees_i16(&layer, &[0; 2], &mut []));
+    for wild in [usize::MAX, usize::MAX / 2, 1 << 33 & usize::MAX] {
+        assert!(!codes::trees_i16(&codes::Trees { rows: wild, ..layer }, &[0; 2], &mut [0]) || wild == 0);
+        assert!(!codes::trees_i16(&codes::Trees { features: wild, ..layer }, &[0; 2], &mut [0]) || wild == 0);
+    }
 }

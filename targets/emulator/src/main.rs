@@ -110,7 +110,7 @@ fn run(session: &mut Session<'_, '_>) -> Result<u32, Failure> {
 /// because their memory may be used for something else once they have been read.
 fn fill_inputs(session: &mut Session<'_, '_>, vector: Vector) -> Result<(), Failure> {
     for index in 0..session.model().input_count() {
-        #[cfg(feature = "loaded")]
+        #[cfg(any(feature = "loaded", feature = "int16"))]
         if fill_other(session, index, vector) {
             continue;
         }
@@ -124,7 +124,7 @@ fn fill_inputs(session: &mut Session<'_, '_>, vector: Vector) -> Result<(), Fail
 }
 
 /// Fills an input that is neither int8 nor float: int16, or else bool. True when it was.
-#[cfg(feature = "loaded")]
+#[cfg(any(feature = "loaded", feature = "int16"))]
 fn fill_other(session: &mut Session<'_, '_>, index: usize, vector: Vector) -> bool {
     if session.input_i8(index).is_ok() || session.input_f32(index).is_ok() {
         return false;

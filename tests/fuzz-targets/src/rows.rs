@@ -1,6 +1,6 @@
 //! Records of rows by indices of run time, of where the greatest elements are, of boxes, and of trees.
 
-use kinglet_blob::records::{Detect, Gather, Rank, Scatter, Suppress, TreesF32};
+use kinglet_blob::records::{Detect, Gather, Rank, Scatter, Suppress, TreesF32, TreesI16};
 use kinglet_blob::{DType, OpCode, Operand, Operands};
 
 use crate::plan::Place;
@@ -48,6 +48,21 @@ impl Memory {
     /// Trees of random bytes.
     pub(crate) fn trees(&self, shape: [u8; 4], [nodes, leaf_rows, aggregate]: [u8; 3], place: Place) -> Vec<u8> {
         let [rows, features, targets, trees] = shape.map(|each| u32::from(extent(each, 5)));
+        if aggregate >= 128 {
+            let at = self.addresses(place, (rows * features, rows * targets), (2, 4));
+            let record = TreesI16 {
+                constants: at.constants,
+                rows,
+                features,
+                targets,
+                trees,
+                nodes: u32::from(nodes % 8),
+                leaf_rows: u32::from(leaf_rows % 4),
+                feature_bits: aggregate % 17,
+                reserved: [0; 3],
+            };
+            return plain(OpCode::Trees, &Operands::unary((DType::I16, at.input), (DType::I32, at.output)), &record);
+        }
         let at = self.addresses(place, (rows * features, rows * targets), (4, 4));
         let record = TreesF32 {
             constants: at.constants,

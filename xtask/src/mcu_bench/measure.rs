@@ -139,6 +139,7 @@ impl Bench<'_> {
         let arena = compiled.number("arena_bytes")?;
         let mut features = operators::engine_features(&compiled.blob)?;
         features.extend(traced.then(|| "trace".to_owned()));
+        features.extend(self.has_int16_input(compiled)?.then(|| "int16".to_owned()));
         image::build(&Recipe {
             board: self.board,
             binary: "kinglet-emulator",
@@ -257,6 +258,15 @@ impl Bench<'_> {
         output_of(&mut command)?;
         let outputs = outputs.iter().map(|output| fs::read(output).context("cannot read the host's output"));
         Ok(outputs.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// Whether the image has to fill int16 tensors, which most models have not.
+    fn has_int16_input(&self, compiled: &Compiled) -> Result<bool> {
+        let facts = self.inspect(compiled)?;
+        let inputs = facts.get("inputs").and_then(serde_json::Value::as_array).context("a blob has inputs")?;
+        let is_int16 =
+            |input: &serde_json::Value| input.get("dtype").and_then(serde_json::Value::as_str) == Some("int16");
+        Ok(inputs.iter().any(is_int16))
     }
 
     /// What `kinglet inspect --json` says of a blob.

@@ -5,6 +5,7 @@
 //! is the one by which the peer's numbers were measured, so that both can stand side by side.
 
 mod chart;
+mod classical;
 mod cycles;
 pub(crate) mod measure;
 pub(crate) mod operators;
@@ -49,6 +50,9 @@ pub(crate) struct Arguments {
     /// Folder with NAME.VECTOR.out.bin files [default: `golden` in the models folder]
     #[arg(long, value_name = "DIR")]
     golden: Option<PathBuf>,
+    /// Measure the models of a group beside its peers, out of the folder of models
+    #[arg(long, value_enum)]
+    group: Option<Group>,
     /// Measure only this model; may be given more than once
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -87,16 +91,23 @@ pub(crate) struct Arguments {
     kinglet: Option<PathBuf>,
 }
 
+/// Models that have peers of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Group {
+    /// Trees, made by tools/peers/classical
+    Classical,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(Group::Classical) = arguments.group {
+        return run_classical(arguments);
+    }
     let models = arguments.models.clone().unwrap_or_else(|| tree::shared().join("models"));
     let golden = arguments.golden.clone().unwrap_or_else(|| models.join("golden"));
     let subjects = subject::find(&subject::INT8, &models, &golden, &arguments.only)?;
     let old = arguments.compare.as_deref().map(read_records).transpose()?;
     let peer = Peer::read(&tree::root().join("targets/results/peer.json"))?;
-    let boards: Vec<&Board> = arguments.core.map_or_else(|| board::all().iter().collect(), |board| vec![board]);
-    for board in &boards {
-        prerequisites::rust_target(board.rust_target)?;
-    }
+    let boards = boards(arguments)?;
     let _lock = only_one()?;
     let plugin = prerequisites::plugin()?;
     let kinglet = prerequisites::kinglet(arguments.kinglet.as_deref())?;
@@ -136,6 +147,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(path) = &arguments.json {
         write_records(path, &records, arguments.all)?;
     }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The boards that the user asked for, which can be built for.
+fn boards(arguments: &Arguments) -> Result<Vec<&'static Board>> {
+    let boards: Vec<&Board> = arguments.core.map_or_else(|| board::all().iter().collect(), |board| vec![board]);
+    for board in &boards {
+        prerequisites::rust_target(board.rust_target)?;
+    }
+    Ok(boards)
+}
+
+fn run_classical(arguments: &Arguments) -> Result<ExitCode> {
+    let boards = boards(arguments)?;
+    let _lock = only_one()?;
+    let plugin = prerequisites::plugin()?;
+    let kinglet = prerequisites::kinglet(arguments.kinglet.as_deref())?;
+    let failed = classical::run(arguments, &boards, (&plugin, &kinglet))?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

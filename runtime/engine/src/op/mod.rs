@@ -150,7 +150,8 @@ dispatch! {
     "scatter" Scatter I8 | F32 | I16 | I32 | U8 | Bool: gather::SCATTER => gather::check_scatter, gather::run_scatter;
     "suppress" Suppress F32: boxes::SUPPRESS => boxes::check_suppress, boxes::run_suppress;
     "detect" Detect F32: boxes::DETECT => boxes::check_detect, boxes::run_detect;
-    "trees-f32" Trees F32: UNARY_F32 => trees::check, trees::run;
+    "trees-f32" Trees F32: UNARY_F32 => trees::check_f32, trees::run_f32;
+    "trees-i16" Trees I16: trees::I16 => trees::check_i16, trees::run_i16;
     "rank" Rank I8 | F32 | I16 | I32 | U8: rank::RANK => rank::check, rank::run;
     "recurrent-f32" Recurrent F32: recurrent::F32 => recurrent::check_f32, recurrent::run_f32;
     "recurrent-i8" Recurrent I8: recurrent::I8 => recurrent::check_i8, recurrent::run_i8;

@@ -121,3 +121,61 @@ fn places_of_features() {
     }
     assert_eq!(placed("trees", 1, &[0; 4]), LoadRule::ArenaOverlap);
 }
+
+const CODES: [&str; 3] = ["trees-i16", "trees-i16: rows", "trees-i16: many rows"];
+
+/// Byte offset of the bits of a feature, with `reserved` behind it.
+const FEATURE_BITS: usize = 28;
+
+#[test]
+fn numbers_of_trees_on_codes() {
+    for name in CODES {
+        for at in [ROWS, FEATURES, TARGETS, TREES] {
+            assert_eq!(parameter(name, at, &[0; 4]), LoadRule::Shape, "{name}: nothing at {at}");
+        }
+        for at in [TREES, NODES, LEAF_ROWS] {
+            assert_eq!(parameter(name, at, &[0, 0, 1, 0]), LoadRule::ConstantRange, "{name}: much at {at}");
+        }
+        assert_eq!(parameter(name, CONSTANTS, &[2, 0, 0, 0]), LoadRule::ConstantRange, "{name}");
+        assert_eq!(parameter(name, FEATURE_BITS, &[16]), LoadRule::Parameter, "{name}");
+        for at in 1..4 {
+            assert_eq!(parameter(name, FEATURE_BITS + at, &[1]), LoadRule::Parameter, "{name}: reserved");
+        }
+    }
+}
+
+#[test]
+fn order_and_branches_of_trees_on_codes() {
+    for name in CODES {
+        assert_eq!(spoilt(name, |_| 0, &[1, 0, 0, 0]), LoadRule::Parameter, "{name}: nodes of no tree");
+        assert_eq!(spoilt(name, |_| 4, &[0xFF; 4]), LoadRule::Parameter, "{name}: behind all nodes");
+        assert_eq!(spoilt(name, |_| 4, &[0; 4]), LoadRule::Parameter, "{name}: a tree without a node");
+        // All bits of the way to the second branch.
+        assert_eq!(spoilt(name, first_node, &[0xFF, 0x7F]), LoadRule::Parameter, "{name}: out of the tree");
+        assert_eq!(spoilt(name, first_node, &[0xFF, 0xFF]), LoadRule::Parameter, "{name}: a leaf that is not there");
+    }
+}
+
+#[test]
+fn names_of_leaves_on_codes() {
+    for (name, name_bytes, bound) in [("trees-i16", 2, 3), ("trees-i16: rows", 1, 6), ("trees-i16: many rows", 2, 300)]
+    {
+        let last = move |program: &Writer| {
+            let [trees, nodes, targets] = [TREES, NODES, TARGETS].map(|at| number(program, at));
+            let leaf_rows = number(program, LEAF_ROWS);
+            let numbers = if leaf_rows == 0 { nodes + trees } else { leaf_rows * targets };
+            let names = if leaf_rows == 0 { trees } else { nodes + trees };
+            4 * (trees + nodes + targets) + 2 * numbers + name_bytes * (names - 1)
+        };
+        let bytes = u16::to_le_bytes(bound);
+        assert_eq!(spoilt(name, last, &bytes[..name_bytes]), LoadRule::Parameter, "{name}: one too many");
+    }
+}
+
+#[test]
+fn places_of_codes_and_sums() {
+    assert_eq!(placed("trees-i16", 0, &[1, 0, 0, 0]), LoadRule::ArenaAlignment);
+    assert_eq!(placed("trees-i16", 1, &[2, 0, 0, 0]), LoadRule::ArenaAlignment);
+    assert_eq!(placed("trees-i16", 0, &[0, 0, 0, 1]), LoadRule::ArenaRange);
+    assert_eq!(placed("trees-i16", 1, &[0; 4]), LoadRule::ArenaOverlap);
+}

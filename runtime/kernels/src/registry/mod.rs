@@ -296,6 +296,7 @@ const PLAIN: &[Row] = &{
         Row::plain("recurrent::recurrent_f32", &[O::Recurrent], F32, Kernel::Formula),
         Row::plain("recurrent::recurrent_i8", &[O::Recurrent], I8, Kernel::Formula),
         Row::plain("trees::trees_f32", &[O::Trees], F32, Kernel::Formula),
+        Row::plain("trees::codes::trees_i16", &[O::Trees], I16, Kernel::Formula),
         Row::plain("quantize::requantize_i16", &[O::Quantize], I16, Kernel::Formula),
         Row::plain("quantize::dequantize_i16_f32", &[O::Dequantize], I16, Kernel::Formula),
     ]

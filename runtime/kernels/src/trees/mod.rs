@@ -17,6 +17,8 @@
 //!                    key of t, i32
 //! ```
 
+pub mod codes;
+
 /// Bits of a node's first word that are the feature.
 pub const FEATURE_BITS: u32 = 12;
 
