@@ -47,7 +47,7 @@ fn run(command: Command) -> Result<ExitCode> {
             (None, None) => Err(anyhow::anyhow!("name the folder of models; `kinglet-serve --help` has the rest")),
         };
         // What has not gone out yet goes out now, off the threads that it needs for that.
-        tokio::task::spawn_blocking(move || drop(traces)).await?;
+        tokio::task::spawn_blocking(move || traces.end()).await?;
         done
     })
 }

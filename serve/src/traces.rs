@@ -16,6 +16,13 @@ pub struct Traces {
     provider: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
 }
 
+impl Traces {
+    /// Sends what has not been sent.
+    pub fn end(self) {
+        let _sent_when_dropped = self;
+    }
+}
+
 #[cfg(feature = "otel")]
 impl Drop for Traces {
     fn drop(&mut self) {

@@ -2,10 +2,11 @@
 
 mod common;
 
+use core::time::Duration;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ed25519_compact::{KeyPair, Seed};
 use kinglet_monitor::{RECORD_BYTES_MAX, Record};

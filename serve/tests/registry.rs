@@ -2,11 +2,12 @@
 
 mod common;
 
+use core::time::Duration;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ed25519_compact::{KeyPair, Seed};
 use kinglet_serve::registry::{Access, pull, push};

@@ -11,13 +11,15 @@ use crate::score::argmax;
 use crate::target::Target;
 use crate::tensor::{self, PortSpec};
 
+/// The integer form of a graph with trees and how far its answers are from the float ones, or why there is none.
+type Form = Result<(Graph, ForestLine), String>;
+
+/// What a blob answers: its outputs, and of each sample the reals of each output.
+type Answers = (Vec<PortSpec>, Vec<Vec<Vec<f32>>>);
+
 /// The integer form of a graph with trees, and how far its answers are from the float ones; the reason where it has none.
 /// `None` for a graph without trees.
-pub(super) fn coded(
-    graph: &Graph,
-    samples: &Samples,
-    progress: Progress<'_>,
-) -> Result<Option<Result<(Graph, ForestLine), String>>, CompileError> {
+pub(super) fn coded(graph: &Graph, samples: &Samples, progress: Progress<'_>) -> Result<Option<Form>, CompileError> {
     progress(Stage::Quantizing);
     let coded = match forest::coded(graph, samples) {
         None => return Ok(None),
@@ -46,7 +48,7 @@ fn columns(graph: &Graph) -> [usize; 2] {
 }
 
 /// What a blob answers to each sample: all outputs as reals.
-fn answers(blob: &AlignedBytes, samples: &Samples) -> Result<(Vec<PortSpec>, Vec<Vec<Vec<f32>>>), CompileError> {
+fn answers(blob: &AlignedBytes, samples: &Samples) -> Result<Answers, CompileError> {
     let run = host::with_session(blob, |session| {
         let (inputs, outputs) = tensor::ports(session.model());
         let mut all = Vec::with_capacity(samples.len());

@@ -55,7 +55,7 @@ fn bounds(float: &Graph, coded: &Graph, sums: &[ValueId]) -> Result<Vec<Option<[
             ends[id.0 as usize] = [Some(vec![-reach; len]), Some(vec![reach; len])];
             continue;
         }
-        for side in 0..2 {
+        for side in [0, 1] {
             let of = |id: &ValueId| {
                 let value = coded.value(*id);
                 let data = float.constant_f32(*id).or(ends[id.0 as usize][side].as_deref());
@@ -91,8 +91,8 @@ fn reach(graph: &Graph, node: &Node) -> f32 {
 fn follow(graph: &mut Graph, node: &mut Node, common: &Quantization) -> Result<(), String> {
     let rule = node.op.operator().codes();
     for operand in &mut node.inputs {
-        if let Some(reals) = graph.constant_f32(*operand) {
-            *operand = constant(graph, *operand, &reals.to_vec(), common.scale(0));
+        if let Some(reals) = graph.constant_f32(*operand).map(<[f32]>::to_vec) {
+            *operand = constant(graph, *operand, &reals, common.scale(0));
         }
     }
     let of_operand = node.inputs.first().and_then(|id| graph.value(*id).quantization.clone());

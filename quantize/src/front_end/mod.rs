@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn a_tone_is_in_its_band() {
         let front_end = FrontEnd { is_leveled: false, ..FrontEnd::default() };
-        let tone: Vec<i16> = (0..16_000).map(|at| ((f64::from(at) * 0.392_699).sin() * 9_000.0) as i16).collect();
+        let tone: Vec<i16> =
+            (0..16_000).map(|at| ((f64::from(at) * core::f64::consts::FRAC_PI_8).sin() * 9_000.0) as i16).collect();
         let codes = front_end.codes(&tone).unwrap();
         assert_eq!(codes.len() % 40, 0);
         let row = &codes[400..440];

@@ -306,7 +306,7 @@ impl Walk {
         if windows == 1 {
             return self.all_at_once(node, "pads its only window");
         }
-        if rows.count % stride != 0 {
+        if !rows.count.is_multiple_of(stride) {
             return Err(Trouble::Stride(rows.stride * stride));
         }
         node.op.operator_mut().begin_with_first_row(axis);

@@ -82,7 +82,7 @@ fn noise(len: usize, loud: i64, seed: u64) -> Vec<i16> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 40) as i64 - (1 << 23)) * loud >> 23
+        (((state >> 40) as i64 - (1 << 23)) * loud) >> 23
     };
     (0..len).map(|_| next().clamp(-32768, 32767) as i16).collect()
 }

@@ -130,6 +130,6 @@ mod tests {
         // Two thousand in four quarters.
         assert!(counts.iter().all(|count| (420..=580).contains(count)), "{counts:?}");
         let head = head("<f4", &[3, 2]);
-        assert!(head.len() % 64 == 0 && head.ends_with(b"\n"));
+        assert!(head.len().is_multiple_of(64) && head.ends_with(b"\n"));
     }
 }

@@ -1,8 +1,8 @@
 //! How a registry is reached, and as whom.
 
+use core::time::Duration;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use docker_credential::{CredentialRetrievalError, DockerCredential};

@@ -1,10 +1,11 @@
 //! Programs of others beside the server: a registry of containers and a broker of messages, on ports of the system's choice.
 
+use core::time::Duration;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 

@@ -34,8 +34,8 @@ impl Noise {
     /// Takes the noise from bands, of which `averages` has been kept since the last ones, and keeps it for the next.
     pub fn take_away(&self, bands: &mut [u32], averages: &mut [u32]) {
         let one = 1_u64 << 14;
-        for (index, (band, average)) in bands.iter_mut().zip(averages).enumerate() {
-            let share = u64::from(self.share[index % 2]).min(one);
+        for ((band, average), share) in bands.iter_mut().zip(averages).zip(self.share.iter().cycle()) {
+            let share = u64::from(*share).min(one);
             let long = u64::from(*band).wrapping_shl(self.more_bits.min(12));
             let sum = long.wrapping_mul(share).wrapping_add(u64::from(*average).wrapping_mul(one.wrapping_sub(share)));
             let now = sum.wrapping_shr(14).min(u32::MAX.into());

@@ -32,7 +32,7 @@ pub(super) fn are_exact(numbers: &Numbers<'_>) -> bool {
 pub(super) fn place(taps: Taps, output: usize, tap: usize) -> usize {
     let place = taps.place(tap);
     let block = (output / 8).wrapping_mul(taps.count().div_ceil(4)).wrapping_add(place / 4);
-    let word = block.wrapping_mul(4).wrapping_add((output / 4 & 1) << 1).wrapping_add(place & 1);
+    let word = block.wrapping_mul(4).wrapping_add(((output / 4) & 1) << 1).wrapping_add(place & 1);
     let nibble = NIBBLES.get(output & 3).copied().unwrap_or(0).wrapping_add(place & 2);
     word.wrapping_mul(8).wrapping_add(nibble)
 }
