@@ -8,7 +8,7 @@ use kinglet_kernels::machine::{Isa, KernelSet, MACHINES, Machine};
 use kinglet_tests::tree::{SourceFile, root, source_files};
 
 /// Files that name machines, and why they may.
-const MAY_NAME_MACHINES: [(&str, &str); 9] = [
+const MAY_NAME_MACHINES: [(&str, &str); 13] = [
     ("runtime/kernels/src/machine.rs", "the table"),
     ("quantize/src/cost/table.rs", "measured prices, written by a program from what the table says is emulated"),
     ("quantize/src/cli/demo.rs", "what the demonstration compiles for"),
@@ -17,6 +17,10 @@ const MAY_NAME_MACHINES: [(&str, &str); 9] = [
     ("xtask/src/c_test/models.rs", "one blob for a board is among what the C programs run"),
     ("xtask/src/test/steps.rs", "the example firmware's core, the lints' and the other processor"),
     ("xtask/src/host_bench.rs", "which application cores are counted, and on which processors"),
+    ("xtask/src/components/", "which machines the components of build systems are tried on"),
+    ("xtask/src/jvm/native.rs", "which machines the libraries for Android are for"),
+    ("xtask/src/linux_boards.rs", "which machines Linux boards are"),
+    ("xtask/src/wasm_test.rs", "whose blobs the npm package runs beside portable ones"),
     ("xtask/src/miri.rs", "where Miri runs, which is a host"),
 ];
 

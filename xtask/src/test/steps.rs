@@ -35,6 +35,7 @@ pub(super) fn all() -> Vec<Step> {
     let mut steps = style();
     steps.extend(host());
     steps.extend(other_processors());
+    steps.extend(packages());
     steps.extend(c_and_boards());
     steps.push(Step {
         name: "tflite-oracle",
@@ -279,21 +280,10 @@ fn other(package: &str, tests: &[&str]) -> Command {
     command
 }
 
-fn c_and_boards() -> Vec<Step> {
+/// The packages for those who have no Rust.
+fn packages() -> Vec<Step> {
     let step = |name, what, missing, commands| Step { name, what, missing, commands };
     vec![
-        step("c", "the C interface: misuse, soak, and models", nothing, vec![xtask(&["c-test"])]),
-        step(
-            "package",
-            "projects use the packaged C library and a model in C",
-            || {
-                ["cmake", "pkg-config"]
-                    .into_iter()
-                    .find(|program| !starts(program))
-                    .map(|it| format!("{it} is missing"))
-            },
-            vec![xtask(&["package", "--out", "target/packages", "--check"])],
-        ),
         step(
             "jvm",
             "Kotlin classes on the JVM: golden models, misuse, threads, leaks",
@@ -323,6 +313,24 @@ fn c_and_boards() -> Vec<Step> {
             "the npm package: the host's bits under Node, wrong calls, and the viewer in a browser",
             || target(crate::npm::TARGET).or_else(|| (!starts("node")).then(|| "node is not installed".into())),
             vec![xtask(&["wasm-test"])],
+        ),
+    ]
+}
+
+fn c_and_boards() -> Vec<Step> {
+    let step = |name, what, missing, commands| Step { name, what, missing, commands };
+    vec![
+        step("c", "the C interface: misuse, soak, and models", nothing, vec![xtask(&["c-test"])]),
+        step(
+            "package",
+            "projects use the packaged C library and a model in C",
+            || {
+                ["cmake", "pkg-config"]
+                    .into_iter()
+                    .find(|program| !starts(program))
+                    .map(|it| format!("{it} is missing"))
+            },
+            vec![xtask(&["package", "--out", "target/packages", "--check"])],
         ),
         step(
             "panic-proof",
