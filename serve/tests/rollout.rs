@@ -11,7 +11,7 @@ use kinglet_trust::{KeyRing, Software};
 use self::common::{Folder, Running, blobs};
 
 /// Four steps.
-const PLAN: &str = include_str!("../../tests/serve/plan.json");
+const PLAN: &str = include_str!("plan.json");
 
 fn settings(seed: u64) -> Settings {
     let cohorts = [("pilots", 0.05), ("eu", 0.4), ("us", 0.55)];

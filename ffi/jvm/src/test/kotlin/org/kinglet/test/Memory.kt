@@ -8,10 +8,10 @@ import org.kinglet.Model
 private const val SESSIONS = 100_000
 
 /** By then everything that is collected now and then has been so: memory beside the heap is 16 MB at most. */
-private const val WARM_UP = 60_000
+private const val WARM_UP = 30_000
 
 /** Room for the collector's moods; the sessions behind the warm-up would be beyond it with a leak of 1 kB each. */
-private const val GROWTH_KIB = 32 * 1024
+private const val GROWTH_KIB = 64 * 1024
 
 /** What may be left when no session is: the tests' own buffers. */
 private const val LEFT_BYTES = 1L shl 20
