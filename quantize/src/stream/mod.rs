@@ -13,7 +13,7 @@
 //! window's edge in each run. It would be the windowed model's results at the price of computing all rows that
 //! padding reaches again in each run.
 //!
-//! [`walk`] goes through the graph, [`ring`] adds the buffers, [`measure`] runs both models on data.
+//! `walk` goes through the graph, `ring` adds the buffers, `measure` runs both models on data.
 
 mod facts;
 mod flow;
