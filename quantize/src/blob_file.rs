@@ -6,7 +6,7 @@ use kinglet::{LoadError, LoadRule, Model};
 use kinglet_blob::FormatRule;
 
 use crate::file::{self, ReadError};
-use crate::host::AlignedBytes;
+use crate::host::AlignedBlob;
 
 /// The largest blob file that is read.
 const FILE_SIZE_BYTES_MAX: u64 = 1 << 30;
@@ -40,19 +40,19 @@ pub enum BlobFileError {
 }
 
 /// Reads a blob; the engine accepts what is returned.
-pub fn read(path: &Path) -> Result<AlignedBytes, BlobFileError> {
+pub fn read(path: &Path) -> Result<AlignedBlob, BlobFileError> {
     let contents = file::read(path, FILE_SIZE_BYTES_MAX);
     let contents = contents.map_err(|source| BlobFileError::Read { file: path.into(), source })?;
     accepted(path, &contents)
 }
 
 /// A blob out of bytes, which errors call by a name; the engine accepts what is returned.
-pub fn accepted(name: impl AsRef<Path>, contents: &[u8]) -> Result<AlignedBytes, BlobFileError> {
+pub fn accepted(name: impl AsRef<Path>, contents: &[u8]) -> Result<AlignedBlob, BlobFileError> {
     let file = name.as_ref();
     if contents.starts_with(&kinglet_trust::SEAL_MAGIC) {
         return Err(BlobFileError::Sealed { file: file.into() });
     }
-    let bytes = AlignedBytes::copy_of(contents);
+    let bytes = AlignedBlob::copy_of(contents);
     match Model::from_bytes(&bytes) {
         Ok(_) => Ok(bytes),
         Err(error) => Err(BlobFileError::Refused { file: file.into(), error }),

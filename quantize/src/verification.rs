@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::contract::{self, Broken};
 use crate::emit::{Certificate, Manifest};
-use crate::host::{self, AlignedBytes, HostError};
+use crate::host::{self, AlignedBlob, HostError};
 use crate::signing::{self, KeyFileError, SignatureLine};
 
 /// What has been checked. The field names are the JSON's.
@@ -73,7 +73,7 @@ pub enum VerificationError {
 
 /// Checks everything about a blob that may have at most `work_max` to do in a run; its signature where there are `keys`,
 /// of which one must have signed it.
-pub fn verify(blob: &AlignedBytes, work_max: u64, keys: &[PathBuf]) -> Result<Verified, VerificationError> {
+pub fn verify(blob: &AlignedBlob, work_max: u64, keys: &[PathBuf]) -> Result<Verified, VerificationError> {
     let model = Model::from_bytes_within(blob, work_max).map_err(VerificationError::Refused)?;
     let signature = signature(blob, keys)?;
     contract::check(model.blob())?;
@@ -122,7 +122,7 @@ fn explain(error: &TrustError) -> &'static str {
 }
 
 /// Runs the test vectors of a blob, which needs its arena; returns how many there are.
-pub fn replay(blob: &AlignedBytes) -> Result<u32, VerificationError> {
+pub fn replay(blob: &AlignedBlob) -> Result<u32, VerificationError> {
     match host::with_session(blob, |session| Ok(session.self_test()?.vectors)) {
         Ok(vectors) => Ok(vectors),
         Err(HostError::Engine(Error::SelfTest(SelfTestError::Mismatch { vector, output }))) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use kinglet::{OpCode, Tracer};
 use kinglet_quantize::compile::{Compiled, Options, compile_file};
 use kinglet_quantize::emit::Assembly;
-use kinglet_quantize::host::{AlignedBytes, infer, with_session};
+use kinglet_quantize::host::{AlignedBlob, infer, with_session};
 use kinglet_quantize::ir::Graph;
 use kinglet_quantize::target::Target;
 use kinglet_quantize::{plan, sample};
@@ -86,7 +86,7 @@ impl Tracer for Hashes {
     }
 }
 
-fn operator_hashes(blob: &AlignedBytes, input: &[u8]) -> Vec<u32> {
+fn operator_hashes(blob: &AlignedBlob, input: &[u8]) -> Vec<u32> {
     let mut hashes = Hashes::default();
     let run = with_session(blob, |session| {
         session.input_raw(0)?.copy_from_slice(input);

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use kinglet_blob::Blob;
 use kinglet_monitor::Baseline;
 use kinglet_monitor::audit::{Chain, Entry, Event};
-use kinglet_quantize::host::AlignedBytes;
+use kinglet_quantize::host::AlignedBlob;
 use kinglet_quantize::signing;
 use kinglet_trust::{Opener, Software};
 
@@ -210,7 +210,7 @@ fn a_baseline_is_counted_on_the_calibration_data() {
     let plain = folder.read("plain.kgl").len();
     // An entry of the section table, the section, and the padding before it.
     assert!((plain + 132..plain + 132 + 16).contains(&folder.read("a.kgl").len()));
-    let blob = AlignedBytes::copy_of(&folder.read("b.kgl"));
+    let blob = AlignedBlob::copy_of(&folder.read("b.kgl"));
     let baseline = Baseline::of(&Blob::parse(&blob).expect("a blob")).expect("a baseline");
     assert!(baseline.samples >= 32 && baseline.confidence.total() == baseline.samples, "{baseline:?}");
     assert!(baseline.input.total() > 65_535 && baseline.output.total() == 10 * baseline.samples, "{baseline:?}");

@@ -5,7 +5,7 @@ mod random_graph;
 
 use kinglet_quantize::compile::{Options, compile_built};
 use kinglet_quantize::emit::{Assembly, Manifest, Source, SourceKind};
-use kinglet_quantize::host::{AlignedBytes, infer, with_session};
+use kinglet_quantize::host::{AlignedBlob, infer, with_session};
 use kinglet_quantize::ir::{Activation, DType, Elements, Graph, Node, Op, Port, Quantization, State, Value, ValueId};
 use kinglet_quantize::lower::lower;
 use kinglet_quantize::op::{Add, Reshape};
@@ -83,7 +83,7 @@ impl Case {
     }
 }
 
-fn blob(assembly: &Assembly<'_>, graph: &Graph) -> AlignedBytes {
+fn blob(assembly: &Assembly<'_>, graph: &Graph) -> AlignedBlob {
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     assembly.blob(&manifest, &[]).unwrap_or_else(|error| panic!("{error}\n{graph}"))
 }
@@ -205,7 +205,7 @@ fn what_a_run_keeps_outlives_sessions_that_resume() {
     let samples = samples(9, case.graph.value(case.graph.inputs[0].value).len());
     let expected = carried(&case, Target::Portable, &samples).unwrap();
     let model = kinglet::Model::from_bytes(&blob).unwrap();
-    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
+    let mut arena = AlignedBlob::zeroed(model.arena_bytes());
     for (step, sample) in samples.iter().enumerate() {
         let session = match step {
             0 => kinglet::Session::new(&model, &mut arena),

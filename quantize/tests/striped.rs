@@ -4,7 +4,7 @@ mod random_graph;
 
 use kinglet_blob::records::{Copy, Window};
 use kinglet_quantize::emit::{Assembly, Manifest, Source, SourceKind};
-use kinglet_quantize::host::{AlignedBytes, infer, with_session};
+use kinglet_quantize::host::{AlignedBlob, infer, with_session};
 use kinglet_quantize::ir::Graph;
 use kinglet_quantize::lower::lower;
 use kinglet_quantize::plan::{self, VerifyError};
@@ -16,12 +16,12 @@ use random_graph::{Random, Step, grow};
 
 const TARGETS: [Target; 4] = [Target::Portable, Target::CortexM3, Target::CortexM4, Target::CortexM55];
 
-fn blob(assembly: &Assembly<'_>, graph: &Graph) -> AlignedBytes {
+fn blob(assembly: &Assembly<'_>, graph: &Graph) -> AlignedBlob {
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     assembly.blob(&manifest, &[]).unwrap_or_else(|error| panic!("{error}\n{graph}"))
 }
 
-fn outputs(blob: &AlignedBytes, inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
+fn outputs(blob: &AlignedBlob, inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
     with_session(blob, |session| infer(session, inputs)).expect("runs")
 }
 

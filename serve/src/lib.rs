@@ -18,7 +18,6 @@ pub mod auth;
 pub mod automatic;
 pub mod failure;
 pub mod fleet;
-pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod mqtt;

@@ -23,8 +23,8 @@ async fn no_request_is_lost_or_answered_twice() {
     // The same again, for clients that do not wait: what of theirs has run nobody can say.
     folder.put("left", "1", &blobs[0]);
     let running = Arc::new(Running::start(&folder, &["--body", "20000", "--queue", "100000"]).await);
-    let bytes = kinglet_serve::memory::AlignedBytes::copy_of(&blobs[0]);
-    let shape = kinglet::Model::from_bytes(bytes.as_slice()).unwrap().input(0).unwrap().shape().to_vec();
+    let bytes = kinglet::AlignedBlob::copy_of(&blobs[0]);
+    let shape = kinglet::Model::from_bytes(&bytes).unwrap().input(0).unwrap().shape().to_vec();
     let (whole, bad) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let tasks: Vec<_> = (0..CONNECTIONS)
         .map(|index| {

@@ -160,8 +160,8 @@ async fn conditions_promote_a_good_candidate_and_drop_a_bad_one() {
     );
     // Another program, which takes other inputs: every copy fails, and that is no agreement.
     let other = blobs.iter().find(|blob| {
-        let bytes = kinglet_serve::memory::AlignedBytes::copy_of(blob);
-        kinglet::Model::from_bytes(bytes.as_slice()).unwrap().input(0).unwrap().shape() != shape
+        let bytes = kinglet::AlignedBlob::copy_of(blob);
+        kinglet::Model::from_bytes(&bytes).unwrap().input(0).unwrap().shape() != shape
     });
     folder.put("m", "3", other.unwrap());
     running.app.repository.scan().unwrap();

@@ -2,18 +2,18 @@
 
 mod common;
 
+use kinglet::AlignedBlob;
 use kinglet::{Model, Session};
-use kinglet_serve::memory::AlignedBytes;
 use serde_json::json;
 
 use self::common::{Folder, Running, blobs, codes};
 
 /// Shape of the input, and what the engine itself makes of some codes.
 fn expected(blob: &[u8], input: impl Fn(usize) -> i8) -> (Vec<u32>, Vec<i8>, Vec<i8>) {
-    let bytes = AlignedBytes::copy_of(blob);
-    let model = Model::from_bytes(bytes.as_slice()).unwrap();
-    let mut arena = AlignedBytes::zeroed(model.arena_bytes());
-    let mut session = Session::new(&model, arena.as_mut_slice()).unwrap();
+    let bytes = AlignedBlob::copy_of(blob);
+    let model = Model::from_bytes(&bytes).unwrap();
+    let mut arena = AlignedBlob::zeroed(model.arena_bytes());
+    let mut session = Session::new(&model, &mut arena).unwrap();
     let port = model.input(0).unwrap();
     let codes: Vec<i8> = (0..port.len()).map(input).collect();
     session.input_i8(0).unwrap().copy_from_slice(&codes);

@@ -53,8 +53,8 @@ async fn a_span_of_an_inference_reaches_the_collector() {
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("http ").unwrap().to_owned();
-    let bytes = kinglet_serve::memory::AlignedBytes::copy_of(blob);
-    let shape = kinglet::Model::from_bytes(bytes.as_slice()).unwrap().input(0).unwrap().shape().to_vec();
+    let bytes = kinglet::AlignedBlob::copy_of(blob);
+    let shape = kinglet::Model::from_bytes(&bytes).unwrap().input(0).unwrap().shape().to_vec();
     let body = codes("one", &shape, &vec![1; shape.iter().product::<u32>() as usize]);
     let request = format!(
         "POST /v2/models/m/infer HTTP/1.1\r\nhost: k\r\nconnection: close\r\ncontent-length: {}\r\n\

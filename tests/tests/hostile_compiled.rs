@@ -6,21 +6,21 @@
 use kinglet_quantize::compile::{Compiled, Options, compile_file};
 use kinglet_quantize::target::Target;
 use kinglet_test_blobs::damage::{fix_checksums, flip, mutate};
-use kinglet_test_blobs::{AlignedBytes, Random, Tally};
+use kinglet_test_blobs::{AlignedBlob, Random, Tally};
 use kinglet_tests::tree::root;
 
 const ARENA_BYTES_MAX: usize = 1 << 16;
 
-fn compiled(path: &str, calibration: Option<&str>, target: Target) -> AlignedBytes {
+fn compiled(path: &str, calibration: Option<&str>, target: Target) -> AlignedBlob {
     let calibration = calibration.map(|path| root().join(path));
     let options = Options { target, calibration, golden: 1, ..Options::default() };
     let Compiled { blob, .. } =
         compile_file(&root().join(path), &options, &mut |_| ()).unwrap_or_else(|error| panic!("{path}: {error}"));
-    AlignedBytes::copy_of(&blob)
+    AlignedBlob::copy_of(&blob)
 }
 
 /// The smallest model, from each format, in each element type, in both packings.
-fn blobs() -> Vec<(&'static str, AlignedBytes)> {
+fn blobs() -> Vec<(&'static str, AlignedBlob)> {
     let (onnx, calibration) = ("examples/tiny/model.onnx", Some("examples/tiny/calib.npz"));
     let int8 = "tests/golden/models/tiny_int8.tflite";
     vec![
@@ -35,11 +35,11 @@ fn new_tally() -> Tally {
 }
 
 /// Cuts the blob at every byte and flips every bit: all must be refused.
-fn all_damage_is_an_error(name: &str, blob: &AlignedBytes) {
+fn all_damage_is_an_error(name: &str, blob: &AlignedBlob) {
     let mut random = Random::new(1);
     let mut truncations = new_tally();
     for len in 0..blob.len() {
-        truncations.exercise(&AlignedBytes::copy_of(&blob[..len]), &mut random);
+        truncations.exercise(&AlignedBlob::copy_of(&blob[..len]), &mut random);
     }
     truncations.print("truncations");
     assert_eq!(truncations.refusals(), blob.len(), "{name}");
@@ -56,7 +56,7 @@ fn all_damage_is_an_error(name: &str, blob: &AlignedBytes) {
 }
 
 /// Flips every bit, and damages at random, behind checksums that are right: refused, or run to the end.
-fn hidden_damage_is_harmless(name: &str, blob: &AlignedBytes) {
+fn hidden_damage_is_harmless(name: &str, blob: &AlignedBlob) {
     let mut random = Random::new(1);
     let mut damaged = blob.clone();
     let mut flips = new_tally();

@@ -7,7 +7,7 @@ use kinglet::Model;
 use kinglet_blob::signature::Claims;
 use kinglet_quantize::blob_file;
 use kinglet_quantize::file;
-use kinglet_quantize::host::AlignedBytes;
+use kinglet_quantize::host::AlignedBlob;
 use kinglet_quantize::inspect::inspect;
 use kinglet_quantize::signing;
 use kinglet_quantize::verification::{VerificationError, verify};
@@ -19,11 +19,11 @@ use crate::error::{Kind, exception};
 /// Bytes of a blob. They never change, so they are shared with every engine that runs them.
 #[pyclass(frozen, module = "kinglet_edge._native")]
 pub(crate) struct Blob {
-    pub(crate) bytes: Arc<AlignedBytes>,
+    pub(crate) bytes: Arc<AlignedBlob>,
 }
 
 impl Blob {
-    pub(crate) fn new(bytes: AlignedBytes) -> Self {
+    pub(crate) fn new(bytes: AlignedBlob) -> Self {
         Blob { bytes: Arc::new(bytes) }
     }
 }
@@ -89,7 +89,7 @@ impl Blob {
             ..known
         };
         let signed = signing::sign(&self.bytes, &claims, &pair).map_err(|error| fail(error.to_string()))?;
-        Ok(Blob::new(AlignedBytes::copy_of(&signed)))
+        Ok(Blob::new(AlignedBlob::copy_of(&signed)))
     }
 
     /// What `kinglet verify --json` prints; raises where something is wrong.

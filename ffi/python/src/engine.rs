@@ -10,7 +10,7 @@ use kinglet::{Model, OpCode, Session, Tracer};
 use kinglet_blob::SectionKind;
 use kinglet_quantize::blob_file;
 use kinglet_quantize::data::npy::Array;
-use kinglet_quantize::host::AlignedBytes;
+use kinglet_quantize::host::AlignedBlob;
 use kinglet_quantize::input_files::Inferences;
 use kinglet_quantize::tensor::{self, PortSpec};
 use kinglet_quantize::verification::replay;
@@ -23,7 +23,7 @@ use crate::error::{Kind, exception};
 self_cell::self_cell!(
     /// A verified view beside the bytes that it is a view of.
     struct Loaded {
-        owner: Arc<AlignedBytes>,
+        owner: Arc<AlignedBlob>,
         #[covariant]
         dependent: Model,
     }
@@ -37,7 +37,7 @@ pub(crate) struct Engine {
     outputs: Vec<PortSpec>,
     is_stateful: bool,
     /// Arenas that nobody works in; of a model with state at most one, with its state.
-    arenas: Mutex<Vec<AlignedBytes>>,
+    arenas: Mutex<Vec<AlignedBlob>>,
 }
 
 /// An input or output for Python: name, NumPy's type of its codes, shape in the source model, scale and zero point where
@@ -189,15 +189,15 @@ impl Engine {
 
     fn in_arena(
         &self,
-        known: Option<AlignedBytes>,
+        known: Option<AlignedBlob>,
         work: impl FnOnce(&mut Session<'_, '_>) -> Result<(), String>,
-    ) -> Result<(AlignedBytes, Result<(), Problem>), Problem> {
+    ) -> Result<(AlignedBlob, Result<(), Problem>), Problem> {
         let model = self.model();
         let bytes = model.arena_bytes();
         let is_new = known.is_none();
         let no_memory =
             || (Kind::Run, format!("an arena of {bytes} bytes is needed, which this machine does not have"));
-        let mut arena = known.or_else(|| AlignedBytes::try_zeroed(bytes)).ok_or_else(no_memory)?;
+        let mut arena = known.or_else(|| AlignedBlob::try_zeroed(bytes)).ok_or_else(no_memory)?;
         let session = if is_new { Session::new(model, &mut arena) } else { Session::resume(model, &mut arena) };
         let mut session = session.map_err(|error| (Kind::Run, error.to_string()))?;
         let done = work(&mut session).map_err(|text| (Kind::Run, text));

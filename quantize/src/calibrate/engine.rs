@@ -9,7 +9,7 @@ use kinglet_blob::OpCode;
 
 use super::{Runner, RunnerError};
 use crate::emit::{self, Assembly, BuildError, Manifest, SourceKind};
-use crate::host::{AlignedBytes, with_session};
+use crate::host::{AlignedBlob, with_session};
 use crate::ir::{DType, Graph, Node, Port, ValueId};
 use crate::op::rule::moves::Source;
 use crate::target::Target;
@@ -18,7 +18,7 @@ use crate::target::Target;
 #[derive(Debug)]
 pub struct EngineRunner<'g> {
     graph: &'g Graph,
-    blob: AlignedBytes,
+    blob: AlignedBlob,
     /// For each operator of the blob the value it writes, and from which byte on.
     written: Vec<(ValueId, usize)>,
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::Samples;
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
-use crate::host::{AlignedBytes, HostError, infer, with_session};
+use crate::host::{AlignedBlob, HostError, infer, with_session};
 use crate::ir::{Graph, Node, Port, ValueId};
 use crate::target::Target;
 
@@ -106,7 +106,7 @@ impl Prefix {
 }
 
 /// The outputs of a blob for every sample, on two threads.
-fn run_all(blob: &AlignedBytes, operands: &[&Vec<Vec<u8>>], samples: usize) -> Result<Vec<Vec<Vec<u8>>>, HostError> {
+fn run_all(blob: &AlignedBlob, operands: &[&Vec<Vec<u8>>], samples: usize) -> Result<Vec<Vec<Vec<u8>>>, HostError> {
     let part = |indices: core::ops::Range<usize>| {
         with_session(blob, |session| {
             let inputs = |sample: usize| operands.iter().filter_map(|of| of.get(sample).cloned()).collect::<Vec<_>>();

@@ -15,7 +15,7 @@ use crate::calibrate::RangeMethod;
 use crate::compare::{Comparison, Request};
 use crate::compile::{CompileError, Compiled, GoldenData, Options, Stage, compile_file};
 use crate::file;
-use crate::host::AlignedBytes;
+use crate::host::AlignedBlob;
 use crate::inspect::inspect;
 use crate::page::{self, Facts};
 use crate::pass::{Note, PassReport};
@@ -216,7 +216,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn write(output: &Path, blob: &[u8], languages: &[Language]) -> Result<String, Failure> {
     let mut files = vec![(output.to_path_buf(), blob.to_vec())];
     if !languages.is_empty() {
-        let aligned = AlignedBytes::copy_of(blob);
+        let aligned = AlignedBlob::copy_of(blob);
         let model = Model::from_bytes(&aligned)?;
         let stem = output.file_stem().unwrap_or_default().to_string_lossy();
         let sources = languages.iter().flat_map(|language| source::files(&model, &stem, *language));

@@ -14,7 +14,7 @@ use super::{Failure, Outcome, dump, of_inputs, print, print_json, warn};
 use crate::blob_file;
 use crate::emit::Manifest;
 use crate::file;
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBlob};
 use crate::input_files::{Format, Inferences, InputFiles};
 use crate::npy_file::npy_bytes;
 use crate::tensor::{self, InputUse, PortSpec};
@@ -137,7 +137,7 @@ fn of_one_run(outputs: &[PortSpec], results: &mut [Vec<u8>]) -> Vec<PortSpec> {
 }
 
 /// The bytes of each output, all inferences one after the other, in the blob's layout.
-fn infer_all(blob: &AlignedBytes, batches: &Inferences, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
+fn infer_all(blob: &AlignedBlob, batches: &Inferences, arguments: &Arguments) -> Result<Vec<Vec<u8>>, Failure> {
     host::with_session(blob, |session| Ok(infer_each(session, batches, arguments)))?
 }
 

@@ -14,7 +14,7 @@ use crate::calibrate::Samples;
 use crate::data::npy::{Array, ArrayError};
 use crate::data::{self, LABELS, Preparation};
 use crate::emit::{BuildError, Manifest};
-use crate::host::{self, AlignedBytes, HostError};
+use crate::host::{self, AlignedBlob, HostError};
 use crate::import::{self, Changes, Folder, ImportError, ModelBytes};
 use crate::pass::PassError;
 use crate::score::{self, Answers, Metric, Scoring, Truth, TruthError, argmax};
@@ -106,7 +106,7 @@ pub struct Request<'a> {
     /// Those with which the blob was made.
     pub changes: &'a Changes,
     /// The blob.
-    pub blob: &'a AlignedBytes,
+    pub blob: &'a AlignedBlob,
     /// Inputs under their names or as `x`, and labels, if any, as `y`.
     pub data: &'a Path,
     /// The figure that decides; otherwise the most usual one for such labels.
@@ -121,7 +121,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A comparison on all the data, without a wish.
-    pub fn new(model: &'a Path, changes: &'a Changes, blob: &'a AlignedBytes, data: &'a Path) -> Self {
+    pub fn new(model: &'a Path, changes: &'a Changes, blob: &'a AlignedBlob, data: &'a Path) -> Self {
         Request { model, changes, blob, data, metric: None, preparation: None, calibration: None, limit: None }
     }
 }

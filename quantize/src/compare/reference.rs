@@ -10,7 +10,7 @@ use kinglet_tract::{FloatReference, OnnxFile, Tensor};
 
 use super::CompareError;
 use crate::emit::{Assembly, Manifest, Source};
-use crate::host::{self, AlignedBytes, HostError};
+use crate::host::{self, AlignedBlob, HostError};
 use crate::import::{self, Kind, ModelBytes};
 use crate::ir::{Graph, interpret};
 use crate::pass::optimize;
@@ -24,7 +24,7 @@ pub(super) enum Reference {
     /// The graph as it was imported, and why tract does not run it.
     Interpreter { graph: Box<Graph>, note: String },
     /// The engine on the model as it is, and why nobody else runs it.
-    Engine { blob: AlignedBytes, inputs: Vec<PortSpec>, outputs: Vec<PortSpec>, note: Option<String> },
+    Engine { blob: AlignedBlob, inputs: Vec<PortSpec>, outputs: Vec<PortSpec>, note: Option<String> },
 }
 
 impl Reference {

@@ -4,7 +4,7 @@ use super::{CompileError, Progress, Stage};
 use crate::calibrate::Samples;
 use crate::emit::{Assembly, Manifest, Source, SourceKind};
 use crate::forest;
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBlob};
 use crate::ir::Graph;
 use crate::report::ForestLine;
 use crate::score::argmax;
@@ -35,7 +35,7 @@ pub(super) fn coded(graph: &Graph, samples: &Samples, progress: Progress<'_>) ->
     Ok(Some(Ok((coded, line))))
 }
 
-fn blob(graph: &Graph) -> Result<AlignedBytes, CompileError> {
+fn blob(graph: &Graph) -> Result<AlignedBlob, CompileError> {
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     Ok(Assembly::new(graph, Target::Portable)?.blob(&manifest, &[])?)
 }
@@ -48,7 +48,7 @@ fn columns(graph: &Graph) -> [usize; 2] {
 }
 
 /// What a blob answers to each sample: all outputs as reals.
-fn answers(blob: &AlignedBytes, samples: &Samples) -> Result<Answers, CompileError> {
+fn answers(blob: &AlignedBlob, samples: &Samples) -> Result<Answers, CompileError> {
     let run = host::with_session(blob, |session| {
         let (inputs, outputs) = tensor::ports(session.model());
         let mut all = Vec::with_capacity(samples.len());
@@ -63,7 +63,7 @@ fn answers(blob: &AlignedBytes, samples: &Samples) -> Result<Answers, CompileErr
     run.map_err(|error| crate::emit::BuildError::Run(error).into())
 }
 
-fn compared(float: &AlignedBytes, coded: &AlignedBytes, samples: &Samples) -> Result<ForestLine, CompileError> {
+fn compared(float: &AlignedBlob, coded: &AlignedBlob, samples: &Samples) -> Result<ForestLine, CompileError> {
     let ((ports, reals), (_, ours)) = (answers(float, samples)?, answers(coded, samples)?);
     let mut line = ForestLine { samples: samples.len(), ..ForestLine::default() };
     for (reals, ours) in reals.iter().zip(&ours) {

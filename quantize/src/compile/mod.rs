@@ -20,7 +20,7 @@ use crate::calibrate::{Calibration, CalibrationError, EngineRunner, Samples};
 use crate::data::npy::ArrayError;
 use crate::diagnose::{Diagnosis, DiagnosisError, diagnose};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
-use crate::host::AlignedBytes;
+use crate::host::AlignedBlob;
 use crate::import::{self, Folder, ImportError, Imported, Kind, ModelBytes};
 use crate::input_files::InputError;
 use crate::ir::{DType, Graph};
@@ -46,7 +46,7 @@ const ERROR_SAMPLES: usize = 16;
 #[derive(Debug)]
 pub struct Compiled {
     /// The blob, loaded and tried.
-    pub blob: AlignedBytes,
+    pub blob: AlignedBlob,
     /// Its figures.
     pub report: Report,
     /// The graph that was lowered.

@@ -3,7 +3,7 @@
 use super::{CompileError, GoldenData, Options};
 use crate::data::npy::Array;
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
-use crate::host::{AlignedBytes, with_session};
+use crate::host::{AlignedBlob, with_session};
 use crate::input_files::{Inferences, InputFiles};
 use crate::ir::Graph;
 use crate::stream::{Stream, difference, stream};
@@ -44,7 +44,7 @@ fn windows(graph: &Graph, options: &Options) -> Result<Option<Inferences>, Compi
     read.map(Some).map_err(CompileError::StreamData)
 }
 
-fn blob(graph: &Graph) -> Result<AlignedBytes, BuildError> {
+fn blob(graph: &Graph) -> Result<AlignedBlob, BuildError> {
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     Assembly::new(graph, Target::Portable)?.blob(&manifest, &[])
 }

@@ -3,7 +3,7 @@
 use super::{CompileError, GoldenData, Options};
 use crate::calibrate::Samples;
 use crate::emit::BuildError;
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBlob};
 use crate::input_files::InputFiles;
 use crate::ir::{DType, Graph};
 use crate::{affine, sample, tensor};
@@ -11,7 +11,7 @@ use crate::{affine, sample, tensor};
 /// Inputs of the first `count` test vectors of the data, as bytes, for a blob that has none yet.
 pub(super) fn vectors_of(
     data: &GoldenData,
-    blob: &AlignedBytes,
+    blob: &AlignedBlob,
     options: &Options,
 ) -> Result<Vec<Vec<Vec<u8>>>, CompileError> {
     let ports = host::with_session(blob, |session| Ok(tensor::ports(session.model()).0)).map_err(BuildError::Run)?;

@@ -5,7 +5,7 @@ use kinglet_blob::Field;
 use kinglet_monitor::{BINS, Baseline, Shares, bin_of_code, bin_of_score};
 
 use super::BuildError;
-use crate::host::{self, AlignedBytes};
+use crate::host::{self, AlignedBlob};
 
 /// Counts while samples are run.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Counts {
 }
 
 /// The section for `samples`, each the bytes of every input: runs `blob`, which needs no such section yet.
-pub(super) fn section(blob: &AlignedBytes, samples: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, BuildError> {
+pub(super) fn section(blob: &AlignedBlob, samples: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, BuildError> {
     let mut counts = Counts::default();
     let counted = host::with_session(blob, |session| {
         let model = session.model();

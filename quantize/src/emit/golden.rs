@@ -2,10 +2,10 @@
 
 use kinglet_blob::golden::padded;
 
-use crate::host::{self, AlignedBytes, HostError};
+use crate::host::{self, AlignedBlob, HostError};
 
 /// The section for `vectors`, each the bytes of every input: runs `blob`, which needs no such section yet.
-pub(super) fn section(blob: &AlignedBytes, vectors: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, HostError> {
+pub(super) fn section(blob: &AlignedBlob, vectors: &[Vec<Vec<u8>>]) -> Result<Vec<u8>, HostError> {
     let mut section = (vectors.len() as u32).to_le_bytes().to_vec();
     host::with_session(blob, |session| {
         for inputs in vectors {

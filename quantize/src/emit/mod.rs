@@ -17,7 +17,7 @@ use kinglet_blob::{DType as PortType, Operand, PortRecord, Writer};
 
 use certificate::weight_bytes;
 
-use crate::host::{AlignedBytes, HostError};
+use crate::host::{AlignedBlob, HostError};
 use crate::ir::{Graph, Port, State};
 use crate::lower::{LowerError, lower};
 use crate::plan::{MemoryPlan, PlanError, plan};
@@ -130,7 +130,7 @@ impl<'g> Assembly<'g> {
 
     /// The blob. Each of `vectors` holds the bytes of every input in port order; their outputs are computed by
     /// running the blob itself.
-    pub fn blob(&self, manifest: &Manifest, vectors: &[Vec<Vec<u8>>]) -> Result<AlignedBytes, BuildError> {
+    pub fn blob(&self, manifest: &Manifest, vectors: &[Vec<Vec<u8>>]) -> Result<AlignedBlob, BuildError> {
         self.blob_with_baseline(manifest, vectors, &[])
     }
 
@@ -140,7 +140,7 @@ impl<'g> Assembly<'g> {
         manifest: &Manifest,
         vectors: &[Vec<Vec<u8>>],
         samples: &[Vec<Vec<u8>>],
-    ) -> Result<AlignedBytes, BuildError> {
+    ) -> Result<AlignedBlob, BuildError> {
         let mut writer = self.writer(manifest)?;
         let blob = finish(&writer)?;
         if vectors.is_empty() && samples.is_empty() {
@@ -248,10 +248,10 @@ fn is_channels_moved(port: &Port) -> bool {
 }
 
 /// The writer's bytes, which the engine has loaded.
-fn finish(writer: &Writer) -> Result<AlignedBytes, BuildError> {
+fn finish(writer: &Writer) -> Result<AlignedBlob, BuildError> {
     let remedy = "a blob holds at most 4 GiB and 65,535 operators, inputs and outputs";
     let bytes = writer.finish().ok_or(BuildError::Format { what: "the model's parts", remedy })?;
-    let bytes = AlignedBytes::copy_of(&bytes);
+    let bytes = AlignedBlob::copy_of(&bytes);
     Model::from_bytes(&bytes).map_err(BuildError::Refused)?;
     Ok(bytes)
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{ShrinkError, parallel};
 use crate::calibrate::Samples;
 use crate::emit::{Assembly, Manifest, Source, SourceKind};
-use crate::host::{AlignedBytes, HostError, infer, with_session};
+use crate::host::{AlignedBlob, HostError, infer, with_session};
 use crate::ir::{DType, Elements, Graph, Node, Port, Quantization, Value, ValueId};
 use crate::op::common::fixed::quantize_real;
 use crate::target::Target;
@@ -156,12 +156,12 @@ pub(super) fn encoded(reals: &[f32], quantization: Option<&Quantization>) -> Vec
 }
 
 /// The blob of a graph for the host.
-pub(super) fn blob(graph: &Graph) -> Result<AlignedBytes, ShrinkError> {
+pub(super) fn blob(graph: &Graph) -> Result<AlignedBlob, ShrinkError> {
     blob_for(graph, Target::Portable)
 }
 
 /// The blob of a graph.
-pub(super) fn blob_for(graph: &Graph, target: Target) -> Result<AlignedBytes, ShrinkError> {
+pub(super) fn blob_for(graph: &Graph, target: Target) -> Result<AlignedBlob, ShrinkError> {
     let assembly = Assembly::new(graph, target)?;
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
     Ok(assembly.blob(&manifest, &[])?)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::facts::{Output, Stream};
 use crate::emit::{Assembly, BuildError, Manifest, Source, SourceKind};
-use crate::host::{AlignedBytes, HostError, infer, with_session};
+use crate::host::{AlignedBlob, HostError, infer, with_session};
 use crate::input_files::Inferences;
 use crate::ir::{DType, Graph, Port, Value};
 use crate::target::Target;
@@ -74,7 +74,7 @@ pub fn difference(
 fn results(graph: &Graph, runs: &[Vec<Vec<u8>>], is_fresh: bool) -> Result<Results, MeasureError> {
     let assembly = Assembly::new(graph, Target::Portable)?;
     let manifest = Manifest::new(graph, Source { kind: SourceKind::Graph, bytes: 0, crc32: 0 });
-    let blob: AlignedBytes = assembly.blob(&manifest, &[])?;
+    let blob: AlignedBlob = assembly.blob(&manifest, &[])?;
     let results = with_session(&blob, |session| {
         let run = |inputs: &Vec<Vec<u8>>| {
             if is_fresh {

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use kinglet_blob::{Blob, Field, FormatError, FormatRule, Header, PortRecord, SectionEntry, SectionKind};
 use kinglet_test_blobs::damage::fix_checksums;
 use kinglet_test_blobs::programs::{every_opcode, network_i8};
-use kinglet_test_blobs::{AlignedBytes, Program};
+use kinglet_test_blobs::{AlignedBlob, Program};
 
-fn sound() -> AlignedBytes {
-    static BLOB: OnceLock<AlignedBytes> = OnceLock::new();
+fn sound() -> AlignedBlob {
+    static BLOB: OnceLock<AlignedBlob> = OnceLock::new();
     BLOB.get_or_init(|| network_i8().blob(1)).clone()
 }
 
@@ -18,7 +18,7 @@ fn rule(bytes: &[u8]) -> FormatRule {
 }
 
 /// A sound blob after `change`, with its checksums made right again.
-fn changed(change: impl FnOnce(&mut [u8])) -> AlignedBytes {
+fn changed(change: impl FnOnce(&mut [u8])) -> AlignedBlob {
     let mut blob = sound();
     change(&mut blob);
     fix_checksums(&mut blob);
@@ -74,7 +74,7 @@ fn equal_inputs_give_equal_bytes() {
 #[test]
 fn blob_alignment() {
     let blob = sound();
-    let mut shifted = AlignedBytes::filled(blob.len() + 16, 0);
+    let mut shifted = AlignedBlob::filled(blob.len() + 16, 0);
     for shift in 0..16 {
         shifted[shift..shift + blob.len()].copy_from_slice(&blob);
         let outcome = Blob::parse(&shifted[shift..shift + blob.len()]).map_err(|error| error.rule);
@@ -85,7 +85,7 @@ fn blob_alignment() {
 #[test]
 fn truncated() {
     for len in 0..Header::SIZE {
-        let error = Blob::parse(&AlignedBytes::copy_of(&sound()[..len])).unwrap_err();
+        let error = Blob::parse(&AlignedBlob::copy_of(&sound()[..len])).unwrap_err();
         assert_eq!(error, FormatError { rule: FormatRule::Truncated, offset: len as u32 });
     }
 }
@@ -109,10 +109,10 @@ fn total_length() {
     for total in [0, len - 1, len + 1, u32::MAX] {
         assert_eq!(rule(&changed(|blob| put_u32(blob, 8, total))), FormatRule::TotalLength);
     }
-    let mut longer = AlignedBytes::filled(len as usize + 4, 0);
+    let mut longer = AlignedBlob::filled(len as usize + 4, 0);
     longer[..len as usize].copy_from_slice(&sound());
     assert_eq!(rule(&longer), FormatRule::TotalLength);
-    assert_eq!(rule(&AlignedBytes::copy_of(&sound()[..len as usize - 4])), FormatRule::TotalLength);
+    assert_eq!(rule(&AlignedBlob::copy_of(&sound()[..len as usize - 4])), FormatRule::TotalLength);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn reserved_between_and_behind_sections() {
         assert_eq!(rule(&changed(|blob| blob[at] = 0x80)), FormatRule::Reserved, "byte {at}");
     }
     // Behind the last section.
-    let mut longer = AlignedBytes::filled(blob.len() + 16, 0);
+    let mut longer = AlignedBlob::filled(blob.len() + 16, 0);
     longer[..blob.len()].copy_from_slice(&blob);
     put_u32(&mut longer, 8, blob.len() as u32 + 16);
     fix_checksums(&mut longer);

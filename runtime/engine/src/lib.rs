@@ -53,6 +53,8 @@ mod tracer;
 
 pub use arena::{Aligned, Arena};
 pub use error::{Error, LoadError, LoadRule, RunError, SelfTestError, SessionError, TensorError};
+#[cfg(feature = "std")]
+pub use kinglet_blob::cast::AlignedBlob;
 pub use kinglet_blob::{DType, FormatError, FormatRule, OpCode, Work};
 pub use kinglet_kernels::machine::KernelSet;
 pub use model::{Model, Port};

@@ -10,7 +10,7 @@
 use kinglet::{LoadError, Model, Position, Session, Step};
 use kinglet_test_blobs::damage::{fix_checksums, flip, mutate};
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_f32, network_i8};
-use kinglet_test_blobs::{AlignedBytes, Ending, Guarded, Program, Random, Tally, exercise};
+use kinglet_test_blobs::{AlignedBlob, Ending, Guarded, Program, Random, Tally, exercise};
 
 /// Arenas above this are not tried; a flipped bit can ask for two gigabytes.
 const ARENA_BYTES_MAX: usize = 1 << 16;
@@ -41,7 +41,7 @@ fn every_truncation_is_an_error() {
     for program in programs() {
         let blob = program.blob(1);
         for len in (0..blob.len()).step_by(STRIDE) {
-            tally.exercise(&AlignedBytes::copy_of(&blob[..len]), &mut Random::new(2));
+            tally.exercise(&AlignedBlob::copy_of(&blob[..len]), &mut Random::new(2));
             assert_eq!(tally.ran + tally.arena_too_large, 0, "{} cut to {len} bytes", program.name());
         }
     }
@@ -69,7 +69,7 @@ fn truncations_with_right_lengths_and_checksums() {
     for program in programs() {
         let blob = program.blob(1);
         for len in (64..blob.len()).step_by(STRIDE) {
-            let mut cut = AlignedBytes::copy_of(&blob[..len]);
+            let mut cut = AlignedBlob::copy_of(&blob[..len]);
             let table_bytes = u32::from_le_bytes([blob[12], blob[13], blob[14], blob[15]]);
             cut[8..12].copy_from_slice(&(len as u32).to_le_bytes());
             cut[12..16].copy_from_slice(&table_bytes.min(len as u32).to_le_bytes());
@@ -131,7 +131,7 @@ fn random_damage_to_operator_records() {
             if random.one_in(2) {
                 writer.arena_bytes = random.range(0, ARENA_BYTES_MAX as i32) as u32;
             }
-            let blob = AlignedBytes::copy_of(&writer.finish().expect("test blobs are small"));
+            let blob = AlignedBlob::copy_of(&writer.finish().expect("test blobs are small"));
             tally.exercise(&blob, &mut random);
         }
     }
@@ -144,7 +144,7 @@ fn random_bytes() {
     let mut tally = new_tally();
     let mut random = Random::new(6);
     for _ in 0..if cfg!(miri) { 10 } else { 20_000 } {
-        let mut bytes = AlignedBytes::filled(random.count(0, 700), 0);
+        let mut bytes = AlignedBlob::filled(random.count(0, 700), 0);
         bytes.iter_mut().for_each(|byte| *byte = random.next() as u8);
         if bytes.len() >= 64 && random.one_in(2) {
             // A plausible start.

@@ -7,7 +7,7 @@ use kinglet::{
 };
 use kinglet_test_blobs::damage::fix_checksums;
 use kinglet_test_blobs::programs::{every_opcode, network_f32, network_i8};
-use kinglet_test_blobs::{AlignedBytes, Guarded, Program};
+use kinglet_test_blobs::{AlignedBlob, Guarded, Program};
 
 fn program(name: &str) -> Program {
     every_opcode().into_iter().find(|program| program.name() == name).expect("a program of this name")
@@ -17,7 +17,7 @@ fn program(name: &str) -> Program {
 #[test]
 fn a_load_error_can_be_taken_apart() {
     let blob = network_i8().blob_without_golden();
-    let mut damaged = AlignedBytes::copy_of(&blob);
+    let mut damaged = AlignedBlob::copy_of(&blob);
     damaged[0] ^= 1;
     let Err(LoadError::Format(FormatError { rule, offset, .. })) = Model::from_bytes(&damaged) else {
         panic!("the magic number is wrong");
@@ -74,7 +74,7 @@ fn every_arena_that_is_too_small_is_refused() {
 fn an_arena_at_a_wrong_address_is_refused() {
     let blob = network_i8().blob_without_golden();
     let model = Model::from_bytes(&blob).unwrap();
-    let mut memory = AlignedBytes::filled(model.arena_bytes() + 16, 0);
+    let mut memory = AlignedBlob::filled(model.arena_bytes() + 16, 0);
     for start in 0..=16 {
         let error = Session::new(&model, &mut memory[start..]).err();
         assert_eq!(error, if start % 16 == 0 { None } else { Some(SessionError::ArenaMisaligned) }, "at {start}");
@@ -220,7 +220,7 @@ fn a_model_without_operators_runs() {
 #[test]
 fn errors_of_every_stage_become_one() {
     fn stages(arena: &mut [u8], stage: u8) -> Result<(), Error> {
-        let blob = if stage == 0 { AlignedBytes::filled(0, 0) } else { network_i8().blob_without_golden() };
+        let blob = if stage == 0 { AlignedBlob::filled(0, 0) } else { network_i8().blob_without_golden() };
         let model = Model::from_bytes(&blob)?;
         let mut session = Session::new(&model, if stage == 1 { &mut [] } else { arena })?;
         session.input_i8(if stage == 2 { 7 } else { 0 }).map(|_| ()).or_else(|error| match stage {

@@ -1,9 +1,9 @@
 //! What a model has to do, and the limit on it.
 
+use kinglet::AlignedBlob;
 use kinglet::{DType, LoadError, LoadRule, Model, OpCode, Work};
 use kinglet_blob::records::{PoolI8, Window};
 use kinglet_blob::{Operands, SectionKind, WeightForm, Writer, operator_bytes};
-use kinglet_test_blobs::AlignedBytes;
 use kinglet_test_blobs::programs::{every_opcode, network_i8};
 
 #[test]
@@ -58,7 +58,7 @@ fn a_small_blob_with_much_to_do_is_refused() {
     let operands = Operands::unary((DType::I8, 0), (DType::I8, 65536));
     let operator = operator_bytes(OpCode::MaxPool, WeightForm::default(), &operands, &record);
     let writer = Writer { operators: vec![operator; 1000], arena_bytes: 131_072, ..Writer::default() };
-    let blob = AlignedBytes::copy_of(&writer.finish().unwrap());
+    let blob = AlignedBlob::copy_of(&writer.finish().unwrap());
     let model = Model::from_bytes(&blob).unwrap();
     let taps = 1000 * 250 * 250 * 255 * 255;
     assert_eq!(model.work(), Work { macs: 0, taps, elements: 1000 * 2 * 250 * 250 });

@@ -1,11 +1,11 @@
 //! Detectors on drawn observations: how often they cry without a reason, and how soon they see one.
 
+use kinglet_blob::cast::AlignedBlob;
 use kinglet_blob::{Blob, Field, Writer};
 use kinglet_monitor::{
     Alarm, BINS, Baseline, Cusum, Histogram, Limits, Monitor, PageHinkley, RECORD_BYTES_MAX, Record, Shares,
     bin_of_code, bin_of_score, entropy,
 };
-use kinglet_test_blobs::AlignedBytes;
 
 /// SplitMix64 and what is made from it.
 struct Random(u64);
@@ -211,7 +211,7 @@ fn a_baseline_comes_back_from_its_bytes_and_damage_is_seen() {
     other[0] = 2;
     assert_eq!(Baseline::read(&other), None);
     // In a blob, which the engine's reader loads as one without.
-    let blob = AlignedBytes::copy_of(&Writer { baseline: sound, ..Writer::default() }.finish().unwrap());
+    let blob = AlignedBlob::copy_of(&Writer { baseline: sound, ..Writer::default() }.finish().unwrap());
     assert_eq!(Baseline::of(&Blob::parse(&blob).unwrap()), Some(baseline));
 }
 

@@ -26,13 +26,13 @@ use self::samples::Samples;
 use self::sequences::Sequences;
 use crate::failure::{Failure, Kind};
 use crate::lock;
-use crate::memory::AlignedBytes;
 use crate::metrics::{ModelLabels, ModelMetrics};
 use crate::protocol::{Answer, Request};
+use kinglet::AlignedBlob;
 
 self_cell! {
     struct Verified {
-        owner: AlignedBytes,
+        owner: AlignedBlob,
         #[covariant]
         dependent: Model,
     }
@@ -68,7 +68,7 @@ pub struct Served {
     name: String,
     version: String,
     model: Verified,
-    arenas: Mutex<Vec<AlignedBytes>>,
+    arenas: Mutex<Vec<AlignedBlob>>,
     gate: Gate,
     limits: Limits,
     waiting: AtomicUsize,
@@ -99,9 +99,8 @@ impl Served {
         limits: Limits,
         metrics: ModelMetrics,
     ) -> Result<Self, String> {
-        let model = Verified::try_new(AlignedBytes::copy_of(bytes), |bytes| {
-            Model::from_bytes_within(bytes.as_slice(), limits.work)
-                .map_err(|error| format!("the blob does not load: {error:?}"))
+        let model = Verified::try_new(AlignedBlob::copy_of(bytes), |bytes| {
+            Model::from_bytes_within(bytes, limits.work).map_err(|error| format!("the blob does not load: {error:?}"))
         })?;
         convert::check_ports(model.borrow_dependent())?;
         let served = Served {
@@ -126,7 +125,7 @@ impl Served {
     /// The blob's test vectors must come out to the bit, and a run on zeros says how long one takes.
     fn try_out(&self) -> Result<(), String> {
         let mut arena = self.arena();
-        let mut session = Session::new(self.model(), arena.as_mut_slice()).map_err(|error| format!("{error:?}"))?;
+        let mut session = Session::new(self.model(), &mut arena).map_err(|error| format!("{error:?}"))?;
         let golden = self.model().blob().section(kinglet_blob::SectionKind::Golden);
         if !golden.is_empty() {
             session.self_test().map_err(|error| format!("its test vectors do not come out: {error:?}"))?;
@@ -217,7 +216,7 @@ impl Served {
             self.on_a_thread(deadline, late, move || {
                 let _permit = permit;
                 let mut arena = this.arena();
-                let ran = this.run(&job, arena.as_mut_slice(), false);
+                let ran = this.run(&job, &mut arena, false);
                 this.give_back(arena);
                 ran
             })
@@ -340,12 +339,12 @@ impl Served {
         self.metrics.ran(took);
     }
 
-    fn arena(&self) -> AlignedBytes {
+    fn arena(&self) -> AlignedBlob {
         let kept = lock(&self.arenas).pop();
-        kept.unwrap_or_else(|| AlignedBytes::zeroed(self.model().arena_bytes()))
+        kept.unwrap_or_else(|| AlignedBlob::zeroed(self.model().arena_bytes()))
     }
 
-    fn give_back(&self, arena: AlignedBytes) {
+    fn give_back(&self, arena: AlignedBlob) {
         lock(&self.arenas).push(arena);
     }
 

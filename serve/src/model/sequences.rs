@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use crate::failure::{Failure, Kind};
 use crate::lock;
-use crate::memory::AlignedBytes;
 use crate::protocol::Sequence;
+use kinglet::AlignedBlob;
 
 /// A sequence's memory.
-pub(super) struct Memory(AlignedBytes);
+pub(super) struct Memory(AlignedBlob);
 
 impl Memory {
     pub(super) fn arena(&mut self) -> &mut [u8] {
-        self.0.as_mut_slice()
+        &mut self.0
     }
 }
 
@@ -52,7 +52,7 @@ impl Sequences {
             let what = format!("{} sequences are open already: try again later", open.len());
             return Err(Failure::new(Kind::Busy, what));
         }
-        let memory = Arc::new(tokio::sync::Mutex::new(Memory(AlignedBytes::zeroed(arena_bytes))));
+        let memory = Arc::new(tokio::sync::Mutex::new(Memory(AlignedBlob::zeroed(arena_bytes))));
         open.insert(sequence.id.clone(), (Arc::clone(&memory), Instant::now()));
         Ok(memory)
     }

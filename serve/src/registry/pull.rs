@@ -17,8 +17,8 @@ use tokio_stream::StreamExt;
 
 use super::access::{Registry, explained};
 use super::{ARTIFACT, Access, BLOB, FILE_BYTES_MAX, FILES_MAX, TITLE, digest};
-use crate::memory::AlignedBytes;
 use crate::repository::{SignaturePolicy, is_name};
+use kinglet::AlignedBlob;
 
 /// Beside the files: where they are from.
 const ORIGIN: &str = "origin.json";
@@ -70,8 +70,8 @@ pub async fn pull(reference: &str, folder: &Path, policy: &SignaturePolicy, acce
 /// What no policy lets through is not kept: a blob that loads, signed by whom it has to be.
 pub(super) fn check_blob(bytes: &[u8], policy: &SignaturePolicy) -> Result<()> {
     policy.check(bytes).map_err(anyhow::Error::msg)?;
-    let bytes = AlignedBytes::copy_of(bytes);
-    let loaded = kinglet::Model::from_bytes(bytes.as_slice());
+    let bytes = AlignedBlob::copy_of(bytes);
+    let loaded = kinglet::Model::from_bytes(&bytes);
     loaded.map(|_| ()).map_err(|error| anyhow::anyhow!("the blob does not load: {error:?}"))
 }
 

@@ -9,8 +9,8 @@ use kinglet_rollout::{PLAN_MAGIC, SHARE_ALL, SHARES_MAX, name_digest, plan_messa
 use kinglet_trust::{KeyRing, Software};
 use serde::Deserialize;
 
-use crate::memory::AlignedBytes;
 use crate::repository::{is_name, public_key};
+use kinglet::AlignedBlob;
 
 /// As the owner writes it.
 #[derive(Deserialize)]
@@ -126,8 +126,8 @@ fn digest(text: &str, folder: &Path) -> Result<[u8; 8]> {
     let file: PathBuf = folder.join(text);
     let shown = file.display();
     let bytes = std::fs::read(&file).with_context(|| format!("{text:?} is neither a digest nor a file: {shown}"))?;
-    let aligned = AlignedBytes::copy_of(&bytes);
-    match kinglet_blob::Blob::parse(aligned.as_slice()) {
+    let aligned = AlignedBlob::copy_of(&bytes);
+    match kinglet_blob::Blob::parse(&aligned) {
         Ok(blob) => Ok(crate::digest(&blob, &bytes)),
         Err(error) => bail!("{shown} is no blob: {error:?}"),
     }

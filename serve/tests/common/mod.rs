@@ -63,7 +63,7 @@ impl Drop for Folder {
 pub(crate) fn blobs() -> Vec<Vec<u8>> {
     let blobs = every_opcode().into_iter().map(|program| program.blob(1).to_vec());
     let is_simple = |blob: &Vec<u8>| {
-        let bytes = kinglet_test_blobs::AlignedBytes::copy_of(blob);
+        let bytes = kinglet::AlignedBlob::copy_of(blob);
         let Ok(model) = kinglet::Model::from_bytes(&bytes) else { return false };
         let is_i8 = |port: Option<kinglet::Port<'_>>| port.is_some_and(|port| port.dtype == kinglet::DType::I8);
         model.input_count() == 1 && model.output_count() == 1 && is_i8(model.input(0)) && is_i8(model.output(0))
@@ -170,8 +170,8 @@ pub(crate) fn codes(id: &str, shape: &[u32], codes: &[i8]) -> String {
 /// A blob that somebody has signed.
 pub(crate) fn signed(blob: &[u8], pair: &KeyPair) -> Vec<u8> {
     let claims = Claims { key_id: KeyRing::id(&pair.pk, &mut Software), security_counter: 3, ..Claims::default() };
-    let aligned = kinglet_serve::memory::AlignedBytes::copy_of(blob);
-    let unsigned = Unsigned::new(aligned.as_slice(), &claims).unwrap();
+    let aligned = kinglet::AlignedBlob::copy_of(blob);
+    let unsigned = Unsigned::new(&aligned, &claims).unwrap();
     let digest = Sha256::digest(unsigned.signed_bytes()).into();
     let signature = pair.sk.sign(kinglet_trust::signed_message(&digest), None);
     unsigned.with(&signature)

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use kinglet::{LoadError, Model, Session, Step};
 
-use crate::AlignedBytes;
+use crate::AlignedBlob;
 
 /// The byte that stands around an arena.
 const CANARY: u8 = 0xA5;
@@ -15,13 +15,13 @@ const MARGIN: usize = 64;
 /// An arena between two margins.
 #[derive(Debug)]
 pub struct Guarded {
-    memory: AlignedBytes,
+    memory: AlignedBlob,
 }
 
 impl Guarded {
     /// `len` zeros between the margins.
     pub fn new(len: usize) -> Self {
-        let mut memory = AlignedBytes::filled(len + 2 * MARGIN, CANARY);
+        let mut memory = AlignedBlob::filled(len + 2 * MARGIN, CANARY);
         memory[MARGIN..MARGIN + len].fill(0);
         Guarded { memory }
     }

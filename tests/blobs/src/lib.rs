@@ -9,7 +9,6 @@
 //! wait for it.
 #![forbid(unsafe_code)]
 
-mod aligned;
 pub mod damage;
 mod guard;
 mod op;
@@ -17,8 +16,8 @@ mod program;
 pub mod programs;
 mod tally;
 
-pub use aligned::AlignedBytes;
 pub use guard::{Ending, Guarded, exercise};
+pub use kinglet_blob::cast::AlignedBlob;
 pub use kinglet_equivalence::Random;
 pub use op::{Factors, Form, Second, Sums, operand_arena, operand_constant, operand_same};
 pub use program::Program;

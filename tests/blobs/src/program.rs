@@ -2,7 +2,7 @@
 
 use kinglet_blob::{DType, Field, OpCode, Operand, Operands, PortRecord, WeightForm, Writer, golden, operator_bytes};
 
-use crate::{AlignedBytes, Random};
+use crate::{AlignedBlob, Random};
 
 /// What the reference kernel makes of an arena.
 pub(crate) type Apply = Box<dyn Fn(&mut [u8])>;
@@ -105,12 +105,12 @@ impl Program {
     }
 
     /// The blob as it stands.
-    pub fn blob_without_golden(&self) -> AlignedBytes {
-        AlignedBytes::copy_of(&self.writer.finish().expect("test blobs are small"))
+    pub fn blob_without_golden(&self) -> AlignedBlob {
+        AlignedBlob::copy_of(&self.writer.finish().expect("test blobs are small"))
     }
 
     /// The blob with `vectors` test vectors.
-    pub fn blob(&self, vectors: u32) -> AlignedBytes {
+    pub fn blob(&self, vectors: u32) -> AlignedBlob {
         let mut section = vectors.to_le_bytes().to_vec();
         for seed in 0..vectors {
             let inputs = self.sample(seed);
@@ -120,7 +120,7 @@ impl Program {
             }
         }
         let writer = Writer { golden: section, ..self.writer.clone() };
-        AlignedBytes::copy_of(&writer.finish().expect("test blobs are small"))
+        AlignedBlob::copy_of(&writer.finish().expect("test blobs are small"))
     }
 
     /// Random bytes for every input; floats are ordinary numbers.

@@ -4,7 +4,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use kinglet::{LoadError, Model, Session};
 use kinglet_blob::state::StateRecord;
 use kinglet_blob::{DType, Operand, PortRecord, Writer};
-use kinglet_test_blobs::{AlignedBytes, Random};
+use kinglet_test_blobs::{AlignedBlob, Random};
 
 use crate::plan::{Plan, Port};
 use crate::record::Memory;
@@ -24,7 +24,7 @@ const SCRATCH_BYTES: u32 = 4096;
 /// Reads `data` as a plan, writes its blob, and runs it twice; tells why the blob was refused if it was.
 pub fn structured(data: &[u8]) -> Option<LoadError> {
     let plan = Plan::arbitrary(&mut Unstructured::new(data)).ok()?;
-    let blob = AlignedBytes::copy_of(&write(&plan).finish()?);
+    let blob = AlignedBlob::copy_of(&write(&plan).finish()?);
     let model = match Model::from_bytes(&blob) {
         Ok(model) => model,
         Err(error) => return Some(error),
@@ -35,9 +35,9 @@ pub fn structured(data: &[u8]) -> Option<LoadError> {
 }
 
 /// The arena after a run.
-fn run(model: &Model<'_>, noise: u32) -> AlignedBytes {
+fn run(model: &Model<'_>, noise: u32) -> AlignedBlob {
     let mut random = Random::new(noise);
-    let mut arena = AlignedBytes::filled(model.arena_bytes(), 0);
+    let mut arena = AlignedBlob::filled(model.arena_bytes(), 0);
     let mut session = Session::new(model, &mut arena).expect("the arena is as large as the model asked for");
     for index in 0..model.input_count() {
         let input = session.input_raw(index).expect("a verified model has the inputs it counts");

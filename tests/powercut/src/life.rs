@@ -4,6 +4,7 @@
 //! what to run, run it, go on with what the state says. They remember nothing over a start.
 
 use kinglet_blob::Writer;
+use kinglet_blob::cast::AlignedBlob;
 use kinglet_blob::signature::{Claims, Unsigned};
 use kinglet_slots::{
     Boot, Checks, DELTA_HEADER_BYTES, DeltaHeader, Fault, Flash, Layout, Phase, Reason, Region, Slot, SlotError, Slots,
@@ -118,29 +119,13 @@ fn trained_on(weights: &[u8], random: &mut Random) -> Vec<u8> {
 /// A signed blob.
 fn blob(weights: &[u8], counter: u32) -> Vec<u8> {
     let writer = Writer { weights: weights.to_vec(), ..Writer::default() };
-    let plain = aligned(&writer.finish().expect("small"));
+    let plain = AlignedBlob::copy_of(&writer.finish().expect("small"));
     let claims =
         Claims { model_id: MODEL, security_counter: counter, key_id: KeyRing::id(&KEY, &mut Fast), version: [1, 0, 0] };
-    let unsigned = Unsigned::new(plain.bytes(), &claims).expect("a blob");
+    let unsigned = Unsigned::new(&plain, &claims).expect("a blob");
     let mut hash = Fast.hash();
     hash.update(unsigned.signed_bytes());
     unsigned.with(&sign(&KEY, &signed_message(&hash.finish())))
-}
-
-/// Bytes at a multiple of 16.
-struct Aligned(Vec<u8>, usize, usize);
-
-impl Aligned {
-    fn bytes(&self) -> &[u8] {
-        &self.0[self.1..self.1 + self.2]
-    }
-}
-
-fn aligned(bytes: &[u8]) -> Aligned {
-    let mut storage = vec![0; bytes.len() + 15];
-    let start = (storage.as_ptr() as usize).wrapping_neg() % 16;
-    storage[start..start + bytes.len()].copy_from_slice(bytes);
-    Aligned(storage, start, bytes.len())
 }
 
 fn digest(bytes: &[u8]) -> [u8; 8] {

@@ -10,7 +10,7 @@ use kinglet_tract::OnnxFile;
 
 use super::*;
 use crate::compile::{Options, compile, compile_file};
-use crate::host::AlignedBytes;
+use crate::host::AlignedBlob;
 use crate::import::{Folder, Kind};
 
 const HERE: &str = "quantize/src/import/catalog";
@@ -164,7 +164,7 @@ impl Source {
     }
 
     /// The blob; none where it is refused.
-    fn compiled(&self) -> Option<AlignedBytes> {
+    fn compiled(&self) -> Option<AlignedBlob> {
         let options = Options::default();
         let compiled = match &self.path {
             Some(path) => compile_file(path, &options, &mut |_| {}),

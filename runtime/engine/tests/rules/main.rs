@@ -19,7 +19,7 @@ use kinglet::{DType, LoadError, LoadRule, Model};
 use kinglet_blob::state::{self, StateRecord};
 use kinglet_blob::{Counts, Field, OpCode, PortRecord, SectionKind, Writer, golden};
 use kinglet_test_blobs::programs::{every_opcode, in_place, network_i8};
-use kinglet_test_blobs::{AlignedBytes, Program};
+use kinglet_test_blobs::{AlignedBlob, Program};
 
 /// What the writer gets for the program of that name, to be spoilt.
 fn program(name: &str) -> Writer {
@@ -35,8 +35,8 @@ fn names() -> Vec<String> {
     every_opcode().iter().map(|program| program.name().to_owned()).collect()
 }
 
-fn blob(writer: &Writer) -> AlignedBytes {
-    AlignedBytes::copy_of(&writer.finish().expect("test blobs are small"))
+fn blob(writer: &Writer) -> AlignedBlob {
+    AlignedBlob::copy_of(&writer.finish().expect("test blobs are small"))
 }
 
 /// Where a section starts.

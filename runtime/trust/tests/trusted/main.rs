@@ -7,7 +7,7 @@ mod signed;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use ed25519_compact::{KeyPair, Seed};
 use kinglet_blob::signature::{Claims, Unsigned};
-use kinglet_test_blobs::{AlignedBytes, programs};
+use kinglet_test_blobs::{AlignedBlob, programs};
 use kinglet_trust::{Crypto, DeviceKey, Hash, KeyRing, SEAL_TAG_BYTES, SealHeader, Software, signed_message};
 
 /// A key pair that is the same in every run.
@@ -20,7 +20,7 @@ fn key_id(pair: &KeyPair) -> u32 {
 }
 
 /// A small blob with weights.
-fn blob() -> AlignedBytes {
+fn blob() -> AlignedBlob {
     let all = programs::every_opcode();
     let program = all.iter().find(|program| program.name().contains("fully")).unwrap_or(&all[0]);
     program.blob(1)
@@ -33,7 +33,7 @@ fn claims(pair: &KeyPair) -> Claims {
 
 /// Signs a blob.
 fn sign(blob: &[u8], claims: &Claims, pair: &KeyPair) -> Vec<u8> {
-    let unsigned = Unsigned::new(&AlignedBytes::copy_of(blob), claims).unwrap();
+    let unsigned = Unsigned::new(&AlignedBlob::copy_of(blob), claims).unwrap();
     let mut hash = Software.hash();
     hash.update(unsigned.signed_bytes());
     let signature = pair.sk.sign(signed_message(&hash.finish()), None);

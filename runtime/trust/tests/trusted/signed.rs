@@ -4,7 +4,7 @@ use kinglet::Model;
 use kinglet_blob::signature::{self, SignatureRecord};
 use kinglet_blob::{Blob, Field, FormatRule, Header, SectionEntry};
 use kinglet_test_blobs::damage::{fix_checksums, flip};
-use kinglet_test_blobs::{AlignedBytes, Random};
+use kinglet_test_blobs::{AlignedBlob, Random};
 use kinglet_trust::{Crypto, KeyRing, PublicKey, Software, TrustError, signed_message, verify};
 
 use super::{blob, claims, pair, sign};
@@ -23,7 +23,7 @@ fn signed() -> Vec<u8> {
 
 #[test]
 fn a_signed_blob_runs_as_before_and_says_who_signed_it() {
-    let (plain, bytes) = (blob(), AlignedBytes::copy_of(&signed()));
+    let (plain, bytes) = (blob(), AlignedBlob::copy_of(&signed()));
     let found = check(&bytes, 0b1101).unwrap();
     assert_eq!((found.claims, found.total_bytes), (claims(&pair(1)), bytes.len() as u32));
     let (before, after) = (Model::from_bytes(&plain).unwrap(), Model::from_bytes(&bytes).unwrap());
@@ -101,7 +101,7 @@ fn damage_that_is_made_right_again_is_refused() {
     let bytes = signed();
     let mut random = Random::new(3);
     for _ in 0..2_000 {
-        let mut damaged = AlignedBytes::copy_of(&bytes);
+        let mut damaged = AlignedBlob::copy_of(&bytes);
         for _ in 0..1 + random.range(0, 2) {
             flip(&mut damaged, random.range(0, bytes.len() as i32 * 8 - 1) as usize);
         }
@@ -113,7 +113,7 @@ fn damage_that_is_made_right_again_is_refused() {
 #[test]
 fn swapped_sections_are_refused() {
     let bytes = signed();
-    let blob = AlignedBytes::copy_of(&bytes);
+    let blob = AlignedBlob::copy_of(&bytes);
     let count = usize::from(Blob::parse(&blob).unwrap().header().section_count);
     for first in 0..count {
         for second in first + 1..count {

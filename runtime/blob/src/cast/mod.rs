@@ -4,6 +4,12 @@
 //! destructor, so a view of initialised bytes is sound when the address is aligned and the length is a
 //! multiple of the element; every function checks both.
 
+#[cfg(feature = "alloc")]
+mod aligned;
+
+#[cfg(feature = "alloc")]
+pub use aligned::AlignedBlob;
+
 /// Views bytes as elements of `$ty`; `None` when misaligned or of a wrong length.
 macro_rules! view {
     ($read:ident, $write:ident, $ty:ty) => {
