@@ -62,7 +62,8 @@ impl Page {
         let paths = std::env::join_paths(all)?;
         let mut answers = Vec::new();
         for block in &self.blocks {
-            let mut commands = block.text.clone();
+            // A command that goes on behind a backslash is one line: the server's is not read by a shell.
+            let mut commands = block.text.replace("\\\n", " ");
             for (said, here) in &self.places {
                 commands = commands.replace(said, here);
             }

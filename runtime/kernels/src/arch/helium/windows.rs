@@ -5,7 +5,9 @@
 //! vector with the 3x3 windows of two by two outputs, and one `VMLADAV` with the channel's weights, shifted by a byte
 //! or by a word, is all nine MACs of one of them. At stride 2 a vector has one window.
 //!
-//! Sums go to memory, four outputs of four channels at a time, and come back by `VLD4` with channels in the lanes.
+//! Sums go to memory, four outputs of four channels at a time, and come back with outputs in the lanes: multipliers and
+//! shifts are scalars then, narrowing puts the four channels of an output into a word, and one scattered store writes
+//! four outputs.
 
 use super::patch::{copy, fill};
 use crate::Io;
@@ -45,7 +47,7 @@ struct Band {
     weights: *const i8,
     /// `[lines][groups][4][4]`
     sums: *mut i32,
-    /// The first output.
+    /// Four bytes before the first output.
     output: *mut i8,
     /// Bytes from a line of outputs to the next.
     line_bytes: usize,
@@ -59,13 +61,13 @@ struct Band {
     extra: *const u8,
     shift_base: i32,
     zero_point: i32,
-    /// Bytes from the first of four outputs to the others, 0 for those that do not exist: usually, in a line's
-    /// last group; and both in the last line.
+    /// Bytes from `output` to the second, third and fourth of four outputs, 0 for those that do not exist: usually, in
+    /// a line's last group; and both in the last line.
     places: [[usize; 3]; 4],
     /// The lower clamp in each byte.
-    min: [u32; 4],
+    min: u32,
     /// The upper clamp in each byte.
-    max: [u32; 4],
+    max: u32,
 }
 
 unsafe extern "C" {
@@ -115,9 +117,13 @@ assembly! {
 /// See [`crate::depthwise::depthwise_i8`].
 #[inline(never)]
 pub(crate) fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    // Outputs are stored as words; a multiple of four channels keeps all of them aligned if the first one is.
+    if !(io.output().as_ptr() as usize).is_multiple_of(4) {
+        return io.refuse();
+    }
     let [_, width, channels] = layer.geometry.output;
     let stride = layer.geometry.stride[0];
-    let bytes = |value: i32| [u32::from(value as u8).wrapping_mul(0x0101_0101); 4];
+    let bytes = |value: i32| u32::from(value as u8).wrapping_mul(0x0101_0101);
     let mut band = Band {
         rows: core::ptr::null(),
         row_bytes: 0,
@@ -144,11 +150,13 @@ pub(crate) fn depthwise_i8_windows(layer: &DepthwiseI8, io: &mut Io<i8>, scratch
 /// See [`Band::places`], for lines whose rows all exist.
 fn places(width: usize, channels: usize, stride: usize) -> [[usize; 3]; 4] {
     let line = width.wrapping_mul(channels);
+    let first = size_of::<u32>();
+    let [right, below] = [channels, line].map(|bytes| bytes.wrapping_add(first));
     let (usually, last) = if stride == 1 {
-        let right = if width.is_multiple_of(2) { channels } else { 0 };
-        ([channels, line, line.wrapping_add(channels)], [right, line, line.wrapping_add(right)])
+        let usually = [right, below, below.wrapping_add(channels)];
+        (usually, if width.is_multiple_of(2) { usually } else { [0, below, 0] })
     } else {
-        let usually = [channels, channels.wrapping_mul(2), channels.wrapping_mul(3)];
+        let usually = [right, right.wrapping_add(channels), right.wrapping_add(channels.wrapping_mul(2))];
         let exist = width.wrapping_sub(1) & 3;
         let mut last = usually;
         last.iter_mut().skip(exist).for_each(|place| *place = 0);
@@ -204,7 +212,7 @@ impl WindowKernel for Helium<'_> {
         // At stride 1 the last line may have no second row.
         let [usually, last, single, last_single] = &mut band.places;
         let is_whole = task.rows.is_multiple_of(together);
-        (*single, *last_single) = if is_whole { (*usually, *last) } else { ([channels, 0, 0], [last[0], 0, 0]) };
+        (*single, *last_single) = if is_whole { (*usually, *last) } else { ([usually[0], 0, 0], [last[0], 0, 0]) };
         let first = task.channel;
         let requant = &layer.requant;
         let one_word = [requant.words.first().copied().unwrap_or(0); 4];
@@ -222,14 +230,14 @@ impl WindowKernel for Helium<'_> {
         band.groups = if stride == 1 { windows.groups() } else { windows.groups() / 4 };
         band.weights = layer.weights.as_ptr().wrapping_add(first.wrapping_mul(9));
         band.sums = sums.as_mut_ptr().cast();
-        band.output = output.as_mut_ptr().wrapping_add(first);
+        band.output = output.as_mut_ptr().wrapping_add(first).wrapping_sub(size_of::<u32>());
         band.line_bytes = line.wrapping_mul(together);
         band.bias = layer.bias.as_ptr().wrapping_add(first);
         let kernel = if stride == 1 { kinglet_helium_windows_s1 } else { kinglet_helium_windows_s2 };
         for _ in 0..task.channels / 4 {
             // SAFETY: `windows_3x3::depthwise_i8` has checked constants for all channels, of which these four are some;
             // rows and sums lie in scratch memory as `Windows` lays them out, 4-byte aligned; the outputs are the
-            // task's rows, of which the places name no other.
+            // task's rows, of which the places name no other, 4-byte aligned by the check of the whole layer.
             unsafe { kernel(band) }
             band.rows = band.rows.wrapping_add(16);
             band.output = band.output.wrapping_add(4);

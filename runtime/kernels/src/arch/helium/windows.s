@@ -75,6 +75,14 @@ kinglet_helium_windows_row:
 @ ---------------------------------------------------------------------------------------------
 @ The outputs of four channels in a band.
 
+    @ Frame of the outputs; the biases are its first four words
+    .equ ZERO_POINT, 16 @ and the bytes from four outputs to the next
+    .equ LAST_GROUP, 24
+    .equ BAND, 28
+    .equ LINE, 32 @ the line's outputs, and lines left
+    .equ OUTPUTS_FRAME, 40
+    .equ PLACES, OUTPUTS_FRAME + 64 @ the word between the saved vectors and the saved registers
+
     @ The rows of a channel's weights in r6, r8, r10, and its vector in q4; r3: weights, moved to the next channel
     .macro WEIGHTS
     ldr r6, [r3]
@@ -207,83 +215,118 @@ kinglet_helium_windows_s2:
     add sp, #8
 
 .Loutputs:
-@ r1: sums; r2: first output of the four; r3-r5: bytes to the others; r6: group; r7: line; r8: places; r9: line's
-@ outputs; r10: zero point; q4: biases; q5: multipliers; q6: shifts
+@ r1: sums; r2: four bytes before the first output of the four; r3-r6: biases, or free; r7-r10: multipliers;
+@ r0 r11 r12 lr: shifts; q5: bytes to the outputs, of which P0 has those that exist; q6 q7: clamps
+    sub sp, #OUTPUTS_FRAME
+    str r11, [sp, #BAND]
     ldrd r0, r1, [r11, #W_BIAS]
-    vldrw.u32 q4, [r0]
-    vldrw.u32 q5, [r1]
+    ldm r0, {r3-r6}
+    stm sp, {r3-r6}
+    ldm r1, {r7-r10}
+    @ shifts, to the left: the relative ones are the top two bits of the words
     ldrd r2, r3, [r11, #W_EXTRA]
-    vshr.u32 q6, q5, #30
-    vadd.i32 q6, q6, r3
+    add r0, r3, r7, lsr #30
+    add r4, r3, r8, lsr #30
+    add r12, r3, r9, lsr #30
+    add lr, r3, r10, lsr #30
     cbz r2, 1f
-    vldrb.u32 q0, [r2]
-    vadd.i32 q6, q6, q0
+    ldrb r5, [r2]
+    add r0, r0, r5
+    ldrb r5, [r2, #1]
+    add r4, r4, r5
+    ldrb r5, [r2, #2]
+    add r12, r12, r5
+    ldrb r5, [r2, #3]
+    add lr, lr, r5
 1:
-    vbic.i32 q5, #0xC0000000
-    vorr.i32 q5, #0x40000000
-    ldrd r1, r9, [r11, #W_SUMS]
-    ldr r10, [r11, #W_ZERO]
-    ldr r7, [r11, #W_LINES]
-    ldr lr, [r11, #W_STEP_BYTES]
+    movs r5, #1
+    bfi r7, r5, #30, #2
+    bfi r8, r5, #30, #2
+    bfi r9, r5, #30, #2
+    bfi r10, r5, #30, #2
+    ldrd r2, r3, [r11, #W_MIN]
+    vdup.32 q6, r2
+    vdup.32 q7, r3
+    ldr r2, [r11, #W_ZERO]
+    ldr r3, [r11, #W_STEP_BYTES]
+    strd r2, r3, [sp, #ZERO_POINT]
+    ldrd r1, r2, [r11, #W_SUMS]
+    ldr r3, [r11, #W_LINES]
+    strd r2, r3, [sp, #LINE]
+    mov r11, r4
 2:  @ the next line; the last one has places of its own
-    add r8, r11, #W_PLACES
-    cmp r7, #1
+    ldr r3, [sp, #BAND]
+    ldrd r2, r4, [sp, #LINE]
+    add r5, r3, #W_PLACES
+    cmp r4, #1
     it eq
-    addeq r8, #24
-    mov r2, r9
-    ldr r6, [r11, #W_GROUPS]
+    addeq r5, #24
+    str r5, [sp, #PLACES]
+    ldr r6, [r3, #W_GROUPS]
     subs r6, #1
-    beq 4f
-    ldm r8, {r3-r5}
-3:
-    vld40.32 {q0, q1, q2, q3}, [r1]
-    vld41.32 {q0, q1, q2, q3}, [r1]
-    vld42.32 {q0, q1, q2, q3}, [r1]
-    vld43.32 {q0, q1, q2, q3}, [r1]!
-    .irp q, q0, q1, q2, q3
-    vadd.i32 \q, \q, q4
-    vshr.s32 q7, \q, #31
-    vqrdmulh.s32 \q, \q, q5
-    vadd.i32 \q, \q, q7
-    vrshl.s32 \q, \q, q6
-    .endr
-    @ each channel's outputs become the bytes of a word
+    add r6, r1, r6, lsl #6
+    str r6, [sp, #LAST_GROUP]
+    beq 5f
+3:  @ where the outputs of a group are
+    ldm r5, {r3-r5}
+    movs r6, #4
+    vmov q5[2], q5[0], r6, r4
+    vmov q5[3], q5[1], r3, r5
+    vcmp.i32 ne, q5, zr
+4:  @ (x * m + 2^30 >> 31) + (x >> 31), then the rounding shift
+    ldm sp, {r3-r6}
+    vldrw.u32 q4, [r1], #16
+    vadd.i32 q4, q4, r3
+    vshr.s32 q0, q4, #31
+    vqrdmlah.s32 q0, q4, r7
+    vrshl.s32 q0, r0
+    vldrw.u32 q4, [r1], #16
+    vadd.i32 q4, q4, r4
+    vshr.s32 q1, q4, #31
+    vqrdmlah.s32 q1, q4, r8
+    vrshl.s32 q1, r11
+    vldrw.u32 q4, [r1], #16
+    vadd.i32 q4, q4, r5
+    vshr.s32 q2, q4, #31
+    vqrdmlah.s32 q2, q4, r9
+    vrshl.s32 q2, r12
+    vldrw.u32 q4, [r1], #16
+    vadd.i32 q4, q4, r6
+    vshr.s32 q3, q4, #31
+    vqrdmlah.s32 q3, q4, r10
+    vrshl.s32 q3, lr
+    @ bytes: the channels of output 0, then those of output 1, ...
+    ldrd r4, r5, [sp, #ZERO_POINT]
     vqmovnb.s32 q0, q0
     vqmovnt.s32 q0, q2
     vqmovnb.s32 q1, q1
     vqmovnt.s32 q1, q3
-    vqadd.s16 q0, q0, r10
-    vqadd.s16 q1, q1, r10
+    vqadd.s16 q0, q0, r4
+    vqadd.s16 q1, q1, r4
     vqmovnb.s16 q0, q0
     vqmovnt.s16 q0, q1
-    vldrw.u32 q1, [r11, #W_MIN]
-    vldrw.u32 q2, [r11, #W_MAX]
-    vmax.s8 q0, q0, q1
-    vmin.s8 q0, q0, q2
-    @ outputs that do not exist have the place of the first, which is written last
-    adds r0, r2, r5
-    vshr.u32 q1, q0, #24
-    vstrb.32 q1, [r0]
-    adds r0, r2, r4
-    vshr.u32 q2, q0, #16
-    vstrb.32 q2, [r0]
-    adds r0, r2, r3
-    vshr.u32 q3, q0, #8
-    vstrb.32 q3, [r0]
-    vstrb.32 q0, [r2]
-    add r2, r2, lr
-    subs r6, #1
-    bgt 3b
-    blt 5f
-4:  @ the last group of the line
-    add r3, r8, #12
-    ldm r3, {r3-r5}
+    vmax.s8 q0, q0, q6
+    vmin.s8 q0, q0, q7
+    vpst
+    vstrwt.32 q0, [r2, q5]
+    add r2, r2, r5
+    ldr r3, [sp, #LAST_GROUP]
+    cmp r1, r3
+    blo 4b
+    bhi 6f
+5:  @ the last group of the line
+    ldr r5, [sp, #PLACES]
+    adds r5, #12
     b 3b
-5:
-    ldr r0, [r11, #W_LINE_BYTES]
-    add r9, r9, r0
-    subs r7, #1
+6:
+    ldr r3, [sp, #BAND]
+    ldr r4, [r3, #W_LINE_BYTES]
+    ldrd r5, r6, [sp, #LINE]
+    add r5, r5, r4
+    subs r6, #1
+    strd r5, r6, [sp, #LINE]
     bne 2b
+    add sp, #OUTPUTS_FRAME
     vpop {d8-d15}
     add sp, #4
     pop {r4-r11, pc}
