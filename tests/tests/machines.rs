@@ -109,6 +109,9 @@ fn a_build_gets_the_kernels_of_its_core() {
     assert_eq!(isa("x86_64-apple-darwin", None, &[]), Some(Isa::X86_64));
     assert_eq!(isa("aarch64-apple-ios", None, &[]), Some(Isa::Aarch64));
     assert_eq!(isa("riscv64gc-unknown-linux-gnu", None, &[]), None);
+    // A module that names vectors is refused where there are none, so they have to be asked for.
+    assert_eq!(isa("wasm32-unknown-unknown", None, &[]), None);
+    assert_eq!(isa("wasm32-wasip1", None, &["simd128"]), Some(Isa::Wasm));
     let assembler = |features: &[&str]| {
         Machine::of_build(mainline, None, |name| features.contains(&name)).and_then(Machine::assembler_cpu)
     };

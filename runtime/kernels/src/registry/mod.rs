@@ -140,6 +140,7 @@ kernels! {
         "helium" => crate::arch::helium::add_i8,
         "aarch64" => crate::arch::aarch64::add_i8,
         "x86_64" => crate::arch::x86_64::add_i8,
+        "wasm" => crate::arch::wasm::add_i8,
         portable => crate::elementwise::portable::add_i8;
 
     /// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.

@@ -1,0 +1,193 @@
+//! From sums to bytes, four channels a vector, to the bit of [`OutputStage::apply`].
+//!
+//! There is no rounded high product of 32 bits, and no shift has a number of places for each lane. So both roundings are one
+//! floor. With the sum `x`, the multiplier `m` and `s` places to the right, one at least, the rule is
+//!
+//! ```text
+//! h = floor((x * m + 2^30) / 2^31)
+//! r = floor((h - [h < 0] + 2^(s - 1)) / 2^s)     halves away from zero
+//!   = floor((x * m + 2^30 + (2^(s - 1) - [x < 0]) * 2^31) / 2^(31 + s))
+//! ```
+//!
+//! `x` stands for `h` in the comparison: they differ in sign only where `x = -1` and `m = 2^30`, and there `r` is 0 either way.
+//! Numerator and denominator are doubled `d + 1` times, `d` one at least, until `S = s + d` is the same for all channels of
+//! the layer. Then everything but the product is a multiple of `2^32`:
+//!
+//! ```text
+//! r = (high(x * 2^(d + 1) * m) + 2^(d - 1) + 2^(S - 1) - [x < 0] * 2^d) >> S
+//! ```
+//!
+//! where `high` is the upper half of 64 bits. The zero point, shifted by `S`, is a part of the constant. Sums times `2^(d + 1)`
+//! cost nothing where weights are copied anyway: weights and biases are multiplied instead, which fit 16 bits with up to
+//! seven places. A [`Plan`] exists where all of that holds for a layer; else sums are finished one by one.
+
+use core::arch::wasm32::*;
+
+use super::bytes::{four, numbers};
+use crate::numerics::{FixedPoint, OutputStage, Requant};
+
+/// Channels of a vector.
+pub(super) const LANES: usize = 4;
+/// Most places by which weights are shifted: they have 16 bits.
+const PLACES: i32 = 7;
+/// Most places to the right.
+const SHIFT: i32 = 20;
+/// Sums that have been multiplied are at most this, so that no sum of the second formula wraps.
+const LIMIT: i64 = 1 << 30;
+/// Most that a product of two bytes is.
+const PRODUCT: i64 = 1 << 14;
+
+/// Where the constants of a layer are, and how its sums are finished.
+#[derive(Clone, Copy)]
+pub(super) struct Constants<'a> {
+    pub(super) bias: &'a [i32],
+    pub(super) requant: Requant<'a>,
+    pub(super) stage: OutputStage,
+    plan: Option<Plan>,
+}
+
+/// The same shift for all channels.
+#[derive(Clone, Copy)]
+struct Plan {
+    shift: i32,
+}
+
+impl Plan {
+    /// None for layers whose sums are finished one by one.
+    fn new(bias: &[i32], requant: &Requant<'_>, stage: OutputStage, taps: usize) -> Option<Plan> {
+        let shifts = || bias.iter().enumerate().map(|(channel, _)| requant.at(channel).shift);
+        let (mut least, mut most) = (i32::MAX, i32::MIN);
+        if let ([word], []) = (requant.words, requant.extra) {
+            let shift = requant.factor(*word, 0).shift;
+            (least, most) = (shift, shift);
+        } else {
+            for shift in shifts() {
+                (least, most) = (least.min(shift), most.max(shift));
+            }
+        }
+        // The shift of a channel is `-s`, and `d + 1` the places of its weights.
+        let shift = least.wrapping_neg().wrapping_add(1);
+        let places = most.wrapping_add(shift).wrapping_add(1);
+        if !(-SHIFT..0).contains(&least) || !(-SHIFT..0).contains(&most) || shift > SHIFT || places > PLACES {
+            return None;
+        }
+        let products = i64::try_from(taps).ok()?.checked_mul(PRODUCT)?;
+        let largest = bias.iter().fold(0_u32, |largest, bias| largest.max(bias.unsigned_abs()));
+        let sum = products.checked_add(largest.into())?;
+        let is_code = (-128..=127).contains(&stage.zero_point);
+        (is_code && sum.checked_mul(1_i64.wrapping_shl(places as u32))? <= LIMIT).then_some(Plan { shift })
+    }
+}
+
+impl<'a> Constants<'a> {
+    /// Of a layer with `taps` products in a sum; `bias` has as many numbers as there are channels.
+    pub(super) fn new(bias: &'a [i32], requant: Requant<'a>, stage: OutputStage, taps: usize) -> Self {
+        Constants { bias, requant, stage, plan: Plan::new(bias, &requant, stage, taps) }
+    }
+
+    /// True when sums are finished one by one, and weights are not multiplied.
+    #[inline(always)]
+    pub(super) fn are_long(&self) -> bool {
+        self.plan.is_none()
+    }
+
+    /// By how many places weights and bias of a channel are shifted to the left.
+    #[inline(always)]
+    pub(super) fn places(&self, channel: usize) -> u32 {
+        self.plan.map_or(0, |plan| (self.requant.at(channel).shift.wrapping_add(plan.shift) as u32).wrapping_add(1))
+    }
+}
+
+/// The constants of four channels.
+#[derive(Clone, Copy)]
+pub(super) struct Stage {
+    /// What sums begin with, multiplied like the weights.
+    pub(super) starts: v128,
+    multipliers: v128,
+    /// What is added to each product's upper half, with the zero point.
+    added: v128,
+    /// What is added besides to those below zero.
+    below_zero: v128,
+    shift: u32,
+}
+
+impl Stage {
+    /// Those of four channels from `first` on, in each lane those of `channel(lane)`.
+    #[inline(always)]
+    pub(super) fn new(constants: &Constants<'_>, channels: [usize; LANES]) -> Stage {
+        let Constants { bias, requant, stage, plan } = constants;
+        let shift = plan.map_or(0, |plan| plan.shift) as u32;
+        let factor = |channel: usize| requant.at(channel);
+        let places = |channel: usize| constants.places(channel);
+        let start = |channel: usize| bias.get(channel).copied().unwrap_or(0).wrapping_shl(places(channel));
+        // Where there is no plan, none of it is looked at.
+        let unit = |channel: usize| 1_i32.wrapping_shl(places(channel).wrapping_sub(1));
+        let rounding = 1_i32.wrapping_shl(shift.wrapping_sub(1)).wrapping_add(stage.zero_point.wrapping_shl(shift));
+        Stage {
+            starts: four(&channels.map(start)),
+            multipliers: four(&channels.map(|channel| factor(channel).multiplier)),
+            added: four(&channels.map(|channel| (unit(channel) >> 1).wrapping_add(rounding))),
+            below_zero: four(&channels.map(|channel| unit(channel).wrapping_neg())),
+            shift,
+        }
+    }
+
+    /// One factor below one half for all, with the shift `S` and a number that is added before it.
+    pub(super) fn splat(factor: FixedPoint, shift: u32, added: i32) -> Stage {
+        let unit = 1_i32.wrapping_shl(shift.wrapping_add_signed(factor.shift));
+        let half = 1_i32.wrapping_shl(shift.wrapping_sub(1));
+        Stage {
+            starts: i32x4_splat(0),
+            multipliers: i32x4_splat(factor.multiplier),
+            added: i32x4_splat((unit >> 1).wrapping_add(half).wrapping_add(added)),
+            below_zero: i32x4_splat(unit.wrapping_neg()),
+            shift,
+        }
+    }
+
+    /// Multiplied sums times the factors.
+    #[inline(always)]
+    pub(super) fn scaled(&self, sums: v128) -> v128 {
+        let low = i64x2_extmul_low_i32x4(sums, self.multipliers);
+        let high = i64x2_extmul_high_i32x4(sums, self.multipliers);
+        let upper = i32x4_shuffle::<1, 3, 5, 7>(low, high);
+        let below_zero = v128_and(i32x4_shr(sums, 31), self.below_zero);
+        i32x4_shr(i32x4_add(i32x4_add(upper, self.added), below_zero), self.shift)
+    }
+}
+
+/// The clamp.
+#[derive(Clone, Copy)]
+pub(super) struct Output {
+    stage: OutputStage,
+    min: v128,
+    max: v128,
+}
+
+impl Output {
+    #[inline(always)]
+    pub(super) fn new(stage: OutputStage) -> Output {
+        Output { stage, min: i8x16_splat(stage.min as i8), max: i8x16_splat(stage.max as i8) }
+    }
+
+    /// Outputs of four times four sums.
+    #[inline(always)]
+    pub(super) fn sixteen(&self, [a, b, c, d]: [&Stage; 4], sums: [v128; 4]) -> v128 {
+        let low = i16x8_narrow_i32x4(a.scaled(sums[0]), b.scaled(sums[1]));
+        let high = i16x8_narrow_i32x4(c.scaled(sums[2]), d.scaled(sums[3]));
+        // What does not fit a byte is beyond either clamp.
+        i8x16_min(i8x16_max(i8x16_narrow_i16x8(low, high), self.min), self.max)
+    }
+
+    /// The same one by one, of the sums of as many channels from `first` on.
+    #[inline(never)]
+    pub(super) fn one_by_one(&self, requant: &Requant<'_>, channels: [[usize; LANES]; 4], sums: [v128; 4]) -> v128 {
+        let mut lanes = [0_i8; 16];
+        let numbers = [numbers(sums[0]), numbers(sums[1]), numbers(sums[2]), numbers(sums[3])];
+        let sums = numbers.as_flattened().iter().zip(channels.as_flattened());
+        for (lane, (sum, channel)) in lanes.iter_mut().zip(sums) {
+            *lane = self.stage.apply(*sum, requant.at(*channel));
+        }
+        super::bytes::sixteen(&lanes)
+    }
+}
