@@ -8,7 +8,7 @@
 use core::arch::wasm32::*;
 
 use super::bytes::{lanes, sixteen};
-use super::finish::{Output, Stage};
+use super::finish::{Output, SHIFT, SPLAT, Stage};
 use crate::Io;
 use crate::elementwise::{ADD_LEFT_SHIFT, AddI8, Broadcast, Operand, portable};
 use crate::io::{PART, range};
@@ -18,11 +18,6 @@ use crate::numerics::FixedPoint;
 const HALF: FixedPoint = FixedPoint { multiplier: 1 << 30, shift: 0 };
 /// Elements of a step.
 const STEP: usize = 16;
-/// Places by which numbers are shifted before they are multiplied: what a factor's shift has one place less than
-/// the common one.
-const PLACES: u32 = 2;
-/// Most places to the right, so that the zero point fits.
-const SHIFT: i32 = 20;
 
 /// See [`crate::elementwise::add_i8`].
 pub(crate) fn add_i8(layer: &AddI8, io: &mut Io<i8>, b: Operand<'_, i8>) {
@@ -62,16 +57,12 @@ impl Sums {
             if is_a_larger { (layer.a_factor, layer.b_factor) } else { (layer.b_factor, layer.a_factor) };
         let are_codes = zero_points.iter().all(|zero_point| (-128..=127).contains(zero_point));
         let are_below_half =
-            [smaller, layer.output_factor].iter().all(|factor| (-SHIFT + 1..0).contains(&factor.shift));
-        let stage = |factor: FixedPoint, zero_point: i32| {
-            let shift = factor.shift.unsigned_abs().wrapping_add(1);
-            Stage::splat(factor, shift, zero_point.wrapping_shl(shift))
-        };
+            [smaller, layer.output_factor].iter().all(|factor| (1 - SHIFT..0).contains(&factor.shift));
         (are_codes && are_below_half && larger == HALF).then(|| Sums {
             is_a_larger,
             zero_points: [i16x8_splat(layer.a_zero_point as i16), i16x8_splat(layer.b_zero_point as i16)],
-            smaller: stage(smaller, 0),
-            output_factor: stage(layer.output_factor, layer.stage.zero_point),
+            smaller: Stage::splat(smaller),
+            output_factor: Stage::splat(layer.output_factor),
             output: Output::new(layer.stage),
         })
     }
@@ -100,7 +91,7 @@ impl Sums {
     fn replace<const A: bool>(&self, a: &mut [i8; STEP], b: &[i8; STEP]) {
         let [p, q, r, s] = self.scaled::<A>(0, sixteen(a));
         let [t, u, v, w] = if A { self.scaled::<false>(1, sixteen(b)) } else { self.scaled::<true>(1, sixteen(b)) };
-        let sum = |x, y| i32x4_shl(i32x4_add(x, y), PLACES);
+        let sum = |x, y| i32x4_shl(i32x4_add(x, y), SPLAT);
         *a = lanes(self.output.sixteen([&self.output_factor; 4], [sum(p, t), sum(q, u), sum(r, v), sum(s, w)]));
     }
 
@@ -120,6 +111,6 @@ impl Sums {
         if HALVED {
             return wide.map(|x| i32x4_shl(x, ADD_LEFT_SHIFT.wrapping_sub(1)));
         }
-        wide.map(|x| self.smaller.scaled(i32x4_shl(x, ADD_LEFT_SHIFT.wrapping_add(PLACES))))
+        wide.map(|x| self.smaller.scaled(i32x4_shl(x, ADD_LEFT_SHIFT.wrapping_add(SPLAT))))
     }
 }

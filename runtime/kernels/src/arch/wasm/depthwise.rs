@@ -15,7 +15,7 @@
 use core::arch::wasm32::*;
 use core::mem::MaybeUninit;
 
-use super::bytes::{lanes, write};
+use super::bytes::write;
 use super::finish::{Constants, LANES, Output, Stage};
 use crate::Io;
 use crate::arch::band::Bands;
@@ -29,8 +29,6 @@ const CHANNELS: usize = 8;
 const BAND: usize = 24 << 10;
 /// Most pairs of taps of a window.
 const PAIRS: usize = 128;
-/// Those of the window that most layers have.
-const COMMON: usize = 5;
 /// Pixels that are computed together.
 const PIXELS: usize = 2;
 
@@ -105,13 +103,8 @@ fn run(layer: &DepthwiseI8, bands: &Bands, io: &mut Io<i8>) {
             let from = band.as_ptr().cast::<i16>().wrapping_add(first);
             for (index, to) in to.chunks_mut(line.max(1)).enumerate() {
                 let from = from.wrapping_add(index.wrapping_mul(stride[0]).wrapping_mul(bands.row));
-                if group.pairs.len() == COMMON {
-                    // SAFETY: the band has what windows of these rows read, and eight elements more.
-                    unsafe { group.common(from, to) };
-                } else {
-                    // SAFETY: likewise.
-                    unsafe { group.row(from, to) };
-                }
+                // SAFETY: the band has what windows of these rows read, and eight elements more.
+                unsafe { group.row(from, to) };
             }
         }
         y = y.wrapping_add(rows);
@@ -176,69 +169,45 @@ fn side_by_side(a: v128, b: v128) -> (v128, v128) {
 type Sums = [v128; 2];
 
 impl Group<'_> {
-    /// One row of outputs of windows of nine taps.
+    /// One row of outputs. Pairs of taps are a loop of their own also for the commonest window: in a long run of
+    /// instructions engines bring all that is read to the front and run out of registers.
     ///
     /// # Safety
     ///
     /// From `from` on there are the windows of a row, and eight elements more.
     #[inline(never)]
-    unsafe fn common(&self, from: *const i16, to: &mut [i8]) {
-        let Some(pairs) = self.pairs.first_chunk::<COMMON>() else { return };
-        // SAFETY: they have been written.
-        let pairs = pairs.map(|pair| unsafe { pair.assume_init() });
-        self.each(from, to, |mut sums, at| {
-            for pair in &pairs {
-                // SAFETY: the caller knows that the taps are there.
-                sums = unsafe { multiplied(sums, at, pair) };
-            }
-            sums
-        });
-    }
-
-    /// One row of outputs of any window.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Group::common`].
-    #[inline(never)]
     unsafe fn row(&self, from: *const i16, to: &mut [i8]) {
-        self.each(from, to, |mut sums, at| {
-            for pair in self.pairs {
-                // SAFETY: pairs have been written.
-                let pair = unsafe { pair.assume_init() };
-                // SAFETY: the caller knows that the taps are there.
-                sums = unsafe { multiplied(sums, at, &pair) };
-            }
-            sums
-        });
-    }
-
-    /// One row of outputs; `sums` adds the products of two windows, or the same one twice.
-    #[inline(always)]
-    fn each(
-        &self,
-        from: *const i16,
-        to: &mut [i8],
-        sums: impl Fn([Sums; PIXELS], [*const i16; PIXELS]) -> [Sums; PIXELS],
-    ) {
         let [p, q] = &self.stages;
         let (first, count) = self.channels;
         let starts = [[p.starts, q.starts]; PIXELS];
         let (step, from_step) = self.steps;
-        let mut at = from;
-        for to in to.chunks_mut(step.wrapping_mul(PIXELS).max(1)) {
-            // The last pixel of an odd row is computed twice.
-            let (one, other) = to.split_at_mut_checked(step).unwrap_or_default();
-            let next = if other.is_empty() { at } else { at.wrapping_add(from_step) };
-            let [[a, b], [c, d]] = sums(starts, [at, next]);
+        let width = to.len().checked_div(step).unwrap_or(0);
+        let (mut at, mut place) = (from, first);
+        let mut left = width;
+        while left > 0 {
+            // The last pixel of an odd row is computed twice. In one place, or the compiler would make a call of it.
+            let next = if left == 1 { at } else { at.wrapping_add(from_step) };
+            let mut sums = starts;
+            for pair in self.pairs {
+                // SAFETY: pairs have been written.
+                let pair = unsafe { pair.assume_init() };
+                // SAFETY: the caller knows that the taps are there.
+                sums = unsafe { multiplied(sums, [at, next], &pair) };
+            }
+            let [[a, b], [c, d]] = sums;
             let bytes = if self.constants.are_long() {
                 self.long([a, b, c, d])
             } else {
                 self.output.sixteen([p, q, p, q], [a, b, c, d])
             };
-            let channels = first..first.wrapping_add(count);
-            store::<0>(one.get_mut(channels.clone()).unwrap_or_default(), bytes);
-            store::<1>(other.get_mut(channels).unwrap_or_default(), bytes);
+            half::<0>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
+            place = place.wrapping_add(step);
+            left = left.wrapping_sub(1);
+            if left > 0 {
+                half::<1>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
+                place = place.wrapping_add(step);
+                left = left.wrapping_sub(1);
+            }
             at = next.wrapping_add(from_step);
         }
     }
@@ -274,15 +243,11 @@ unsafe fn multiplied(mut sums: [Sums; PIXELS], at: [*const i16; PIXELS], pair: &
 
 /// Writes one half of a vector, or as much of it as there is room for.
 #[inline(always)]
-fn store<const LANE: usize>(to: &mut [i8], bytes: v128) {
+fn half<const LANE: usize>(to: &mut [i8], bytes: v128) {
     if let Some(to) = to.first_chunk_mut::<CHANNELS>() {
         // SAFETY: eight bytes are written to an array of as many, which need no alignment.
         unsafe { v128_store64_lane::<LANE>(bytes, to.as_mut_ptr().cast()) };
-    } else if LANE == 0 {
-        write(to, bytes);
     } else {
-        for (to, lane) in to.iter_mut().zip(lanes(bytes).into_iter().skip(CHANNELS)) {
-            *to = lane;
-        }
+        write(to, if LANE == 0 { bytes } else { i64x2_shuffle::<1, 1>(bytes, bytes) });
     }
 }

@@ -15,7 +15,7 @@ use core::arch::wasm32::{i32x4_add, i32x4_dot_i16x8, v128, v128_load32_splat};
 /// Taps of a word.
 pub(super) const WORD: usize = 2;
 /// Words of a step.
-const STEP: usize = 4;
+const STEP: usize = 1;
 
 /// What a window reads.
 #[derive(Clone, Copy)]
@@ -79,11 +79,16 @@ unsafe fn multiplied<const N: usize, const P: usize, const W: usize>(
     mut sums: [[v128; N]; P],
 ) -> [[v128; N]; P] {
     for word in 0..W {
-        // SAFETY: the caller knows that they are there.
-        let weights = unsafe { weights.wrapping_add(word.wrapping_mul(N)).cast::<[v128; N]>().read() };
+        // Steps that are known not to wrap become parts of the instructions that read.
+        // SAFETY: the caller knows that they are there, here and below.
+        let weights = unsafe { weights.add(word.wrapping_mul(N)) };
+        // SAFETY: likewise.
+        let weights = unsafe { weights.cast::<[v128; N]>().read() };
         for (sums, at) in sums.iter_mut().zip(at) {
+            // SAFETY: likewise.
+            let at = unsafe { at.add(word.wrapping_mul(WORD)) };
             // SAFETY: likewise of the word, which needs no alignment.
-            let x = unsafe { v128_load32_splat(at.wrapping_add(word.wrapping_mul(WORD)).cast()) };
+            let x = unsafe { v128_load32_splat(at.cast()) };
             for (sum, weights) in sums.iter_mut().zip(weights) {
                 *sum = i32x4_add(*sum, i32x4_dot_i16x8(x, weights));
             }

@@ -213,7 +213,7 @@ struct Finish<'a> {
 }
 
 impl Finish<'_> {
-    /// Writes the outputs of `P` pixels, at most four, of which `to` has all channels.
+    /// Writes the outputs of `P` pixels, of which `to` has all channels.
     #[inline(always)]
     fn store<'t, const N: usize, const P: usize>(
         &self,
@@ -223,27 +223,26 @@ impl Finish<'_> {
         let Channels { first, count, .. } = self.channels;
         let mut next = || to.next().and_then(|to| to.get_mut(first..first.wrapping_add(count))).unwrap_or_default();
         let [p, q] = self.stages;
-        let sum = |pixel: usize, column: usize| {
-            let sums = sums.get(pixel).or(sums.first());
-            sums.and_then(|sums| sums.get(column)).copied().unwrap_or(i32x4_splat(0))
-        };
-        if N == COLUMNS {
-            for pair in 0..P.div_ceil(2) {
-                let (a, b) = (pair.wrapping_mul(2), pair.wrapping_mul(2).wrapping_add(1));
-                let bytes = self.finished([p, q, p, q], [0, 1, 0, 1], [sum(a, 0), sum(a, 1), sum(b, 0), sum(b, 1)]);
-                write_lane::<0>(next(), bytes);
-                if b < P {
-                    write_lane::<1>(next(), bytes);
-                }
+        // By patterns: what an index is asked for would stay in memory, with every step of the sums.
+        match *sums.as_flattened() {
+            [a, b, c, d, e, f, g, h] => {
+                let bytes = self.finished([p, q, p, q], [0, 1, 0, 1], [a, b, c, d]);
+                write_half::<0>(next(), bytes);
+                write_half::<1>(next(), bytes);
+                let bytes = self.finished([p, q, p, q], [0, 1, 0, 1], [e, f, g, h]);
+                write_half::<0>(next(), bytes);
+                write_half::<1>(next(), bytes);
             }
-        } else {
-            let bytes = self.finished([p; 4], [0; 4], [sum(0, 0), sum(1, 0), sum(2, 0), sum(3, 0)]);
-            write_word::<0>(next(), bytes);
-            if P == PIXELS {
+            [a, b, c, d] => {
+                let bytes = self.finished([p; 4], [0; 4], [a, b, c, d]);
+                write_word::<0>(next(), bytes);
                 write_word::<1>(next(), bytes);
                 write_word::<2>(next(), bytes);
                 write_word::<3>(next(), bytes);
             }
+            [a, b] => write_half::<0>(next(), self.finished([p, q, p, q], [0, 1, 0, 1], [a, b, a, b])),
+            [a] => write_word::<0>(next(), self.finished([p; 4], [0; 4], [a; 4])),
+            _ => {}
         }
     }
 
@@ -259,7 +258,7 @@ impl Finish<'_> {
 
 /// Writes one half of a vector, or as much of it as there is room for.
 #[inline(always)]
-fn write_lane<const LANE: usize>(to: &mut [i8], bytes: v128) {
+fn write_half<const LANE: usize>(to: &mut [i8], bytes: v128) {
     if let Some(to) = to.first_chunk_mut::<8>() {
         // SAFETY: eight bytes are written to an array of as many, which need no alignment.
         unsafe { v128_store64_lane::<LANE>(bytes, to.as_mut_ptr().cast()) };
