@@ -56,8 +56,7 @@ impl Sums {
         let (larger, smaller) =
             if is_a_larger { (layer.a_factor, layer.b_factor) } else { (layer.b_factor, layer.a_factor) };
         let are_codes = zero_points.iter().all(|zero_point| (-128..=127).contains(zero_point));
-        let are_below_half =
-            [smaller, layer.output_factor].iter().all(|factor| (1 - SHIFT..0).contains(&factor.shift));
+        let are_below_half = [smaller, layer.output_factor].iter().all(|factor| (1 - SHIFT..0).contains(&factor.shift));
         (are_codes && are_below_half && larger == HALF).then(|| Sums {
             is_a_larger,
             zero_points: [i16x8_splat(layer.a_zero_point as i16), i16x8_splat(layer.b_zero_point as i16)],

@@ -1,6 +1,6 @@
 //! Vectors from memory and back.
 
-use core::arch::wasm32::{v128, v128_load, v128_load64_zero, v128_store};
+use core::arch::wasm32::{i16x8_load_extend_i8x8, v128, v128_load, v128_store};
 
 /// Sixteen bytes.
 #[inline(always)]
@@ -22,11 +22,11 @@ pub(super) fn bytes(from: &[i8]) -> v128 {
     sixteen(&lanes)
 }
 
-/// Eight bytes, with zeros behind them.
+/// Eight bytes, as numbers of 16 bits.
 #[inline(always)]
-pub(super) fn eight(from: &[i8; 8]) -> v128 {
+pub(super) fn widened(from: &[i8; 8]) -> v128 {
     // SAFETY: the array's eight bytes are read, which need no alignment.
-    unsafe { v128_load64_zero(from.as_ptr().cast()) }
+    unsafe { i16x8_load_extend_i8x8(from.as_ptr()) }
 }
 
 /// Four numbers.

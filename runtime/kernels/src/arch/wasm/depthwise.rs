@@ -15,7 +15,7 @@
 use core::arch::wasm32::*;
 use core::mem::MaybeUninit;
 
-use super::bytes::write;
+use super::bytes::{bytes, widened, write};
 use super::finish::{Constants, LANES, Output, Stage};
 use crate::Io;
 use crate::arch::band::Bands;
@@ -34,11 +34,30 @@ const PIXELS: usize = 2;
 
 /// See [`crate::depthwise::depthwise_i8`].
 pub(crate) fn row_major_depthwise_i8(layer: &DepthwiseI8, io: &mut Io<i8>, scratch: &mut [i8]) {
+    let layer = &DepthwiseI8 { geometry: turned(&layer.geometry), ..*layer };
     let Some(bands) = bands(layer) else { return portable::depthwise_i8(layer, io, scratch) };
     if !layer.fits(io) {
         return io.refuse();
     }
     run(layer, &bands, io);
+}
+
+/// A column of pixels as a row: there are pairs of neighbours in it.
+fn turned(geometry: &Geometry) -> Geometry {
+    let Geometry { input: [height, width, channels], output, kernel, stride, dilation, pad, groups } = *geometry;
+    if (width, output[1], kernel[1], pad[1]) != (1, 1, 1, 0) {
+        return *geometry;
+    }
+    let turn = |[row, column]: [usize; 2]| [column, row];
+    Geometry {
+        input: [1, height, channels],
+        output: [1, output[0], output[2]],
+        kernel: turn(kernel),
+        stride: turn(stride),
+        dilation: turn(dilation),
+        pad: turn(pad),
+        groups,
+    }
 }
 
 /// None for layers that the kernel does not take.
@@ -49,18 +68,16 @@ fn bands(layer: &DepthwiseI8) -> Option<Bands> {
     (takes && (1..=PAIRS.wrapping_mul(2)).contains(&layer.geometry.kernel_area())).then_some(bands)
 }
 
-/// Two taps: where they lie behind the window's first, and their weights, those of four channels in a vector.
-#[derive(Clone, Copy)]
-struct Pair {
-    offsets: [u32; 2],
-    weights: [v128; 2],
-}
+/// The weights of two taps, those of four channels in a vector.
+type Pair = [v128; 2];
 
 /// One group of channels.
 struct Group<'a> {
     /// The first channel, and how many.
     channels: (usize, usize),
     pairs: &'a [MaybeUninit<Pair>],
+    /// Where both taps of a pair lie behind the window's first.
+    offsets: &'a [[u32; 2]],
     constants: &'a Constants<'a>,
     stages: [Stage; 2],
     output: Output,
@@ -74,6 +91,9 @@ fn run(layer: &DepthwiseI8, bands: &Bands, io: &mut Io<i8>) {
     let Geometry { output: [height, width, channels], stride, .. } = *geometry;
     let mut band = [MaybeUninit::<i16>::uninit(); BAND + CHANNELS];
     let mut pairs = [MaybeUninit::uninit(); PAIRS];
+    let mut offsets = [[0; 2]; PAIRS];
+    let Some(offsets) = offsets.get_mut(..geometry.kernel_area().div_ceil(2)) else { return io.refuse() };
+    write_offsets(geometry, bands, offsets);
     let bias = range(layer.bias, 0, channels);
     let constants = Constants::new(bias, layer.requant, layer.stage, geometry.kernel_area());
     let line = width.wrapping_mul(channels);
@@ -91,7 +111,8 @@ fn run(layer: &DepthwiseI8, bands: &Bands, io: &mut Io<i8>) {
             let first = first.min(channels.saturating_sub(CHANNELS));
             let group = Group {
                 channels: (first, channels.min(CHANNELS)),
-                pairs: written(layer, bands, &constants, first, &mut pairs),
+                pairs: written(layer, &constants, first, &mut pairs),
+                offsets,
                 constants: &constants,
                 stages: [
                     Stage::new(&constants, four(layer, first)),
@@ -122,12 +143,11 @@ fn four(layer: &DepthwiseI8, first: usize) -> [usize; LANES] {
 #[inline(never)]
 fn written<'p>(
     layer: &DepthwiseI8,
-    bands: &Bands,
     constants: &Constants<'_>,
     first: usize,
     pairs: &'p mut [MaybeUninit<Pair>; PAIRS],
 ) -> &'p [MaybeUninit<Pair>] {
-    let Geometry { input: [_, _, channels], kernel, dilation, .. } = layer.geometry;
+    let channels = layer.geometry.input[2];
     let area = layer.geometry.kernel_area();
     let mut units = [0_i16; CHANNELS];
     for (unit, channel) in units.iter_mut().zip(first..channels) {
@@ -135,28 +155,35 @@ fn written<'p>(
     }
     // SAFETY: the array's sixteen bytes are read, which need no alignment.
     let units = unsafe { v128_load(units.as_ptr().cast()) };
-    let weights = |tap: usize| {
-        let at = tap.wrapping_mul(channels).wrapping_add(first);
-        let count = if tap < area { channels.wrapping_sub(first).min(CHANNELS) } else { 0 };
-        let mut lanes = [0_i8; CHANNELS];
-        for (lane, weight) in lanes.iter_mut().zip(range(layer.weights, at, count)) {
-            *lane = *weight;
-        }
-        i16x8_mul(i16x8_extend_low_i8x16(super::bytes::eight(&lanes)), units)
-    };
-    let offset = |tap: usize| {
-        let tap = tap.min(area.wrapping_sub(1));
-        let (row, column) = (tap.checked_div(kernel[1]).unwrap_or(0), tap.checked_rem(kernel[1]).unwrap_or(0));
-        let row = row.wrapping_mul(dilation[0]).wrapping_mul(bands.row);
-        row.wrapping_add(column.wrapping_mul(dilation[1]).wrapping_mul(channels)) as u32
-    };
-    let count = area.div_ceil(2);
-    for (index, pair) in pairs.iter_mut().enumerate().take(count) {
-        let (tap, other) = (index.wrapping_mul(2), index.wrapping_mul(2).wrapping_add(1));
-        let (low, high) = side_by_side(weights(tap), weights(other));
-        pair.write(Pair { offsets: [offset(tap), offset(other)], weights: [low, high] });
+    let count = channels.min(CHANNELS);
+    let mut taps = layer.weights.chunks_exact(channels.max(1)).take(area).map(|tap| {
+        let tap = range(tap, first, count);
+        let weights = tap.first_chunk().map_or_else(|| i16x8_extend_low_i8x16(bytes(tap)), widened);
+        i16x8_mul(weights, units)
+    });
+    for pair in pairs.iter_mut().take(area.div_ceil(2)) {
+        // Zeros stand in for what an odd number of taps lacks.
+        let mut next = || taps.next().unwrap_or(i16x8_splat(0));
+        let (low, high) = side_by_side(next(), next());
+        pair.write([low, high]);
     }
-    pairs.get(..count).unwrap_or_default()
+    pairs.get(..area.div_ceil(2)).unwrap_or_default()
+}
+
+/// Writes where taps lie behind the window's first; the last one stands in for what an odd number lacks.
+fn write_offsets(geometry: &Geometry, bands: &Bands, offsets: &mut [[u32; 2]]) {
+    let Geometry { input: [_, _, channels], kernel: [rows, columns], dilation, .. } = *geometry;
+    let row_step = dilation[0].wrapping_mul(bands.row);
+    let column_step = dilation[1].wrapping_mul(channels);
+    let mut taps = (0..rows).flat_map(|row| {
+        let row = row.wrapping_mul(row_step);
+        (0..columns).map(move |column| row.wrapping_add(column.wrapping_mul(column_step)) as u32)
+    });
+    let mut last = 0;
+    for offset in offsets.as_flattened_mut() {
+        last = taps.next().unwrap_or(last);
+        *offset = last;
+    }
 }
 
 /// The lanes of both vectors in turn: those of the lower halves, and those of the upper ones.
@@ -188,11 +215,11 @@ impl Group<'_> {
             // The last pixel of an odd row is computed twice. In one place, or the compiler would make a call of it.
             let next = if left == 1 { at } else { at.wrapping_add(from_step) };
             let mut sums = starts;
-            for pair in self.pairs {
+            for (pair, offsets) in self.pairs.iter().zip(self.offsets) {
                 // SAFETY: pairs have been written.
                 let pair = unsafe { pair.assume_init() };
                 // SAFETY: the caller knows that the taps are there.
-                sums = unsafe { multiplied(sums, [at, next], &pair) };
+                sums = unsafe { multiplied(sums, [at, next], *offsets, pair) };
             }
             let [[a, b], [c, d]] = sums;
             let bytes = if self.constants.are_long() {
@@ -229,12 +256,16 @@ impl Group<'_> {
 ///
 /// The taps are there.
 #[inline(always)]
-unsafe fn multiplied(mut sums: [Sums; PIXELS], at: [*const i16; PIXELS], pair: &Pair) -> [Sums; PIXELS] {
-    let [v, w] = pair.weights;
+unsafe fn multiplied(
+    mut sums: [Sums; PIXELS],
+    at: [*const i16; PIXELS],
+    offsets: [u32; 2],
+    [v, w]: Pair,
+) -> [Sums; PIXELS] {
     for (sums, at) in sums.iter_mut().zip(at) {
         // SAFETY: the caller knows that the tap is there.
         let x = |offset: u32| unsafe { v128_load(at.wrapping_add(offset as usize).cast()) };
-        let (low, high) = side_by_side(x(pair.offsets[0]), x(pair.offsets[1]));
+        let (low, high) = side_by_side(x(offsets[0]), x(offsets[1]));
         let [a, b] = *sums;
         *sums = [i32x4_add(a, i32x4_dot_i16x8(low, v)), i32x4_add(b, i32x4_dot_i16x8(high, w))];
     }

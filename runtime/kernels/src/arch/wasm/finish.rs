@@ -24,6 +24,7 @@
 use core::arch::wasm32::*;
 
 use super::bytes::{four, numbers};
+use crate::io::range;
 use crate::numerics::{FixedPoint, OutputStage, Requant};
 
 /// Channels of a vector.
@@ -44,7 +45,6 @@ const PRODUCT: i64 = 1 << 14;
 pub(super) struct Constants<'a> {
     pub(super) bias: &'a [i32],
     pub(super) requant: Requant<'a>,
-    pub(super) stage: OutputStage,
     plan: Option<Plan>,
 }
 
@@ -57,16 +57,7 @@ struct Plan {
 impl Plan {
     /// None for layers whose sums are finished one by one.
     fn new(bias: &[i32], requant: &Requant<'_>, stage: OutputStage, taps: usize) -> Option<Plan> {
-        let shifts = || bias.iter().enumerate().map(|(channel, _)| requant.at(channel).shift);
-        let (mut least, mut most) = (i32::MAX, i32::MIN);
-        if let ([word], []) = (requant.words, requant.extra) {
-            let shift = requant.factor(*word, 0).shift;
-            (least, most) = (shift, shift);
-        } else {
-            for shift in shifts() {
-                (least, most) = (least.min(shift), most.max(shift));
-            }
-        }
+        let (least, most) = span(requant, bias.len());
         // The shift of a channel is `-s`, and `d + 1` the places of its weights.
         let shift = least.wrapping_neg().wrapping_add(1);
         let places = most.wrapping_add(shift).wrapping_add(1);
@@ -81,10 +72,25 @@ impl Plan {
     }
 }
 
+/// The least shift of a layer and the greatest.
+fn span(requant: &Requant<'_>, outputs: usize) -> (i32, i32) {
+    let words = requant.words.get(..outputs).unwrap_or(requant.words);
+    if requant.extra.is_empty() {
+        let increments = words
+            .iter()
+            .fold((3, 0), |(least, most), word| (word.wrapping_shr(30).min(least), word.wrapping_shr(30).max(most)));
+        let shift = |increment: u32| requant.shift_base.wrapping_add_unsigned(increment);
+        return (shift(increments.0), shift(increments.1));
+    }
+    (0..outputs)
+        .map(|channel| requant.at(channel).shift)
+        .fold((i32::MAX, i32::MIN), |(least, most), shift| (shift.min(least), shift.max(most)))
+}
+
 impl<'a> Constants<'a> {
     /// Of a layer with `taps` products in a sum; `bias` has as many numbers as there are channels.
     pub(super) fn new(bias: &'a [i32], requant: Requant<'a>, stage: OutputStage, taps: usize) -> Self {
-        Constants { bias, requant, stage, plan: Plan::new(bias, &requant, stage, taps) }
+        Constants { bias, requant, plan: Plan::new(bias, &requant, stage, taps) }
     }
 
     /// True when sums are finished one by one, and weights are not multiplied.
@@ -114,24 +120,77 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Those of four channels from `first` on, in each lane those of `channel(lane)`.
+    /// Those of four channels, in each lane those of one.
     #[inline(always)]
     pub(super) fn new(constants: &Constants<'_>, channels: [usize; LANES]) -> Stage {
         let Constants { bias, requant, plan, .. } = constants;
-        let shift = plan.map_or(0, |plan| plan.shift) as u32;
-        let factor = |channel: usize| requant.at(channel);
-        let places = |channel: usize| constants.places(channel);
-        let start = |channel: usize| bias.get(channel).copied().unwrap_or(0).wrapping_shl(places(channel));
-        // Where there is no plan, none of it is looked at.
-        let unit = |channel: usize| 1_i32.wrapping_shl(places(channel).wrapping_sub(1));
-        let half = 1_i32.wrapping_shl(shift.wrapping_sub(1));
-        Stage {
-            starts: four(&channels.map(start)),
-            multipliers: four(&channels.map(|channel| factor(channel).multiplier)),
-            added: four(&channels.map(|channel| (unit(channel) >> 1).wrapping_add(half))),
-            below_zero: four(&channels.map(|channel| unit(channel).wrapping_neg())),
-            shift,
+        let [first, .., last] = channels;
+        let neighbours = |plan: &Plan| {
+            let words = match requant.words {
+                [word] => Some([*word; LANES]),
+                words => range(words, first, LANES).first_chunk().copied(),
+            };
+            let bias = range(bias, first, LANES).first_chunk::<LANES>();
+            let are_neighbours = last == first.wrapping_add(LANES - 1) && requant.extra.is_empty();
+            words
+                .zip(bias)
+                .filter(|_| are_neighbours)
+                .map(|(words, bias)| Stage::of(plan, requant.shift_base, &words, bias))
+        };
+        match plan.as_ref().and_then(neighbours) {
+            Some(stage) => stage,
+            None => Stage::one_by_one(constants, channels),
         }
+    }
+
+    /// Of four neighbours with a word each.
+    #[inline(always)]
+    fn of(plan: &Plan, base: i32, words: &[u32; LANES], bias: &[i32; LANES]) -> Stage {
+        // Two to the power of what a word says the shift is above the base, then `2^d`.
+        let powers = i8x16(1, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        // SAFETY: the array's 16 bytes are read, which need no alignment.
+        let words = unsafe { v128_load(words.as_ptr().cast()) };
+        let increments = v128_or(u32x4_shr(words, 30), i32x4_splat(0x7f7f_7f00));
+        let units = i32x4_shl(i8x16_swizzle(powers, increments), base.wrapping_add(plan.shift) as u32);
+        let half = 1_i32.wrapping_shl((plan.shift as u32).wrapping_sub(1));
+        Stage {
+            starts: i32x4_mul(four(bias), i32x4_shl(units, 1)),
+            multipliers: v128_or(v128_and(words, i32x4_splat(0x3fff_ffff)), i32x4_splat(0x4000_0000)),
+            added: i32x4_add(i32x4_shr(units, 1), i32x4_splat(half)),
+            below_zero: i32x4_neg(units),
+            shift: plan.shift as u32,
+        }
+    }
+
+    /// Of any four.
+    #[inline(never)]
+    fn one_by_one(constants: &Constants<'_>, channels: [usize; LANES]) -> Stage {
+        let Constants { bias, requant, plan, .. } = constants;
+        let shift = plan.map_or(0, |plan| plan.shift) as u32;
+        let half = 1_i32.wrapping_shl(shift.wrapping_sub(1));
+        let [mut starts, mut multipliers, mut added, mut below_zero] = [[0; LANES]; 4];
+        for (lane, channel) in channels.into_iter().enumerate() {
+            let places = constants.places(channel);
+            // Where there is no plan, none of it is looked at.
+            let unit = 1_i32.wrapping_shl(places.wrapping_sub(1));
+            let set = |numbers: &mut [i32; LANES], number: i32| {
+                if let Some(to) = numbers.get_mut(lane) {
+                    *to = number;
+                }
+            };
+            set(&mut starts, bias.get(channel).copied().unwrap_or(0).wrapping_shl(places));
+            set(&mut multipliers, requant.at(channel).multiplier);
+            set(&mut added, (unit >> 1).wrapping_add(half));
+            set(&mut below_zero, unit.wrapping_neg());
+        }
+        let (starts, multipliers) = (four(&starts), four(&multipliers));
+        Stage { starts, multipliers, added: four(&added), below_zero: four(&below_zero), shift }
+    }
+
+    /// By how much weights of these channels are multiplied.
+    #[inline(always)]
+    pub(super) fn factors(&self, constants: &Constants<'_>) -> v128 {
+        if constants.are_long() { i32x4_splat(1) } else { i32x4_shl(i32x4_neg(self.below_zero), 1) }
     }
 
     /// One factor below one half for all, and weights that are multiplied by [`SPLAT`] places.

@@ -5,7 +5,7 @@
 
 use core::arch::wasm32::*;
 
-use super::bytes::{eight, lanes};
+use super::bytes::{lanes, widened};
 use super::finish::{Constants, LANES, Output, Stage};
 use crate::Io;
 use crate::dense::Dense;
@@ -56,15 +56,12 @@ impl Pixel<'_> {
     fn outputs(&self, first: usize, count: usize) -> v128 {
         let channel = |lane: usize| first.wrapping_add(lane.min(count.wrapping_sub(1)));
         let channels = [[0, 1, 2, 3].map(channel), [4, 5, 6, 7].map(channel)];
-        let stages = channels.map(|channels| Stage::new(self.constants, channels));
-        let places = channels.map(|channels| {
-            let [a, b, c, d] = channels.map(|channel| 1_i32.wrapping_shl(self.constants.places(channel)));
-            i32x4(a, b, c, d)
-        });
+        let [low, high] = channels;
+        let stages = [Stage::new(self.constants, low), Stage::new(self.constants, high)];
         let [low, high] = self.products(channels);
         let sums = [
-            i32x4_add(i32x4_mul(low, places[0]), stages[0].starts),
-            i32x4_add(i32x4_mul(high, places[1]), stages[1].starts),
+            i32x4_add(i32x4_mul(low, stages[0].factors(self.constants)), stages[0].starts),
+            i32x4_add(i32x4_mul(high, stages[1].factors(self.constants)), stages[1].starts),
         ];
         let [low, high] = sums;
         if self.constants.are_long() {
@@ -113,7 +110,7 @@ fn multiplied(mut sums: [v128; ROWS], x: &[i16; RUN], weights: [&[i8; RUN]; ROWS
     // SAFETY: the array's sixteen bytes are read, which need no alignment.
     let x = unsafe { v128_load(x.as_ptr().cast()) };
     for (sum, weights) in sums.iter_mut().zip(weights) {
-        *sum = i32x4_add(*sum, i32x4_dot_i16x8(x, i16x8_extend_low_i8x16(eight(weights))));
+        *sum = i32x4_add(*sum, i32x4_dot_i16x8(x, widened(weights)));
     }
     sums
 }

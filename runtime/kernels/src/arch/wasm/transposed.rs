@@ -197,6 +197,14 @@ impl Plan {
             let sums = unsafe { tile::<N, PIXELS>(windows.map(window), self.extent, weights, starts) };
             finish.store(sums, &mut to);
         }
+        if let [a, b, c] = rest {
+            // The last one twice takes less time than each of three by itself.
+            let windows = [*a, *b, *c, *c].map(window);
+            // SAFETY: likewise.
+            let sums = unsafe { tile::<N, PIXELS>(windows, self.extent, weights, starts) };
+            finish.store(sums, &mut to);
+            return;
+        }
         for start in rest {
             // SAFETY: likewise.
             let [sums] = unsafe { tile::<N, 1>([window(*start)], self.extent, weights, starts) };
