@@ -151,7 +151,9 @@ impl Stage {
         // SAFETY: the array's 16 bytes are read, which need no alignment.
         let words = unsafe { v128_load(words.as_ptr().cast()) };
         let increments = v128_or(u32x4_shr(words, 30), i32x4_splat(0x7f7f_7f00));
-        let units = i32x4_shl(i8x16_swizzle(powers, increments), base.wrapping_add(plan.shift) as u32);
+        // The least increment of a layer is 3 at most, so from the base to the shift there are two places less than none at worst.
+        let places = base.wrapping_add(plan.shift).wrapping_add(2) as u32;
+        let units = i32x4_shr(i32x4_shl(i8x16_swizzle(powers, increments), places), 2);
         let half = 1_i32.wrapping_shl((plan.shift as u32).wrapping_sub(1));
         Stage {
             starts: i32x4_mul(four(bias), i32x4_shl(units, 1)),
