@@ -2,6 +2,7 @@
 
 use core::arch::wasm32::*;
 
+use super::single;
 use crate::Io;
 use crate::arch::float::{self, Dense, Wide};
 use crate::conv2d::Conv2dF32;
@@ -34,8 +35,12 @@ pub(crate) fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
     if !layer.fits(io) {
         return io.refuse();
     }
-    // A row or two read each weight once or twice: transposing takes as long as the portable kernel's four sums.
-    if layer.rows <= PIXELS / 2 || !run(&Dense::of_fully_connected(layer), io) {
+    if let Io::Split { input, output } = io
+        && layer.rows <= PIXELS / 2
+    {
+        return single::rows(layer, input, output);
+    }
+    if !run(&Dense::of_fully_connected(layer), io) {
         crate::fully_connected::float::fully_connected_f32(layer, io);
     }
 }
@@ -123,15 +128,8 @@ impl Wide<LANES, PIXELS> for Four {
     }
 
     #[inline(always)]
-    fn transposed(self, [a, b, c, d]: [v128; LANES]) -> [v128; LANES] {
-        let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
-        let (ef, gh) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-        [
-            i64x2_shuffle::<0, 2>(ab, cd),
-            i64x2_shuffle::<1, 3>(ab, cd),
-            i64x2_shuffle::<0, 2>(ef, gh),
-            i64x2_shuffle::<1, 3>(ef, gh),
-        ]
+    fn transposed(self, rows: [v128; LANES]) -> [v128; LANES] {
+        transposed(rows)
     }
 
     #[inline(never)]
@@ -153,4 +151,17 @@ impl Wide<LANES, PIXELS> for Four {
     fn depthwise(self, layer: &DepthwiseF32<'_>, io: &mut Io<f32>) {
         float::depthwise::pixels::<_, LANES, PIXELS, 2>(self, layer, io);
     }
+}
+
+/// Vector `i` of the result has lane `i` of every vector.
+#[inline(always)]
+pub(super) fn transposed([a, b, c, d]: [v128; LANES]) -> [v128; LANES] {
+    let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+    let (ef, gh) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+    [
+        i64x2_shuffle::<0, 2>(ab, cd),
+        i64x2_shuffle::<1, 3>(ab, cd),
+        i64x2_shuffle::<0, 2>(ef, gh),
+        i64x2_shuffle::<1, 3>(ef, gh),
+    ]
 }

@@ -7,6 +7,7 @@ mod depthwise;
 mod finish;
 mod float;
 mod rows;
+mod single;
 mod tile;
 mod transposed;
 
