@@ -44,12 +44,11 @@ function filled(length, type) {
 
 const volume = (shape) => shape.reduce((product, extent) => product * Math.abs(extent), 1);
 
-/** Engines that were written for pages load their scripts by an element or by `importScripts`, and files by `fetch`. */
+/** An engine that was written for pages loads scripts by `importScripts`, and files by `fetch`. */
 function likeAPage(folder) {
   globalThis.self = globalThis;
-  // Their loaders take Node for Node, and look for what a script of Node has.
+  // Its loader takes Node for Node, and looks for what a script of Node has.
   globalThis.require = require;
-  globalThis.exports = {};
   globalThis.__filename = new URL("loader.js", folder).pathname;
   globalThis.__dirname = folder.pathname;
   globalThis.importScripts = (url) => run(new URL(url));
@@ -120,33 +119,6 @@ async function litert() {
   };
 }
 
-/** The WebAssembly of tfjs-tflite, called as its JavaScript calls it. */
-async function tfjsTflite() {
-  const folder = new URL("./node_modules/@tensorflow/tfjs-tflite/wasm/", import.meta.url);
-  likeAPage(folder);
-  globalThis.document ??= {
-    currentScript: undefined,
-    createElement: () => ({}),
-    body: undefined,
-    head: { appendChild: (script) => { run(new URL(script.src)); script.onload?.(); } },
-  };
-  globalThis.location ??= { href: folder.href };
-  // So it asks whether there are threads, and without Workers, as here, takes the module for one.
-  globalThis.MessageChannel = class {
-    constructor() { throw new Error("one thread"); }
-  };
-  run(new URL("tflite_web_api_client.js", folder));
-  globalThis.tfweb.tflite_web_api.setWasmPath(folder.href);
-  return async (model) => {
-    const bytes = new Uint8Array(await readFile(model));
-    const runner = await globalThis.tfweb.TFLiteWebModelRunner.create(withBatch(bytes).buffer, { numThreads: 1 });
-    const [input] = runner.getInputs();
-    const data = input.data();
-    data.set(filled(data.length, data instanceof Int8Array ? "int8" : "float32"));
-    return { step: () => runner.infer(), output: () => Array.from(runner.getOutputs()[0].data()) };
-  };
-}
-
 /** ONNX Runtime for the web. */
 async function onnx(folder) {
   const ort = await import("onnxruntime-web");
@@ -193,13 +165,10 @@ async function rounds(engines, count) {
   return runs.map((run) => run.times);
 }
 
-process.on("unhandledRejection", (error) => {
-  process.stdout.write(`skipped: an engine failed by itself: ${String(error?.message ?? error).split("\n")[0]}\n`);
-});
 const asked = options(process.argv.slice(2));
 const sources = [["kinglet", () => kinglet(asked.package, asked.blobs)]];
 if (asked.before) sources.push(["before", () => kinglet(asked.before, asked.blobs)]);
-sources.push(["LiteRT.js", litert], ["tfjs-tflite", tfjsTflite]);
+sources.push(["LiteRT.js", litert]);
 if (asked.onnx) sources.push(["onnxruntime-web", () => onnx(asked.onnx)]);
 console.log(`${cpus()[0].model.trim()}, Node ${process.versions.node}, V8 ${process.versions.v8}, ${asked.rounds} rounds`);
 
