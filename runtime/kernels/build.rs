@@ -30,6 +30,10 @@ fn machine() -> Option<&'static Machine> {
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let cpu = flags.split('\u{1f}').filter_map(|flag| flag.rsplit_once("target-cpu=")).next_back();
-    let has_feature = |name: &str| env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
+    let of_target = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    let has_feature = |name: &str| {
+        let is_of_target = of_target.split(',').any(|feature| feature == name);
+        is_of_target || env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some()
+    };
     Machine::of_build(&target, cpu.map(|(_, cpu)| cpu), has_feature)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask wasm-test`: the npm package under Node, and the viewer in a headless Chromium.
 //!
-//! Golden models must give the bits of the host, by both modules. What is not installed is skipped, and a line says so.
+//! Golden models must give the bits of the host, by both modules, and every kernel those of its reference, on random
+//! layers. What is not installed is skipped, and a line says so.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ const VECTORS: u32 = 2;
 const COMPILED_FOR: [&str; 2] = ["portable", "cortex-m4"];
 /// Inputs whose outputs are known: names of `kinglet_report::Vector`.
 const KNOWN: [&str; 3] = ["ramp", "lcg1", "lcg2"];
+/// What the kernels' tests are compiled for: they print, and the package's target has no output.
+pub(crate) const KERNELS_TARGET: &str = "wasm32-wasip1";
 /// The compiler of the types' test.
 const TYPESCRIPT: &str = "typescript@5.9.3";
 
@@ -47,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for test in ["golden.test.mjs", "misuse.test.mjs"] {
         report.lane(test, lane("node", || node_test(test, &package, &plan)));
     }
+    report.lane("kernels", lane("node", kernels));
     report.lane("types", lane("npx", || types(&package, &folder)));
     report.lane("docs/webassembly.md", lane("node", || documented(&package, &folder, &kinglet)));
     report.lane("npm pack", lane("npm", || packs(&package)));
@@ -125,6 +129,26 @@ fn node_test(test: &str, package: &Path, plan: &Path) -> Result<Outcome> {
     }
     let subtests = text.lines().filter(|line| line.starts_with("    ok ")).count();
     Ok(Outcome::Passed(format!("{passed} tests, {subtests} models")))
+}
+
+/// The tests of the kernels, with the package's vectors, under Node: random layers against the reference among them.
+fn kernels() -> Result<Outcome> {
+    if let Err(reason) = prerequisites::rust_target(KERNELS_TARGET) {
+        return Ok(Outcome::Skipped(reason.to_string()));
+    }
+    let mut cargo = tree::cargo();
+    cargo.current_dir(tree::root());
+    for name in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(name);
+    }
+    let runner = format!("node {}", npm::source().join("tests/wasi.mjs").display());
+    cargo.env("RUSTFLAGS", npm::vectors()).env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner);
+    cargo.args(["test", "--release", "--package", "kinglet-kernels", "--target", KERNELS_TARGET, "--lib", "--tests"]);
+    let text = output(cargo.args(["--", "--test-threads", "1"]))?;
+    let passed = |line: &str| line.strip_prefix("test result: ok. ")?.split_once(' ')?.0.parse::<usize>().ok();
+    let counts: Vec<usize> = text.lines().filter_map(passed).collect();
+    ensure!(counts.len() > 1 && counts.iter().sum::<usize>() > 0, "the kernels' tests have tested nothing:\n{text}");
+    Ok(Outcome::Passed(format!("{} tests of {} programs", counts.iter().sum::<usize>(), counts.len())))
 }
 
 /// The programs of the document, as they are written, beside the blob that they read.

@@ -70,6 +70,8 @@ instruction_sets! {
     Aarch64 = "aarch64", "AArch64";
     /// 64-bit x86. What its vectors can do differs from one processor to the next and is found at run time.
     X86_64 = "x86_64", "x86-64";
+    /// WebAssembly with vectors of 128 bits. A module that names them runs nowhere else, so nothing is found at run time.
+    Wasm = "wasm", "WebAssembly";
 }
 
 /// One machine.
@@ -92,6 +94,8 @@ pub struct Machine {
     /// The cargo feature by which a build for [`Machine::rust_targets`] says that it is for this machine, where the
     /// target's name does not. One of [`Machine::cpus`] in the compiler's flags says the same.
     pub extension: Option<&'static str>,
+    /// The target feature without which its kernels do not run, where the compiler has to be told (`-C target-feature=+...`).
+    pub target_feature: Option<&'static str>,
     /// How it is emulated; what is emulated is measured.
     pub emulated: Option<Emulated>,
     /// Cycles of its instructions, where the maker has published them.
@@ -144,6 +148,7 @@ const PLAIN: Machine = Machine {
     rust_targets: &[],
     cpus: &[],
     extension: None,
+    target_feature: None,
     emulated: None,
     cycles: None,
     boards: &[],
@@ -290,6 +295,16 @@ machines! {
         aliases: &["riscv32imc", "rv32", "esp32-c3", "esp32-c6"],
         rust_targets: &["riscv32imc-unknown-none-elf", "riscv32imac-unknown-none-elf"]
     }
+
+    /// WebAssembly with vectors.
+    Wasm32 = 10 {
+        name: "wasm32",
+        title: "WebAssembly",
+        aliases: &["wasm"],
+        isa: Isa::Wasm,
+        rust_targets: &["wasm32-unknown-unknown"],
+        target_feature: Some("simd128")
+    }
 }
 
 impl KernelSet {
@@ -323,14 +338,18 @@ impl Machine {
 
     /// The machine whose kernels a build gets: of those that the Rust target may stand for the one that can do most and
     /// that needs no extension which neither a feature, by `has_feature`, nor `cpu`, the compiler's `target-cpu`, names.
+    /// `has_feature` is asked for features of the crate and for those of the target.
     pub fn of_build(
         rust_target: &str,
         cpu: Option<&str>,
         has_feature: impl Fn(&str) -> bool,
     ) -> Option<&'static Machine> {
-        let is_meant = |machine: &Machine| match machine.extension {
-            Some(extension) => has_feature(extension) || cpu.is_some_and(|cpu| machine.cpus.contains(&cpu)),
-            None => true,
+        let is_meant = |machine: &Machine| {
+            let is_extended = match machine.extension {
+                Some(extension) => has_feature(extension) || cpu.is_some_and(|cpu| machine.cpus.contains(&cpu)),
+                None => true,
+            };
+            is_extended && machine.target_feature.is_none_or(&has_feature)
         };
         MACHINES.iter().rfind(|machine| machine.is_built_as(rust_target) && is_meant(machine))
     }

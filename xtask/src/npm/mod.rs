@@ -1,8 +1,8 @@
 //! The npm package `kinglet-edge`: the C library as WebAssembly, a thin layer of JavaScript, and the viewer.
 //!
 //! There are two modules. Vectors cannot be asked for at run time in WebAssembly: a module that names them is refused
-//! as a whole where they are not known, so the layer chooses between two. The one with vectors is built for speed, or the
-//! compiler would not use them; the other one for size.
+//! as a whole where they are not known, so the layer chooses between two. The one with vectors is built for speed, or
+//! generic kernels would not be inlined; the other one for size.
 //!
 //! Both are linked with the proof that no panic can be reached: a module that could reach one would import a function,
 //! and importing anything fails the build here.
@@ -14,31 +14,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use kinglet_kernels::machine::{Isa, MACHINES, Machine};
 
 use crate::{prerequisites, tree};
 
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// The machine whose kernels the module with vectors has.
+fn machine() -> Option<&'static Machine> {
+    MACHINES.iter().find(|machine| machine.isa == Isa::Wasm)
+}
+
+/// The Rust target of both modules.
+pub(crate) fn target() -> &'static str {
+    machine().and_then(Machine::rust_target).unwrap_or_default()
+}
+
+/// What tells the compiler that there are vectors.
+pub(crate) fn vectors() -> String {
+    machine()
+        .and_then(|machine| machine.target_feature)
+        .map_or_else(String::new, |feature| format!("-C target-feature=+{feature}"))
+}
 
 /// Any blob runs, and the viewer sees operators.
 const FEATURES: &str = "panic-proof,emulation,view";
-/// The engine's stack is below 32 kB; most is the panel of a layer.
-const STACK: &str = "-C link-arg=-zstack-size=131072";
+/// With vectors the engine's stack is up to 110 kB: activations and transposed weights of a layer.
+const STACK: &str = "-C link-arg=-zstack-size=196608";
 
 /// A module and how it is built.
 struct Module {
     name: &'static str,
-    flags: &'static str,
+    has_vectors: bool,
     opt_level: &'static str,
 }
 
 const MODULES: [Module; 2] = [
-    Module { name: "scalar", flags: "", opt_level: "\"s\"" },
-    Module { name: "simd", flags: " -C target-feature=+simd128", opt_level: "3" },
+    Module { name: "scalar", has_vectors: false, opt_level: "\"s\"" },
+    Module { name: "simd", has_vectors: true, opt_level: "3" },
 ];
 
 /// Makes the package in `folder`, which is emptied.
 pub(crate) fn package(folder: &Path, kinglet: &Path) -> Result<()> {
-    prerequisites::rust_target(TARGET)?;
+    prerequisites::rust_target(target())?;
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -70,12 +86,13 @@ impl Module {
         for name in ["CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
             cargo.env_remove(name);
         }
-        cargo.env("RUSTFLAGS", format!("{STACK}{}", self.flags));
+        let flags = if self.has_vectors { vectors() } else { String::new() };
+        cargo.env("RUSTFLAGS", format!("{STACK} {flags}").trim_end());
         cargo.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "cdylib", "--features", FEATURES]);
-        cargo.args(["--target", TARGET, "--config", &format!("profile.release.opt-level={}", self.opt_level)]);
+        cargo.args(["--target", target(), "--config", &format!("profile.release.opt-level={}", self.opt_level)]);
         let status = cargo.stdin(Stdio::null()).status().context("cannot start cargo")?;
         ensure!(status.success(), "the module {} was not built", self.name);
-        let built = folder.join(TARGET).join("release/kinglet.wasm");
+        let built = folder.join(target()).join("release/kinglet.wasm");
         let bytes = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
         ensure!(!imports(&bytes)?, "the module {} imports something: a panic can be reached", self.name);
         Ok(built)

@@ -13,7 +13,8 @@ use crate::tree;
 /// processor, of that with 32 bits, and of phones.
 pub(super) fn rust_targets() -> Vec<&'static str> {
     let bare = MACHINES.iter().filter(|machine| machine.is_bare()).filter_map(Machine::rust_target);
-    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET, crate::npm::TARGET];
+    let wasm = [crate::npm::target(), crate::wasm_test::KERNELS_TARGET];
+    let others = [super::steps::OTHER_TARGET, super::steps::NARROW_TARGET].into_iter().chain(wasm);
     let linux = crate::linux_boards::LINUX.iter().map(|linux| linux.target);
     bare.chain(others)
         .chain(super::steps::PHONES)

@@ -310,8 +310,8 @@ fn packages() -> Vec<Step> {
         ),
         step(
             "wasm",
-            "the npm package: the host's bits under Node, wrong calls, and the viewer in a browser",
-            || target(crate::npm::TARGET).or_else(|| (!starts("node")).then(|| "node is not installed".into())),
+            "the npm package: the host's bits under Node, kernels against references, wrong calls, and the viewer in a browser",
+            || target(crate::npm::target()).or_else(|| (!starts("node")).then(|| "node is not installed".into())),
             vec![xtask(&["wasm-test"])],
         ),
     ]

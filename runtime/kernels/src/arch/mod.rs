@@ -18,14 +18,22 @@ pub(crate) mod armv6m;
 pub(crate) mod armv7em;
 #[cfg(kinglet_isa = "armv7m")]
 pub(crate) mod armv7m;
+#[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm"))]
+mod band;
+#[cfg(any(kinglet_isa = "wasm", kinglet_isa = "x86_64"))]
+mod float;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
 #[cfg(any(kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 mod nibbles;
+#[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm", kinglet_isa = "x86_64"))]
+mod reach;
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 pub(crate) mod strided;
 #[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub(crate) mod vfp;
+#[cfg(kinglet_isa = "wasm")]
+pub(crate) mod wasm;
 mod words;
 #[cfg(kinglet_isa = "x86_64")]
 pub(crate) mod x86_64;

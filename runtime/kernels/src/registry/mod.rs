@@ -140,6 +140,7 @@ kernels! {
         "helium" => crate::arch::helium::add_i8,
         "aarch64" => crate::arch::aarch64::add_i8,
         "x86_64" => crate::arch::x86_64::add_i8,
+        "wasm" => crate::arch::wasm::add_i8,
         portable => crate::elementwise::portable::add_i8;
 
     /// Computes the average pooling with the fastest kernel this target has for the layer. No scratch.
@@ -157,22 +158,26 @@ kernels! {
     /// Computes the sum with the fastest kernel this target has for the layer. No scratch.
     add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) = (layer, io, b); AddF32, F32, Add;
         "x86_64" => crate::arch::x86_64::add_f32,
+        "wasm" => crate::arch::wasm::add_f32,
         portable => crate::elementwise::float::add_f32;
 
     /// Computes the convolution with the fastest kernel this target has for the layer. No scratch.
     conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) = (layer, io); Conv2dF32, F32, Conv2D;
         "x86_64" => crate::arch::x86_64::conv2d_f32,
+        "wasm" => crate::arch::wasm::conv2d_f32,
         portable => crate::conv2d::float::conv2d_f32;
 
     /// Computes the convolution with the fastest kernel this target has for the layer. No scratch.
     depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) = (layer, io); DepthwiseF32, F32, DepthwiseConv2D;
         "x86_64" => crate::arch::x86_64::depthwise_f32,
+        "wasm" => crate::arch::wasm::depthwise_f32,
         portable => crate::depthwise::float::depthwise_f32;
 
     /// Computes the layer with the fastest kernel this target has for it. No scratch.
     fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) = (layer, io);
         FullyConnectedF32, F32, FullyConnected;
         "x86_64" => crate::arch::x86_64::fully_connected_f32,
+        "wasm" => crate::arch::wasm::fully_connected_f32,
         portable => crate::fully_connected::float::fully_connected_f32;
 
     /// Computes the mean with the fastest kernel this target has for the layer. No scratch.

@@ -4,7 +4,7 @@
 //! adds what that gives to sums of 32 bits. Two products of -128 by -128 would not fit 16 bits, so layers with a weight of -128
 //! add each tap by itself.
 //!
-//! Inputs are read from a [band](super::band): padding needs no thought, and all of a band's inputs have been read before the
+//! Inputs are read from a [band](crate::arch::band): padding needs no thought, and all of a band's inputs have been read before the
 //! first of its outputs is written. So the last sixteen channels may overlap those before; they are the same twice. Where
 //! channels are few and rows of outputs are as dense as rows of inputs, lanes are the channels of several pixels; where they
 //! are not, a vector reads into the next pixel and only what counts is written.
@@ -12,11 +12,11 @@
 use core::arch::aarch64::{int8x16_t, int16x8_t, int32x4_t, vld1q_s8, vst1q_s8};
 use core::mem::MaybeUninit;
 
-use super::band::Bands;
 use super::bytes::sixteen;
 use super::finish::{Constants, LANES, Output, Stage};
 use super::neon::*;
 use crate::Io;
+use crate::arch::band::Bands;
 use crate::conv2d::Geometry;
 use crate::depthwise::{DepthwiseI8, portable};
 use crate::io::range;

@@ -1,7 +1,6 @@
 //! 64-bit Arm: NEON is in every core, dot products are found at run time.
 
 mod add;
-mod band;
 mod bytes;
 mod dense;
 mod depthwise;

@@ -3,13 +3,13 @@
 use core::arch::aarch64::{int8x16_t, int32x4_t, vst1_s8, vst1q_s8};
 use core::mem::MaybeUninit;
 
-use super::band::Bands;
 use super::bytes::{bytes, sixteen};
 use super::finish::{Constants, LANES, Output, Stage};
 use super::level::{Level, Pairs, Single};
 use super::neon::*;
 use super::tile::{Extent, WORD, tile};
 use crate::Io;
+use crate::arch::band::Bands;
 use crate::conv2d::Geometry;
 use crate::dense::Dense;
 use crate::io::range;

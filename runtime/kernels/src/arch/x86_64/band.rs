@@ -9,6 +9,7 @@
 use core::arch::x86_64::*;
 use core::mem::MaybeUninit;
 
+use crate::arch::reach::{Reach, needed};
 use crate::conv2d::Geometry;
 use crate::io::range;
 
@@ -49,39 +50,28 @@ pub(super) struct Bands {
 impl Bands {
     /// Bands of at most `most` bytes; none where not even one output row has room.
     pub(super) fn new(geometry: &Geometry, most: usize) -> Option<Bands> {
-        let Geometry { input: [height, width, channels], output, kernel, stride, dilation, pad, .. } = *geometry;
-        let extent = |axis: usize| {
-            let field = |values: &[usize]| values.get(axis).copied();
-            field(&kernel)?.checked_sub(1)?.checked_mul(field(&dilation)?)?.checked_add(1)
-        };
-        let columns = output[1].checked_sub(1)?.checked_mul(stride[1])?.checked_add(extent(1)?)?;
-        let needed = columns.checked_mul(channels)?;
-        let before = pad[1].checked_mul(channels)?;
-        let is_whole = pad == [0, 0] && columns == width;
+        let Geometry { input: [_, _, channels], pad, .. } = *geometry;
+        let reach = Reach::new(geometry)?;
+        let (needed, is_whole) = (reach.columns.checked_mul(channels)?, reach.is_whole);
         // The image's bytes begin a vector.
-        let start = if is_whole { 0 } else { before.wrapping_neg() % BYTES };
+        let start = if is_whole { 0 } else { pad[1].checked_mul(channels)?.wrapping_neg() % BYTES };
         let row = if is_whole { needed } else { start.checked_add(needed)?.checked_next_multiple_of(BYTES)? };
-        let rows = most.checked_div(row)?.checked_sub(extent(0)?)?.checked_div(stride[0])?.checked_add(1)?;
-        // No sum or product about an image whose elements can be counted wraps.
-        height.checked_mul(width)?.checked_mul(channels)?;
-        Some(Bands { rows: rows.min(output[0]), row, start, needed, is_whole })
+        Some(Bands { rows: reach.rows_within(most.checked_div(row)?)?, row, start, needed, is_whole })
     }
 
-    /// Copies what output rows `y .. y + rows` need, to whole vectors, and writes at least `more` bytes of padding behind it.
+    /// Copies what output rows `y .. y + rows` need, the two of which are `rows`, to whole vectors, and writes at least `more` bytes of padding behind it.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     pub(super) fn copy(
         &self,
         (geometry, padding): (&Geometry, i8),
         input: &[i8],
-        (y, rows): (usize, usize),
+        rows: (usize, usize),
         more: usize,
         band: &mut [Chunk],
     ) {
-        let Geometry { input: [height, width, channels], kernel, stride, dilation, pad, .. } = *geometry;
-        let count = rows.wrapping_sub(1).wrapping_mul(stride[0]);
-        let count = count.wrapping_add(kernel[0].wrapping_sub(1).wrapping_mul(dilation[0])).wrapping_add(1);
-        let first = y.wrapping_mul(stride[0]).wrapping_sub(pad[0]);
+        let Geometry { input: [height, width, channels], pad, .. } = *geometry;
+        let (first, count) = needed(geometry, rows);
         let image = width.wrapping_mul(channels);
         let padding = _mm512_set1_epi8(padding ^ i8::MIN);
         let mut chunks = band.iter_mut();

@@ -37,6 +37,14 @@ impl Order for RowMajor {
             ..Row::packed("arch::x86_64::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
         },
         Row {
+            isa: Isa::Wasm,
+            kernel: in_build!(
+                "wasm",
+                Kernel::Conv2dI8(Packing::RowMajor, Storage::Bits8, crate::arch::wasm::conv2d_i8)
+            ),
+            ..Row::packed("arch::wasm::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
+        },
+        Row {
             emulates: Some(Isa::X86_64),
             kernel: CONV2D_EMULATED,
             ..Row::packed("dots::emulated::conv2d_i8", &[Operator::Conv2D], Packing::RowMajor.name())
@@ -70,6 +78,14 @@ impl Order for RowMajor {
                 Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::arch::x86_64::fully_connected_i8)
             ),
             ..Row::packed("arch::x86_64::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
+        },
+        Row {
+            isa: Isa::Wasm,
+            kernel: in_build!(
+                "wasm",
+                Kernel::FullyConnectedI8(Packing::RowMajor, Storage::Bits8, crate::arch::wasm::fully_connected_i8)
+            ),
+            ..Row::packed("arch::wasm::fully_connected_i8", &[Operator::FullyConnected], Packing::RowMajor.name())
         },
         Row {
             emulates: Some(Isa::X86_64),
@@ -107,7 +123,12 @@ impl Order for RowMajor {
         crate::arch::aarch64::conv2d_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::conv2d_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
+        #[cfg(all(feature = "row-major", kinglet_isa = "wasm"))]
+        crate::arch::wasm::conv2d_i8(layer, io, scratch);
+        #[cfg(all(
+            feature = "row-major",
+            not(any(kinglet_isa = "aarch64", kinglet_isa = "wasm", kinglet_isa = "x86_64"))
+        ))]
         conv2d::portable::conv2d_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);
@@ -120,7 +141,12 @@ impl Order for RowMajor {
         crate::arch::aarch64::fully_connected_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::fully_connected_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
+        #[cfg(all(feature = "row-major", kinglet_isa = "wasm"))]
+        crate::arch::wasm::fully_connected_i8(layer, io, scratch);
+        #[cfg(all(
+            feature = "row-major",
+            not(any(kinglet_isa = "aarch64", kinglet_isa = "wasm", kinglet_isa = "x86_64"))
+        ))]
         fully_connected::portable::fully_connected_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);

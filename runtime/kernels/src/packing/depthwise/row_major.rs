@@ -49,6 +49,18 @@ impl Order for RowMajor {
                 DepthwisePacking::RowMajor.name(),
             )
         },
+        Row {
+            isa: Isa::Wasm,
+            kernel: in_build!(
+                "wasm",
+                Kernel::DepthwiseI8(DepthwisePacking::RowMajor, crate::arch::wasm::row_major_depthwise_i8)
+            ),
+            ..Row::packed(
+                "arch::wasm::row_major_depthwise_i8",
+                &[Operator::DepthwiseConv2D],
+                DepthwisePacking::RowMajor.name(),
+            )
+        },
     ];
 
     fn takes(_geometry: &Geometry, _multiplier: usize) -> bool {
@@ -73,7 +85,12 @@ impl Order for RowMajor {
         crate::arch::aarch64::row_major_depthwise_i8(layer, io, scratch);
         #[cfg(all(feature = "row-major", kinglet_isa = "x86_64"))]
         crate::arch::x86_64::row_major_depthwise_i8(layer, io, scratch);
-        #[cfg(all(feature = "row-major", not(any(kinglet_isa = "aarch64", kinglet_isa = "x86_64"))))]
+        #[cfg(all(feature = "row-major", kinglet_isa = "wasm"))]
+        crate::arch::wasm::row_major_depthwise_i8(layer, io, scratch);
+        #[cfg(all(
+            feature = "row-major",
+            not(any(kinglet_isa = "aarch64", kinglet_isa = "wasm", kinglet_isa = "x86_64"))
+        ))]
         portable::depthwise_i8(layer, io, scratch);
         #[cfg(not(feature = "row-major"))]
         let _ = (layer, io, scratch);

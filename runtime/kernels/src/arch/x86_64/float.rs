@@ -1,62 +1,84 @@
-//! Vectors of floats, of eight and of sixteen.
-//!
-//! The methods are inlined into the last three, which are functions that are compiled for the instructions; nothing else calls
-//! them. Generic code between has no closures that compute on vectors: they could not be inlined.
+//! Floats on x86-64: which layers run with which vectors, and the vectors of eight and of sixteen.
 
 use core::arch::x86_64::*;
 
-use super::Dense;
+use super::found::{Avx2, Avx512Vnni};
+use super::{Found, dense_avx512, finish};
 use crate::Io;
-use crate::arch::x86_64::found::{Avx2, Avx512Vnni};
-use crate::arch::x86_64::{dense_avx512, finish};
+use crate::arch::float::{self, Dense, Wide};
+use crate::conv2d::Conv2dF32;
 use crate::depthwise::DepthwiseF32;
-use crate::elementwise::ElementwiseF32;
-use crate::io::range;
+use crate::elementwise::{ElementwiseF32, Operand};
+use crate::fully_connected::FullyConnectedF32;
 use crate::numerics::ClampF32;
 
-/// Proof of instructions on `L` floats, of whose registers `P` pixels with two vectors of sums each take half.
-pub(crate) trait Wide<const L: usize, const P: usize>: Copy {
-    /// `L` floats.
-    type Vector: Copy;
+/// Channels that a vector of eight has room for.
+const FEW: usize = 8;
 
-    /// The same number in all lanes.
-    fn splat(self, x: f32) -> Self::Vector;
+/// See [`crate::conv2d::conv2d_f32`].
+pub(crate) fn conv2d_f32(layer: &Conv2dF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
+    if !run(&Dense::of_conv2d(layer), layer.token.0, io) {
+        crate::conv2d::float::conv2d_f32(layer, io);
+    }
+}
 
-    /// Numbers.
-    fn load(self, from: &[f32; L]) -> Self::Vector;
+/// See [`crate::fully_connected::fully_connected_f32`].
+pub(crate) fn fully_connected_f32(layer: &FullyConnectedF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
+    if !run(&Dense::of_fully_connected(layer), layer.token.0, io) {
+        crate::fully_connected::float::fully_connected_f32(layer, io);
+    }
+}
 
-    /// The first lanes from a slice, as many as it has; zeros behind them.
-    fn load_part(self, from: &[f32]) -> Self::Vector;
+/// See [`crate::depthwise::depthwise_f32`].
+pub(crate) fn depthwise_f32(layer: &DepthwiseF32, io: &mut Io<f32>) {
+    if !layer.fits(io) {
+        return io.refuse();
+    }
+    if float::takes_depthwise(layer) {
+        match layer.token.0 {
+            Found::Avx512Vnni(proof) if FEW < layer.geometry.output[2] => return proof.depthwise(layer, io),
+            found => {
+                if let Some(proof) = found.avx2() {
+                    return proof.depthwise(layer, io);
+                }
+            }
+        }
+    }
+    crate::depthwise::float::depthwise_f32(layer, io);
+}
 
-    /// All lanes.
-    fn store(self, to: &mut [f32; L], x: Self::Vector);
+/// See [`crate::elementwise::add_f32`].
+pub(crate) fn add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) {
+    if let Some(elements) = float::operand_of_sum(io, &b) {
+        match layer.token.0 {
+            Found::Avx512Vnni(proof) => return proof.add_all(layer, io, elements),
+            found => {
+                if let Some(proof) = found.avx2() {
+                    return proof.add_all(layer, io, elements);
+                }
+            }
+        }
+    }
+    crate::elementwise::float::add_f32(layer, io, b);
+}
 
-    /// The first lanes, as many as the slice has room for.
-    fn store_part(self, to: &mut [f32], x: Self::Vector);
-
-    /// A sum.
-    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-
-    /// `sums + x * w`, rounded twice.
-    fn add_product(self, sums: Self::Vector, x: Self::Vector, w: Self::Vector) -> Self::Vector;
-
-    /// What [`ClampF32::apply`] gives.
-    fn clamped(self, clamp: ClampF32, x: Self::Vector) -> Self::Vector;
-
-    /// Vector `i` of the result has lane `i` of every vector.
-    fn transposed(self, rows: [Self::Vector; L]) -> [Self::Vector; L];
-
-    /// A layer of many pixels.
-    fn tiles(self, layer: &Dense<'_>, input: &[f32], output: &mut [f32]);
-
-    /// A layer of few pixels.
-    fn singles(self, layer: &Dense<'_>, input: &[f32], output: &mut [f32]);
-
-    /// A sum of two operands of the same shape.
-    fn add_all(self, layer: &ElementwiseF32, io: &mut Io<f32>, b: &[f32]);
-
-    /// A depthwise layer without a multiplier.
-    fn depthwise(self, layer: &DepthwiseF32<'_>, io: &mut Io<f32>);
+/// Runs with the vectors that the processor has and the channels fill. False for layers that are left to the portable
+/// kernel.
+fn run(layer: &Dense<'_>, found: Found, io: &mut Io<f32>) -> bool {
+    match (found, io) {
+        // The kernels write outputs while inputs are still needed.
+        (_, Io::Overlapped { .. }) | (Found::Plain, _) => false,
+        (Found::Avx512Vnni(proof), Io::Split { input, output }) if FEW < layer.outputs() => {
+            layer.run(proof, input, output)
+        }
+        (found, Io::Split { input, output }) => found.avx2().is_some_and(|proof| layer.run(proof, input, output)),
+    }
 }
 
 macro_rules! wide {
@@ -127,7 +149,7 @@ macro_rules! wide {
             fn tiles(self, layer: &Dense<'_>, input: &[f32], output: &mut [f32]) {
                 #[target_feature(enable = $features)]
                 fn compiled(wide: $Proof, layer: &Dense<'_>, input: &[f32], output: &mut [f32]) {
-                    super::conv2d::tiles::<_, $lanes, $pixels>(wide, layer, input, output);
+                    float::conv2d::tiles::<_, $lanes, $pixels>(wide, layer, input, output);
                 }
                 // SAFETY: `self` is the proof of what the function is compiled for.
                 unsafe { compiled(self, layer, input, output) }
@@ -136,7 +158,7 @@ macro_rules! wide {
             fn singles(self, layer: &Dense<'_>, input: &[f32], output: &mut [f32]) {
                 #[target_feature(enable = $features)]
                 fn compiled(wide: $Proof, layer: &Dense<'_>, input: &[f32], output: &mut [f32]) {
-                    super::single::singles::<_, $lanes, $pixels>(wide, layer, input, output);
+                    float::single::singles::<_, $lanes, $pixels>(wide, layer, input, output);
                 }
                 // SAFETY: likewise.
                 unsafe { compiled(self, layer, input, output) }
@@ -145,7 +167,7 @@ macro_rules! wide {
             fn add_all(self, layer: &ElementwiseF32, io: &mut Io<f32>, b: &[f32]) {
                 #[target_feature(enable = $features)]
                 fn compiled(wide: $Proof, layer: &ElementwiseF32, io: &mut Io<f32>, b: &[f32]) {
-                    super::add::sums::<_, $lanes, $pixels>(wide, layer, io, b);
+                    float::add::sums::<_, $lanes, $pixels>(wide, layer, io, b);
                 }
                 // SAFETY: likewise.
                 unsafe { compiled(self, layer, io, b) }
@@ -154,7 +176,7 @@ macro_rules! wide {
             fn depthwise(self, layer: &DepthwiseF32<'_>, io: &mut Io<f32>) {
                 #[target_feature(enable = $features)]
                 fn compiled(wide: $Proof, layer: &DepthwiseF32<'_>, io: &mut Io<f32>) {
-                    super::depthwise::pixels::<_, $lanes, $pixels>(wide, layer, io);
+                    float::depthwise::pixels::<_, $lanes, $pixels, 1>(wide, layer, io);
                 }
                 // SAFETY: likewise.
                 unsafe { compiled(self, layer, io) }
@@ -243,46 +265,4 @@ fn transposed_sixteen(rows: [__m512; 16]) -> [__m512; 16] {
         *column = _mm512_castsi512_ps(word);
     }
     columns
-}
-
-/// As many numbers as the slice has, at most a vector, and zeros behind them.
-#[inline(always)]
-pub(super) fn load<W: Wide<L, P>, const L: usize, const P: usize>(wide: W, from: &[f32]) -> W::Vector {
-    match from.first_chunk() {
-        Some(whole) => wide.load(whole),
-        None => wide.load_part(from),
-    }
-}
-
-/// As many numbers as the slice has room for.
-#[inline(always)]
-pub(super) fn store<W: Wide<L, P>, const L: usize, const P: usize>(wide: W, to: &mut [f32], x: W::Vector) {
-    match to.first_chunk_mut() {
-        Some(whole) => wide.store(whole, x),
-        None => wide.store_part(to, x),
-    }
-}
-
-/// Taps `tap .. tap + len` of the channels whose weights are `rows`, a vector for each tap; zeros for what is missing.
-#[inline(always)]
-pub(super) fn columns<W: Wide<L, P>, const L: usize, const P: usize>(
-    wide: W,
-    rows: &[f32],
-    taps: usize,
-    (tap, len): (usize, usize),
-) -> [W::Vector; L] {
-    let mut vectors = [wide.splat(0.0); L];
-    if rows.len() == L.wrapping_mul(taps) && tap.saturating_add(L) <= taps && len == L {
-        let mut from = rows.as_ptr().wrapping_add(tap);
-        for vector in &mut vectors {
-            // SAFETY: there are `L` rows of `taps` weights, of which `L` are behind the first `tap`.
-            *vector = wide.load(unsafe { &*from.cast() });
-            from = from.wrapping_add(taps);
-        }
-    } else {
-        for (vector, row) in vectors.iter_mut().zip(rows.chunks(taps.max(1))) {
-            *vector = load(wide, range(row, tap, len));
-        }
-    }
-    wide.transposed(vectors)
 }

@@ -19,7 +19,7 @@ type Piece = (usize, usize, usize);
 
 /// All pixels.
 #[inline(always)]
-pub(super) fn tiles<W: Wide<L, P>, const L: usize, const P: usize>(
+pub(in crate::arch) fn tiles<W: Wide<L, P>, const L: usize, const P: usize>(
     wide: W,
     layer: &Dense<'_>,
     input: &[f32],

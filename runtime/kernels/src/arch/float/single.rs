@@ -6,7 +6,7 @@ use crate::io::range;
 
 /// All pixels, one after the other.
 #[inline(always)]
-pub(super) fn singles<W: Wide<L, P>, const L: usize, const P: usize>(
+pub(in crate::arch) fn singles<W: Wide<L, P>, const L: usize, const P: usize>(
     wide: W,
     layer: &Dense<'_>,
     input: &[f32],

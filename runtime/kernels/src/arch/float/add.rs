@@ -3,36 +3,15 @@
 
 use super::wide::{Wide, load, store};
 use crate::Io;
-use crate::arch::x86_64::Found;
-use crate::elementwise::{Broadcast, ElementwiseF32, Operand};
+use crate::elementwise::ElementwiseF32;
 use crate::io::range;
 
 /// Elements that are computed before any is written.
 const CHUNK: usize = 512;
 
-/// See [`crate::elementwise::add_f32`].
-pub(crate) fn add_f32(layer: &ElementwiseF32, io: &mut Io<f32>, b: Operand<'_, f32>) {
-    let len = io.input().len();
-    if let Operand::Slice(elements, Broadcast { inner: 1, len: all }) = b
-        && all == len
-        && elements.len() >= len
-        && io.output().len() == len
-    {
-        match layer.token.0 {
-            Found::Avx512Vnni(proof) => return proof.add_all(layer, io, elements),
-            found => {
-                if let Some(proof) = found.avx2() {
-                    return proof.add_all(layer, io, elements);
-                }
-            }
-        }
-    }
-    crate::elementwise::float::add_f32(layer, io, b);
-}
-
 /// All elements.
 #[inline(always)]
-pub(super) fn sums<W: Wide<L, P>, const L: usize, const P: usize>(
+pub(in crate::arch) fn sums<W: Wide<L, P>, const L: usize, const P: usize>(
     wide: W,
     layer: &ElementwiseF32,
     io: &mut Io<f32>,
