@@ -46,7 +46,7 @@ def write_file(name, situation, file, model_bytes, inputs, outputs, right):
     for kind, arrays in (("in", inputs), ("out", outputs)):
         names = [f"{kind}{index}.npy" for index in range(len(arrays))]
         for file, array in zip(names, arrays):
-            np.save(folder / file, array)
+            np.save(folder / file, np.ascontiguousarray(array).reshape(np.shape(array)))  # the runner reads rows first
         if names:
             case[f"{kind}puts"] = names
     (folder / "case.json").write_text(json.dumps(case | {"when": "now"} | right, indent=1) + "\n")

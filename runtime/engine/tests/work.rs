@@ -1,9 +1,9 @@
 //! What a model has to do, and the limit on it.
 
-use kinglet::AlignedBlob;
 use kinglet::{DType, LoadError, LoadRule, Model, OpCode, Work};
 use kinglet_blob::records::{PoolI8, Window};
 use kinglet_blob::{Operands, SectionKind, WeightForm, Writer, operator_bytes};
+use kinglet_test_blobs::AlignedBlob;
 use kinglet_test_blobs::programs::{every_opcode, network_i8};
 
 #[test]
