@@ -83,6 +83,15 @@ kinglet_helium_windows_row:
     .equ OUTPUTS_FRAME, 40
     .equ PLACES, OUTPUTS_FRAME + 64 @ the word between the saved vectors and the saved registers
 
+    @ The next four sums of a channel, from r1 on, in \to: (x * m + 2^30 >> 31) + (x >> 31), then the rounding shift
+    .macro REQUANTIZE to, bias, multiplier, shift
+    vldrw.u32 q4, [r1], #16
+    vadd.i32 q4, q4, \bias
+    vshr.s32 \to, q4, #31
+    vqrdmlah.s32 \to, q4, \multiplier
+    vrshl.s32 \to, \shift
+    .endm
+
     @ The rows of a channel's weights in r6, r8, r10, and its vector in q4; r3: weights, moved to the next channel
     .macro WEIGHTS
     ldr r6, [r3]
@@ -273,28 +282,12 @@ kinglet_helium_windows_s2:
     vmov q5[2], q5[0], r6, r4
     vmov q5[3], q5[1], r3, r5
     vcmp.i32 ne, q5, zr
-4:  @ (x * m + 2^30 >> 31) + (x >> 31), then the rounding shift
+4:
     ldm sp, {r3-r6}
-    vldrw.u32 q4, [r1], #16
-    vadd.i32 q4, q4, r3
-    vshr.s32 q0, q4, #31
-    vqrdmlah.s32 q0, q4, r7
-    vrshl.s32 q0, r0
-    vldrw.u32 q4, [r1], #16
-    vadd.i32 q4, q4, r4
-    vshr.s32 q1, q4, #31
-    vqrdmlah.s32 q1, q4, r8
-    vrshl.s32 q1, r11
-    vldrw.u32 q4, [r1], #16
-    vadd.i32 q4, q4, r5
-    vshr.s32 q2, q4, #31
-    vqrdmlah.s32 q2, q4, r9
-    vrshl.s32 q2, r12
-    vldrw.u32 q4, [r1], #16
-    vadd.i32 q4, q4, r6
-    vshr.s32 q3, q4, #31
-    vqrdmlah.s32 q3, q4, r10
-    vrshl.s32 q3, lr
+    REQUANTIZE q0, r3, r7, r0
+    REQUANTIZE q1, r4, r8, r11
+    REQUANTIZE q2, r5, r9, r12
+    REQUANTIZE q3, r6, r10, lr
     @ bytes: the channels of output 0, then those of output 1, ...
     ldrd r4, r5, [sp, #ZERO_POINT]
     vqmovnb.s32 q0, q0
