@@ -20,12 +20,16 @@ pub(crate) mod armv7em;
 pub(crate) mod armv7m;
 #[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm"))]
 mod band;
+#[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm"))]
+mod dense;
 #[cfg(any(kinglet_isa = "wasm", kinglet_isa = "x86_64"))]
 mod float;
 #[cfg(kinglet_isa = "helium")]
 pub(crate) mod helium;
 #[cfg(any(kinglet_isa = "armv7em", kinglet_isa = "helium"))]
 mod nibbles;
+#[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm"))]
+mod plan;
 #[cfg(any(kinglet_isa = "aarch64", kinglet_isa = "wasm", kinglet_isa = "x86_64"))]
 mod reach;
 #[cfg(any(kinglet_isa = "armv7m", kinglet_isa = "armv7em", kinglet_isa = "helium"))]

@@ -46,3 +46,18 @@ pub(super) fn needed(geometry: &Geometry, (y, rows): (usize, usize)) -> (usize, 
     let count = count.wrapping_add(kernel[0].wrapping_sub(1).wrapping_mul(dilation[0])).wrapping_add(1);
     (y.wrapping_mul(stride[0]).wrapping_sub(pad[0]), count)
 }
+
+/// Writes where the places of a grid of `columns` begin, row after row: the first at `first`, with steps from a row and from a
+/// column to the next.
+#[inline]
+pub(super) fn places(to: &mut [u32], columns: usize, first: usize, (row_step, column_step): (usize, usize)) {
+    let mut row = first;
+    for places in to.chunks_mut(columns.max(1)) {
+        let mut at = row;
+        for place in places {
+            *place = at as u32;
+            at = at.wrapping_add(column_step);
+        }
+        row = row.wrapping_add(row_step);
+    }
+}

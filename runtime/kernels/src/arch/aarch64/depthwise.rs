@@ -17,6 +17,7 @@ use super::finish::{Constants, LANES, Output, Stage};
 use super::neon::*;
 use crate::Io;
 use crate::arch::band::Bands;
+use crate::arch::reach::places;
 use crate::conv2d::Geometry;
 use crate::depthwise::{DepthwiseI8, portable};
 use crate::io::range;
@@ -105,15 +106,8 @@ impl Plan {
     /// Where the taps of a window lie behind the first.
     fn offsets(&self, geometry: &Geometry, offsets: &mut [u32]) {
         let Geometry { input: [_, _, channels], kernel, dilation, .. } = *geometry;
-        let mut row = 0_usize;
-        for offsets in offsets.chunks_mut(kernel[1].max(1)) {
-            let mut at = row;
-            for offset in offsets {
-                *offset = at as u32;
-                at = at.wrapping_add(dilation[1].wrapping_mul(channels));
-            }
-            row = row.wrapping_add(dilation[0].wrapping_mul(self.bands.row));
-        }
+        let steps = (dilation[0].wrapping_mul(self.bands.row), dilation[1].wrapping_mul(channels));
+        places(offsets, kernel[1], 0, steps);
     }
 
     /// Some rows of outputs of the channels from `first` on. The band has been written.

@@ -11,13 +11,12 @@ use super::finish::{Constants, LANES, Output, Stage};
 use super::level::Level;
 use super::neon::*;
 use crate::Io;
+use crate::arch::dense::ROW;
 use crate::dense::Dense;
 use crate::io::range;
 
 /// Taps of a vector.
 const RUN: usize = 16;
-/// Longest row of one pixel.
-pub(super) const ROW: usize = 4096;
 /// Vectors of a row that are multiplied together.
 const STEP: usize = 4;
 /// Rows of weights that are multiplied together.

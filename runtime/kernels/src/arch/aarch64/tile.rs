@@ -4,22 +4,12 @@ use core::arch::aarch64::{int8x16_t, int32x4_t, vld1q_s8};
 
 use super::level::Level;
 use super::neon::*;
+use crate::arch::plan::Extent;
 
 /// Bytes of a word: neighbouring taps of a channel.
 pub(super) const WORD: usize = 4;
 /// Words of a vector of activations.
 const WORDS: usize = 4;
-
-/// What a window reads.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    /// Rows, one at least.
-    pub(super) rows: usize,
-    /// Bytes from one to the next.
-    pub(super) row_step: usize,
-    /// Words of a row.
-    pub(super) words: usize,
-}
 
 /// The sums of `P` windows, for `N` vectors of four channels.
 ///

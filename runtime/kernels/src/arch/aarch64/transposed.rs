@@ -7,9 +7,9 @@ use super::bytes::{bytes, sixteen};
 use super::finish::{Constants, LANES, Output, Stage};
 use super::level::{Level, Pairs, Single};
 use super::neon::*;
-use super::tile::{Extent, WORD, tile};
+use super::tile::{WORD, tile};
 use crate::Io;
-use crate::arch::band::Bands;
+use crate::arch::plan::{Plan, Room};
 use crate::conv2d::Geometry;
 use crate::dense::Dense;
 use crate::io::range;
@@ -27,15 +27,8 @@ const WINDOWS: usize = 2048;
 /// Taps that are transposed together: those of a vector.
 const RUN: usize = 16;
 
-/// How a layer is computed.
-pub(super) struct Plan {
-    bands: Bands,
-    extent: Extent,
-    /// Rows of a window, as they are transposed: one where rows are whole numbers of words.
-    runs: (usize, usize),
-    /// Vectors of channels for which there is room.
-    columns: usize,
-}
+/// What there is room for.
+pub(super) const ROOM: Room = Room { word: WORD, columns: COLUMNS, weights: WEIGHTS, band: BAND, windows: WINDOWS };
 
 /// Transposed weights, those of all vectors of a word side by side.
 type Weights = [MaybeUninit<int8x16_t>; WEIGHTS];
@@ -57,20 +50,6 @@ struct Channels {
 }
 
 impl Plan {
-    /// None for layers that the kernel does not take.
-    pub(super) fn new(geometry: &Geometry) -> Option<Plan> {
-        let Geometry { input: [_, _, channels], output, kernel, dilation, .. } = *geometry;
-        let mut bands = Bands::new(geometry, BAND)?;
-        bands.rows = bands.rows.min(WINDOWS.checked_div(output[1])?);
-        let run = kernel[1].checked_mul(channels)?;
-        let words = run.div_ceil(WORD);
-        let columns = WEIGHTS.checked_div(words.checked_mul(kernel[0])?)?.min(COLUMNS);
-        let extent = Extent { rows: kernel[0], row_step: dilation[0].checked_mul(bands.row)?, words };
-        let takes = geometry.groups == 1 && geometry.has_runs() && columns > 0 && bands.rows > 0 && kernel[0] > 0;
-        let runs = if run.is_multiple_of(WORD) { (1, run.checked_mul(kernel[0])?) } else { (kernel[0], run) };
-        takes.then_some(Plan { bands, extent, runs, columns })
-    }
-
     /// All pixels. Input, output, weights and constants are as long as the layer needs. With `dot` weights are multiplied by
     /// it, else by the baseline.
     pub(super) fn run(
@@ -149,20 +128,6 @@ impl Plan {
             return self.finish::<_, 1>(Pairs, work, (channels, count), weights, to);
         }
         self.finish::<_, 1>(Single, work, (channels, count), weights, to)
-    }
-
-    /// Where the windows of a band begin, pixel after pixel.
-    fn windows(&self, geometry: &Geometry, windows: &mut [u32]) {
-        let Geometry { output: [_, width, _], input: [_, _, channels], stride, .. } = *geometry;
-        let mut row = 0_usize;
-        for windows in windows.chunks_mut(width.max(1)) {
-            let mut at = row;
-            for window in windows {
-                *window = at as u32;
-                at = at.wrapping_add(stride[1].wrapping_mul(channels));
-            }
-            row = row.wrapping_add(stride[0].wrapping_mul(self.bands.row));
-        }
     }
 
     /// Writes the weights of the channels of `N` vectors from the first on as words, with zeros behind the taps of a row. Returns

@@ -1,6 +1,6 @@
 //! Vectors from memory and back.
 
-use core::arch::wasm32::{i16x8_load_extend_i8x8, v128, v128_load, v128_store};
+use core::arch::wasm32::{i16x8_load_extend_i8x8, i64x2_shuffle, v128, v128_load, v128_store, v128_store64_lane};
 
 /// Sixteen bytes.
 #[inline(always)]
@@ -59,5 +59,17 @@ pub(super) fn numbers(vector: v128) -> [i32; 4] {
 pub(super) fn write(to: &mut [i8], vector: v128) {
     for (to, lane) in to.iter_mut().zip(lanes(vector)) {
         *to = lane;
+    }
+}
+
+/// Writes one half of a vector, or as much of it as there is room for.
+#[inline(always)]
+pub(super) fn write_half<const LANE: usize>(to: &mut [i8], bytes: v128) {
+    if let Some(to) = to.first_chunk_mut::<8>() {
+        // SAFETY: eight bytes are written to an array of as many, which need no alignment.
+        unsafe { v128_store64_lane::<LANE>(bytes, to.as_mut_ptr().cast()) };
+    } else {
+        let half = if LANE == 0 { bytes } else { i64x2_shuffle::<1, 1>(bytes, bytes) };
+        write(to, half);
     }
 }

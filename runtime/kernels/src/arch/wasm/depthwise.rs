@@ -15,10 +15,11 @@
 use core::arch::wasm32::*;
 use core::mem::MaybeUninit;
 
-use super::bytes::{bytes, widened, write};
+use super::bytes::{bytes, widened, write_half};
 use super::finish::{Constants, LANES, Output, Stage};
 use crate::Io;
 use crate::arch::band::Bands;
+use crate::arch::reach::places;
 use crate::conv2d::Geometry;
 use crate::depthwise::{DepthwiseI8, portable};
 use crate::io::range;
@@ -75,6 +76,8 @@ type Pair = [v128; 2];
 struct Group<'a> {
     /// The first channel, and how many.
     channels: (usize, usize),
+    /// Which channels the lanes of a vector are.
+    fours: [[usize; LANES]; 2],
     pairs: &'a [MaybeUninit<Pair>],
     /// Where both taps of a pair lie behind the window's first.
     offsets: &'a [[u32; 2]],
@@ -109,15 +112,14 @@ fn run(layer: &DepthwiseI8, bands: &Bands, io: &mut Io<i8>) {
         }
         for first in (0..channels).step_by(CHANNELS) {
             let first = first.min(channels.saturating_sub(CHANNELS));
+            let fours = [four(layer, first), four(layer, first.wrapping_add(LANES))];
             let group = Group {
                 channels: (first, channels.min(CHANNELS)),
+                fours,
                 pairs: written(layer, &constants, first, &mut pairs),
                 offsets,
                 constants: &constants,
-                stages: [
-                    Stage::new(&constants, four(layer, first)),
-                    Stage::new(&constants, four(layer, first.wrapping_add(LANES))),
-                ],
+                stages: fours.map(|four| Stage::new(&constants, four)),
                 output: Output::new(layer.stage),
                 steps: (channels, stride[1].wrapping_mul(channels)),
             };
@@ -172,18 +174,12 @@ fn written<'p>(
 
 /// Writes where taps lie behind the window's first; the last one stands in for what an odd number lacks.
 fn write_offsets(geometry: &Geometry, bands: &Bands, offsets: &mut [[u32; 2]]) {
-    let Geometry { input: [_, _, channels], kernel: [rows, columns], dilation, .. } = *geometry;
-    let row_step = dilation[0].wrapping_mul(bands.row);
-    let column_step = dilation[1].wrapping_mul(channels);
-    let mut taps = (0..rows).flat_map(|row| {
-        let row = row.wrapping_mul(row_step);
-        (0..columns).map(move |column| row.wrapping_add(column.wrapping_mul(column_step)) as u32)
-    });
-    let mut last = 0;
-    for offset in offsets.as_flattened_mut() {
-        last = taps.next().unwrap_or(last);
-        *offset = last;
-    }
+    let Geometry { input: [_, _, channels], kernel: [_, columns], dilation, .. } = *geometry;
+    let steps = (dilation[0].wrapping_mul(bands.row), dilation[1].wrapping_mul(channels));
+    let offsets = offsets.as_flattened_mut();
+    let (taps, lacking) = offsets.split_at_mut_checked(geometry.kernel_area()).unwrap_or_default();
+    places(taps, columns, 0, steps);
+    lacking.fill(taps.last().copied().unwrap_or(0));
 }
 
 /// The lanes of both vectors in turn: those of the lower halves, and those of the upper ones.
@@ -227,11 +223,11 @@ impl Group<'_> {
             } else {
                 self.output.sixteen([p, q, p, q], [a, b, c, d])
             };
-            half::<0>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
+            write_half::<0>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
             place = place.wrapping_add(step);
             left = left.wrapping_sub(1);
             if left > 0 {
-                half::<1>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
+                write_half::<1>(to.get_mut(place..place.wrapping_add(count)).unwrap_or_default(), bytes);
                 place = place.wrapping_add(step);
                 left = left.wrapping_sub(1);
             }
@@ -241,11 +237,7 @@ impl Group<'_> {
 
     #[inline(never)]
     fn long(&self, sums: [v128; 4]) -> v128 {
-        let (first, count) = self.channels;
-        let four = |from: usize| {
-            [0, 1, 2, 3].map(|lane: usize| first.wrapping_add(from.wrapping_add(lane).min(count.wrapping_sub(1))))
-        };
-        let (low, high) = (four(0), four(LANES));
+        let [low, high] = self.fours;
         self.output.one_by_one(&self.constants.requant, [low, high, low, high], sums)
     }
 }
@@ -270,15 +262,4 @@ unsafe fn multiplied(
         *sums = [i32x4_add(a, i32x4_dot_i16x8(low, v)), i32x4_add(b, i32x4_dot_i16x8(high, w))];
     }
     sums
-}
-
-/// Writes one half of a vector, or as much of it as there is room for.
-#[inline(always)]
-fn half<const LANE: usize>(to: &mut [i8], bytes: v128) {
-    if let Some(to) = to.first_chunk_mut::<CHANNELS>() {
-        // SAFETY: eight bytes are written to an array of as many, which need no alignment.
-        unsafe { v128_store64_lane::<LANE>(bytes, to.as_mut_ptr().cast()) };
-    } else {
-        write(to, if LANE == 0 { bytes } else { i64x2_shuffle::<1, 1>(bytes, bytes) });
-    }
 }

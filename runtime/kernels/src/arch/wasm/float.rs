@@ -16,7 +16,7 @@ use crate::numerics::ClampF32;
 pub(crate) struct Four;
 
 /// Floats of a vector.
-const LANES: usize = 4;
+pub(super) const LANES: usize = 4;
 /// Pixels of a tile.
 const PIXELS: usize = 4;
 
@@ -128,8 +128,15 @@ impl Wide<LANES, PIXELS> for Four {
     }
 
     #[inline(always)]
-    fn transposed(self, rows: [v128; LANES]) -> [v128; LANES] {
-        transposed(rows)
+    fn transposed(self, [a, b, c, d]: [v128; LANES]) -> [v128; LANES] {
+        let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
+        let (ef, gh) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+        [
+            i64x2_shuffle::<0, 2>(ab, cd),
+            i64x2_shuffle::<1, 3>(ab, cd),
+            i64x2_shuffle::<0, 2>(ef, gh),
+            i64x2_shuffle::<1, 3>(ef, gh),
+        ]
     }
 
     #[inline(never)]
@@ -151,17 +158,4 @@ impl Wide<LANES, PIXELS> for Four {
     fn depthwise(self, layer: &DepthwiseF32<'_>, io: &mut Io<f32>) {
         float::depthwise::pixels::<_, LANES, PIXELS, 2>(self, layer, io);
     }
-}
-
-/// Vector `i` of the result has lane `i` of every vector.
-#[inline(always)]
-pub(super) fn transposed([a, b, c, d]: [v128; LANES]) -> [v128; LANES] {
-    let (ab, cd) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<0, 4, 1, 5>(c, d));
-    let (ef, gh) = (i32x4_shuffle::<2, 6, 3, 7>(a, b), i32x4_shuffle::<2, 6, 3, 7>(c, d));
-    [
-        i64x2_shuffle::<0, 2>(ab, cd),
-        i64x2_shuffle::<1, 3>(ab, cd),
-        i64x2_shuffle::<0, 2>(ef, gh),
-        i64x2_shuffle::<1, 3>(ef, gh),
-    ]
 }

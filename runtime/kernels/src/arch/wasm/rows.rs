@@ -8,13 +8,12 @@ use core::arch::wasm32::*;
 use super::bytes::{lanes, widened};
 use super::finish::{Constants, LANES, Output, Stage};
 use crate::Io;
+use crate::arch::dense::ROW;
 use crate::dense::Dense;
 use crate::io::range;
 
 /// Taps of a vector.
 const RUN: usize = 8;
-/// Longest row of one pixel.
-pub(super) const ROW: usize = 4096;
 /// Rows of weights that are multiplied together.
 const ROWS: usize = 8;
 

@@ -5,12 +5,11 @@
 
 use core::arch::wasm32::*;
 
-use super::float::transposed;
+use super::float::{Four, LANES};
+use crate::arch::float::Wide;
 use crate::fully_connected::FullyConnectedF32;
 use crate::io::range;
 
-/// Floats of a vector.
-const LANES: usize = 4;
 /// Vectors of channels that are computed together.
 const TOGETHER: usize = 4;
 
@@ -52,12 +51,8 @@ fn some(layer: &FullyConnectedF32<'_>, x: &[f32], first: usize, to: &mut [f32]) 
 /// Writes as many vectors as there is room for.
 #[inline(always)]
 fn store<const N: usize>(layer: &FullyConnectedF32<'_>, to: &mut [f32], sums: [v128; N]) {
-    let (min, max) = (f32x4_splat(layer.clamp.min), f32x4_splat(layer.clamp.max));
     for (to, sum) in to.as_chunks_mut::<LANES>().0.iter_mut().zip(sums) {
-        // The instructions give their first operand unless the second is greater, or less: also where one is NaN.
-        let clamped = f32x4_pmin(f32x4_pmax(sum, min), max);
-        // SAFETY: the array's sixteen bytes are written, which need no alignment.
-        unsafe { v128_store(to.as_mut_ptr().cast(), clamped) };
+        Four.store(to, Four.clamped(layer.clamp, sum));
     }
 }
 
@@ -67,7 +62,7 @@ fn sums<const N: usize>(layer: &FullyConnectedF32<'_>, x: &[f32], first: usize) 
     let (taps, channels) = (layer.taps, LANES.wrapping_mul(N));
     let mut sums = [f32x4_splat(0.0); N];
     for (sum, bias) in sums.iter_mut().zip(range(layer.bias, first, channels).as_chunks::<LANES>().0) {
-        *sum = four(bias);
+        *sum = Four.load(bias);
     }
     let weights = range(layer.weights, first.wrapping_mul(taps), channels.wrapping_mul(taps));
     if weights.is_empty() || x.len() != taps {
@@ -80,7 +75,7 @@ fn sums<const N: usize>(layer: &FullyConnectedF32<'_>, x: &[f32], first: usize) 
             let start = weights.as_ptr().wrapping_add(row);
             // SAFETY: each of the `4 N` rows has `taps` weights, of which four from `4 step` on are there, as those of `x` are.
             let load = |index: usize| unsafe { v128_load(start.wrapping_add(index.wrapping_mul(taps)).cast()) };
-            let [a, b, c, d] = transposed([load(0), load(1), load(2), load(3)]);
+            let [a, b, c, d] = Four.transposed([load(0), load(1), load(2), load(3)]);
             let [p, q, r, s] = x.map(|x| f32x4_splat(x));
             *sum = f32x4_add(*sum, f32x4_mul(p, a));
             *sum = f32x4_add(*sum, f32x4_mul(q, b));
@@ -100,11 +95,4 @@ fn sums<const N: usize>(layer: &FullyConnectedF32<'_>, x: &[f32], first: usize) 
         }
     }
     sums
-}
-
-/// Four floats.
-#[inline(always)]
-fn four(from: &[f32; LANES]) -> v128 {
-    // SAFETY: the array's sixteen bytes are read, which need no alignment.
-    unsafe { v128_load(from.as_ptr().cast()) }
 }

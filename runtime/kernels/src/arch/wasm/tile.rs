@@ -12,21 +12,12 @@
 
 use core::arch::wasm32::{i32x4_add, i32x4_dot_i16x8, v128, v128_load32_splat};
 
+use crate::arch::plan::Extent;
+
 /// Taps of a word.
 pub(super) const WORD: usize = 2;
 /// Words of a step.
 const STEP: usize = 1;
-
-/// What a window reads.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    /// Rows, one at least.
-    pub(super) rows: usize,
-    /// Elements from one to the next.
-    pub(super) row_step: usize,
-    /// Words of a row.
-    pub(super) words: usize,
-}
 
 /// The sums of `P` windows, for `N` vectors of four channels.
 ///

@@ -3,11 +3,11 @@
 use core::arch::wasm32::*;
 use core::mem::MaybeUninit;
 
-use super::bytes::{bytes, sixteen};
+use super::bytes::{bytes, sixteen, write_half};
 use super::finish::{Constants, LANES, Output, Stage};
-use super::tile::{Extent, WORD, tile};
+use super::tile::{WORD, tile};
 use crate::Io;
-use crate::arch::band::Bands;
+use crate::arch::plan::{Plan, Room};
 use crate::conv2d::Geometry;
 use crate::dense::Dense;
 use crate::io::range;
@@ -25,15 +25,8 @@ const WINDOWS: usize = 2048;
 /// Taps that are transposed together: those of a vector of bytes.
 const RUN: usize = 16;
 
-/// How a layer is computed.
-pub(super) struct Plan {
-    bands: Bands,
-    extent: Extent,
-    /// Rows of a window, as they are transposed, and the taps of each: one where rows are whole numbers of words.
-    runs: (usize, usize),
-    /// Vectors of channels for which there is room.
-    columns: usize,
-}
+/// What there is room for.
+pub(super) const ROOM: Room = Room { word: WORD, columns: COLUMNS, weights: WEIGHTS, band: BAND, windows: WINDOWS };
 
 /// Transposed weights, those of all vectors of a word side by side.
 type Weights = [MaybeUninit<v128>; WEIGHTS];
@@ -69,21 +62,6 @@ impl Channels {
 }
 
 impl Plan {
-    /// None for layers that the kernel does not take.
-    pub(super) fn new(geometry: &Geometry) -> Option<Plan> {
-        let Geometry { input: [_, _, channels], output, kernel, dilation, .. } = *geometry;
-        let mut bands = Bands::new(geometry, BAND)?;
-        bands.rows = bands.rows.min(WINDOWS.checked_div(output[1])?);
-        let run = kernel[1].checked_mul(channels)?;
-        let words = run.div_ceil(WORD);
-        let columns = WEIGHTS.checked_div(words.checked_mul(kernel[0])?)?.min(COLUMNS);
-        let is_one = run.is_multiple_of(WORD);
-        let runs = if is_one { (1, run.checked_mul(kernel[0])?) } else { (kernel[0], run) };
-        let extent = Extent { rows: kernel[0], row_step: dilation[0].checked_mul(bands.row)?, words };
-        let takes = geometry.groups == 1 && geometry.has_runs() && columns > 0 && bands.rows > 0 && kernel[0] > 0;
-        takes.then_some(Plan { bands, extent, runs, columns })
-    }
-
     /// All pixels. Input, output, weights and constants are as long as the layer needs.
     pub(super) fn run(&self, (geometry, padding): (&Geometry, i8), dense: &Dense<'_>, io: &mut Io<i8>) {
         let [height, width, outputs] = geometry.output;
@@ -111,25 +89,11 @@ impl Plan {
                 if columns == COLUMNS {
                     self.block::<COLUMNS>(&work, channels, &mut weights, to);
                 } else {
-                    self.block::<1>(&work, Channels { count: left.min(LANES), ..channels }, &mut weights, to);
+                    self.block::<1>(&work, channels, &mut weights, to);
                 }
                 first = first.wrapping_add(channels.count.max(1));
             }
             y = y.wrapping_add(rows);
-        }
-    }
-
-    /// Where the windows of a band begin, pixel after pixel.
-    fn windows(&self, geometry: &Geometry, windows: &mut [u32]) {
-        let Geometry { output: [_, width, _], input: [_, _, channels], stride, .. } = *geometry;
-        let mut row = 0_usize;
-        for windows in windows.chunks_mut(width.max(1)) {
-            let mut at = row;
-            for window in windows {
-                *window = at as u32;
-                at = at.wrapping_add(stride[1].wrapping_mul(channels));
-            }
-            row = row.wrapping_add(stride[0].wrapping_mul(self.bands.row));
         }
     }
 
@@ -261,18 +225,6 @@ impl Finish<'_> {
             return self.work.output.one_by_one(&self.work.constants.requant, channels, sums);
         }
         self.work.output.sixteen(stages, sums)
-    }
-}
-
-/// Writes one half of a vector, or as much of it as there is room for.
-#[inline(always)]
-fn write_half<const LANE: usize>(to: &mut [i8], bytes: v128) {
-    if let Some(to) = to.first_chunk_mut::<8>() {
-        // SAFETY: eight bytes are written to an array of as many, which need no alignment.
-        unsafe { v128_store64_lane::<LANE>(bytes, to.as_mut_ptr().cast()) };
-    } else {
-        let half = if LANE == 0 { bytes } else { i64x2_shuffle::<1, 1>(bytes, bytes) };
-        super::bytes::write(to, half);
     }
 }
 

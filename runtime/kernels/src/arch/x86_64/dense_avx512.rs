@@ -27,6 +27,7 @@ use super::band::{BYTES, Bands, Chunk, bytes, mask_of_bytes};
 use super::finish_avx512::{Channels, Constants, LANES, Stage, mask_of, store};
 use super::found::Avx512Vnni;
 use crate::Io;
+use crate::arch::reach::places;
 use crate::conv2d::{self, Conv2dI8, Geometry};
 use crate::dense::Dense;
 use crate::dots::{self, blocks::are_small};
@@ -224,15 +225,8 @@ impl Plan {
     /// Where the windows of a band begin, pixel after pixel.
     fn windows(&self, geometry: &Geometry, windows: &mut [u32]) {
         let Geometry { output: [_, width, _], input: [_, _, channels], stride, .. } = *geometry;
-        let mut row = self.bands.start;
-        for windows in windows.chunks_mut(width.max(1)) {
-            let mut at = row;
-            for window in windows {
-                *window = at as u32;
-                at = at.wrapping_add(stride[1].wrapping_mul(channels));
-            }
-            row = row.wrapping_add(stride[0].wrapping_mul(self.bands.row));
-        }
+        let steps = (stride[0].wrapping_mul(self.bands.row), stride[1].wrapping_mul(channels));
+        places(windows, width, self.bands.start, steps);
     }
 
     /// All pixels of a band for the channels of `N` vectors, which all are finished the shorter way if they may be.
